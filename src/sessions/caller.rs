@@ -1,0 +1,149 @@
+//! Who is asking, and what they may do.
+
+use std::fmt;
+
+use super::{Error, FieldError, Session, SessionId, SignedIn};
+use crate::users::UserId;
+
+/// What a credential may do: space-separated words (RFC 6749 section 3.3), of which three are ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope(String);
+
+impl Scope {
+    /// Opening sessions and telling who their users are: the right of a login service.
+    pub const WRITE: &'static str = "sessions:write";
+    /// Seeing anybody's sessions: introspection and search.
+    pub const READ: &'static str = "sessions:read";
+    /// Everything, on anybody's sessions.
+    pub const ADMIN: &'static str = "sessions:admin";
+    /// The words that mean something to this server.
+    pub const RESERVED: [&'static str; 3] = [Self::WRITE, Self::READ, Self::ADMIN];
+    /// The longest scope, in bytes.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// Reads a scope; spaces are made single. Refuses characters that RFC 6749 does not allow.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(FieldError::new("scope", format!("must have at most {} bytes", Self::MAX_BYTES)));
+        }
+        let allowed = |byte: u8| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
+        if !text.bytes().all(allowed) {
+            return Err(FieldError::new("scope", "must be words of printable ASCII without quotes or backslashes"));
+        }
+        Ok(Self(text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")))
+    }
+
+    /// Every right there is, for the bootstrap key.
+    pub fn everything() -> Self {
+        Self(Self::RESERVED.join(" "))
+    }
+
+    /// The words, separated by single spaces.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `word` is among them.
+    pub fn contains(&self, word: &str) -> bool {
+        self.0.split(' ').any(|own| own == word)
+    }
+
+    /// Whether it grants `right`, which `sessions:admin` always does.
+    pub fn allows(&self, right: &str) -> bool {
+        self.contains(right) || self.contains(Self::ADMIN)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A program with a service key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Tells services apart, and never changes for one: the key's id, or `bootstrap`.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+}
+
+/// What a credential resolves to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A user, in one of their sessions.
+    User(Box<SignedIn>),
+    /// A program.
+    Service(Service),
+}
+
+/// Whose sessions a store may look at: there is no look-up without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// This user's only; anybody else's do not exist.
+    User(&'a UserId),
+    /// Anybody's, for callers whose scope says so.
+    Anyone,
+}
+
+impl Caller {
+    /// What it may do.
+    pub fn scope(&self) -> &Scope {
+        match self {
+            Self::User(signed_in) => &signed_in.session.scope,
+            Self::Service(service) => &service.scope,
+        }
+    }
+
+    /// The caller's own session, if it is a user.
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Self::User(signed_in) => Some(&signed_in.session),
+            Self::Service(_) => None,
+        }
+    }
+
+    /// The id of the caller's own session, if it is a user.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session().map(|session| session.id)
+    }
+
+    /// Refuses a caller whose scope does not grant `right`.
+    pub fn require(&self, right: &'static str) -> Result<(), Error> {
+        if self.scope().allows(right) { Ok(()) } else { Err(Error::needs(right)) }
+    }
+
+    /// Whose sessions the caller reaches: anybody's with `right`, else its own. A service without `right` has none.
+    pub fn reach(&self, right: &'static str) -> Result<Owner<'_>, Error> {
+        match self {
+            caller if caller.scope().allows(right) => Ok(Owner::Anyone),
+            Self::User(signed_in) => Ok(Owner::User(&signed_in.session.user_id)),
+            Self::Service(_) => Err(Error::needs(right)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_its_words_and_admin_is_all_of_ours() {
+        let scope = Scope::parse("  profile   sessions:read ").unwrap();
+        assert_eq!(scope.as_str(), "profile sessions:read");
+        assert!(scope.allows(Scope::READ));
+        assert!(!scope.allows(Scope::WRITE));
+        assert!(!scope.contains("sessions"), "no prefix counts as the word");
+        assert!(Scope::parse("sessions:admin").unwrap().allows(Scope::WRITE));
+    }
+
+    #[test]
+    fn a_scope_with_other_characters_is_refused() {
+        for text in ["a\u{0}b", "a\nb", "a\"b", "a\\b", "é", &"a".repeat(1025)] {
+            assert!(Scope::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

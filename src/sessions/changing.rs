@@ -1,0 +1,52 @@
+//! Changing a session that stands: its end, its name, its data.
+
+use super::{Caller, Error, Metadata, Scope, Session, SessionId, Sessions, text};
+use crate::store::SessionChange;
+
+impl Sessions {
+    /// Moves a session's end later by `seconds`, but never past its absolute end: a user's own session, or anybody's
+    /// with `sessions:admin`. Refused: [`Error::Invalid`] for less than a second or more than policy allows, and
+    /// [`Error::SessionNotActive`].
+    pub async fn extend(&self, caller: &Caller, id: SessionId, seconds: i64) -> Result<Session, Error> {
+        let owner = caller.reach(Scope::ADMIN)?;
+        let by = self.policy().extension(seconds)?;
+        match self.store().extend_session(id, owner, by, self.now()).await? {
+            Some(session) => {
+                tracing::info!(session = %id, expires_at = %session.expires_at, "session extended");
+                Ok(session)
+            }
+            None => Err(self.why_not(caller, id).await?),
+        }
+    }
+
+    /// Changes the device's name (a user's own session, or anybody's with `sessions:admin`) or the opener's data (with
+    /// `sessions:write` too). `Some(None)` takes the name away. Refused: [`Error::SessionNotActive`].
+    pub async fn change(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        device_name: Option<Option<String>>,
+        metadata: Option<Metadata>,
+    ) -> Result<Session, Error> {
+        if metadata.is_some() {
+            caller.require(Scope::WRITE)?;
+        }
+        let right = if device_name.is_none() { Scope::WRITE } else { Scope::ADMIN };
+        let owner = caller.reach(right)?;
+        let device_name = device_name.map(|name| text::optional("device_name", name, 255)).transpose()?;
+        let change = SessionChange { device_name, metadata };
+        match self.store().change_session(id, owner, &change, self.now()).await? {
+            Some(session) => Ok(session),
+            None => Err(self.why_not(caller, id).await?),
+        }
+    }
+
+    /// Why a session could not be changed: it is over, or the caller may not know of it.
+    async fn why_not(&self, caller: &Caller, id: SessionId) -> Result<Error, Error> {
+        let owner = caller.reach(Scope::ADMIN)?;
+        Ok(match self.store().session(id, owner).await? {
+            Some(_) => Error::SessionNotActive,
+            None => Error::SessionNotFound,
+        })
+    }
+}

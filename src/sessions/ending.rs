@@ -1,0 +1,87 @@
+//! Ending sessions.
+
+use super::{Caller, EndReason, Error, Owner, Scope, SessionId, Sessions, SignedIn};
+use crate::store::Ending;
+use crate::tokens::{Form, RefreshToken, SessionToken};
+use crate::users::UserId;
+
+impl Sessions {
+    /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. Ending an ended one changes
+    /// nothing and is no error.
+    pub async fn end(&self, caller: &Caller, id: SessionId) -> Result<(), Error> {
+        let owner = caller.reach(Scope::ADMIN)?;
+        let reason = match owner {
+            _ if caller.session_id() == Some(id) => EndReason::Logout,
+            Owner::User(_) => EndReason::RevokedByUser,
+            Owner::Anyone => EndReason::RevokedByAdmin,
+        };
+        match self.store().end_session(id, owner, reason, self.now()).await? {
+            Some(Ending::Ended(session)) => {
+                log_ended(&session.user_id, &[id], reason);
+                Ok(())
+            }
+            Some(Ending::AlreadyEnded(_)) => Ok(()),
+            None => Err(Error::SessionNotFound),
+        }
+    }
+
+    /// Ends one of the user's own active sessions, the current one too; one that is not active is not found.
+    pub async fn end_own(&self, user: &SignedIn, id: SessionId) -> Result<(), Error> {
+        let reason = if id == user.session.id { EndReason::Logout } else { EndReason::RevokedByUser };
+        let user_id = &user.session.user_id;
+        if !self.store().end_active_session(id, user_id, reason, self.now()).await? {
+            return Err(Error::SessionNotFound);
+        }
+        log_ended(user_id, &[id], reason);
+        Ok(())
+    }
+
+    /// Ends all active sessions of the user, the current one only unless `keep_current`. Answers how many.
+    pub async fn end_all_own(&self, user: &SignedIn, keep_current: bool) -> Result<usize, Error> {
+        let keep = keep_current.then_some(user.session.id);
+        self.end_all(&user.session.user_id, keep, EndReason::RevokedByUser).await
+    }
+
+    /// Ends all active sessions of a user, for a caller with `sessions:admin`. Answers how many.
+    pub async fn end_all_of(&self, caller: &Caller, user: &UserId) -> Result<usize, Error> {
+        caller.require(Scope::ADMIN)?;
+        self.end_all(user, None, EndReason::RevokedByAdmin).await
+    }
+
+    async fn end_all(&self, user: &UserId, keep: Option<SessionId>, reason: EndReason) -> Result<usize, Error> {
+        let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await?;
+        log_ended(user, &ended, reason);
+        Ok(ended.len())
+    }
+
+    /// Ends the session that a token belongs to (RFC 7009): the holder of a token may always give it back, an expired
+    /// access token and a spent refresh token too. What is no token of ours changes nothing.
+    pub async fn revoke_token(&self, token: &str) -> Result<(), Error> {
+        let keyring = &self.parts.keyring;
+        let id = match Form::of(token) {
+            Form::RefreshToken => RefreshToken::verify(keyring, token).map(|derived| derived.session_id),
+            Form::SessionToken => SessionToken::verify(keyring, token).map(|derived| derived.session_id),
+            Form::ServiceKey => return Ok(()),
+            Form::AccessToken => self.access_tokens().verify_owner(token, self.now()).map(|claims| claims.session_id),
+        };
+        let id = match id {
+            Ok(id) => id,
+            Err(refusal) => {
+                tracing::debug!(%refusal, "revocation of what is no token of ours");
+                return Ok(());
+            }
+        };
+        let ending = self.store().end_session(id, Owner::Anyone, EndReason::Logout, self.now()).await?;
+        if let Some(Ending::Ended(session)) = ending {
+            log_ended(&session.user_id, &[id], EndReason::Logout);
+        }
+        Ok(())
+    }
+}
+
+/// One line in the log for each session that was ended.
+pub(crate) fn log_ended(user: &UserId, ids: &[SessionId], reason: EndReason) {
+    for id in ids {
+        tracing::info!(session = %id, %user, reason = reason.as_str(), "session ended");
+    }
+}

@@ -1,0 +1,147 @@
+//! What can go wrong, in the words of the core. Each API family says it in its own.
+
+use std::borrow::Cow;
+
+use super::Scope;
+use crate::clock::EntropyUnavailable;
+use crate::store;
+use crate::tokens::TokenError;
+
+/// One field of a request that cannot be taken, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name as the native API spells it.
+    pub field: Cow<'static, str>,
+    /// What is wrong with it, for a person.
+    pub message: Cow<'static, str>,
+}
+
+impl FieldError {
+    /// Names a field and what is wrong with it.
+    pub fn new(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// Why a credential was refused: for the log, never for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request carried none.
+    #[error("no credential")]
+    Missing,
+    /// It carried more than one.
+    #[error("more than one credential")]
+    Several,
+    /// A cookie came with a state-changing request from another site.
+    #[error("cross-site request by cookie")]
+    CrossSite,
+    /// It is no token of ours, or not one for this use.
+    #[error("not a valid token: {0}")]
+    Token(#[from] TokenError),
+    /// Its session does not exist, or is not its subject's.
+    #[error("unknown session")]
+    UnknownSession,
+    /// Its session is over.
+    #[error("session is {}", .0.as_str())]
+    NotActive(super::State),
+    /// Its session was ended because the user was banned.
+    #[error("user is banned")]
+    Banned,
+    /// The service key is unknown, revoked or expired.
+    #[error("service key is unknown, revoked or expired")]
+    ServiceKey,
+    /// A service key where only a user's session will do.
+    #[error("a service has no session")]
+    NotAUser,
+}
+
+/// Why a refresh token was refused: for the log; the answer says `invalid_grant` (RFC 6749 section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GrantRefusal {
+    /// No refresh token of ours.
+    #[error("not a valid token: {0}")]
+    Token(#[from] TokenError),
+    /// Its session does not exist or does not stand any more.
+    #[error("no active session")]
+    NotActive,
+    /// It was spent long ago: the session has been ended.
+    #[error("spent token presented again")]
+    Reuse,
+}
+
+/// What can go wrong in the core.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller could not be told.
+    #[error("not authenticated: {0}")]
+    Unauthenticated(#[from] Refusal),
+    /// The caller may not do this.
+    #[error("the scope {needed} is needed")]
+    Forbidden {
+        /// The scope that would allow it.
+        needed: &'static str,
+    },
+    /// No such session, or not one that the caller may know of.
+    #[error("no such session")]
+    SessionNotFound,
+    /// The session is over, so it cannot be changed any more.
+    #[error("the session is over")]
+    SessionNotActive,
+    /// No such user.
+    #[error("no such user")]
+    UserNotFound,
+    /// The user may have no session.
+    #[error("the user is banned")]
+    UserBanned,
+    /// The user has as many sessions as allowed, and policy is to reject more.
+    #[error("the user has as many sessions as allowed")]
+    SessionLimitReached,
+    /// The idempotency key was used before, with another request.
+    #[error("the idempotency key was used with another request")]
+    IdempotencyKeyReused,
+    /// The refresh token is refused.
+    #[error("refresh refused: {0}")]
+    InvalidGrant(#[from] GrantRefusal),
+    /// Something in the request cannot be taken.
+    #[error("invalid: {}", .0.iter().map(|error| format!("{} {}", error.field, error.message)).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldError>),
+    /// The search would read too much.
+    #[error("the search would read too much")]
+    SearchTooBroad,
+    /// The store does not answer for now.
+    #[error("the store is not available")]
+    Unavailable(#[source] store::Error),
+    /// Something that should not happen.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// The refusal for a caller that lacks `scope`.
+    pub fn needs(scope: &'static str) -> Self {
+        debug_assert!(Scope::RESERVED.contains(&scope), "only our own scopes are asked for");
+        Self::Forbidden { needed: scope }
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(vec![error])
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) => Self::Unavailable(error),
+            store::Error::TooSlow => Self::SearchTooBroad,
+            store::Error::Internal(source) => Self::Internal(source),
+        }
+    }
+}
+
+impl From<EntropyUnavailable> for Error {
+    fn from(error: EntropyUnavailable) -> Self {
+        Self::Internal(error.into())
+    }
+}

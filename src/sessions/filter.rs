@@ -1,0 +1,159 @@
+//! What can be searched for, typed: wire formats translate into it, the stores compile it.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+
+use super::{DeviceType, FieldError, Owner, SessionId, State};
+use crate::tokens::Keyring;
+use crate::users::UserId;
+
+/// The most sessions on one page.
+pub const MAX_PAGE: u32 = 200;
+/// The sessions on a page when none was asked for.
+pub const DEFAULT_PAGE: u32 = 50;
+
+/// A half-open range of instants: `from <= x < to`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Range {
+    /// The first instant in it.
+    pub from: Option<DateTime<Utc>>,
+    /// The first instant after it.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Conditions that a session must meet, all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this user.
+    pub user_id: Option<UserId>,
+    /// In this state at the time of the search.
+    pub state: Option<State>,
+    /// Opened for this application.
+    pub client_id: Option<String>,
+    /// On such a device.
+    pub device_type: Option<DeviceType>,
+    /// From exactly this address.
+    pub ip_address: Option<IpAddr>,
+    /// Opened in this range.
+    pub created: Range,
+    /// Last seen in this range.
+    pub last_seen: Range,
+}
+
+/// What to sort by. The session's id decides between equals, so that pages neither skip nor repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortField {
+    /// When it was opened.
+    CreatedAt,
+    /// When it was last seen: only within one user, because no index holds all sessions in this order.
+    LastSeenAt,
+    /// When it ends by itself.
+    ExpiresAt,
+}
+
+/// An order of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// What to sort by.
+    pub field: SortField,
+    /// Whether the latest come first.
+    pub descending: bool,
+}
+
+impl Default for Sort {
+    /// Newest first.
+    fn default() -> Self {
+        Self { field: SortField::CreatedAt, descending: true }
+    }
+}
+
+impl Sort {
+    /// Reads a field name, with `-` in front for latest first: `-created_at`.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let field = match name {
+            "created_at" => SortField::CreatedAt,
+            "last_seen_at" => SortField::LastSeenAt,
+            "expires_at" => SortField::ExpiresAt,
+            _ => {
+                let message = "must be created_at, last_seen_at or expires_at, with - in front for descending";
+                return Err(FieldError::new("sort", message));
+            }
+        };
+        Ok(Self { field, descending })
+    }
+}
+
+/// The last session of a page: the next page starts after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The value it was sorted by.
+    pub at: DateTime<Utc>,
+    /// Its id.
+    pub id: SessionId,
+}
+
+/// One page of a search, as a store answers it.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// Whose sessions may appear.
+    pub owner: Owner<'a>,
+    /// Which of them.
+    pub filter: &'a Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// After which one.
+    pub after: Option<Position>,
+    /// How many at most.
+    pub limit: u32,
+    /// The instant that states are told at.
+    pub now: DateTime<Utc>,
+}
+
+/// Where the next page of a search starts, as handed to a client: authenticated, and good for the same search only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor;
+
+impl Cursor {
+    /// Writes the cursor for the page after `position` of this search.
+    pub fn write(keys: &Keyring, owner: Owner<'_>, filter: &Filter, sort: Sort, position: Position) -> String {
+        let mut bytes = Vec::with_capacity(24);
+        bytes.extend_from_slice(&position.at.timestamp_micros().to_be_bytes());
+        bytes.extend_from_slice(position.id.as_uuid().as_bytes());
+        keys.seal_cursor(&bytes, &query(owner, filter, sort))
+    }
+
+    /// Reads a cursor. Refuses one that was edited, or that another search handed out.
+    pub fn read(
+        keys: &Keyring,
+        owner: Owner<'_>,
+        filter: &Filter,
+        sort: Sort,
+        text: &str,
+    ) -> Result<Position, FieldError> {
+        keys.open_cursor(text, &query(owner, filter, sort))
+            .and_then(|bytes| {
+                let (at, id) = bytes.split_first_chunk::<8>()?;
+                let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at))?;
+                let id = SessionId::from_uuid(uuid::Uuid::from_slice(id).ok()?);
+                Some(Position { at, id })
+            })
+            .ok_or_else(|| FieldError::new("cursor", "is not one that this search handed out"))
+    }
+}
+
+/// Everything that decides which sessions a search finds and in which order, as text. Two searches with the same
+/// text may share cursors; the page size may change between pages.
+fn query(owner: Owner<'_>, filter: &Filter, sort: Sort) -> String {
+    format!("{owner:?} {filter:?} {sort:?}")
+}
+
+/// Refuses a search that no index serves.
+pub fn check(filter: &Filter, owner: Owner<'_>, sort: Sort) -> Result<(), FieldError> {
+    let of_one_user = filter.user_id.is_some() || matches!(owner, Owner::User(_));
+    if sort.field == SortField::LastSeenAt && !of_one_user {
+        return Err(FieldError::new("sort", "last_seen_at needs user_id: there is no such order over all users"));
+    }
+    Ok(())
+}

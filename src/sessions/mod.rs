@@ -1,0 +1,95 @@
+//! The core: what a session is, who may do what with it, and what happens then.
+//!
+//! Every rule about sessions is written here, once. The API families translate to and from [`Sessions`]; the stores
+//! keep what it decides. Nothing here knows HTTP, SQL or JSON.
+
+pub mod activity;
+mod caller;
+mod changing;
+mod checking;
+mod device;
+mod ending;
+mod error;
+mod filter;
+mod opening;
+mod policy;
+mod reading;
+mod refreshing;
+mod session;
+pub(crate) mod text;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+pub use activity::{Activity, Touch};
+pub use caller::{Caller, Owner, Scope, Service};
+pub use checking::{Introspection, TokenKind};
+pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
+pub(crate) use ending::log_ended;
+pub use error::{Error, FieldError, GrantRefusal, Refusal};
+pub use filter::{DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField};
+pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
+pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
+pub use reading::Page;
+pub use refreshing::Refreshed;
+pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, State};
+
+use crate::clock::{Clock, Entropy};
+use crate::store::Store;
+use crate::tokens::{AccessTokens, Keyring, Secret};
+
+/// What the core is made of.
+pub struct Parts {
+    /// Where sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// The keys derived from the master secret.
+    pub keyring: Keyring,
+    /// The access tokens.
+    pub access_tokens: AccessTokens,
+    /// The operator's choices.
+    pub policy: Policy,
+    /// A service key with every scope that is in no database.
+    pub bootstrap_key: Option<Secret>,
+}
+
+/// Everything that can be done with sessions.
+pub struct Sessions {
+    parts: Parts,
+    activity: Activity,
+}
+
+impl Sessions {
+    /// Puts the core together.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, activity: Activity::default() }
+    }
+
+    /// What time it is for every decision made here.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.parts.clock.now()
+    }
+
+    /// The access tokens and the keys that verify them.
+    pub fn access_tokens(&self) -> &AccessTokens {
+        &self.parts.access_tokens
+    }
+
+    /// The operator's choices.
+    pub fn policy(&self) -> &Policy {
+        &self.parts.policy
+    }
+
+    /// Whether sessions can be served: the store answers.
+    pub async fn ready(&self) -> Result<(), Error> {
+        Ok(self.store().ping().await?)
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.parts.store.as_ref()
+    }
+}

@@ -1,0 +1,263 @@
+//! Opening a session.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    Caller, Device, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session, SessionId, Sessions,
+    SignedIn, text,
+};
+use crate::clock;
+use crate::store::{Idempotency, NewSession, Opening};
+use crate::tokens::{RefreshToken, Secret, SessionToken};
+use crate::users::{UserDetails, UserId};
+
+/// For how long an idempotency key stands for its session.
+const IDEMPOTENCY_LIFETIME: TimeDelta = TimeDelta::hours(24);
+const MAX_NAME_CHARS: usize = 255;
+const MAX_METHODS: usize = 16;
+const MAX_METHOD_CHARS: usize = 64;
+
+/// Which tokens the opener wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenChoice {
+    /// A short-lived access token and a refresh token.
+    #[default]
+    AccessAndRefresh,
+    /// One session token for the whole stay.
+    Session,
+}
+
+/// What an opener asks for, unchecked.
+#[derive(Debug, Clone, Default)]
+pub struct SessionDraft {
+    /// Whose session it is to be.
+    pub user_id: String,
+    /// The user's name, if told.
+    pub user_name: Option<String>,
+    /// The user's email address, if told.
+    pub user_email: Option<String>,
+    /// The application.
+    pub client_id: Option<String>,
+    /// The user's address.
+    pub ip_address: Option<String>,
+    /// The user's place.
+    pub location: Option<String>,
+    /// The User-Agent header that the user came with; cut off after [`MAX_USER_AGENT_CHARS`].
+    pub user_agent: Option<String>,
+    /// A name for the device.
+    pub device_name: Option<String>,
+    /// What the session's tokens may do.
+    pub scope: Option<String>,
+    /// The authentication context class.
+    pub acr: Option<String>,
+    /// The authentication methods.
+    pub amr: Vec<String>,
+    /// Seconds to `expires_at`.
+    pub expires_in: Option<i64>,
+    /// Seconds it may stay unused.
+    pub idle_timeout: Option<i64>,
+    /// The opener's own data.
+    pub metadata: Option<Metadata>,
+    /// Which tokens are wanted.
+    pub tokens: TokenChoice,
+}
+
+/// A client's promise that a repeat of its request means the same session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The key: 1 to 255 characters.
+    pub key: String,
+    /// A hash of the request it came with.
+    pub fingerprint: Vec<u8>,
+}
+
+/// The tokens of a session, shown once.
+#[derive(Debug, Clone)]
+pub enum IssuedTokens {
+    /// A short-lived access token and a refresh token.
+    Pair {
+        /// The access token.
+        access: Secret,
+        /// When the access token dies.
+        access_expires_at: DateTime<Utc>,
+        /// The refresh token.
+        refresh: Secret,
+    },
+    /// One session token.
+    Session(Secret),
+}
+
+/// A session that was opened.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The session with its user.
+    pub signed_in: SignedIn,
+    /// Its tokens.
+    pub tokens: IssuedTokens,
+    /// The sessions that had to make place for it.
+    pub evicted: Vec<SessionId>,
+    /// Whether the idempotency key had opened it before.
+    pub repeated: bool,
+}
+
+impl Sessions {
+    /// Opens a session for a caller with `sessions:write`.
+    ///
+    /// The caller is the login service: it is believed who the user is and what the session's scope is, our own scopes
+    /// included. Refused: [`Error::Invalid`], [`Error::UserBanned`], [`Error::SessionLimitReached`],
+    /// [`Error::IdempotencyKeyReused`], and [`Error::SessionNotActive`] when the key's session is over by now.
+    pub async fn open(
+        &self,
+        caller: &Caller,
+        draft: SessionDraft,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Opened, Error> {
+        caller.require(Scope::WRITE)?;
+        let now = self.now();
+        let choice = draft.tokens;
+        let (mut session, user) = self.draft_session(draft, now)?;
+        session.id = SessionId::from_uuid(clock::uuid_v7(now, self.parts.entropy.as_ref())?);
+        let new = NewSession {
+            session,
+            user,
+            limit: self.policy().session_limit,
+            idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)).transpose()?,
+        };
+        let opened = match self.store().open_session(&new).await? {
+            Opening::Opened { user, evicted } => {
+                let session = new.session;
+                tracing::info!(session = %session.id, user = %session.user_id, evicted = evicted.len(), "session opened");
+                let tokens = self.issue(&session, choice, now)?;
+                Opened { signed_in: SignedIn { session, user }, tokens, evicted, repeated: false }
+            }
+            Opening::Repeated(signed_in) => {
+                if !signed_in.session.is_active(now) {
+                    return Err(Error::SessionNotActive);
+                }
+                let tokens = self.issue(&signed_in.session, choice, now)?;
+                Opened { signed_in: *signed_in, tokens, evicted: Vec::new(), repeated: true }
+            }
+            Opening::KeyReused => return Err(Error::IdempotencyKeyReused),
+            Opening::UserBanned => return Err(Error::UserBanned),
+            Opening::LimitReached => return Err(Error::SessionLimitReached),
+        };
+        Ok(opened)
+    }
+
+    /// The tokens of `session` as it stands.
+    pub(super) fn issue(
+        &self,
+        session: &Session,
+        choice: TokenChoice,
+        now: DateTime<Utc>,
+    ) -> Result<IssuedTokens, Error> {
+        Ok(match choice {
+            TokenChoice::Session => IssuedTokens::Session(SessionToken::mint(&self.parts.keyring, session.id)),
+            TokenChoice::AccessAndRefresh => {
+                let jti = clock::uuid_v7(now, self.parts.entropy.as_ref())?;
+                let lifetime = self.policy().access_token_lifetime;
+                let (access, access_expires_at) = self
+                    .access_tokens()
+                    .mint(session, jti, lifetime, now)
+                    .map_err(|error| Error::Internal(error.into()))?;
+                let refresh = RefreshToken::mint(&self.parts.keyring, session.id, session.refresh_counter);
+                IssuedTokens::Pair { access, access_expires_at, refresh }
+            }
+        })
+    }
+
+    /// The session that a draft describes, its id still to be given, and what it tells of the user.
+    fn draft_session(&self, draft: SessionDraft, now: DateTime<Utc>) -> Result<(Session, UserDetails), Error> {
+        let mut errors = Errors::default();
+        let user_id = errors.keep(UserId::parse(draft.user_id));
+        let user = errors.keep(UserDetails::parse(draft.user_name, draft.user_email));
+        let client_id = errors.keep(text::optional("client_id", draft.client_id, MAX_NAME_CHARS));
+        let ip_address = errors.keep(parse_address(draft.ip_address));
+        let location = errors.keep(text::optional("location", draft.location, MAX_NAME_CHARS));
+        let user_agent = draft.user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT_CHARS).collect::<String>());
+        let user_agent = errors.keep(text::optional("user_agent", user_agent, MAX_USER_AGENT_CHARS));
+        let device_name = errors.keep(text::optional("device_name", draft.device_name, MAX_NAME_CHARS));
+        let scope = errors.keep(Scope::parse(draft.scope.as_deref().unwrap_or_default()));
+        let acr = errors.keep(text::optional("acr", draft.acr, MAX_NAME_CHARS));
+        let amr = errors.keep(parse_methods(draft.amr));
+        let clocks =
+            self.policy().clocks(now, acr.as_ref().and_then(Option::as_deref), draft.expires_in, draft.idle_timeout);
+        let clocks = errors.keep_all(clocks);
+        let (
+            Some(user_id),
+            Some(user),
+            Some(client_id),
+            Some(ip_address),
+            Some(location),
+            Some(user_agent),
+            Some(device_name),
+            Some(scope),
+            Some(acr),
+            Some(amr),
+            Some(clocks),
+        ) = (user_id, user, client_id, ip_address, location, user_agent, device_name, scope, acr, amr, clocks)
+        else {
+            return Err(Error::Invalid(errors.0));
+        };
+        let session = Session {
+            id: SessionId::from_uuid(uuid::Uuid::nil()),
+            user_id,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: clocks.expires_at,
+            absolute_expires_at: clocks.absolute_expires_at,
+            idle_timeout: clocks.idle_timeout,
+            ended: None,
+            refresh_counter: 0,
+            confirmed_counter: 0,
+            client_id,
+            ip_address: ip_address.and_then(|address| self.policy().ip_storage.keep(address)),
+            location,
+            device: Device::from_user_agent(user_agent.as_deref(), device_name),
+            user_agent,
+            scope,
+            acr,
+            amr,
+            metadata: draft.metadata.unwrap_or_default(),
+        };
+        Ok((session, user))
+    }
+}
+
+fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Utc>) -> Result<Idempotency, Error> {
+    let key = text::required("Idempotency-Key", idempotency.key, MAX_NAME_CHARS)?;
+    let service = match caller {
+        Caller::Service(Service { id, .. }) => id.clone(),
+        Caller::User(signed_in) => signed_in.session.user_id.to_string(),
+    };
+    Ok(Idempotency { service, key, fingerprint: idempotency.fingerprint, forget_before: now - IDEMPOTENCY_LIFETIME })
+}
+
+fn parse_address(address: Option<String>) -> Result<Option<IpAddr>, FieldError> {
+    let parse =
+        |text: String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
+    address.filter(|text| !text.is_empty()).map(parse).transpose()
+}
+
+fn parse_methods(amr: Vec<String>) -> Result<Vec<String>, FieldError> {
+    if amr.len() > MAX_METHODS {
+        return Err(FieldError::new("amr", format!("must have at most {MAX_METHODS} entries")));
+    }
+    amr.into_iter().map(|method| text::required("amr", method, MAX_METHOD_CHARS)).collect()
+}
+
+/// Everything wrong with a request, so that a client learns it at once.
+#[derive(Default)]
+struct Errors(Vec<FieldError>);
+
+impl Errors {
+    fn keep<T>(&mut self, result: Result<T, FieldError>) -> Option<T> {
+        self.keep_all(result.map_err(|error| vec![error]))
+    }
+
+    fn keep_all<T>(&mut self, result: Result<T, Vec<FieldError>>) -> Option<T> {
+        result.map_err(|errors| self.0.extend(errors)).ok()
+    }
+}

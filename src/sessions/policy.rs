@@ -1,0 +1,280 @@
+//! How long sessions live and how many there may be: the operator's choices, made once at the start.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use super::FieldError;
+
+/// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
+/// buffered last-seen times are written.
+pub const SHORTEST: TimeDelta = TimeDelta::seconds(60);
+
+/// The limits of a session's two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// From opening to the end that nothing moves.
+    pub absolute: TimeDelta,
+    /// The longest it may stay unused; `None`: for ever.
+    pub idle: Option<TimeDelta>,
+}
+
+impl Lifetime {
+    /// The tighter of both, clock by clock.
+    fn tightest(self, other: Self) -> Self {
+        let idle = match (self.idle, other.idle) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        Self { absolute: self.absolute.min(other.absolute), idle }
+    }
+}
+
+/// Named limits. The three levels have the numbers of NIST SP 800-63B-4 sections 2.1.3, 2.2.3 and 2.3.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// 30 days, 7 days unused.
+    Default,
+    /// 30 days, as long unused as wanted.
+    Aal1,
+    /// 24 hours, 1 hour unused.
+    Aal2,
+    /// 12 hours, 15 minutes unused.
+    Aal3,
+}
+
+impl Profile {
+    /// The profile of that name: `default`, `aal1`, `aal2` or `aal3`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "default" => Some(Self::Default),
+            "aal1" => Some(Self::Aal1),
+            "aal2" => Some(Self::Aal2),
+            "aal3" => Some(Self::Aal3),
+            _ => None,
+        }
+    }
+
+    /// Its limits.
+    pub fn lifetime(self) -> Lifetime {
+        match self {
+            Self::Default => Lifetime { absolute: TimeDelta::days(30), idle: Some(TimeDelta::days(7)) },
+            Self::Aal1 => Lifetime { absolute: TimeDelta::days(30), idle: None },
+            Self::Aal2 => Lifetime { absolute: TimeDelta::hours(24), idle: Some(TimeDelta::hours(1)) },
+            Self::Aal3 => Lifetime { absolute: TimeDelta::hours(12), idle: Some(TimeDelta::minutes(15)) },
+        }
+    }
+}
+
+/// What happens when a user has as many sessions as allowed and opens another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitPolicy {
+    /// The session opened first makes place.
+    EvictOldest,
+    /// The session unused for longest makes place.
+    EvictLeastRecent,
+    /// The new one is refused.
+    Reject,
+}
+
+impl LimitPolicy {
+    /// The policy of that name: `evict_oldest`, `evict_least_recent` or `reject`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "evict_oldest" => Some(Self::EvictOldest),
+            "evict_least_recent" => Some(Self::EvictLeastRecent),
+            "reject" => Some(Self::Reject),
+            _ => None,
+        }
+    }
+}
+
+/// How many active sessions a user may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLimit {
+    /// The most, at least 1.
+    pub most: u32,
+    /// What happens at the most.
+    pub policy: LimitPolicy,
+}
+
+/// How much of a client's address is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpStorage {
+    /// All of it.
+    Full,
+    /// Its network: the first 24 bits of IPv4, the first 48 of IPv6.
+    Truncated,
+    /// Nothing.
+    Off,
+}
+
+impl IpStorage {
+    /// The choice of that name: `full`, `truncated` or `off`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "full" => Some(Self::Full),
+            "truncated" => Some(Self::Truncated),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+
+    /// What may be kept of `address`. An IPv4 address in IPv6 clothes is kept as IPv4.
+    pub fn keep(self, address: IpAddr) -> Option<IpAddr> {
+        match (self, address.to_canonical()) {
+            (Self::Full, address) => Some(address),
+            (Self::Truncated, IpAddr::V4(address)) => {
+                Ipv4Net::new(address, 24).ok().map(|network| network.trunc().addr().into())
+            }
+            (Self::Truncated, IpAddr::V6(address)) => {
+                Ipv6Net::new(address, 48).ok().map(|network| network.trunc().addr().into())
+            }
+            (Self::Off, _) => None,
+        }
+    }
+}
+
+/// The operator's choices.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The limits of every session.
+    pub lifetime: Lifetime,
+    /// How long an access token lives, at most.
+    pub access_token_lifetime: TimeDelta,
+    /// For how long a spent refresh token still gets the successor that is already in use.
+    pub refresh_grace: TimeDelta,
+    /// How far each refresh moves `expires_at` ahead of now; `None`: it stays.
+    pub sliding: Option<TimeDelta>,
+    /// How many sessions a user may have; `None`: any number.
+    pub session_limit: Option<SessionLimit>,
+    /// The most that one request may extend a session by.
+    pub longest_extension: TimeDelta,
+    /// How much of a client's address is kept.
+    pub ip_storage: IpStorage,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            lifetime: Profile::Default.lifetime(),
+            access_token_lifetime: TimeDelta::minutes(5),
+            refresh_grace: TimeDelta::seconds(30),
+            sliding: None,
+            session_limit: None,
+            longest_extension: TimeDelta::hours(720),
+            ip_storage: IpStorage::Full,
+        }
+    }
+}
+
+/// The clocks of one new session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// When it ends by itself, for now.
+    pub expires_at: DateTime<Utc>,
+    /// The end that nothing moves.
+    pub absolute_expires_at: DateTime<Utc>,
+    /// How long it may stay unused.
+    pub idle_timeout: Option<TimeDelta>,
+}
+
+impl Policy {
+    /// The clocks of a session opened `now`.
+    ///
+    /// An `acr` that names a profile (`aal1`, `aal2`, `aal3`) tightens the limits to that profile's. `expires_in` and
+    /// `idle_timeout`, in seconds, choose within the limits; what lies outside them is refused, not clamped.
+    pub fn clocks(
+        &self,
+        now: DateTime<Utc>,
+        acr: Option<&str>,
+        expires_in: Option<i64>,
+        idle_timeout: Option<i64>,
+    ) -> Result<Clocks, Vec<FieldError>> {
+        let limits = match acr.and_then(Profile::parse) {
+            Some(profile) => self.lifetime.tightest(profile.lifetime()),
+            None => self.lifetime,
+        };
+        let mut errors = Vec::new();
+        let mut within = |field, asked: Option<i64>, most: Option<TimeDelta>| match asked {
+            None => most,
+            Some(seconds) => {
+                let asked = TimeDelta::try_seconds(seconds);
+                let fits = asked.is_some_and(|asked| asked >= SHORTEST && most.is_none_or(|most| asked <= most));
+                if !fits || most.is_none() && seconds > i64::from(i32::MAX) {
+                    let least = SHORTEST.num_seconds();
+                    let most = most.map_or(i64::from(i32::MAX), |most| most.num_seconds());
+                    errors.push(FieldError::new(field, format!("must be a number of seconds from {least} to {most}")));
+                }
+                asked
+            }
+        };
+        let expires_in = within("expires_in", expires_in, Some(limits.absolute));
+        let idle_timeout = within("idle_timeout", idle_timeout, limits.idle);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let absolute_expires_at = now + limits.absolute;
+        let expires_at = expires_in.map_or(absolute_expires_at, |lifetime| now + lifetime);
+        Ok(Clocks { expires_at, absolute_expires_at, idle_timeout })
+    }
+
+    /// By how much a session is to be extended, from what a client asked for in seconds.
+    pub fn extension(&self, seconds: i64) -> Result<TimeDelta, FieldError> {
+        TimeDelta::try_seconds(seconds)
+            .filter(|by| *by >= TimeDelta::seconds(1) && *by <= self.longest_extension)
+            .ok_or_else(|| {
+                let most = self.longest_extension.num_seconds();
+                FieldError::new("extend_by", format!("must be a number of seconds from 1 to {most}"))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_lives_as_long_as_its_profile_allows_and_not_longer() {
+        let now = DateTime::UNIX_EPOCH;
+        let policy = Policy::default();
+        let plain = policy.clocks(now, None, None, None).unwrap();
+        assert_eq!(plain.absolute_expires_at, now + TimeDelta::days(30));
+        assert_eq!(plain.expires_at, plain.absolute_expires_at);
+        assert_eq!(plain.idle_timeout, Some(TimeDelta::days(7)));
+
+        let high = policy.clocks(now, Some("aal3"), None, None).unwrap();
+        assert_eq!(high.absolute_expires_at, now + TimeDelta::hours(12));
+        assert_eq!(high.idle_timeout, Some(TimeDelta::minutes(15)));
+
+        let chosen = policy.clocks(now, Some("urn:other"), Some(3600), Some(600)).unwrap();
+        assert_eq!(chosen.expires_at, now + TimeDelta::hours(1));
+        assert_eq!(chosen.absolute_expires_at, now + TimeDelta::days(30));
+        assert_eq!(chosen.idle_timeout, Some(TimeDelta::minutes(10)));
+    }
+
+    #[test]
+    fn times_outside_the_profile_are_refused_without_a_panic() {
+        let policy = Policy::default();
+        for seconds in [i64::MIN, -1, 0, 59, 43_201, i64::MAX] {
+            let errors = policy.clocks(DateTime::UNIX_EPOCH, Some("aal3"), Some(seconds), Some(seconds)).unwrap_err();
+            assert_eq!(errors.len(), 2, "{seconds}");
+        }
+        let unlimited = Policy { lifetime: Profile::Aal1.lifetime(), ..Policy::default() };
+        assert!(unlimited.clocks(DateTime::UNIX_EPOCH, None, None, Some(i64::MAX)).is_err());
+        assert!(unlimited.clocks(DateTime::UNIX_EPOCH, None, None, Some(864_000)).is_ok());
+        for seconds in [i64::MIN, 0, 720 * 3600 + 1, i64::MAX] {
+            assert!(policy.extension(seconds).is_err(), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_kept_as_policy_says() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(IpStorage::Full.keep(address("::ffff:203.0.113.7")), Some(address("203.0.113.7")));
+        assert_eq!(IpStorage::Truncated.keep(address("203.0.113.7")), Some(address("203.0.113.0")));
+        assert_eq!(IpStorage::Truncated.keep(address("2001:db8:1:2:3::4")), Some(address("2001:db8:1::")));
+        assert_eq!(IpStorage::Off.keep(address("203.0.113.7")), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! Showing sessions.
+
+use std::cmp::Reverse;
+
+use super::filter::{self, Cursor};
+use super::{
+    Caller, Error, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, Sessions, Sort,
+    SortField,
+};
+use crate::users::UserId;
+
+/// One page of a search.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The sessions on it.
+    pub sessions: Vec<Session>,
+    /// Where the next page starts; `None` on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl Sessions {
+    /// A user's active sessions, newest first.
+    pub async fn active_sessions_of(&self, user: &UserId) -> Result<Vec<Session>, Error> {
+        let mut sessions = self.store().active_sessions_of(user, self.now()).await?;
+        sessions.iter_mut().for_each(|session| self.activity.overlay(session));
+        Ok(sessions)
+    }
+
+    /// A user's active sessions, the one used last first.
+    pub async fn recent_sessions_of(&self, user: &UserId) -> Result<Vec<Session>, Error> {
+        let mut sessions = self.active_sessions_of(user).await?;
+        sessions.sort_by_key(|session| Reverse((session.last_seen_at, session.id)));
+        Ok(sessions)
+    }
+
+    /// How many active sessions a user has: as many as [`Sessions::active_sessions_of`] answers.
+    pub async fn count_active_sessions_of(&self, user: &UserId) -> Result<u32, Error> {
+        Ok(self.store().count_active_sessions_of(user, self.now()).await?)
+    }
+
+    /// One session, whatever its state: a user's own, or anybody's for a caller with `sessions:read`.
+    pub async fn session(&self, caller: &Caller, id: SessionId) -> Result<Session, Error> {
+        let owner = caller.reach(Scope::READ)?;
+        let mut session = self.store().session(id, owner).await?.ok_or(Error::SessionNotFound)?;
+        self.activity.overlay(&mut session);
+        Ok(session)
+    }
+
+    /// One page of a search over all users' sessions, for a caller with `sessions:read`.
+    ///
+    /// `limit` is 1 to [`MAX_PAGE`]; `cursor` is what the page before answered. Refused: [`Error::Invalid`], also for a
+    /// cursor of another search, and [`Error::SearchTooBroad`].
+    pub async fn search(
+        &self,
+        caller: &Caller,
+        filter: &Filter,
+        sort: Sort,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page, Error> {
+        caller.require(Scope::READ)?;
+        if limit == 0 || limit > MAX_PAGE {
+            return Err(FieldError::new("limit", format!("must be from 1 to {MAX_PAGE}")).into());
+        }
+        let owner = Owner::Anyone;
+        filter::check(filter, owner, sort)?;
+        let keys = &self.parts.keyring;
+        let after = cursor.map(|text| Cursor::read(keys, owner, filter, sort, text)).transpose()?;
+        // One more than asked for tells whether there is a next page.
+        let search = Search { owner, filter, sort, after, limit: limit + 1, now: self.now() };
+        let mut sessions = self.store().search_sessions(search).await?;
+        let page = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = sessions.len() > page;
+        sessions.truncate(page);
+        let next_cursor = sessions
+            .last()
+            .filter(|_| more)
+            .map(|last| Cursor::write(keys, owner, filter, sort, Position { at: sorted_by(last, sort), id: last.id }));
+        sessions.iter_mut().for_each(|session| self.activity.overlay(session));
+        Ok(Page { sessions, next_cursor })
+    }
+}
+
+fn sorted_by(session: &Session, sort: Sort) -> chrono::DateTime<chrono::Utc> {
+    match sort.field {
+        SortField::CreatedAt => session.created_at,
+        SortField::LastSeenAt => session.last_seen_at,
+        SortField::ExpiresAt => session.expires_at,
+    }
+}

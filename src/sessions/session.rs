@@ -1,0 +1,231 @@
+//! A session, and when it is active.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{Device, FieldError, Scope};
+use crate::users::{User, UserId};
+
+/// A session's id: a UUID version 7. A handle, never a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(Uuid);
+
+impl SessionId {
+    /// Wraps a UUID.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The UUID inside.
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
+    /// Reads the hyphenated form (36 characters). `None` for anything else: no session has such an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Why a session was ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// The user left, with this very session or its token.
+    Logout,
+    /// The user ended it from another of their sessions.
+    RevokedByUser,
+    /// Somebody with `sessions:admin` ended it.
+    RevokedByAdmin,
+    /// A newer session of the same user took its place, because their number is limited.
+    Replaced,
+    /// A spent refresh token was presented: one of its two holders is a thief.
+    ReuseDetected,
+    /// The user was banned.
+    UserBanned,
+    /// The user was deleted.
+    UserDeleted,
+}
+
+impl EndReason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Logout,
+        Self::RevokedByUser,
+        Self::RevokedByAdmin,
+        Self::Replaced,
+        Self::ReuseDetected,
+        Self::UserBanned,
+        Self::UserDeleted,
+    ];
+
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::RevokedByUser => "revoked_by_user",
+            Self::RevokedByAdmin => "revoked_by_admin",
+            Self::Replaced => "replaced",
+            Self::ReuseDetected => "reuse_detected",
+            Self::UserBanned => "user_banned",
+            Self::UserDeleted => "user_deleted",
+        }
+    }
+
+    /// The reason behind the word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+/// That a session was ended, when and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When; never changes once set.
+    pub at: DateTime<Utc>,
+    /// Why; never changes once set.
+    pub reason: EndReason,
+}
+
+/// Where a session stands in its life. Always computed, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It stands.
+    Active,
+    /// Not used for longer than its idle timeout.
+    IdleExpired,
+    /// Past its end.
+    Expired,
+    /// Ended by somebody.
+    Ended,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Active, Self::IdleExpired, Self::Expired, Self::Ended];
+
+    /// The word that is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::IdleExpired => "idle_expired",
+            Self::Expired => "expired",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// The state behind the word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// What the opener wants kept with a session: the text of a JSON object, opaque to us and given back as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata(String);
+
+impl Metadata {
+    /// The longest text, in bytes.
+    pub const MAX_BYTES: usize = 8 * 1024;
+
+    /// Takes the text of a JSON object, whose form the caller has checked; refuses it when it is too long.
+    pub fn from_json(text: String) -> Result<Self, FieldError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(FieldError::new("metadata", format!("must have at most {} bytes", Self::MAX_BYTES)));
+        }
+        Ok(Self(text))
+    }
+
+    /// The JSON text.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self("{}".to_owned())
+    }
+}
+
+/// One sign-in of one user on one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The handle.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was opened, which is also when the user authenticated.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, as far as it is written; see [`super::activity`].
+    pub last_seen_at: DateTime<Utc>,
+    /// When it ends by itself. Can be moved, never past `absolute_expires_at`.
+    pub expires_at: DateTime<Utc>,
+    /// The end that nothing moves.
+    pub absolute_expires_at: DateTime<Utc>,
+    /// For how long it may stay unused; `None`: for ever. Whole seconds.
+    pub idle_timeout: Option<TimeDelta>,
+    /// That it was ended, if it was.
+    pub ended: Option<Ended>,
+    /// How often its refresh token was rotated: the number in the refresh token that is current.
+    pub refresh_counter: u32,
+    /// The highest such number that was seen in an access token, as far as it is written: that refresh's answer arrived.
+    pub confirmed_counter: u32,
+    /// The application that it was opened for.
+    pub client_id: Option<String>,
+    /// The address that the user signed in from, as far as policy keeps it.
+    pub ip_address: Option<IpAddr>,
+    /// The place that the user signed in from, as the opener told it.
+    pub location: Option<String>,
+    /// The User-Agent header that the user signed in with.
+    pub user_agent: Option<String>,
+    /// The device, as read from the User-Agent, with the name it was given.
+    pub device: Device,
+    /// What its tokens may do.
+    pub scope: Scope,
+    /// The authentication context class (OpenID Connect Core section 2).
+    pub acr: Option<String>,
+    /// The authentication methods (RFC 8176).
+    pub amr: Vec<String>,
+    /// The opener's own data.
+    pub metadata: Metadata,
+}
+
+impl Session {
+    /// Where the session stands at `now`: the one definition of active, together with its SQL twin in each store.
+    ///
+    /// Both ends are exclusive: at `expires_at` itself the session has expired.
+    pub fn state(&self, now: DateTime<Utc>) -> State {
+        if self.ended.is_some() {
+            State::Ended
+        } else if now >= self.expires_at {
+            State::Expired
+        } else if self.idle_timeout.is_some_and(|idle| now >= self.last_seen_at + idle) {
+            State::IdleExpired
+        } else {
+            State::Active
+        }
+    }
+
+    /// Whether the session stands at `now`.
+    pub fn is_active(&self, now: DateTime<Utc>) -> bool {
+        self.state(now) == State::Active
+    }
+}
+
+/// A session together with its user, as one look-up brings them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// Its user; a deleted user appears with its id alone.
+    pub user: User,
+}

@@ -1,0 +1,289 @@
+//! Where sessions are kept: the contract, and the two stores that fulfil it.
+//!
+//! [`Store`] is a list of intentions. Each method is one atomic unit: it happens wholly or not at all, and when it has
+//! answered `Ok` its effect survives a crash, but for [`Store::touch_sessions`]. Times come in from the caller; no
+//! statement asks the database for the time. The same cases run against both stores in `tests/store/`.
+
+pub mod postgres;
+mod search;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::sessions::{EndReason, Owner, Search, Session, SessionId, SessionLimit, SignedIn, Touch};
+use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
+use crate::users::{User, UserDetails, UserId};
+
+/// The most sessions that [`Store::active_sessions_of`] answers; a user with more sees the newest.
+pub const MOST_LISTED: u32 = 10_000;
+
+/// Why a store did not do what it was asked. What is merely not there is no error but an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be reached, is overloaded, or could not take the lock: it may work in a moment.
+    /// Whether a write was done is not known.
+    #[error("the database is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A search read for longer than allowed.
+    #[error("the search took too long")]
+    TooSlow,
+    /// The database refused something that it never should: a defect of ours.
+    #[error("the database refused")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The answer of a store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A session to be opened.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// The session, complete and active.
+    pub session: Session,
+    /// What the opener tells of its user; `None` leaves what is stored.
+    pub user: UserDetails,
+    /// How many active sessions the user may have.
+    pub limit: Option<SessionLimit>,
+    /// The opener's promise that a repeat of the request means the same session.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An idempotency key, as a client sent it with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The service that sent it: another service's equal key is another key.
+    pub service: String,
+    /// The key.
+    pub key: String,
+    /// A hash of the request that it came with.
+    pub fingerprint: Vec<u8>,
+    /// A key first used at this instant or before is forgotten.
+    pub forget_before: DateTime<Utc>,
+}
+
+/// What became of a session to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// It was opened. `evicted` had to make place, in the order of their ids.
+    Opened {
+        /// The user as stored now.
+        user: User,
+        /// The sessions ended with [`EndReason::Replaced`].
+        evicted: Vec<SessionId>,
+    },
+    /// The idempotency key stands for this session, opened before; nothing was written.
+    Repeated(Box<SignedIn>),
+    /// The idempotency key was used before, with another fingerprint; nothing was written.
+    KeyReused,
+    /// The user is banned; nothing was written.
+    UserBanned,
+    /// The user has as many sessions as allowed; nothing was written.
+    LimitReached,
+}
+
+/// What became of a session to be ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It was ended by this call.
+    Ended(Box<Session>),
+    /// It had been ended before; when and why stay as they were.
+    AlreadyEnded(Box<Session>),
+}
+
+/// A change to a session; `None` leaves the field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionChange {
+    /// The device's name; `Some(None)` takes it away.
+    pub device_name: Option<Option<String>>,
+    /// The opener's own data.
+    pub metadata: Option<crate::sessions::Metadata>,
+}
+
+/// A refresh token's wish for a successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshAttempt {
+    /// The session.
+    pub id: SessionId,
+    /// The counter in the token presented.
+    pub presented: u32,
+    /// The highest counter that this process has seen in an access token and not yet written.
+    pub seen_counter: u32,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// How long after a rotation its predecessor is welcome whatever happened since.
+    pub grace: TimeDelta,
+    /// Move `expires_at` to at least this instant, but never past the absolute end.
+    pub slide_to: Option<DateTime<Utc>>,
+}
+
+/// What became of a refresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refreshing {
+    /// The token was current; the session's counter is now one more than the one presented.
+    Rotated(Box<Session>),
+    /// The token is the predecessor of the current one, presented again within the grace: two tabs, or a retry.
+    Concurrent(Box<Session>),
+    /// The token is the predecessor of the current one, and nothing that came with the current one was ever used: the
+    /// answer was lost.
+    NotSaved(Box<Session>),
+    /// The token was spent before. The session has been ended with [`EndReason::ReuseDetected`].
+    Reused(Box<Session>),
+    /// There is no such session, or it is not active.
+    NotActive,
+}
+
+/// The contract of a store.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Opens a session: keeps its user, honours the user's ban, the limit and the idempotency key, all in one.
+    ///
+    /// The user is created when new, and told details replace the stored ones. Of two calls for one user that race for
+    /// the last place under a limit, one gets it; a call that races a ban is either before it, and its session is ended
+    /// by it, or answers [`Opening::UserBanned`]. Of two calls that race with one idempotency key, one opens and the
+    /// other waits and answers [`Opening::Repeated`]; a repeat is answered so whatever has become of the session.
+    async fn open_session(&self, new: &NewSession) -> Result<Opening>;
+
+    /// The session that a token names, with its user. The token is the proof that its holder may ask, so no owner is
+    /// named. `None` when there is none.
+    async fn session_of_token(&self, id: SessionId) -> Result<Option<SignedIn>>;
+
+    /// One session of `owner`, whatever its state. `None` when there is none or it is another's.
+    async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>>;
+
+    /// A user's active sessions at `now`, newest first (by creation, then id), at most [`MOST_LISTED`].
+    async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>>;
+
+    /// How many [`Store::active_sessions_of`] answers.
+    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32>;
+
+    /// One page of a search: at most `limit` sessions of `owner` that meet the filter, in order, after the position.
+    /// Answers [`Error::TooSlow`] rather than read for seconds.
+    async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>>;
+
+    /// Writes when sessions were last used and the highest refresh counters seen. Never moves either back, never
+    /// touches an ended session, passes over ids that do not exist. May be lost in a crash, and only it.
+    /// `touches` are in the order of their ids, each id once.
+    async fn touch_sessions(&self, touches: &[Touch]) -> Result<()>;
+
+    /// Moves the end of an active session of `owner` by `by`, at most to its absolute end, and answers it.
+    /// `None` when there is none, it is another's, or it is not active.
+    async fn extend_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        by: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>>;
+
+    /// Changes what people see of an active session of `owner`, and answers it.
+    /// `None` when there is none, it is another's, or it is not active.
+    async fn change_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        change: &SessionChange,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>>;
+
+    /// Ends a session of `owner`, expired or not. The first call wins: when and why never change after it.
+    /// `None` when there is none or it is another's.
+    async fn end_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Ending>>;
+
+    /// Ends an active session of `user`, and says whether there was one.
+    async fn end_active_session(
+        &self,
+        id: SessionId,
+        user: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<bool>;
+
+    /// Ends every active session of `user` but `except`, and answers their ids, in order. Empty when there is none.
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>>;
+
+    /// Rotates a refresh token, or tells why not, in one compare-and-set.
+    ///
+    /// With `c` the session's counter and `p` the one presented, for an active session:
+    /// `p >= c` rotates to `p + 1` (`p > c` happens when a database was restored from a backup: the token is genuine,
+    /// so nobody is logged out). `p + 1 = c` is the predecessor: it gets the session as it is when the last rotation is
+    /// younger than the grace, or when no access token of counter `c` was ever seen; else, and for everything older, the
+    /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides.
+    async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
+
+    /// One user. `None` when unknown.
+    async fn user(&self, id: &UserId) -> Result<Option<User>>;
+
+    /// Creates a user or changes the details told, and answers it.
+    async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User>;
+
+    /// Deletes a user, its ban too, and ends its active sessions with [`EndReason::UserDeleted`].
+    /// Answers the ended ids, in order; `None` when the user is unknown and has no active session.
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<Vec<SessionId>>>;
+
+    /// Bans a user, creating it when unknown so that no ban comes too early, and ends its active sessions with
+    /// [`EndReason::UserBanned`]. Answers the user and the ended ids, in order. A second ban keeps the first one's time.
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, Vec<SessionId>)>;
+
+    /// Lifts a ban, and answers the user; no session comes back. `None` when the user is unknown.
+    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>>;
+
+    /// Keeps a new service key.
+    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()>;
+
+    /// The service key of that id, whatever its state. `None` when unknown.
+    async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>>;
+
+    /// All service keys, newest first, revoked and expired ones too.
+    async fn service_keys(&self) -> Result<Vec<StoredServiceKey>>;
+
+    /// Revokes a service key, and says whether there is one. A second call keeps the first one's time.
+    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool>;
+
+    /// All signing keys, by sequence, oldest first.
+    async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>>;
+
+    /// Keeps a new signing key, and says whether it was the first of its sequence number. When not, nothing is written:
+    /// another replica was faster.
+    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool>;
+
+    /// Forgets the signing keys before `sequence`.
+    async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
+
+    /// Whether the database answers and has the tables of this version.
+    async fn ping(&self) -> Result<()>;
+
+    /// Closes all connections, after what runs on them.
+    async fn close(&self);
+}
+
+/// Why a store could not be opened: one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is of no database that we know.
+    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
+    UnknownScheme,
+    /// The URL cannot be read.
+    #[error("DATABASE_URL cannot be read: {0}")]
+    Url(#[source] sqlx::Error),
+    /// The database does not answer.
+    #[error("the database does not answer: {0}")]
+    Connect(#[source] sqlx::Error),
+    /// Its tables could not be brought up to date.
+    #[error("the database could not be migrated: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}

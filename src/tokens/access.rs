@@ -1,0 +1,218 @@
+//! Access tokens: JWTs after RFC 9068, checked after RFC 8725.
+//!
+//! The library checks the signature; everything else it would let pass, so that is checked here: size and characters,
+//! type, critical headers, issuer, audience, subject, and all times, against our own clock.
+
+use std::sync::{Arc, RwLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Header, Validation};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{KeySet, NoSigningKey, Secret, TokenError};
+use crate::sessions::{Session, SessionId};
+use crate::users::UserId;
+
+/// The longest that any access token may live. Also how long a retired key must be kept.
+pub const LONGEST_ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);
+
+/// Clocks of replicas may differ by this much (RFC 8725 allows "a few minutes"; we do not).
+const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+const LONGEST_TOKEN: usize = 8 * 1024;
+const LONGEST_KID: usize = 64;
+const TYPE: &str = "at+jwt";
+/// RFC 9068 wants a client id in every token; this one stands for "the opener named none".
+const NO_CLIENT: &str = "default";
+
+/// The claims on the wire, RFC 9068 section 2.2. `refresh_count` is ours: see [`AccessClaims::refresh_counter`].
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    sid: Uuid,
+    jti: String,
+    iat: i64,
+    exp: i64,
+    #[serde(skip_serializing)]
+    nbf: Option<i64>,
+    auth_time: i64,
+    client_id: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    scope: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    amr: Vec<String>,
+    #[serde(default)]
+    refresh_count: u32,
+}
+
+/// What a good access token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessClaims {
+    /// The session it belongs to.
+    pub session_id: SessionId,
+    /// Whose session that is.
+    pub user_id: UserId,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it dies.
+    pub expires_at: DateTime<Utc>,
+    /// The refresh that it came with: seeing the token proves that the answer to that refresh arrived.
+    pub refresh_counter: u32,
+}
+
+/// Mints and checks access tokens, with whatever signing keys count at the moment.
+#[derive(Debug)]
+pub struct AccessTokens {
+    issuer: String,
+    audience: String,
+    keys: RwLock<Arc<KeySet>>,
+}
+
+impl AccessTokens {
+    /// Tokens of this issuer for this audience, signed by these keys.
+    pub fn new(issuer: String, audience: String, keys: KeySet) -> Self {
+        Self { issuer, audience, keys: RwLock::new(Arc::new(keys)) }
+    }
+
+    /// The `iss` of every token.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The `aud` of every token.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// Takes another set of keys from now on.
+    pub fn replace_keys(&self, keys: KeySet) {
+        *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// The public keys that verifiers need.
+    pub fn published(&self, now: DateTime<Utc>) -> JwkSet {
+        self.keys().published(now)
+    }
+
+    fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(&self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Mints a token for `session`, good for `lifetime` and never past the session's end. `jti` must be new.
+    pub fn mint(
+        &self,
+        session: &Session,
+        jti: Uuid,
+        lifetime: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<(Secret, DateTime<Utc>), NoSigningKey> {
+        let keys = self.keys();
+        let key = keys.signing(now)?;
+        let expires_at = session.expires_at.min(now + lifetime.min(LONGEST_ACCESS_TOKEN_LIFETIME));
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: session.user_id.as_str().to_owned(),
+            sid: session.id.as_uuid(),
+            jti: jti.to_string(),
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+            nbf: None,
+            auth_time: session.created_at.timestamp(),
+            client_id: session.client_id.clone().unwrap_or_else(|| NO_CLIENT.to_owned()),
+            scope: session.scope.as_str().to_owned(),
+            acr: session.acr.clone(),
+            amr: session.amr.clone(),
+            refresh_count: session.refresh_counter,
+        };
+        let mut header = Header::new(key.algorithm);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(key.kid.clone());
+        let token = jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(|_| NoSigningKey)?;
+        Ok((Secret::new(token), expires_at))
+    }
+
+    /// Reads an access token of ours that is good at `now`. Whether its session stands is for the caller to ask.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
+        let claims = self.verify_owner(token, now)?;
+        if claims.expires_at <= now { Err(TokenError::Expired) } else { Ok(claims) }
+    }
+
+    /// As [`AccessTokens::verify`], but an expired token is read too: enough to give it back, never to use it.
+    pub fn verify_owner(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
+        well_formed(token)?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
+        if header.crit.is_some() || header.extras.inner().contains_key("b64") {
+            return Err(TokenError::Critical);
+        }
+        if !header.typ.as_deref().is_some_and(is_our_type) {
+            return Err(TokenError::WrongType);
+        }
+        let kid = header.kid.as_deref().filter(|kid| kid.len() <= LONGEST_KID).ok_or(TokenError::UnknownKey)?;
+        let keys = self.keys();
+        let key = keys.find(kid, now).ok_or(TokenError::UnknownKey)?;
+        if header.alg != key.algorithm {
+            return Err(TokenError::Signature);
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &signature_only(key.algorithm))
+            .map_err(|error| match error.kind() {
+                jsonwebtoken::errors::ErrorKind::Json(_) => TokenError::Claims,
+                _ => TokenError::Signature,
+            })?
+            .claims;
+        self.check(claims, now)
+    }
+
+    fn check(&self, claims: Claims, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
+        if claims.iss != self.issuer {
+            return Err(TokenError::Issuer);
+        }
+        if claims.aud != self.audience {
+            return Err(TokenError::Audience);
+        }
+        let instant = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(TokenError::Claims);
+        let (issued_at, expires_at) = (instant(claims.iat)?, instant(claims.exp)?);
+        if expires_at - issued_at > LONGEST_ACCESS_TOKEN_LIFETIME {
+            return Err(TokenError::Claims);
+        }
+        let not_before = claims.nbf.map(instant).transpose()?.unwrap_or(issued_at);
+        if issued_at.max(not_before) > now + LEEWAY {
+            return Err(TokenError::Premature);
+        }
+        Ok(AccessClaims {
+            session_id: SessionId::from_uuid(claims.sid),
+            user_id: UserId::parse(claims.sub).map_err(|_| TokenError::Claims)?,
+            issued_at,
+            expires_at,
+            refresh_counter: claims.refresh_count,
+        })
+    }
+}
+
+/// Three parts of base64url, not too long: refused before anything is decoded (RFC 8725 section 3.11 and its revision).
+fn well_formed(token: &str) -> Result<(), TokenError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let dots = token.bytes().filter(|byte| *byte == b'.').count();
+    if token.len() > LONGEST_TOKEN || dots != 2 || !token.bytes().all(allowed) {
+        return Err(TokenError::Malformed);
+    }
+    Ok(())
+}
+
+/// RFC 9068 section 4: `at+jwt`, with or without `application/`, in any case.
+fn is_our_type(typ: &str) -> bool {
+    typ.eq_ignore_ascii_case(TYPE) || typ.eq_ignore_ascii_case("application/at+jwt")
+}
+
+fn signature_only(algorithm: jsonwebtoken::Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}

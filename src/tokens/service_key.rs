@@ -1,0 +1,145 @@
+//! Service keys: the credentials of programs. Shown once, kept as a hash.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::keyring::{same, sha256};
+use super::{Secret, TokenError, opaque};
+use crate::clock::{Entropy, EntropyUnavailable};
+use crate::sessions::Scope;
+
+pub(super) const PREFIX: &str = "sjk_";
+
+const VERSION: u8 = 1;
+const SECRET_BYTES: usize = 32;
+const BODY_CHARS: usize = ((1 + 16 + SECRET_BYTES) * 4usize).div_ceil(3);
+
+/// A service key's id: shown in lists, and part of the key itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServiceKeyId(pub Uuid);
+
+impl fmt::Display for ServiceKeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A service key as a client presents it, its form found right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceKey {
+    /// Which key it claims to be.
+    pub id: ServiceKeyId,
+    secret_hash: [u8; 32],
+}
+
+/// A service key as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredServiceKey {
+    /// Its id.
+    pub id: ServiceKeyId,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// SHA-256 of its secret part. The secret has 256 random bits, so a slow hash would add nothing.
+    pub secret_hash: [u8; 32],
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it stops working by itself; `None`: never.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+impl StoredServiceKey {
+    /// Whether the key works at `now`.
+    pub fn is_active(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// A key that was just made: what to store, and what to show once.
+#[derive(Debug, Clone)]
+pub struct NewServiceKey {
+    /// What to store.
+    pub stored: StoredServiceKey,
+    /// What to show, once.
+    pub key: Secret,
+}
+
+impl ServiceKey {
+    /// Makes a key with the given name, scope and end.
+    pub fn generate(
+        id: ServiceKeyId,
+        name: String,
+        scope: Scope,
+        now: DateTime<Utc>,
+        expires_at: Option<DateTime<Utc>>,
+        entropy: &dyn Entropy,
+    ) -> Result<NewServiceKey, EntropyUnavailable> {
+        let mut secret = [0; SECRET_BYTES];
+        entropy.fill(&mut secret)?;
+        let bytes = [[VERSION].as_slice(), id.0.as_bytes(), &secret].concat();
+        let secret_hash = sha256(&secret);
+        let stored = StoredServiceKey { id, name, scope, secret_hash, created_at: now, expires_at, revoked_at: None };
+        Ok(NewServiceKey { stored, key: Secret::new(opaque::with_checksum(PREFIX, &bytes)) })
+    }
+
+    /// Reads a key's form. Whether it is a real one, [`ServiceKey::matches`] tells.
+    pub fn parse(token: &str) -> Result<Self, TokenError> {
+        let bytes = opaque::without_checksum(PREFIX, BODY_CHARS, token)?;
+        let [VERSION, rest @ ..] = bytes.as_slice() else { return Err(TokenError::Malformed) };
+        let (id, secret) = rest.split_first_chunk::<16>().ok_or(TokenError::Malformed)?;
+        Ok(Self { id: ServiceKeyId(Uuid::from_bytes(*id)), secret_hash: sha256(secret) })
+    }
+
+    /// Whether this is the stored key.
+    pub fn matches(&self, stored: &StoredServiceKey) -> bool {
+        self.id == stored.id && same(&self.secret_hash, &stored.secret_hash)
+    }
+}
+
+/// Whether `presented` is the operator's bootstrap key; the time taken tells nothing about either.
+pub fn bootstrap_key_matches(presented: &str, bootstrap: &Secret) -> bool {
+    same(&sha256(presented.as_bytes()), &sha256(bootstrap.expose().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemEntropy;
+
+    fn key() -> NewServiceKey {
+        let id = ServiceKeyId(Uuid::from_u128(7));
+        ServiceKey::generate(id, "web".to_owned(), Scope::default(), DateTime::UNIX_EPOCH, None, &SystemEntropy)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_key_matches_what_is_stored_of_it_and_no_other() {
+        let one = key();
+        let presented = ServiceKey::parse(one.key.expose()).unwrap();
+        assert!(presented.matches(&one.stored));
+        assert!(!presented.matches(&key().stored), "the same id with another secret");
+    }
+
+    #[test]
+    fn neither_the_key_nor_its_secret_is_in_what_is_stored_or_printed() {
+        let new = key();
+        let printed = format!("{new:?}");
+        assert!(!printed.contains(new.key.expose()));
+    }
+
+    #[test]
+    fn a_key_stops_at_its_end_and_when_revoked() {
+        let end = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1);
+        let mut stored = key().stored;
+        stored.expires_at = Some(end);
+        assert!(stored.is_active(DateTime::UNIX_EPOCH));
+        assert!(!stored.is_active(end));
+        stored.revoked_at = Some(DateTime::UNIX_EPOCH);
+        assert!(!stored.is_active(DateTime::UNIX_EPOCH));
+    }
+}

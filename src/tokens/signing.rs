@@ -1,0 +1,289 @@
+//! The keys that sign access tokens: made here, sealed for the store, published before they are used, and kept until
+//! the last token they signed is dead.
+
+use std::fmt;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+
+use super::{Keyring, LONGEST_ACCESS_TOKEN_LIFETIME};
+use crate::clock::{Entropy, EntropyUnavailable};
+
+/// How long a new key is published before it signs: longer than verifiers may cache the key set (5 minutes).
+pub const PUBLICATION_LEAD: TimeDelta = TimeDelta::minutes(10);
+
+const SEAL_LABEL: &[u8] = b"signing key";
+
+/// A signature algorithm for access tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8037).
+    EdDsa,
+    /// ECDSA on P-256 (RFC 7518).
+    Es256,
+    /// RSA with 2048 bits (RFC 7518), for verifiers that know nothing newer.
+    Rs256,
+}
+
+impl Algorithm {
+    /// The algorithm of that JWA name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "EdDSA" => Some(Self::EdDsa),
+            "ES256" => Some(Self::Es256),
+            "RS256" => Some(Self::Rs256),
+            _ => None,
+        }
+    }
+
+    /// Its JWA name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    fn jwa(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+        }
+    }
+
+    /// A new private key in PKCS #8.
+    fn generate(self) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        Some(match self {
+            Self::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&random).ok()?.as_ref().to_vec(),
+            Self::Es256 => {
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).ok()?.as_ref().to_vec()
+            }
+            Self::Rs256 => {
+                let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).ok()?;
+                AsDer::<Pkcs8V1Der<'_>>::as_der(&key).ok()?.as_ref().to_vec()
+            }
+        })
+    }
+
+    fn encoding_key(self, pkcs8: &[u8]) -> Option<EncodingKey> {
+        match self {
+            Self::EdDsa => Some(EncodingKey::from_ed_der(pkcs8)),
+            Self::Es256 => Some(EncodingKey::from_ec_der(pkcs8)),
+            Self::Rs256 => {
+                let pem =
+                    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8));
+                EncodingKey::from_rsa_pem(pem.as_bytes()).ok()
+            }
+        }
+    }
+}
+
+/// A signing key as stored: its private part opens only with the master secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedSigningKey {
+    /// One more than its predecessor's. Unique, so that of several replicas that rotate at once one wins.
+    pub sequence: i64,
+    /// Its name in token headers: the key's thumbprint (RFC 7638).
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// Its private part, sealed.
+    pub sealed: Vec<u8>,
+    /// When it was made, and published.
+    pub created_at: DateTime<Utc>,
+    /// From when on it signs.
+    pub active_from: DateTime<Utc>,
+}
+
+impl fmt::Debug for SealedSigningKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SealedSigningKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no usable signing key.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningKeyError {
+    /// The stored key was sealed with another master secret.
+    #[error("SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with")]
+    WrongSecret,
+    /// Making one failed.
+    #[error("no signing key could be made")]
+    Generation,
+    /// No random bytes were to be had.
+    #[error(transparent)]
+    Entropy(#[from] EntropyUnavailable),
+}
+
+impl SealedSigningKey {
+    /// Makes a key, sealed with `keys`.
+    pub fn generate(
+        keys: &Keyring,
+        algorithm: Algorithm,
+        sequence: i64,
+        created_at: DateTime<Utc>,
+        active_from: DateTime<Utc>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, SigningKeyError> {
+        let private = algorithm.generate().ok_or(SigningKeyError::Generation)?;
+        let kid = public_key(algorithm, &private).map(|(_, kid)| kid).ok_or(SigningKeyError::Generation)?;
+        let sealed = keys.seal(SEAL_LABEL, kid.as_bytes(), &private, entropy)?;
+        Ok(Self { sequence, kid, algorithm, sealed, created_at, active_from })
+    }
+
+    fn open(&self, keys: &Keyring) -> Result<SigningKey, SigningKeyError> {
+        let private = keys.open(SEAL_LABEL, self.kid.as_bytes(), &self.sealed).ok_or(SigningKeyError::WrongSecret)?;
+        let encoding = self.algorithm.encoding_key(&private).ok_or(SigningKeyError::WrongSecret)?;
+        let (public, _) = public_key(self.algorithm, &private).ok_or(SigningKeyError::WrongSecret)?;
+        let decoding = DecodingKey::from_jwk(&public).map_err(|_| SigningKeyError::WrongSecret)?;
+        Ok(SigningKey {
+            kid: self.kid.clone(),
+            algorithm: self.algorithm.jwa(),
+            encoding,
+            decoding,
+            public,
+            active_from: self.active_from,
+            dead_from: None,
+        })
+    }
+}
+
+/// The public half as a JWK, and its thumbprint.
+fn public_key(algorithm: Algorithm, private: &[u8]) -> Option<(Jwk, String)> {
+    let mut jwk = Jwk::from_encoding_key(&algorithm.encoding_key(private)?, algorithm.jwa()).ok()?;
+    let kid = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
+    jwk.common.key_id = Some(kid.clone());
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    Some((jwk, kid))
+}
+
+pub(super) struct SigningKey {
+    pub(super) kid: String,
+    pub(super) algorithm: jsonwebtoken::Algorithm,
+    pub(super) encoding: EncodingKey,
+    pub(super) decoding: DecodingKey,
+    public: Jwk,
+    active_from: DateTime<Utc>,
+    /// From when on no token that it signed can be alive; unknown while no successor is there.
+    dead_from: Option<DateTime<Utc>>,
+}
+
+/// No key may sign at this instant.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("no signing key is active")]
+pub struct NoSigningKey;
+
+/// All signing keys that count, opened.
+pub struct KeySet {
+    /// By sequence, oldest first.
+    keys: Vec<SigningKey>,
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.keys.iter().map(|key| &key.kid)).finish()
+    }
+}
+
+impl KeySet {
+    /// Opens stored keys, oldest first. Fails when one was sealed with another master secret.
+    pub fn open(sealed: &[SealedSigningKey], keys: &Keyring) -> Result<Self, SigningKeyError> {
+        let mut opened = sealed.iter().map(|key| key.open(keys)).collect::<Result<Vec<_>, _>>()?;
+        let successors: Vec<DateTime<Utc>> = opened.iter().skip(1).map(|key| key.active_from).collect();
+        for (key, successor) in opened.iter_mut().zip(successors) {
+            key.dead_from = Some(last_token_dead(successor));
+        }
+        Ok(Self { keys: opened })
+    }
+
+    /// The key that signs at `now`: the newest whose time has come.
+    pub(super) fn signing(&self, now: DateTime<Utc>) -> Result<&SigningKey, NoSigningKey> {
+        self.keys.iter().rev().find(|key| key.active_from <= now).ok_or(NoSigningKey)
+    }
+
+    /// The key of that name, if tokens that it signed can still be alive.
+    pub(super) fn find(&self, kid: &str, now: DateTime<Utc>) -> Option<&SigningKey> {
+        self.alive(now).find(|key| key.kid == kid)
+    }
+
+    /// The public keys as a JSON Web Key Set (RFC 7517 section 5), those to come included.
+    pub fn published(&self, now: DateTime<Utc>) -> JwkSet {
+        JwkSet { keys: self.alive(now).map(|key| key.public.clone()).collect() }
+    }
+
+    fn alive(&self, now: DateTime<Utc>) -> impl Iterator<Item = &SigningKey> {
+        self.keys.iter().filter(move |key| key.dead_from.is_none_or(|dead| now < dead))
+    }
+}
+
+/// When the last token signed by a key is dead whose successor signs from `successor_active_from` on: replicas may go
+/// on signing with the old one for a moment, hence the extra minute.
+pub(crate) fn last_token_dead(successor_active_from: DateTime<Utc>) -> DateTime<Utc> {
+    successor_active_from + LONGEST_ACCESS_TOKEN_LIFETIME + TimeDelta::minutes(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemEntropy;
+    use crate::tokens::MasterSecret;
+
+    fn keyring() -> Keyring {
+        Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap())
+    }
+
+    fn key(keys: &Keyring, sequence: i64, active_from: DateTime<Utc>) -> SealedSigningKey {
+        let made = active_from - PUBLICATION_LEAD;
+        SealedSigningKey::generate(keys, Algorithm::EdDsa, sequence, made, active_from, &SystemEntropy).unwrap()
+    }
+
+    #[test]
+    fn a_successor_is_published_before_it_signs_and_its_predecessor_until_its_tokens_are_dead() {
+        let keys = keyring();
+        let start = DateTime::UNIX_EPOCH;
+        let turn = start + TimeDelta::days(90);
+        let set = KeySet::open(&[key(&keys, 1, start), key(&keys, 2, turn)], &keys).unwrap();
+        let (old, new) = (set.keys[0].kid.clone(), set.keys[1].kid.clone());
+
+        let before = turn - TimeDelta::seconds(1);
+        assert_eq!(set.signing(before).unwrap().kid, old);
+        assert_eq!(set.published(before).keys.len(), 2);
+        assert_eq!(set.signing(turn).unwrap().kid, new);
+        let last = last_token_dead(turn);
+        assert!(set.find(&old, last - TimeDelta::seconds(1)).is_some());
+        assert!(set.find(&old, last).is_none());
+        assert_eq!(set.published(last).keys.len(), 1);
+    }
+
+    #[test]
+    fn keys_sealed_with_another_secret_do_not_open() {
+        let sealed = key(&keyring(), 1, DateTime::UNIX_EPOCH);
+        assert!(matches!(KeySet::open(&[sealed], &keyring()), Err(SigningKeyError::WrongSecret)));
+    }
+
+    #[test]
+    fn a_published_key_has_no_private_part() {
+        let keys = keyring();
+        for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+            let now = DateTime::UNIX_EPOCH;
+            let sealed = SealedSigningKey::generate(&keys, algorithm, 1, now, now, &SystemEntropy).unwrap();
+            let set = KeySet::open(&[sealed], &keys).unwrap();
+            let published = serde_json::to_value(set.published(now)).unwrap();
+            let key = &published["keys"][0];
+            assert_eq!(key["alg"], algorithm.as_str());
+            assert_eq!(key["use"], "sig");
+            for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+                assert!(key.get(private).is_none(), "{algorithm:?} {private}");
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Who people are, as far as sessions care: an opaque id, a name and an address to show, and whether they are banned.
+
+mod service;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::sessions::{FieldError, text};
+
+/// The longest user id, in characters.
+pub const MAX_USER_ID_CHARS: usize = 255;
+/// The longest name or email address, in characters.
+pub const MAX_USER_DETAIL_CHARS: usize = 255;
+
+/// A user's id: opaque, 1 to 255 characters, no control characters, compared byte for byte.
+///
+/// Nothing is folded or normalised: `Ann` and `ann`, or two spellings of `é`, are two users.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// Takes `text` as a user id, or says why it is none.
+    pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
+        text::required("user_id", text.into(), MAX_USER_ID_CHARS).map(Self)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What an opener or an administrator tells of a user. `None` leaves what is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserDetails {
+    /// A name to show.
+    pub name: Option<String>,
+    /// An email address to show; never used to find anybody.
+    pub email: Option<String>,
+}
+
+impl UserDetails {
+    /// Checks lengths (255 characters each) and refuses control characters.
+    pub fn parse(name: Option<String>, email: Option<String>) -> Result<Self, FieldError> {
+        Ok(Self {
+            name: text::optional("user.name", name, MAX_USER_DETAIL_CHARS)?,
+            email: text::optional("user.email", email, MAX_USER_DETAIL_CHARS)?,
+        })
+    }
+}
+
+/// A user as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Who it is.
+    pub id: UserId,
+    /// A name to show.
+    pub name: Option<String>,
+    /// An email address to show.
+    pub email: Option<String>,
+    /// Since when the user may have no session; `None` when it may.
+    pub banned_at: Option<DateTime<Utc>>,
+    /// When we first heard of the user.
+    pub created_at: DateTime<Utc>,
+    /// When name, address or ban last changed.
+    pub updated_at: DateTime<Utc>,
+}
