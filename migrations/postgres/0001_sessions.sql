@@ -25,6 +25,8 @@ CREATE TABLE sessions (
     refresh_counter     integer NOT NULL DEFAULT 0,
     confirmed_counter   integer NOT NULL DEFAULT 0,
     rotated_at          timestamptz,
+    -- Whether the current token was asked for again, with its predecessor.
+    refresh_repeated    boolean NOT NULL DEFAULT FALSE,
     client_id           text,
     ip_address          text,
     location            text,

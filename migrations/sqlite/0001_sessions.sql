@@ -22,6 +22,7 @@ CREATE TABLE sessions (
     refresh_counter     INTEGER NOT NULL DEFAULT 0,
     confirmed_counter   INTEGER NOT NULL DEFAULT 0,
     rotated_at          INTEGER,
+    refresh_repeated    INTEGER NOT NULL DEFAULT FALSE,
     client_id           TEXT,
     ip_address          TEXT,
     location            TEXT,

@@ -58,9 +58,9 @@ impl Activity {
         }
     }
 
-    /// The highest refresh counter that this process has seen in an access token of the session and not written yet.
-    pub fn seen_counter(&self, id: SessionId) -> u32 {
-        self.lock().get(&id).map_or(0, |touch| touch.counter)
+    /// What this process knows of the session's use and has not written yet.
+    pub fn seen(&self, id: SessionId) -> Option<Touch> {
+        self.lock().get(&id).copied()
     }
 
     /// Takes up to `most` uses, in the order of their ids, so that two processes writing the same sessions lock them in

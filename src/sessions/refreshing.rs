@@ -24,10 +24,12 @@ impl Sessions {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(GrantRefusal::Token)?;
         let now = self.now();
         let policy = self.policy();
+        let seen = self.activity.seen(derived.session_id);
         let attempt = RefreshAttempt {
             id: derived.session_id,
             presented: derived.number,
-            seen_counter: self.activity.seen_counter(derived.session_id),
+            seen_counter: seen.map_or(0, |touch| touch.counter),
+            seen_at: seen.map(|touch| touch.seen_at),
             now,
             grace: policy.refresh_grace,
             slide_to: policy.sliding.map(|by| now + by),

@@ -7,8 +7,10 @@
 pub mod postgres;
 mod search;
 pub mod sqlite;
+mod values;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -111,6 +113,8 @@ pub struct RefreshAttempt {
     pub presented: u32,
     /// The highest counter that this process has seen in an access token and not yet written.
     pub seen_counter: u32,
+    /// When this process has last seen the session used, if that is not yet written.
+    pub seen_at: Option<DateTime<Utc>>,
     /// Now.
     pub now: DateTime<Utc>,
     /// How long after a rotation its predecessor is welcome whatever happened since.
@@ -198,7 +202,8 @@ pub trait Store: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Ending>>;
 
-    /// Ends an active session of `user`, and says whether there was one.
+    /// Ends an active session of `user`, and says whether there was one. As [`Store::end_sessions_of`] it ends one idle
+    /// for too long too, but says that there was none.
     async fn end_active_session(
         &self,
         id: SessionId,
@@ -208,6 +213,9 @@ pub trait Store: Send + Sync {
     ) -> Result<bool>;
 
     /// Ends every active session of `user` but `except`, and answers their ids, in order. Empty when there is none.
+    ///
+    /// Sessions idle for too long are ended too, though not answered: a use that another process has not written yet
+    /// would bring them back. The same goes for [`Store::ban_user`] and [`Store::delete_user`].
     async fn end_sessions_of(
         &self,
         user: &UserId,
@@ -222,7 +230,8 @@ pub trait Store: Send + Sync {
     /// `p >= c` rotates to `p + 1` (`p > c` happens when a database was restored from a backup: the token is genuine,
     /// so nobody is logged out). `p + 1 = c` is the predecessor: it gets the session as it is when the last rotation is
     /// younger than the grace, or when no access token of counter `c` was ever seen; else, and for everything older, the
-    /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides.
+    /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long
+    /// only if `seen_at` is long past as well. A counter that has no successor is of no session.
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
 
     /// One user. `None` when unknown.
@@ -264,7 +273,7 @@ pub trait Store: Send + Sync {
     /// Forgets the signing keys before `sequence`.
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
 
-    /// Whether the database answers and has the tables of this version.
+    /// Whether the database answers and has the tables of this version; [`Error::Unavailable`] when not.
     async fn ping(&self) -> Result<()>;
 
     /// Closes all connections, after what runs on them.
@@ -286,4 +295,24 @@ pub enum OpenError {
     /// Its tables could not be brought up to date.
     #[error("the database could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// How long a search may read.
+const SEARCH_TIME: Duration = Duration::from_secs(2);
+
+/// How many of the connections serve everything else, and how many searches.
+fn divide(connections: u32) -> (u32, u32) {
+    let searching = (connections / 4).clamp(1, 4);
+    (connections.saturating_sub(searching).max(1), searching)
+}
+
+/// Opens the store that `url` names and brings its tables up to date, which is safe when several replicas start at once.
+/// `connections`: the most that are kept open, at least 2: a few of them are for searches, so that slow ones hold up
+/// nothing else.
+pub async fn open(url: &str, connections: u32) -> std::result::Result<Arc<dyn Store>, OpenError> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("postgres" | "postgresql") => Ok(Arc::new(postgres::PostgresStore::open(url, connections).await?)),
+        Some("sqlite") => Ok(Arc::new(sqlite::SqliteStore::open(url, connections).await?)),
+        _ => Err(OpenError::UnknownScheme),
+    }
 }

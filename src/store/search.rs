@@ -11,8 +11,8 @@ pub(super) struct Dialect {
     pub(super) columns: &'static str,
     /// The condition that a session is active at `$1`.
     pub(super) active: &'static str,
-    /// The condition that it has been unused for too long at `$1`.
-    pub(super) idle_expired: &'static str,
+    /// The condition that it has not been unused for too long at `$1`.
+    pub(super) not_idle: &'static str,
 }
 
 /// A value bound to a placeholder.
@@ -43,6 +43,10 @@ impl Conditions {
     }
 
     fn compare(&mut self, column: &str, operator: &str, value: Bind) {
+        // PostgreSQL refuses to be asked for text that it cannot hold; no row has it.
+        if matches!(&value, Bind::Text(text) if text.contains('\0')) {
+            return self.sql.push("1 = 0".to_owned());
+        }
         let placeholder = self.bind(value);
         self.sql.push(format!("{column} {operator} {placeholder}"));
     }
@@ -95,7 +99,7 @@ fn filter(filter: &Filter, dialect: &Dialect, conditions: &mut Conditions) {
     if let Some(state) = state {
         conditions.sql.push(match state {
             State::Active => dialect.active.to_owned(),
-            State::IdleExpired => format!("ended_at IS NULL AND expires_at > $1 AND {}", dialect.idle_expired),
+            State::IdleExpired => format!("ended_at IS NULL AND expires_at > $1 AND NOT {}", dialect.not_idle),
             State::Expired => "ended_at IS NULL AND expires_at <= $1".to_owned(),
             State::Ended => "ended_at IS NOT NULL".to_owned(),
         });

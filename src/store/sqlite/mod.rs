@@ -1,1 +1,285 @@
-pub struct SqliteStore;
+//! The store on an embedded SQLite file. One connection writes, others read; every statement stands here in full, to be
+//! pasted into `sqlite3`.
+
+#[macro_use]
+mod rows;
+mod keys;
+mod opening;
+mod sessions;
+mod users;
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+use super::{
+    Ending, Error, NewSession, OpenError, Opening, RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange,
+    Store, divide,
+};
+use crate::sessions::{EndReason, Owner, Search, Session, SessionId, SignedIn, Touch};
+use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
+use crate::users::{User, UserDetails, UserId};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another process to write, and a request for the writer.
+const WRITER_TIME: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection to read.
+const READER_TIME: Duration = Duration::from_secs(1);
+/// How long to try at the start while another process prepares the same file.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+const PING: &str = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success)";
+
+/// Sessions in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    searches: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Creates the file when it is missing, for its owner only, and brings the tables up to date.
+    pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
+        let options = url.parse::<SqliteConnectOptions>().map_err(OpenError::Url)?;
+        let options = options
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(WRITER_TIME)
+            .disable_statement_logging();
+        create(options.get_filename()).map_err(|error| OpenError::Connect(error.into()))?;
+        let mut first = connect_first(&options.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+        migrate(&mut first).await?;
+
+        let (connections, searching) = divide(connections);
+        let reading = options.clone().pragma("query_only", "ON");
+        let pool = |connections| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
+        let writer = pool(1).acquire_timeout(WRITER_TIME).idle_timeout(None).max_lifetime(None);
+        let store = Self {
+            writer: writer.connect_with(options).await.map_err(OpenError::Connect)?,
+            readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
+            searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),
+        };
+        // Not before the writer is connected: the last connection to close takes the log along, and locks out others.
+        first.close().await.map_err(OpenError::Connect)?;
+        Ok(store)
+    }
+}
+
+/// Creates the file with a mode that lets nobody else read it; SQLite gives its log the same.
+fn create(path: &Path) -> io::Result<()> {
+    // One at a time: closing a file takes away the locks that this process holds on it by another handle.
+    static CREATING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = CREATING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The first connection turns the log on, and for that SQLite does not wait for its turn: so it is tried again.
+async fn connect_first(options: &SqliteConnectOptions) -> std::result::Result<SqliteConnection, OpenError> {
+    let end = Instant::now() + CONNECT_TIME;
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            connected => return connected.map_err(OpenError::Connect),
+        }
+    }
+}
+
+/// Migrates under the write lock, because SQLx takes no lock of its own here.
+async fn migrate(connection: &mut SqliteConnection) -> std::result::Result<(), OpenError> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(OpenError::Connect)?;
+    MIGRATIONS.run(&mut *tx).await?;
+    tx.commit().await.map_err(OpenError::Connect)
+}
+
+/// The primary result code of an error that SQLite reported.
+fn result_code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(database) = error else { return None };
+    database.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    result_code(error) == Some(5)
+}
+
+/// Tells what may work in a moment from what is a defect.
+fn failure(error: sqlx::Error) -> Error {
+    let unavailable = match &error {
+        // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
+        sqlx::Error::Database(_) => matches!(result_code(&error), Some(5 | 6 | 8 | 10 | 13 | 14 | 15)),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    };
+    if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }
+}
+
+fn search_failure(error: sqlx::Error) -> Error {
+    // INTERRUPT.
+    if result_code(&error) == Some(9) { Error::TooSlow } else { failure(error) }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn open_session(&self, new: &NewSession) -> Result<Opening> {
+        opening::open_session(&self.writer, new).await.map_err(failure)
+    }
+
+    async fn session_of_token(&self, id: SessionId) -> Result<Option<SignedIn>> {
+        sessions::session_of_token(&self.readers, id).await.map_err(failure)
+    }
+
+    async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
+        sessions::session(&self.readers, id, owner).await.map_err(failure)
+    }
+
+    async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>> {
+        sessions::active_sessions_of(&self.readers, user, now).await.map_err(failure)
+    }
+
+    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
+        sessions::count_active_sessions_of(&self.readers, user, now).await.map_err(failure)
+    }
+
+    async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
+        let found = tokio::time::timeout(SEARCH_TIME, sessions::search_sessions(&self.searches, search)).await;
+        found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
+    }
+
+    async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
+        sessions::touch_sessions(&self.writer, touches).await.map_err(failure)
+    }
+
+    async fn extend_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        by: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>> {
+        sessions::extend_session(&self.writer, id, owner, by, now).await.map_err(failure)
+    }
+
+    async fn change_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        change: &SessionChange,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>> {
+        sessions::change_session(&self.writer, id, owner, change, now).await.map_err(failure)
+    }
+
+    async fn end_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Ending>> {
+        sessions::end_session(&self.writer, id, owner, reason, now).await.map_err(failure)
+    }
+
+    async fn end_active_session(
+        &self,
+        id: SessionId,
+        user: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        sessions::end_active_session(&self.writer, id, user, reason, now).await.map_err(failure)
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>> {
+        sessions::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
+    }
+
+    async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
+        sessions::refresh_session(&self.writer, attempt).await.map_err(failure)
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>> {
+        users::user(&self.readers, id).await.map_err(failure)
+    }
+
+    async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
+        users::put_user(&self.writer, id, details, now).await.map_err(failure)
+    }
+
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<Vec<SessionId>>> {
+        users::delete_user(&self.writer, id, now).await.map_err(failure)
+    }
+
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, Vec<SessionId>)> {
+        users::ban_user(&self.writer, id, now).await.map_err(failure)
+    }
+
+    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
+        users::unban_user(&self.writer, id, now).await.map_err(failure)
+    }
+
+    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
+        keys::add_service_key(&self.writer, key).await.map_err(failure)
+    }
+
+    async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
+        keys::service_key(&self.readers, id).await.map_err(failure)
+    }
+
+    async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
+        keys::service_keys(&self.readers).await.map_err(failure)
+    }
+
+    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
+        keys::revoke_service_key(&self.writer, id, now).await.map_err(failure)
+    }
+
+    async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
+        keys::signing_keys(&self.readers).await.map_err(failure)
+    }
+
+    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
+        keys::add_signing_key(&self.writer, key).await.map_err(failure)
+    }
+
+    async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
+        keys::remove_signing_keys_before(&self.writer, sequence).await.map_err(failure)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        let ping = sqlx::query_scalar::<_, bool>(PING).bind(newest).fetch_one(&self.readers).await;
+        if ping.map_err(failure)? {
+            Ok(())
+        } else {
+            Err(Error::Unavailable("its tables are older than this program".into()))
+        }
+    }
+
+    async fn close(&self) {
+        tokio::join!(self.readers.close(), self.searches.close());
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,186 @@
+//! Opening a session.
+//!
+//! Locks are taken in one order: idempotency key, user, sessions by id. The user's row is the lock that makes a limit
+//! and a ban exact: under READ COMMITTED each statement after it sees everything that its earlier holders committed.
+
+use sqlx::{PgConnection, PgPool, Row};
+use uuid::Uuid;
+
+use super::rows;
+use super::sessions;
+use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
+use crate::store::{Idempotency, NewSession, Opening};
+use crate::users::{User, UserDetails};
+
+/// Keeps what the opener tells of a user, and locks the row. A banned user stays as it is: nothing will be opened, so
+/// nothing is to change, but its row is locked and answered.
+macro_rules! tell_user {
+    ($id:literal, $name:literal, $email:literal, $now:literal) => {
+        concat!(
+            "INSERT INTO users AS u (id, name, email, created_at, updated_at) VALUES (",
+            concat!($id, ", ", $name, ", ", $email, ", ", $now, ", ", $now, ")"),
+            " ON CONFLICT (id) DO UPDATE SET
+                name = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.name, u.name) ELSE u.name END,
+                email = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.email, u.email) ELSE u.email END,
+                updated_at = CASE WHEN u.banned_at IS NULL
+                        AND (coalesce(excluded.name, u.name), coalesce(excluded.email, u.email))
+                            IS DISTINCT FROM (u.name, u.email)
+                    THEN excluded.updated_at ELSE u.updated_at END
+              RETURNING ",
+            user_columns!()
+        )
+    };
+}
+
+macro_rules! session_values {
+    () => {
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23"
+    };
+}
+
+/// Ends all but the `$3` active sessions that come first in the given order.
+macro_rules! evict_all_but_first_by {
+    ($order:literal) => {
+        concat!(
+            "WITH excess AS (
+                SELECT id FROM sessions WHERE user_id = $2 AND ",
+            active!(),
+            " ORDER BY ",
+            $order,
+            " OFFSET $3
+             ), locked AS (
+                SELECT id FROM sessions WHERE id IN (SELECT id FROM excess) AND ended_at IS NULL
+                ORDER BY id FOR NO KEY UPDATE
+             )
+             UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
+             RETURNING sessions.id, TRUE AS was_active"
+        )
+    };
+}
+
+pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
+    if new.limit.is_none() && new.idempotency.is_none() {
+        return open_at_once(pool, &new.session, &new.user).await;
+    }
+    let mut tx = pool.begin().await?;
+    // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
+    if let Some(idempotency) = &new.idempotency
+        && let Some(answer) = claim_key(&mut tx, idempotency, &new.session).await?
+    {
+        return Ok(answer);
+    }
+    let user = tell_user(&mut tx, &new.session, &new.user).await?;
+    if user.banned_at.is_some() {
+        return Ok(Opening::UserBanned);
+    }
+    let evicted = match new.limit {
+        None => Vec::new(),
+        Some(limit) => match make_place(&mut tx, limit, &new.session).await? {
+            Some(evicted) => evicted,
+            None => return Ok(Opening::LimitReached),
+        },
+    };
+    let insert = sqlx::query(concat!("INSERT INTO sessions (", columns!(), ") VALUES (", session_values!(), ")"));
+    rows::bind_session(insert, &new.session)?.execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Opening::Opened { user, evicted })
+}
+
+/// Without limit and idempotency key, the usual case, one statement does it all.
+async fn open_at_once(pool: &PgPool, session: &Session, details: &UserDetails) -> sqlx::Result<Opening> {
+    const OPEN: &str = concat!(
+        "WITH told AS (",
+        tell_user!("$2", "$24", "$25", "$3"),
+        "), opened AS (
+            INSERT INTO sessions (",
+        columns!(),
+        ") SELECT ",
+        session_values!(),
+        " FROM told WHERE banned_at IS NULL
+         )
+         SELECT ",
+        user_columns!(),
+        " FROM told"
+    );
+    let row = rows::bind_session(sqlx::query(OPEN), session)?
+        .bind(&details.name)
+        .bind(&details.email)
+        .fetch_one(pool)
+        .await?;
+    let user = rows::user(&row)?;
+    Ok(if user.banned_at.is_some() { Opening::UserBanned } else { Opening::Opened { user, evicted: Vec::new() } })
+}
+
+/// Takes the idempotency key for `session`, waiting for a racer with the same key; answers what it stands for if it
+/// is taken.
+async fn claim_key(
+    tx: &mut PgConnection,
+    idempotency: &Idempotency,
+    session: &Session,
+) -> sqlx::Result<Option<Opening>> {
+    // The update changes nothing; it locks the row and brings it back, which DO NOTHING would not.
+    const CLAIM: &str = "
+        INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
+        RETURNING fingerprint, session_id, created_at";
+    const TAKE_OVER: &str = "
+        UPDATE idempotency_keys SET fingerprint = $3, session_id = $4, created_at = $5
+        WHERE service = $1 AND key = $2";
+    let Idempotency { service, key, fingerprint, forget_before } = idempotency;
+    let claim = |sql| {
+        sqlx::query(sql).bind(service).bind(key).bind(fingerprint).bind(session.id.as_uuid()).bind(session.created_at)
+    };
+    let row = claim(CLAIM).fetch_one(&mut *tx).await?;
+    let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
+    if holder == session.id {
+        return Ok(None);
+    }
+    if row.try_get::<chrono::DateTime<chrono::Utc>, _>("created_at")? > *forget_before {
+        if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
+            return Ok(Some(Opening::KeyReused));
+        }
+        if let Some(signed_in) = sessions::session_of_token(&mut *tx, holder).await? {
+            return Ok(Some(Opening::Repeated(Box::new(signed_in))));
+        }
+    }
+    // Forgotten, or its session has been cleaned up: the key is free again.
+    claim(TAKE_OVER).execute(tx).await?;
+    Ok(None)
+}
+
+async fn tell_user(tx: &mut PgConnection, session: &Session, details: &UserDetails) -> sqlx::Result<User> {
+    let row = sqlx::query(tell_user!("$1", "$2", "$3", "$4"))
+        .bind(session.user_id.as_str())
+        .bind(&details.name)
+        .bind(&details.email)
+        .bind(session.created_at)
+        .fetch_one(tx)
+        .await?;
+    rows::user(&row)
+}
+
+/// Makes place for one more session and answers the evicted ones; `None` when policy refuses to.
+async fn make_place(
+    tx: &mut PgConnection,
+    limit: SessionLimit,
+    session: &Session,
+) -> sqlx::Result<Option<Vec<SessionId>>> {
+    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
+    let evict = match limit.policy {
+        LimitPolicy::Reject => {
+            let active: i64 =
+                sqlx::query_scalar(COUNT).bind(session.created_at).bind(session.user_id.as_str()).fetch_one(tx).await?;
+            return Ok((active < i64::from(limit.most)).then(Vec::new));
+        }
+        LimitPolicy::EvictOldest => evict_all_but_first_by!("created_at DESC, id DESC"),
+        LimitPolicy::EvictLeastRecent => evict_all_but_first_by!("last_seen_at DESC, id DESC"),
+    };
+    let evicted = sqlx::query(evict)
+        .bind(session.created_at)
+        .bind(session.user_id.as_str())
+        .bind(i64::from(limit.most) - 1)
+        .bind(EndReason::Replaced.as_str())
+        .fetch_all(tx)
+        .await?;
+    rows::ended_ids(&evicted).map(Some)
+}

@@ -1,0 +1,159 @@
+//! Opening a session.
+//!
+//! The transaction takes the write lock before it reads, so everything in it sees all that was committed before.
+
+use sqlx::{Row, SqliteConnection, SqlitePool};
+use uuid::Uuid;
+
+use super::rows;
+use super::sessions;
+use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
+use crate::store::{Idempotency, NewSession, Opening};
+use crate::users::{User, UserDetails};
+
+/// Keeps what the opener tells of a user. A banned user stays as it is, and is answered.
+macro_rules! tell_user {
+    ($id:literal, $name:literal, $email:literal, $now:literal) => {
+        concat!(
+            "INSERT INTO users AS u (id, name, email, created_at, updated_at) VALUES (",
+            concat!($id, ", ", $name, ", ", $email, ", ", $now, ", ", $now, ")"),
+            " ON CONFLICT (id) DO UPDATE SET
+                name = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.name, u.name) ELSE u.name END,
+                email = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.email, u.email) ELSE u.email END,
+                updated_at = CASE WHEN u.banned_at IS NULL
+                        AND (coalesce(excluded.name, u.name), coalesce(excluded.email, u.email))
+                            IS NOT (u.name, u.email)
+                    THEN excluded.updated_at ELSE u.updated_at END
+              RETURNING ",
+            user_columns!()
+        )
+    };
+}
+
+macro_rules! session_values {
+    () => {
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23"
+    };
+}
+
+/// Ends all but the `$3` active sessions that come first in the given order.
+macro_rules! evict_all_but_first_by {
+    ($order:literal) => {
+        concat!(
+            "UPDATE sessions SET ended_at = $1, end_reason = $4 WHERE id IN (
+                SELECT id FROM sessions WHERE user_id = $2 AND ",
+            active!(),
+            " ORDER BY ",
+            $order,
+            " LIMIT -1 OFFSET $3
+             )
+             RETURNING id, TRUE AS was_active"
+        )
+    };
+}
+
+pub(super) async fn open_session(pool: &SqlitePool, new: &NewSession) -> sqlx::Result<Opening> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
+    if let Some(idempotency) = &new.idempotency
+        && let Some(answer) = claim_key(&mut tx, idempotency, &new.session).await?
+    {
+        return Ok(answer);
+    }
+    let user = tell_user(&mut tx, &new.session, &new.user).await?;
+    if user.banned_at.is_some() {
+        return Ok(Opening::UserBanned);
+    }
+    let evicted = match new.limit {
+        None => Vec::new(),
+        Some(limit) => match make_place(&mut tx, limit, &new.session).await? {
+            Some(evicted) => evicted,
+            None => return Ok(Opening::LimitReached),
+        },
+    };
+    let insert = sqlx::query(concat!("INSERT INTO sessions (", columns!(), ") VALUES (", session_values!(), ")"));
+    rows::bind_session(insert, &new.session)?.execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Opening::Opened { user, evicted })
+}
+
+/// Takes the idempotency key for `session`; answers what it stands for if it is taken.
+async fn claim_key(
+    tx: &mut SqliteConnection,
+    idempotency: &Idempotency,
+    session: &Session,
+) -> sqlx::Result<Option<Opening>> {
+    // The update changes nothing; it brings the row back, which DO NOTHING would not.
+    const CLAIM: &str = "
+        INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
+        RETURNING fingerprint, session_id, created_at";
+    const TAKE_OVER: &str = "
+        UPDATE idempotency_keys SET fingerprint = $3, session_id = $4, created_at = $5
+        WHERE service = $1 AND key = $2";
+    let Idempotency { service, key, fingerprint, forget_before } = idempotency;
+    let claim = |sql| {
+        sqlx::query(sql)
+            .bind(service)
+            .bind(key)
+            .bind(fingerprint)
+            .bind(session.id.as_uuid())
+            .bind(session.created_at.timestamp_micros())
+    };
+    let row = claim(CLAIM).fetch_one(&mut *tx).await?;
+    let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
+    if holder == session.id {
+        return Ok(None);
+    }
+    if rows::time(&row, "created_at")? > *forget_before {
+        if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
+            return Ok(Some(Opening::KeyReused));
+        }
+        if let Some(signed_in) = sessions::session_of_token(&mut *tx, holder).await? {
+            return Ok(Some(Opening::Repeated(Box::new(signed_in))));
+        }
+    }
+    // Forgotten, or its session has been cleaned up: the key is free again.
+    claim(TAKE_OVER).execute(tx).await?;
+    Ok(None)
+}
+
+async fn tell_user(tx: &mut SqliteConnection, session: &Session, details: &UserDetails) -> sqlx::Result<User> {
+    let row = sqlx::query(tell_user!("$1", "$2", "$3", "$4"))
+        .bind(session.user_id.as_str())
+        .bind(&details.name)
+        .bind(&details.email)
+        .bind(session.created_at.timestamp_micros())
+        .fetch_one(tx)
+        .await?;
+    rows::user(&row)
+}
+
+/// Makes place for one more session and answers the evicted ones; `None` when policy refuses to.
+async fn make_place(
+    tx: &mut SqliteConnection,
+    limit: SessionLimit,
+    session: &Session,
+) -> sqlx::Result<Option<Vec<SessionId>>> {
+    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
+    let evict = match limit.policy {
+        LimitPolicy::Reject => {
+            let active: i64 = sqlx::query_scalar(COUNT)
+                .bind(session.created_at.timestamp_micros())
+                .bind(session.user_id.as_str())
+                .fetch_one(tx)
+                .await?;
+            return Ok((active < i64::from(limit.most)).then(Vec::new));
+        }
+        LimitPolicy::EvictOldest => evict_all_but_first_by!("created_at DESC, id DESC"),
+        LimitPolicy::EvictLeastRecent => evict_all_but_first_by!("last_seen_at DESC, id DESC"),
+    };
+    let evicted = sqlx::query(evict)
+        .bind(session.created_at.timestamp_micros())
+        .bind(session.user_id.as_str())
+        .bind(i64::from(limit.most) - 1)
+        .bind(EndReason::Replaced.as_str())
+        .fetch_all(tx)
+        .await?;
+    rows::ended_ids(&evicted).map(Some)
+}

@@ -1,0 +1,179 @@
+//! The columns of each table, the definition of active, and rows turned into what they stand for.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Row, Sqlite};
+use uuid::Uuid;
+
+use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn};
+use crate::store::search::Dialect;
+use crate::store::values::{self, OrUnreadable};
+use crate::users::{User, UserId};
+
+/// The columns of a session, in the order that [`bind_session`] binds them.
+macro_rules! columns {
+    () => {
+        "id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ended_at, end_reason, \
+         refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, device_type, device_name, \
+         os, browser, scope, acr, amr, metadata"
+    };
+}
+
+/// That a session has not been unused for too long at `$1`.
+macro_rules! not_idle {
+    ($last_seen:literal) => {
+        concat!("(idle_timeout IS NULL OR ", $last_seen, " + idle_timeout * 1000000 > $1)")
+    };
+}
+
+/// That a session is active at `$1`: the twin of `Session::state`. With an argument: as if it was last seen then.
+macro_rules! active {
+    () => {
+        active!("last_seen_at")
+    };
+    ($last_seen:literal) => {
+        concat!("(ended_at IS NULL AND expires_at > $1 AND ", not_idle!($last_seen), ")")
+    };
+}
+
+macro_rules! user_columns {
+    () => {
+        "id, name, email, banned_at, created_at, updated_at"
+    };
+}
+
+pub(super) const DIALECT: Dialect =
+    Dialect { columns: columns!(), active: active!(), not_idle: not_idle!("last_seen_at") };
+
+pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Binds `$1` to `$23` to the columns of a session.
+pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
+    let Session {
+        id,
+        user_id,
+        created_at,
+        last_seen_at,
+        expires_at,
+        absolute_expires_at,
+        idle_timeout,
+        ended,
+        refresh_counter,
+        confirmed_counter,
+        client_id,
+        ip_address,
+        location,
+        user_agent,
+        device: Device { kind, name, os, browser },
+        scope,
+        acr,
+        amr,
+        metadata,
+    } = session;
+    Ok(query
+        .bind(id.as_uuid())
+        .bind(user_id.as_str())
+        .bind(created_at.timestamp_micros())
+        .bind(last_seen_at.timestamp_micros())
+        .bind(expires_at.timestamp_micros())
+        .bind(absolute_expires_at.timestamp_micros())
+        .bind(values::seconds_to_store(*idle_timeout)?)
+        .bind(ended.map(|ended| ended.at.timestamp_micros()))
+        .bind(ended.map(|ended| ended.reason.as_str()))
+        .bind(values::counter_to_store(*refresh_counter, "refresh_counter")?)
+        .bind(values::counter_to_store(*confirmed_counter, "confirmed_counter")?)
+        .bind(client_id)
+        .bind(ip_address.map(|address| address.to_string()))
+        .bind(location)
+        .bind(user_agent)
+        .bind(kind.as_str())
+        .bind(name)
+        .bind(os)
+        .bind(browser)
+        .bind(scope.as_str())
+        .bind(acr)
+        .bind(serde_json::to_string(amr).map_err(|error| sqlx::Error::Encode(Box::new(error)))?)
+        .bind(metadata.as_json()))
+}
+
+pub(super) fn session(row: &SqliteRow) -> sqlx::Result<Session> {
+    Ok(Session {
+        id: session_id(row)?,
+        user_id: UserId::parse(row.try_get::<String, _>("user_id")?).or_unreadable("user_id")?,
+        created_at: time(row, "created_at")?,
+        last_seen_at: time(row, "last_seen_at")?,
+        expires_at: time(row, "expires_at")?,
+        absolute_expires_at: time(row, "absolute_expires_at")?,
+        idle_timeout: row.try_get::<Option<i32>, _>("idle_timeout")?.map(|idle| TimeDelta::seconds(idle.into())),
+        ended: values::stored_ended(optional_time(row, "ended_at")?, row.try_get("end_reason")?)?,
+        refresh_counter: row.try_get::<i32, _>("refresh_counter")?.try_into().or_unreadable("refresh_counter")?,
+        confirmed_counter: row.try_get::<i32, _>("confirmed_counter")?.try_into().or_unreadable("confirmed_counter")?,
+        client_id: row.try_get("client_id")?,
+        ip_address: values::stored_address(row.try_get("ip_address")?)?,
+        location: row.try_get("location")?,
+        user_agent: row.try_get("user_agent")?,
+        device: Device {
+            kind: DeviceType::parse(row.try_get("device_type")?).or_unreadable("device_type")?,
+            name: row.try_get("device_name")?,
+            os: row.try_get("os")?,
+            browser: row.try_get("browser")?,
+        },
+        scope: Scope::parse(row.try_get("scope")?).or_unreadable("scope")?,
+        acr: row.try_get("acr")?,
+        amr: serde_json::from_str(row.try_get("amr")?).or_unreadable("amr")?,
+        metadata: Metadata::from_json(row.try_get("metadata")?).or_unreadable("metadata")?,
+    })
+}
+
+/// An instant as stored: whole microseconds since 1970.
+pub(super) fn time(row: &SqliteRow, column: &'static str) -> sqlx::Result<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(row.try_get(column)?).or_unreadable(column)
+}
+
+pub(super) fn optional_time(row: &SqliteRow, column: &'static str) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let micros: Option<i64> = row.try_get(column)?;
+    micros.map(|micros| DateTime::from_timestamp_micros(micros).or_unreadable(column)).transpose()
+}
+
+pub(super) fn session_id(row: &SqliteRow) -> sqlx::Result<SessionId> {
+    Ok(SessionId::from_uuid(row.try_get::<Uuid, _>("id")?))
+}
+
+/// The ids of the ended sessions that were active, in order, which `RETURNING` does not keep.
+pub(super) fn ended_ids(rows: &[SqliteRow]) -> sqlx::Result<Vec<SessionId>> {
+    let mut ids = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.try_get("was_active")? {
+            ids.push(session_id(row)?);
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+pub(super) fn user(row: &SqliteRow) -> sqlx::Result<User> {
+    Ok(User {
+        id: UserId::parse(row.try_get::<String, _>("id")?).or_unreadable("id")?,
+        name: row.try_get("name")?,
+        email: row.try_get("email")?,
+        banned_at: optional_time(row, "banned_at")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}
+
+/// A session joined with its user, whose columns bear the prefix `user_`; they are null when the user was deleted.
+pub(super) fn signed_in(row: &SqliteRow) -> sqlx::Result<SignedIn> {
+    let session = session(row)?;
+    let created_at = optional_time(row, "user_created_at")?.unwrap_or(session.created_at);
+    let user = User {
+        id: session.user_id.clone(),
+        name: row.try_get("user_name")?,
+        email: row.try_get("user_email")?,
+        banned_at: optional_time(row, "user_banned_at")?,
+        created_at,
+        updated_at: optional_time(row, "user_updated_at")?.unwrap_or(created_at),
+    };
+    Ok(SignedIn { session, user })
+}

@@ -1,0 +1,77 @@
+//! Users. Where a user and its sessions change together, no other writer comes between: there is only one.
+
+use chrono::{DateTime, Utc};
+use sqlx::SqlitePool;
+
+use super::rows;
+use super::sessions::end_sessions_of;
+use crate::sessions::{EndReason, SessionId};
+use crate::users::{User, UserDetails, UserId};
+
+pub(super) async fn user(pool: &SqlitePool, id: &UserId) -> sqlx::Result<Option<User>> {
+    const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
+    sqlx::query(FIND).bind(id.as_str()).fetch_optional(pool).await?.as_ref().map(rows::user).transpose()
+}
+
+pub(super) async fn put_user(
+    pool: &SqlitePool,
+    id: &UserId,
+    details: &UserDetails,
+    now: DateTime<Utc>,
+) -> sqlx::Result<User> {
+    const PUT: &str = concat!(
+        "INSERT INTO users AS u (id, name, email, created_at, updated_at) VALUES ($2, $3, $4, $1, $1)
+         ON CONFLICT (id) DO UPDATE SET name = coalesce(excluded.name, u.name),
+            email = coalesce(excluded.email, u.email),
+            updated_at = CASE WHEN (coalesce(excluded.name, u.name), coalesce(excluded.email, u.email))
+                    IS NOT (u.name, u.email)
+                THEN excluded.updated_at ELSE u.updated_at END
+         RETURNING ",
+        user_columns!()
+    );
+    let put = sqlx::query(PUT).bind(now.timestamp_micros()).bind(id.as_str()).bind(&details.name).bind(&details.email);
+    rows::user(&put.fetch_one(pool).await?)
+}
+
+pub(super) async fn delete_user(
+    pool: &SqlitePool,
+    id: &UserId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<Vec<SessionId>>> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+    let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
+    tx.commit().await?;
+    Ok((deleted.rows_affected() > 0 || !ended.is_empty()).then_some(ended))
+}
+
+pub(super) async fn ban_user(
+    pool: &SqlitePool,
+    id: &UserId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<(User, Vec<SessionId>)> {
+    const BAN: &str = concat!(
+        "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
+         ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),
+            updated_at = CASE WHEN u.banned_at IS NULL THEN excluded.updated_at ELSE u.updated_at END
+         RETURNING ",
+        user_columns!()
+    );
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let user = sqlx::query(BAN).bind(now.timestamp_micros()).bind(id.as_str()).fetch_one(&mut *tx).await?;
+    let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserBanned, now).await?;
+    tx.commit().await?;
+    Ok((rows::user(&user)?, ended))
+}
+
+pub(super) async fn unban_user(pool: &SqlitePool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<Option<User>> {
+    const UNBAN: &str = concat!(
+        "UPDATE users SET banned_at = NULL,
+            updated_at = CASE WHEN banned_at IS NULL THEN updated_at ELSE $1 END
+         WHERE id = $2
+         RETURNING ",
+        user_columns!()
+    );
+    let unban = sqlx::query(UNBAN).bind(now.timestamp_micros()).bind(id.as_str());
+    unban.fetch_optional(pool).await?.as_ref().map(rows::user).transpose()
+}

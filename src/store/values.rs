@@ -1,0 +1,79 @@
+//! Values on their way into a database and back, where both stores treat them alike.
+
+use std::net::IpAddr;
+
+use chrono::TimeDelta;
+
+use crate::sessions::{EndReason, Ended, Owner};
+
+/// A stored value that this version cannot read: something else wrote it.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored {0} cannot be read")]
+struct Unreadable(&'static str);
+
+/// A value that the column cannot hold.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is too large to be stored")]
+struct TooLarge(&'static str);
+
+/// Names the column of a stored value that is not what this version writes.
+pub(super) trait OrUnreadable<T> {
+    fn or_unreadable(self, column: &'static str) -> Result<T, sqlx::Error>;
+}
+
+impl<T> OrUnreadable<T> for Option<T> {
+    fn or_unreadable(self, column: &'static str) -> Result<T, sqlx::Error> {
+        self.ok_or_else(|| sqlx::Error::Decode(Box::new(Unreadable(column))))
+    }
+}
+
+impl<T, E> OrUnreadable<T> for Result<T, E> {
+    fn or_unreadable(self, column: &'static str) -> Result<T, sqlx::Error> {
+        self.ok().or_unreadable(column)
+    }
+}
+
+/// The user whose sessions alone count; `None`: anybody's do.
+pub(super) fn owned_by(owner: Owner<'_>) -> Option<&str> {
+    match owner {
+        Owner::User(user) => Some(user.as_str()),
+        Owner::Anyone => None,
+    }
+}
+
+pub(super) fn counter_to_store(counter: u32, column: &'static str) -> Result<i32, sqlx::Error> {
+    i32::try_from(counter).map_err(|_| sqlx::Error::Encode(Box::new(TooLarge(column))))
+}
+
+/// A counter that was seen in a token. No genuine one passes what the column can hold.
+pub(super) fn seen_counter(counter: u32) -> i32 {
+    i32::try_from(counter).unwrap_or(i32::MAX)
+}
+
+/// The counter of a refresh token, if a successor can be counted.
+pub(super) fn presented_counter(counter: u32) -> Option<i32> {
+    i32::try_from(counter).ok().filter(|counter| *counter < i32::MAX)
+}
+
+pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, sqlx::Error> {
+    time.map(|time| i32::try_from(time.num_seconds()))
+        .transpose()
+        .map_err(|_| sqlx::Error::Encode(Box::new(TooLarge("idle_timeout"))))
+}
+
+pub(super) fn stored_ended(
+    at: Option<chrono::DateTime<chrono::Utc>>,
+    reason: Option<String>,
+) -> Result<Option<Ended>, sqlx::Error> {
+    match (at, reason) {
+        (None, None) => Ok(None),
+        (Some(at), Some(reason)) => {
+            Ok(Some(Ended { at, reason: EndReason::parse(&reason).or_unreadable("end_reason")? }))
+        }
+        _ => None.or_unreadable("end_reason"),
+    }
+}
+
+pub(super) fn stored_address(text: Option<String>) -> Result<Option<IpAddr>, sqlx::Error> {
+    text.map(|text| text.parse()).transpose().or_unreadable("ip_address")
+}
