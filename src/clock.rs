@@ -61,6 +61,7 @@ pub trait Entropy: Send + Sync {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the random source")]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable> {
         aws_lc_rs::rand::fill(bytes).map_err(|_| EntropyUnavailable)
     }

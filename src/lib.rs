@@ -12,6 +12,7 @@
 //! | [`clock`] | time and randomness: the only room that asks the machine for either |
 //! | [`config`] | every setting: its name, its default, its check |
 //! | [`commands`] | what the command line can do |
+//! | [`setup`] | puts the core together from the settings |
 //! | [`server`] | the listener, and the orderly stop |
 //! | [`background`] | what happens without being asked: last-seen times are written, signing keys rotate |
 //! | [`telemetry`] | the log |
@@ -24,8 +25,15 @@
 //! 3. Time and randomness come through [`clock`], in whole microseconds; SQL never asks for the time.
 //! 4. No finder without its owner: a look-up of somebody's session takes the owner as an argument of the query.
 
+pub mod api;
+pub mod background;
 pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod server;
 pub mod sessions;
+pub mod setup;
 pub mod store;
+pub mod telemetry;
 pub mod tokens;
 pub mod users;

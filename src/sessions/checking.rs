@@ -74,14 +74,11 @@ impl Sessions {
 
     /// The active session behind an access or session token, and the claims of the former.
     async fn standing(&self, token: &str, now: DateTime<Utc>) -> Result<(SignedIn, Option<AccessClaims>), Error> {
-        let (id, claims) = match Form::of(token) {
-            Form::SessionToken => {
-                (SessionToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?.session_id, None)
-            }
-            _ => {
-                let claims = self.access_tokens().verify(token, now).map_err(Refusal::Token)?;
-                (claims.session_id, Some(claims))
-            }
+        let (id, claims) = if Form::of(token) == Form::SessionToken {
+            (SessionToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?.session_id, None)
+        } else {
+            let claims = self.access_tokens().verify(token, now).map_err(Refusal::Token)?;
+            (claims.session_id, Some(claims))
         };
         let mut signed_in = self.store().session_of_token(id).await?.ok_or(Refusal::UnknownSession)?;
         if claims.as_ref().is_some_and(|claims| claims.user_id != signed_in.session.user_id) {

@@ -89,6 +89,21 @@ impl Sessions {
         Ok(self.store().ping().await?)
     }
 
+    /// Writes when sessions were last used. What cannot be written is kept for the next time.
+    pub async fn write_activity(&self) -> Result<(), Error> {
+        const MOST_AT_ONCE: usize = 1000;
+        loop {
+            let touches = self.activity.take(MOST_AT_ONCE);
+            if touches.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.store().touch_sessions(&touches).await {
+                self.activity.give_back(touches);
+                return Err(error.into());
+            }
+        }
+    }
+
     pub(crate) fn store(&self) -> &dyn Store {
         self.parts.store.as_ref()
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::clock;
 use crate::store::{Idempotency, NewSession, Opening};
-use crate::tokens::{RefreshToken, Secret, SessionToken};
+use crate::tokens::{self, RefreshToken, Secret, SessionToken};
 use crate::users::{UserDetails, UserId};
 
 /// For how long an idempotency key stands for its session.
@@ -67,10 +67,16 @@ pub struct SessionDraft {
 /// A client's promise that a repeat of its request means the same session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The key: 1 to 255 characters.
-    pub key: String,
-    /// A hash of the request it came with.
-    pub fingerprint: Vec<u8>,
+    key: String,
+    fingerprint: Vec<u8>,
+}
+
+impl IdempotencyKey {
+    /// The key (1 to 255 characters) and the request that it came with, byte for byte.
+    pub fn new(key: String, request: &[u8]) -> Result<Self, FieldError> {
+        let key = text::required("Idempotency-Key", key, MAX_NAME_CHARS)?;
+        Ok(Self { key, fingerprint: tokens::fingerprint(request) })
+    }
 }
 
 /// The tokens of a session, shown once.
@@ -80,8 +86,8 @@ pub enum IssuedTokens {
     Pair {
         /// The access token.
         access: Secret,
-        /// When the access token dies.
-        access_expires_at: DateTime<Utc>,
+        /// How long the access token lives.
+        access_lifetime: TimeDelta,
         /// The refresh token.
         refresh: Secret,
     },
@@ -123,7 +129,7 @@ impl Sessions {
             session,
             user,
             limit: self.policy().session_limit,
-            idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)).transpose()?,
+            idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)),
         };
         let opened = match self.store().open_session(&new).await? {
             Opening::Opened { user, evicted } => {
@@ -158,12 +164,12 @@ impl Sessions {
             TokenChoice::AccessAndRefresh => {
                 let jti = clock::uuid_v7(now, self.parts.entropy.as_ref())?;
                 let lifetime = self.policy().access_token_lifetime;
-                let (access, access_expires_at) = self
+                let (access, access_lifetime) = self
                     .access_tokens()
                     .mint(session, jti, lifetime, now)
                     .map_err(|error| Error::Internal(error.into()))?;
                 let refresh = RefreshToken::mint(&self.parts.keyring, session.id, session.refresh_counter);
-                IssuedTokens::Pair { access, access_expires_at, refresh }
+                IssuedTokens::Pair { access, access_lifetime, refresh }
             }
         })
     }
@@ -226,13 +232,13 @@ impl Sessions {
     }
 }
 
-fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Utc>) -> Result<Idempotency, Error> {
-    let key = text::required("Idempotency-Key", idempotency.key, MAX_NAME_CHARS)?;
+fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Utc>) -> Idempotency {
+    let IdempotencyKey { key, fingerprint } = idempotency;
     let service = match caller {
         Caller::Service(Service { id, .. }) => id.clone(),
         Caller::User(signed_in) => signed_in.session.user_id.to_string(),
     };
-    Ok(Idempotency { service, key, fingerprint: idempotency.fingerprint, forget_before: now - IDEMPOTENCY_LIFETIME })
+    Idempotency { service, key, fingerprint, forget_before: now - IDEMPOTENCY_LIFETIME }
 }
 
 fn parse_address(address: Option<String>) -> Result<Option<IpAddr>, FieldError> {

@@ -22,8 +22,16 @@ impl Sessions {
     /// A user's active sessions, newest first.
     pub async fn active_sessions_of(&self, user: &UserId) -> Result<Vec<Session>, Error> {
         let mut sessions = self.store().active_sessions_of(user, self.now()).await?;
-        sessions.iter_mut().for_each(|session| self.activity.overlay(session));
+        for session in &mut sessions {
+            self.activity.overlay(session);
+        }
         Ok(sessions)
+    }
+
+    /// A user's active sessions, newest first, for a caller with `sessions:read`.
+    pub async fn sessions_of(&self, caller: &Caller, user: &UserId) -> Result<Vec<Session>, Error> {
+        caller.require(Scope::READ)?;
+        self.active_sessions_of(user).await
     }
 
     /// A user's active sessions, the one used last first.
@@ -76,7 +84,9 @@ impl Sessions {
             .last()
             .filter(|_| more)
             .map(|last| Cursor::write(keys, owner, filter, sort, Position { at: sorted_by(last, sort), id: last.id }));
-        sessions.iter_mut().for_each(|session| self.activity.overlay(session));
+        for session in &mut sessions {
+            self.activity.overlay(session);
+        }
         Ok(Page { sessions, next_cursor })
     }
 }

@@ -103,14 +103,15 @@ impl AccessTokens {
         Arc::clone(&self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Mints a token for `session`, good for `lifetime` and never past the session's end. `jti` must be new.
+    /// Mints a token for `session`, good for `lifetime` and never past the session's end, and says how long it lives in
+    /// whole seconds. `jti` must be new.
     pub fn mint(
         &self,
         session: &Session,
         jti: Uuid,
         lifetime: TimeDelta,
         now: DateTime<Utc>,
-    ) -> Result<(Secret, DateTime<Utc>), NoSigningKey> {
+    ) -> Result<(Secret, TimeDelta), NoSigningKey> {
         let keys = self.keys();
         let key = keys.signing(now)?;
         let expires_at = session.expires_at.min(now + lifetime.min(LONGEST_ACCESS_TOKEN_LIFETIME));
@@ -134,7 +135,7 @@ impl AccessTokens {
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(key.kid.clone());
         let token = jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(|_| NoSigningKey)?;
-        Ok((Secret::new(token), expires_at))
+        Ok((Secret::new(token), TimeDelta::seconds(claims.exp - claims.iat)))
     }
 
     /// Reads an access token of ours that is good at `now`. Whether its session stands is for the caller to ask.

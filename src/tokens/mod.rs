@@ -15,6 +15,7 @@ pub use access::{AccessClaims, AccessTokens, LONGEST_ACCESS_TOKEN_LIFETIME};
 pub use keyring::{Keyring, MasterSecret, MasterSecretError};
 pub use opaque::{Derived, RefreshToken, SessionToken};
 pub use service_key::{NewServiceKey, ServiceKey, ServiceKeyId, StoredServiceKey, bootstrap_key_matches};
+pub(crate) use signing::last_token_dead;
 pub use signing::{Algorithm, KeySet, NoSigningKey, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError};
 
 /// Why something is not a token of ours, or not good any more: for the log, never for the answer.
@@ -78,6 +79,11 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(…)")
     }
+}
+
+/// A hash that tells one request from another (SHA-256).
+pub fn fingerprint(request: &[u8]) -> Vec<u8> {
+    keyring::sha256(request).to_vec()
 }
 
 /// What form a bearer credential has.

@@ -1,0 +1,287 @@
+//! Extractors that refuse in the words of the family they stand in.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method, header};
+use serde::de::DeserializeOwned;
+
+use super::{App, Family, Refused, Rejection};
+use crate::sessions::{self, Error, Refusal, SessionId, SignedIn};
+
+/// Where a credential may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// `Authorization: Bearer <credential>`.
+    Bearer,
+    /// The same, or the credential alone.
+    BearerOrBare,
+}
+
+/// The caller, whoever it is.
+pub struct Caller<F>(pub sessions::Caller, pub PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let credential = credential::<F>(parts, app, Place::Bearer)?;
+        Ok(Self(app.sessions.authenticate(&credential).await?, PhantomData))
+    }
+}
+
+/// The caller, who must be a user in a session.
+pub struct User<F>(pub SignedIn, pub PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for User<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        user(parts, app, Place::Bearer).await.map(|user| Self(user, PhantomData))
+    }
+}
+
+/// As [`User`], for routes whose clients leave out `Bearer`.
+pub struct UserWithBareToken<F>(pub SignedIn, pub PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for UserWithBareToken<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        user(parts, app, Place::BearerOrBare).await.map(|user| Self(user, PhantomData))
+    }
+}
+
+async fn user<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<SignedIn, Refused<F>> {
+    let credential = credential::<F>(parts, app, place)?;
+    match app.sessions.authenticate(&credential).await? {
+        sessions::Caller::User(signed_in) => Ok(*signed_in),
+        sessions::Caller::Service(_) => Err(Error::from(Refusal::NotAUser).into()),
+    }
+}
+
+/// The credential of a request: from the header, else from the cookie where the family takes one. A cookie with a
+/// state-changing method must come from our own site, because browsers send cookies along by themselves.
+pub(super) fn credential<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<String, Refused<F>> {
+    if let Some(value) = only(&parts.headers, &header::AUTHORIZATION)? {
+        return Ok(bearer(value, place).ok_or(Error::from(Refusal::Missing))?.to_owned());
+    }
+    let cookie = match &app.cookie {
+        Some(name) if F::COOKIE => session_cookie(&parts.headers, name)?,
+        _ => None,
+    };
+    let cookie = cookie.ok_or(Error::from(Refusal::Missing))?;
+    let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe && !is_same_origin(&parts.headers) {
+        return Err(Error::from(Refusal::CrossSite).into());
+    }
+    Ok(cookie)
+}
+
+/// The token in an `Authorization` header: the scheme in any case, then one or more spaces (RFC 9110 section 11.4).
+fn bearer(value: &str, place: Place) -> Option<&str> {
+    let token = match value.split_once(' ') {
+        Some((scheme, token)) => scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' '))?,
+        None if place == Place::BearerOrBare && !value.eq_ignore_ascii_case("Bearer") => value,
+        None => return None,
+    };
+    (!token.is_empty() && !token.contains([' ', '\t'])).then_some(token)
+}
+
+/// A header's value if it is there once. Twice is refused: which one counts is not for us to guess.
+fn only<'a, F>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refused<F>> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => Ok(Some(value.to_str().map_err(|_| Error::from(Refusal::Missing))?)),
+        (Some(_), Some(_)) => Err(Error::from(Refusal::Several).into()),
+    }
+}
+
+fn session_cookie<F>(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refused<F>> {
+    let mut values = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(cookie::Cookie::split_parse)
+        .filter_map(Result::ok)
+        .filter(|cookie| cookie.name() == name && !cookie.value().is_empty())
+        .map(|cookie| cookie.value().to_owned());
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(Error::from(Refusal::Several).into()),
+    }
+}
+
+/// Whether a browser says that our own site made the request: by `Sec-Fetch-Site`, else by an `Origin` whose host is the
+/// `Host`. A request that says neither is not from our site.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return site == "same-origin";
+    }
+    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    origin.is_some() && origin == text(header::HOST)
+}
+
+/// The session id in the path. A text that is no id is one that no session has.
+pub struct SessionPath<F>(pub SessionId, pub PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for SessionPath<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let text = PathText::<F>::from_request_parts(parts, app).await?.0;
+        Ok(Self(SessionId::parse(&text).ok_or(Error::SessionNotFound)?, PhantomData))
+    }
+}
+
+/// The one parameter in the path, percent-decoded.
+pub struct PathText<F>(pub String, pub PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for PathText<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let malformed = || Rejection::Malformed("The path is not valid percent-encoded UTF-8".to_owned());
+        let parameters = RawPathParams::from_request_parts(parts, app).await.map_err(|_| malformed())?;
+        let (_, text) = parameters.iter().next().ok_or_else(malformed)?;
+        Ok(Self(text.to_owned(), PhantomData))
+    }
+}
+
+/// The query string as `T`.
+pub struct Query<F, T>(pub T, pub PhantomData<F>);
+
+impl<F: Family, T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<F, T> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let query = parts.uri.query().unwrap_or_default();
+        // The form decoder would quietly replace what is not UTF-8.
+        if percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
+            return Err(Rejection::Malformed("The query is not valid percent-encoded UTF-8".to_owned()).into());
+        }
+        let value = axum::extract::Query::<T>::try_from_uri(&parts.uri)
+            .map_err(|error| Rejection::Malformed(format!("The query cannot be read: {}", cause(&error))))?;
+        Ok(Self(value.0, PhantomData))
+    }
+}
+
+/// A JSON body as `T`, and its bytes.
+pub struct Body<F, T>(pub T, pub Bytes, pub PhantomData<F>);
+
+impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Body<F, T> {
+    type Rejection = Refused<F>;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        require_type(request.headers(), "application/json")?;
+        let bytes = body(request, app).await?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            let what = if error.is_data() { "does not fit" } else { "is not valid JSON" };
+            Rejection::Malformed(format!("The body {what}: {error}"))
+        })?;
+        Ok(Self(value, bytes, PhantomData))
+    }
+}
+
+/// A form-encoded body as `T`.
+pub struct Form<F, T>(pub T, pub PhantomData<F>);
+
+impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Form<F, T> {
+    type Rejection = Refused<F>;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        require_type(request.headers(), "application/x-www-form-urlencoded")?;
+        let bytes = body(request, app).await?;
+        let unreadable = |detail: String| Rejection::Malformed(format!("The body cannot be read: {detail}"));
+        if percent_encoding::percent_decode(&bytes).decode_utf8().is_err() {
+            return Err(unreadable("it is not valid percent-encoded UTF-8".to_owned()).into());
+        }
+        let request = Request::builder()
+            .method(Method::POST)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(axum::body::Body::from(bytes))
+            .map_err(|error| unreadable(error.to_string()))?;
+        let form =
+            axum::extract::Form::<T>::from_request(request, app).await.map_err(|error| unreadable(cause(&error)))?;
+        Ok(Self(form.0, PhantomData))
+    }
+}
+
+async fn body<F: Family>(request: Request, app: &Arc<App>) -> Result<Bytes, Refused<F>> {
+    Bytes::from_request(request, app).await.map_err(|error| {
+        let too_large = error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
+        let broken = || Rejection::Malformed("The body did not arrive whole".to_owned());
+        if too_large { Rejection::TooLarge } else { broken() }.into()
+    })
+}
+
+/// Refuses a body that is not of the type `expected` in UTF-8.
+fn require_type<F>(headers: &HeaderMap, expected: &'static str) -> Result<(), Refused<F>> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = value.split(';').map(str::trim);
+    let right_type = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(expected));
+    let utf8 = parts.all(|parameter| {
+        let charset = parameter.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+        charset.is_none_or(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+    });
+    if right_type && utf8 { Ok(()) } else { Err(Rejection::UnsupportedMediaType(expected).into()) }
+}
+
+/// The innermost cause: what the decoder says, without the wrapping.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_has_one_form() {
+        let rows = [
+            ("Bearer abc", Some("abc")),
+            ("bearer abc", Some("abc")),
+            ("BEARER   abc", Some("abc")),
+            ("Bearer ", None),
+            ("Bearer", None),
+            ("Bearer\tabc", None),
+            ("Bearer abc def", None),
+            ("Basic abc", None),
+            ("DPoP abc", None),
+            ("abc", None),
+            ("", None),
+        ];
+        for (value, token) in rows {
+            assert_eq!(bearer(value, Place::Bearer), token, "{value:?}");
+        }
+        assert_eq!(bearer("abc", Place::BearerOrBare), Some("abc"));
+        assert_eq!(bearer("Bearer", Place::BearerOrBare), None);
+        assert_eq!(bearer("Basic abc", Place::BearerOrBare), None);
+    }
+
+    #[test]
+    fn only_our_own_site_may_change_things_by_cookie() {
+        let rows: [(&[(&str, &str)], bool); 7] = [
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "https://app.example"), ("host", "app.example")], false),
+            (&[("origin", "https://app.example"), ("host", "app.example")], true),
+            (&[("origin", "https://evil.example"), ("host", "app.example")], false),
+            (&[("origin", "null"), ("host", "app.example")], false),
+            (&[("host", "app.example")], false),
+        ];
+        for (headers, allowed) in rows {
+            let map = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            assert_eq!(is_same_origin(&map), allowed, "{headers:?}");
+        }
+    }
+}

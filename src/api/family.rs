@@ -1,0 +1,253 @@
+//! What a family is, and the guards around its routes.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::App;
+use crate::sessions::{Error, FieldError, GrantRefusal, Refusal};
+use crate::telemetry::chain;
+
+/// The longest request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// The longest that a request may take. The store has shorter limits of its own, so this one is for slow senders.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A family of wire formats.
+pub trait Family: Send + Sync + 'static {
+    /// Where its paths begin: an unknown path below them is answered in its words.
+    const PREFIXES: &'static [&'static str];
+    /// Whether its callers may present the session cookie, where one is set.
+    const COOKIE: bool = false;
+
+    /// A failure in the family's own words. Headers that all families share are added to it.
+    fn respond(failure: &Failure) -> Response;
+}
+
+/// Why a request was not answered as wished.
+#[derive(Debug)]
+pub enum Failure {
+    /// The core refused, or could not.
+    Core(Error),
+    /// It did not get as far as the core.
+    Request(Rejection),
+}
+
+/// Why a request did not get as far as the core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// Nothing is there.
+    UnknownPath,
+    /// Something is there, but not for this method.
+    MethodNotAllowed,
+    /// The body is longer than [`MAX_BODY_BYTES`].
+    TooLarge,
+    /// The body is of a type that is not read here.
+    UnsupportedMediaType(&'static str),
+    /// The body, the query or the path cannot be read at all.
+    Malformed(String),
+    /// It can be read, but not taken.
+    Invalid(FieldError),
+    /// It did not arrive in time.
+    Timeout,
+    /// The handler broke down.
+    Panic,
+}
+
+impl Failure {
+    /// The status that HTTP has for it; a family may have another.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Core(error) => match error {
+                Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+                Error::Forbidden { .. } | Error::UserBanned => StatusCode::FORBIDDEN,
+                Error::SessionNotFound | Error::UserNotFound => StatusCode::NOT_FOUND,
+                Error::SessionNotActive | Error::SessionLimitReached => StatusCode::CONFLICT,
+                Error::InvalidGrant(_) => StatusCode::BAD_REQUEST,
+                Error::IdempotencyKeyReused | Error::Invalid(_) | Error::SearchTooBroad => {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+                Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+                Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+            Self::Request(rejection) => match rejection {
+                Rejection::UnknownPath => StatusCode::NOT_FOUND,
+                Rejection::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+                Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                Rejection::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Rejection::Malformed(_) => StatusCode::BAD_REQUEST,
+                Rejection::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Rejection::Timeout => StatusCode::REQUEST_TIMEOUT,
+                Rejection::Panic => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+        }
+    }
+
+    /// What to tell a client: nothing internal, and nothing of why a credential was refused.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Core(error) => match error {
+                Error::Unauthenticated(Refusal::Missing) => "A credential is needed".to_owned(),
+                Error::Unauthenticated(_) => "The credential is not valid".to_owned(),
+                Error::Forbidden { needed } => format!("The scope {needed} is needed"),
+                Error::SessionNotFound => "There is no such session".to_owned(),
+                Error::SessionNotActive => "The session is over".to_owned(),
+                Error::UserNotFound => "There is no such user".to_owned(),
+                Error::UserBanned => "The user is banned".to_owned(),
+                Error::SessionLimitReached => "The user has as many sessions as allowed".to_owned(),
+                Error::IdempotencyKeyReused => "The idempotency key was used with another request".to_owned(),
+                Error::InvalidGrant(_) => "The refresh token is not valid any more".to_owned(),
+                Error::Invalid(errors) => sentence(errors),
+                Error::SearchTooBroad => {
+                    "The search would read too much: narrow it by user or by a range of created_at".to_owned()
+                }
+                Error::Unavailable(_) => "The database is not available, try again in a moment".to_owned(),
+                Error::Internal(_) => "Something went wrong on our side".to_owned(),
+            },
+            Self::Request(rejection) => match rejection {
+                Rejection::UnknownPath => "There is nothing at this path".to_owned(),
+                Rejection::MethodNotAllowed => "This path does not take this method".to_owned(),
+                Rejection::TooLarge => format!("The body must have at most {MAX_BODY_BYTES} bytes"),
+                Rejection::UnsupportedMediaType(expected) => format!("The body must be {expected}"),
+                Rejection::Malformed(detail) => detail.clone(),
+                Rejection::Invalid(error) => sentence(std::slice::from_ref(error)),
+                Rejection::Timeout => "The request did not arrive in time".to_owned(),
+                Rejection::Panic => "Something went wrong on our side".to_owned(),
+            },
+        }
+    }
+
+    /// What is wrong with single fields.
+    pub fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Core(Error::Invalid(errors)) => errors,
+            Self::Request(Rejection::Invalid(error)) => std::slice::from_ref(error),
+            _ => &[],
+        }
+    }
+
+    /// How to authenticate (RFC 6750 section 3), where that is the matter.
+    fn challenge(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Core(Error::Unauthenticated(Refusal::Missing)) => {
+                Some(HeaderValue::from_static("Bearer realm=\"sojourn\""))
+            }
+            Self::Core(Error::Unauthenticated(_)) => {
+                Some(HeaderValue::from_static("Bearer realm=\"sojourn\", error=\"invalid_token\""))
+            }
+            Self::Core(Error::Forbidden { needed }) => {
+                let text = format!("Bearer realm=\"sojourn\", error=\"insufficient_scope\", scope=\"{needed}\"");
+                HeaderValue::from_str(&text).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells the operator what the client is not told.
+    fn log(&self) {
+        match self {
+            Self::Core(Error::Unauthenticated(refusal)) => tracing::info!(%refusal, "refused"),
+            Self::Core(Error::InvalidGrant(refusal @ GrantRefusal::Reuse)) => {
+                tracing::warn!(%refusal, "refresh refused");
+            }
+            Self::Core(Error::InvalidGrant(refusal)) => tracing::info!(%refusal, "refresh refused"),
+            Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),
+            Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
+            Self::Core(error) => tracing::debug!(%error, "refused"),
+            Self::Request(rejection) => tracing::debug!(?rejection, "rejected"),
+        }
+    }
+}
+
+fn sentence(errors: &[FieldError]) -> String {
+    errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect::<Vec<_>>().join("; ")
+}
+
+/// A failure on its way out, in the words of the family `F`.
+pub struct Refused<F> {
+    failure: Failure,
+    family: PhantomData<F>,
+}
+
+impl<F> From<Error> for Refused<F> {
+    fn from(error: Error) -> Self {
+        Self { failure: Failure::Core(error), family: PhantomData }
+    }
+}
+
+impl<F> From<Rejection> for Refused<F> {
+    fn from(rejection: Rejection) -> Self {
+        Self { failure: Failure::Request(rejection), family: PhantomData }
+    }
+}
+
+impl<F> From<FieldError> for Refused<F> {
+    fn from(error: FieldError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl<F: Family> IntoResponse for Refused<F> {
+    fn into_response(self) -> Response {
+        self.failure.log();
+        let mut response = F::respond(&self.failure);
+        if let Some(challenge) = self.failure.challenge() {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// The family's answer to an unknown path.
+pub(super) fn unknown_path<F: Family>() -> Response {
+    private(Refused::<F>::from(Rejection::UnknownPath).into_response())
+}
+
+/// The family's answer to an unknown path, if `path` is below one of its prefixes.
+pub(super) fn unknown_path_of<F: Family>(path: &str) -> Option<Response> {
+    let below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    F::PREFIXES.iter().any(below).then(unknown_path::<F>)
+}
+
+/// Puts the guards of family `F` around its routes: method, size, time, panics, and headers that keep answers private.
+pub(super) fn guard<F: Family>(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    router
+        .method_not_allowed_fallback(async || Refused::<F>::from(Rejection::MethodNotAllowed))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| panicked::<F>(cause.as_ref())))
+        .layer(middleware::from_fn(within_limits::<F>))
+}
+
+fn panicked<F: Family>(cause: &(dyn Any + Send)) -> Response {
+    let cause = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    tracing::error!(cause = cause.unwrap_or("unknown"), "a handler broke down");
+    Refused::<F>::from(Rejection::Panic).into_response()
+}
+
+async fn within_limits<F: Family>(request: Request, next: Next) -> Response {
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > MAX_BODY_BYTES as u64) {
+        return private(Refused::<F>::from(Rejection::TooLarge).into_response());
+    }
+    let response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    private(response.unwrap_or_else(|_| Refused::<F>::from(Rejection::Timeout).into_response()))
+}
+
+/// Nothing that is said of sessions may be kept by a cache or guessed into another type.
+fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

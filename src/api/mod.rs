@@ -1,0 +1,73 @@
+//! The HTTP side: one folder a family, and what they have in common.
+//!
+//! A family is its paths, its words and its errors. It implements [`Family`] once; the extractors and the guards here
+//! then speak its language in every case, unknown paths and panics included.
+
+pub mod extract;
+mod family;
+pub mod native;
+mod openapi;
+mod operations;
+pub mod quiika;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware;
+use axum::response::Response;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+pub use family::{Failure, Family, Refused, Rejection};
+pub use openapi::{FAMILIES, document, family_document};
+
+use crate::clock::Entropy;
+use crate::config::HttpConfig;
+use crate::sessions::Sessions;
+use crate::telemetry;
+
+/// What every handler can reach.
+pub struct App {
+    /// The core.
+    pub sessions: Arc<Sessions>,
+    /// Where request ids come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// The name of the cookie that may carry a session token.
+    pub cookie: Option<String>,
+    /// Turns true when the server is about to stop: it is not ready any more.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+/// All routes, ready to serve.
+pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
+    let (native, _) = native::router().split_for_parts();
+    let (oauth, _) = native::oauth::router().split_for_parts();
+    let (quiika, _) = quiika::router().split_for_parts();
+    let router = Router::new()
+        .merge(family::guard::<native::Native>(native::verify_below(native)))
+        .merge(family::guard::<native::oauth::OAuth>(oauth))
+        .merge(family::guard::<quiika::Quiika>(quiika))
+        .merge(operations::router())
+        .fallback(unknown_path)
+        .with_state(Arc::clone(&app));
+    let router = if http.cors_origins.is_empty() { router } else { router.layer(cors(http)) };
+    router.layer(middleware::from_fn_with_state(app, telemetry::log_requests))
+}
+
+/// Below a family's prefix its own words, elsewhere the native ones.
+async fn unknown_path(request: Request) -> Response {
+    let path = request.uri().path();
+    family::unknown_path_of::<quiika::Quiika>(path)
+        .or_else(|| family::unknown_path_of::<native::oauth::OAuth>(path))
+        .unwrap_or_else(family::unknown_path::<native::Native>)
+}
+
+fn cors(http: &HttpConfig) -> CorsLayer {
+    use axum::http::{Method, header};
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(http.cors_origins.iter().cloned()))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, telemetry::REQUEST_ID])
+        .expose_headers([header::LOCATION, header::RETRY_AFTER, header::WWW_AUTHENTICATE, telemetry::REQUEST_ID])
+}

@@ -1,0 +1,100 @@
+//! Errors as RFC 9457 problems.
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::{Failure, Family, Rejection};
+use crate::sessions::Error;
+
+/// The native family.
+pub struct Native;
+
+impl Family for Native {
+    const PREFIXES: &'static [&'static str] = &["/v1"];
+    const COOKIE: bool = true;
+
+    fn respond(failure: &Failure) -> Response {
+        let status = failure.status();
+        let code = code(failure);
+        let fields = failure.fields().iter();
+        let problem = Problem {
+            r#type: format!("urn:sojourn:problem:{code}"),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            detail: failure.message(),
+            errors: fields
+                .map(|error| InvalidField { field: error.field.to_string(), message: error.message.to_string() })
+                .collect(),
+        };
+        let mut response = (status, axum::Json(problem)).into_response();
+        let problem_json = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, problem_json);
+        response
+    }
+}
+
+/// The code of a failure: clients count on these words.
+fn code(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Core(error) => match error {
+            Error::Unauthenticated(_) => "unauthenticated",
+            Error::Forbidden { .. } => "insufficient_scope",
+            Error::SessionNotFound => "session_not_found",
+            Error::SessionNotActive => "session_not_active",
+            Error::UserNotFound => "user_not_found",
+            Error::UserBanned => "user_banned",
+            Error::SessionLimitReached => "session_limit_reached",
+            Error::IdempotencyKeyReused => "idempotency_key_reused",
+            Error::InvalidGrant(_) => "invalid_grant",
+            Error::Invalid(_) => "invalid_request",
+            Error::SearchTooBroad => "search_too_broad",
+            Error::Unavailable(_) => "unavailable",
+            Error::Internal(_) => "internal_error",
+        },
+        Failure::Request(rejection) => match rejection {
+            Rejection::UnknownPath => "not_found",
+            Rejection::MethodNotAllowed => "method_not_allowed",
+            Rejection::TooLarge => "body_too_large",
+            Rejection::UnsupportedMediaType(_) => "unsupported_media_type",
+            Rejection::Malformed(_) => "malformed_request",
+            Rejection::Invalid(_) => "invalid_request",
+            Rejection::Timeout => "request_timeout",
+            Rejection::Panic => "internal_error",
+        },
+    }
+}
+
+/// What went wrong (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Names the kind of problem: `urn:sojourn:problem:` and the code.
+    #[schema(example = "urn:sojourn:problem:session_not_found")]
+    r#type: String,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    title: String,
+    /// The status.
+    #[schema(example = 404)]
+    status: u16,
+    /// The kind of problem in one stable word.
+    #[schema(example = "session_not_found")]
+    code: String,
+    /// What went wrong, for a person.
+    #[schema(example = "There is no such session")]
+    detail: String,
+    /// What is wrong with single fields (422).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<InvalidField>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvalidField {
+    /// The field's name.
+    field: String,
+    /// What is wrong with it.
+    message: String,
+}

@@ -1,0 +1,77 @@
+//! `/v1/me`: the caller.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::Result;
+use crate::api::App;
+use crate::api::extract::{Caller, Query, User};
+use crate::api::native::{Native, Problem, wire};
+use crate::sessions;
+
+/// Who am I
+///
+/// The user and session, or the service, behind the credential.
+#[utoipa::path(
+    get, path = "/v1/me", tag = "Me", operation_id = "getMe",
+    responses(
+        (status = 200, description = "The caller", body = wire::Me),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn get_me(State(app): State<Arc<App>>, Caller(caller, _): Caller<Native>) -> Result<Json<wire::Me>> {
+    Ok(Json(match caller {
+        sessions::Caller::User(signed_in) => {
+            let sessions::SignedIn { session, user } = *signed_in;
+            let current = Some(session.id);
+            let session = wire::Session::new(session, current, app.sessions.now());
+            wire::Me::User { user: user.into(), session: Box::new(session) }
+        }
+        sessions::Caller::Service(service) => {
+            wire::Me::Service { name: service.name, scope: service.scope.to_string() }
+        }
+    }))
+}
+
+/// List my sessions
+///
+/// The user's active sessions, newest first.
+#[utoipa::path(
+    get, path = "/v1/me/sessions", tag = "Me", operation_id = "listMySessions",
+    responses(
+        (status = 200, description = "The sessions", body = wire::SessionList),
+        (status = 401, description = "No valid credential of a user", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn list_my_sessions(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Native>,
+) -> Result<Json<wire::SessionList>> {
+    let sessions = app.sessions.active_sessions_of(&me.session.user_id).await?;
+    Ok(Json(wire::SessionList::new(sessions, Some(me.session.id), app.sessions.now())))
+}
+
+/// End my sessions
+///
+/// All of the user's, this one too unless `keep_current` is true.
+#[utoipa::path(
+    delete, path = "/v1/me/sessions", tag = "Me", operation_id = "endMySessions", params(wire::EndMySessions),
+    responses(
+        (status = 200, description = "How many were ended", body = wire::EndedSessions),
+        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential of a user", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn end_my_sessions(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Native>,
+    Query(query, _): Query<Native, wire::EndMySessions>,
+) -> Result<Json<wire::EndedSessions>> {
+    let ended = app.sessions.end_all_own(&me, query.keep_current).await?;
+    Ok(Json(wire::EndedSessions { ended }))
+}

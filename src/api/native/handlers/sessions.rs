@@ -1,0 +1,188 @@
+//! `/v1/sessions`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Result;
+use crate::api::App;
+use crate::api::extract::{Body, Caller, Query, SessionPath};
+use crate::api::native::{Native, Problem, wire};
+use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
+
+/// Open a session
+///
+/// For login services: tell who signed in and how, and get the tokens to hand to them. The caller is believed: whoever
+/// has `sessions:write` can open a session of any user with any scope.
+#[utoipa::path(
+    post, path = "/v1/sessions", tag = "Sessions", operation_id = "openSession", request_body = wire::OpenSession,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key and body within 24 hours answers the same session")),
+    responses(
+        (status = 201, description = "Opened, or opened before with this idempotency key", body = wire::OpenedSession,
+            headers(("Location" = String, description = "The session"))),
+        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:write` is needed, or `user_banned`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`session_limit_reached`, or `session_not_active` for a key whose session is over", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields that cannot be taken, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn open_session(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    headers: HeaderMap,
+    Body(body, bytes, _): Body<Native, wire::OpenSession>,
+) -> Result<Response> {
+    let key = idempotency_key(&headers, &bytes)?;
+    let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
+    let location = format!("/v1/sessions/{}", opened.signed_in.session.id);
+    let body = wire::OpenedSession::new(opened, app.sessions.now());
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response())
+}
+
+fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<Option<IdempotencyKey>, FieldError> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let text = value.to_str().map_err(|_| FieldError::new("Idempotency-Key", "must be printable ASCII"))?;
+            IdempotencyKey::new(text.to_owned(), request).map(Some)
+        }
+        (Some(_), Some(_)) => Err(FieldError::new("Idempotency-Key", "must be there once")),
+    }
+}
+
+/// Search sessions
+///
+/// Over all users, newest first unless told otherwise. Pages by cursor: pass `next_cursor` with the same conditions.
+#[utoipa::path(
+    get, path = "/v1/sessions", tag = "Sessions", operation_id = "searchSessions", params(wire::SearchSessions),
+    responses(
+        (status = 200, description = "One page", body = wire::SessionPage),
+        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A condition that cannot be taken, a cursor of another search, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn search_sessions(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    Query(query, _): Query<Native, wire::SearchSessions>,
+) -> Result<axum::Json<wire::SessionPage>> {
+    let (filter, sort) = query.filter()?;
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
+    let page = app.sessions.search(&caller, &filter, sort, limit, query.cursor.as_deref()).await?;
+    Ok(axum::Json(wire::SessionPage::new(page, caller.session_id(), app.sessions.now())))
+}
+
+/// Get a session
+///
+/// One's own, or anybody's with `sessions:read`, whatever its state.
+#[utoipa::path(
+    get, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "getSession",
+    params(("id" = String, Path, description = "The session's id")),
+    responses(
+        (status = 200, description = "The session", body = wire::Session),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A service needs `sessions:read`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn get_session(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    SessionPath(id, _): SessionPath<Native>,
+) -> Result<axum::Json<wire::Session>> {
+    let session = app.sessions.session(&caller, id).await?;
+    Ok(axum::Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+}
+
+/// Change a session
+///
+/// The device's name: one's own, or anybody's with `sessions:admin`. The metadata: with `sessions:write`.
+#[utoipa::path(
+    patch, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "changeSession",
+    params(("id" = String, Path, description = "The session's id")), request_body = wire::ChangeSession,
+    responses(
+        (status = 200, description = "The session as it is now", body = wire::Session),
+        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The scope is too small", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The session is over", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields that cannot be taken", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn change_session(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    SessionPath(id, _): SessionPath<Native>,
+    Body(mut body, ..): Body<Native, wire::ChangeSession>,
+) -> Result<axum::Json<wire::Session>> {
+    let metadata = body.take_metadata()?;
+    let session = app.sessions.change(&caller, id, body.device_name, metadata).await?;
+    Ok(axum::Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+}
+
+/// End a session
+///
+/// One's own, or anybody's with `sessions:admin`. Ending an ended one changes nothing and succeeds.
+#[utoipa::path(
+    delete, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "endSession",
+    params(("id" = String, Path, description = "The session's id")),
+    responses(
+        (status = 204, description = "It is ended"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A service needs `sessions:admin`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn end_session(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    SessionPath(id, _): SessionPath<Native>,
+) -> Result<StatusCode> {
+    app.sessions.end(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Extend a session
+///
+/// One's own, or anybody's with `sessions:admin`. The absolute end is never passed: the answer tells where it ends now.
+#[utoipa::path(
+    post, path = "/v1/sessions/{id}/extend", tag = "Sessions", operation_id = "extendSession",
+    params(("id" = String, Path, description = "The session's id")), request_body = wire::ExtendSession,
+    responses(
+        (status = 200, description = "The session as it is now", body = wire::Session),
+        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A service needs `sessions:admin`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The session is over", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Less than a second, or more than the server allows", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn extend_session(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    SessionPath(id, _): SessionPath<Native>,
+    Body(body, ..): Body<Native, wire::ExtendSession>,
+) -> Result<axum::Json<wire::Session>> {
+    let session = app.sessions.extend(&caller, id, body.extend_by).await?;
+    Ok(axum::Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+}

@@ -1,0 +1,175 @@
+//! `/v1/users`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::Result;
+use crate::api::App;
+use crate::api::extract::{Body, Caller, PathText};
+use crate::api::native::{Native, Problem, wire};
+use crate::users::UserId;
+
+/// Get a user
+#[utoipa::path(
+    get, path = "/v1/users/{id}", tag = "Users", operation_id = "getUser",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "The user", body = wire::User),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn get_user(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.user(&caller, &UserId::parse(id)?).await?.into()))
+}
+
+/// Create or change a user
+///
+/// What is left out stays as it is stored.
+#[utoipa::path(
+    put, path = "/v1/users/{id}", tag = "Users", operation_id = "putUser",
+    params(("id" = String, Path, description = "The user's id")), request_body = wire::UserDetails,
+    responses(
+        (status = 200, description = "The user as it is now", body = wire::User),
+        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:write` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields that cannot be taken", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn put_user(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+    Body(body, ..): Body<Native, wire::UserDetails>,
+) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.put_user(&caller, &UserId::parse(id)?, &body.parse()?).await?.into()))
+}
+
+/// Delete a user
+///
+/// Ends its sessions and forgets its name, address and ban. Its ended sessions are kept as long as any.
+#[utoipa::path(
+    delete, path = "/v1/users/{id}", tag = "Users", operation_id = "deleteUser",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "How many sessions were ended", body = wire::EndedSessions),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn delete_user(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+) -> Result<Json<wire::EndedSessions>> {
+    let ended = app.sessions.delete_user(&caller, &UserId::parse(id)?).await?.len();
+    Ok(Json(wire::EndedSessions { ended }))
+}
+
+/// Ban a user
+///
+/// Ends its sessions at once and lets it have no more. A user that was never heard of can be banned too.
+#[utoipa::path(
+    post, path = "/v1/users/{id}/ban", tag = "Users", operation_id = "banUser",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "The user is banned", body = wire::BannedUser),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn ban_user(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+) -> Result<Json<wire::BannedUser>> {
+    let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id)?).await?;
+    Ok(Json(wire::BannedUser { user: user.into(), ended: ended.len() }))
+}
+
+/// Lift a ban
+///
+/// The user can have sessions again; those that the ban ended stay ended.
+#[utoipa::path(
+    post, path = "/v1/users/{id}/unban", tag = "Users", operation_id = "unbanUser",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "The user is not banned", body = wire::User),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn unban_user(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.unban_user(&caller, &UserId::parse(id)?).await?.into()))
+}
+
+/// List a user's sessions
+///
+/// The active ones, newest first.
+#[utoipa::path(
+    get, path = "/v1/users/{id}/sessions", tag = "Users", operation_id = "listUserSessions",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "The sessions", body = wire::SessionList),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn list_user_sessions(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+) -> Result<Json<wire::SessionList>> {
+    let sessions = app.sessions.sessions_of(&caller, &UserId::parse(id)?).await?;
+    Ok(Json(wire::SessionList::new(sessions, caller.session_id(), app.sessions.now())))
+}
+
+/// End a user's sessions
+///
+/// All that are active.
+#[utoipa::path(
+    delete, path = "/v1/users/{id}/sessions", tag = "Users", operation_id = "endUserSessions",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "How many were ended", body = wire::EndedSessions),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn end_user_sessions(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+) -> Result<Json<wire::EndedSessions>> {
+    let ended = app.sessions.end_all_of(&caller, &UserId::parse(id)?).await?;
+    Ok(Json(wire::EndedSessions { ended }))
+}

@@ -1,0 +1,63 @@
+//! `/v1/verify`: for gateways that ask before they let a request through.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::response::{IntoResponse, Response};
+
+use super::Result;
+use crate::api::native::{Native, Problem, wire};
+use crate::api::{App, extract};
+use crate::sessions::{Caller, Error, Refusal, SignedIn};
+
+/// Does this token stand
+///
+/// For nginx `auth_request`, Traefik `forwardAuth` and Envoy `ext_authz` (which may ask below this path, with any
+/// method). 200 with the identity in headers to pass on, else 401. A service key is no user, so it is 401 too.
+#[utoipa::path(
+    get, path = "/v1/verify", tag = "Verification", operation_id = "verify",
+    responses(
+        (status = 200, description = "It stands", body = wire::Verified, headers(
+            ("X-User-Id" = String, description = "Whose session it is"),
+            ("X-Session-Id" = String, description = "The session"),
+            ("X-Session-Scope" = String, description = "What it may do"),
+            ("X-User-Name" = String, description = "The user's name, empty when unknown"),
+            ("X-User-Email" = String, description = "The user's email address, empty when unknown"),
+        )),
+        (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
+    let (mut parts, _) = request.into_parts();
+    // The method is that of the request behind the gateway; asking changes nothing, so a cookie needs no same origin.
+    parts.method = Method::GET;
+    let credential = extract::credential::<Native>(&parts, &app, extract::Place::Bearer)?;
+    let Caller::User(signed_in) = app.sessions.authenticate(&credential).await? else {
+        return Err(Error::from(Refusal::NotAUser).into());
+    };
+    let SignedIn { session, user } = *signed_in;
+    let body = wire::Verified {
+        user_id: session.user_id.to_string(),
+        session_id: session.id.as_uuid(),
+        scope: session.scope.to_string(),
+        expires_at: session.expires_at,
+    };
+    // All of them always, empty or not: a gateway that copies them then overwrites what a client made up.
+    let identity = [
+        ("x-user-id", session.user_id.to_string()),
+        ("x-session-id", session.id.to_string()),
+        ("x-session-scope", session.scope.to_string()),
+        ("x-user-name", user.name.unwrap_or_default()),
+        ("x-user-email", user.email.unwrap_or_default()),
+    ];
+    let mut response = Json(body).into_response();
+    for (name, value) in identity {
+        // Control characters were refused on the way in; other text goes out as UTF-8 octets (RFC 9110 section 5.5).
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| Error::Internal(error.into()))?;
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+    Ok(response)
+}

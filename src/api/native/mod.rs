@@ -1,0 +1,50 @@
+//! The native API, `/v1/*`: ours to shape, but other programs count on it (`contracts/native.md` of the design).
+//!
+//! JSON in snake_case, RFC 3339 times in UTC, errors as RFC 9457 problems with a stable `code`. The paths that OAuth
+//! and OpenID standards name themselves, `/oauth2/*` and `/.well-known/*`, are in [`oauth`], with those standards' errors.
+//!
+//! Known quirks
+//! * Unknown members of a body and unknown query parameters are refused: a misspelt name is no silent default.
+//! * Ending an ended session is a success; changing or extending one is a conflict (409).
+//! * A ban may come before its user was ever heard of, and counts from then on.
+
+mod error;
+mod handlers;
+pub mod oauth;
+pub mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use error::{Native, Problem};
+
+use super::App;
+
+/// The family's routes and their document.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(handlers::sessions::open_session, handlers::sessions::search_sessions))
+        .routes(routes!(
+            handlers::sessions::get_session,
+            handlers::sessions::change_session,
+            handlers::sessions::end_session
+        ))
+        .routes(routes!(handlers::sessions::extend_session))
+        .routes(routes!(handlers::me::get_me))
+        .routes(routes!(handlers::me::list_my_sessions, handlers::me::end_my_sessions))
+        .routes(routes!(handlers::users::get_user, handlers::users::put_user, handlers::users::delete_user))
+        .routes(routes!(handlers::users::ban_user))
+        .routes(routes!(handlers::users::unban_user))
+        .routes(routes!(handlers::users::list_user_sessions, handlers::users::end_user_sessions))
+        .routes(routes!(handlers::verify::verify))
+}
+
+/// Envoy's `ext_authz` asks below a prefix, with the method and path of the request it guards: the same check, which no
+/// OpenAPI document can express.
+pub(super) fn verify_below(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    router.route("/v1/verify/{*path}", any(handlers::verify::verify))
+}

@@ -1,0 +1,148 @@
+//! The OpenAPI documents: one a family, and all of them in one.
+//!
+//! A family's document keeps its original's operation ids, tags and schema names, so that generators make the SDK that
+//! people know. In the merged document two families may want the same name, so there each name carries its family's.
+
+use serde_json::{Map, Value};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{native, quiika};
+
+/// The families that have a document of their own.
+pub const FAMILIES: [&str; 2] = ["native", "quiika"];
+
+/// A document that cannot be written: a defect that the tests find.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// It does not fit the types.
+    #[error("the document does not fit: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It cannot be written as YAML.
+    #[error("the document cannot be written: {0}")]
+    Yaml(String),
+}
+
+/// The document of one family as YAML; `None` for a name that is none.
+pub fn family_document(name: &str) -> Result<Option<String>, DocumentError> {
+    family(name).map(|document| yaml(&document)).transpose()
+}
+
+/// The document of all families as YAML.
+pub fn document() -> Result<String, DocumentError> {
+    let about = "Opens sessions, hands out tokens, tells whether a token still stands, and ends sessions.";
+    let mut merged = described(OpenApi::default(), "Sojourn", about, "http://localhost:8080");
+    let mut all = serde_json::to_value(&merged)?;
+    for name in FAMILIES {
+        if let Some(document) = family(name) {
+            let mut document = serde_json::to_value(document)?;
+            if name != "native" {
+                qualify(&mut document, name);
+            }
+            merge(&mut all, &document);
+        }
+    }
+    merged = serde_json::from_value(all)?;
+    yaml(&merged)
+}
+
+fn yaml(document: &OpenApi) -> Result<String, DocumentError> {
+    document.to_yaml().map_err(|error| DocumentError::Yaml(error.to_string()))
+}
+
+fn family(name: &str) -> Option<OpenApi> {
+    let paths = |router: OpenApiRouter<_>| router.into_openapi();
+    Some(match name {
+        "native" => described(
+            paths(native::router().merge(native::oauth::router())),
+            "Sojourn: native API",
+            "Sessions, users, and the OAuth 2.0 endpoints around them. Errors are RFC 9457 problems, or RFC 6749 errors below /oauth2.",
+            "http://localhost:8080",
+        ),
+        "quiika" => described(
+            paths(quiika::router()),
+            "Sojourn: Quiika",
+            "The session management API of the Quiika app SDK.",
+            "http://localhost:8080",
+        ),
+        _ => return None,
+    })
+}
+
+fn described(mut document: OpenApi, title: &str, about: &str, server: &str) -> OpenApi {
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document.components.get_or_insert_with(Components::new).add_security_scheme("bearerAuth", bearer);
+    let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
+    let info = InfoBuilder::new()
+        .title(title)
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(about))
+        .license(Some(license));
+    OpenApiBuilder::from(document).info(info.build()).servers(Some([ServerBuilder::new().url(server).build()])).build()
+}
+
+/// Puts the family's name before its operation ids, schema names and tags.
+fn qualify(document: &mut Value, family: &str) {
+    const SCHEMAS: &str = "#/components/schemas/";
+    let title = capitalised(family);
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        *schemas =
+            std::mem::take(schemas).into_iter().map(|(name, schema)| (format!("{title}{name}"), schema)).collect();
+    }
+    visit(document, &mut |member, value| {
+        if let Value::String(text) = value {
+            match member {
+                "$ref" => {
+                    if let Some(name) = text.strip_prefix(SCHEMAS) {
+                        *text = format!("{SCHEMAS}{title}{name}");
+                    }
+                }
+                "operationId" => *text = format!("{family}_{text}"),
+                _ => {}
+            }
+        } else if let ("tags", Value::Array(tags)) = (member, value) {
+            for tag in tags {
+                if let Value::String(tag) = tag {
+                    *tag = format!("{title}: {tag}");
+                }
+            }
+        }
+    });
+}
+
+fn capitalised(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// Calls `change` for every member of every object, outermost first.
+fn visit(value: &mut Value, change: &mut impl FnMut(&str, &mut Value)) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                change(name, member);
+                visit(member, change);
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(|element| visit(element, change)),
+        _ => {}
+    }
+}
+
+/// Adds the paths and schemas of one document to another.
+fn merge(into: &mut Value, from: &Value) {
+    for part in ["/paths", "/components/schemas"] {
+        let members = from.pointer(part).and_then(Value::as_object).cloned().unwrap_or_default();
+        if let Some(target) = object_at(into, part) {
+            target.extend(members);
+        }
+    }
+}
+
+/// The object at a path of members, made where it is missing.
+fn object_at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
+    path.split('/').filter(|name| !name.is_empty()).try_fold(value.as_object_mut()?, |object, name| {
+        object.entry(name).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+    })
+}

@@ -1,0 +1,82 @@
+//! What operators and readers ask for: health, the documents, the reference.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
+
+use super::openapi::DocumentError;
+use super::{App, Refused, Rejection, document, family_document, native, openapi};
+use crate::sessions::Error;
+
+type Refusal = Refused<native::Native>;
+
+/// The routes.
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", get(healthy))
+        .route("/readyz", get(ready))
+        .route("/openapi.yaml", get(merged_document))
+        .route("/openapi/{family}", get(one_document))
+        .merge(Router::from(reference()).layer(middleware::from_fn(only_own_assets)))
+        .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
+}
+
+/// The process runs.
+async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// Requests can be served: the database answers and the server is not about to stop.
+async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
+    if *app.stopping.borrow() {
+        return Err((StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response());
+    }
+    match app.sessions.ready().await {
+        Ok(()) => Ok("ready\n"),
+        Err(error) => {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "not ready");
+            let retry = [(header::RETRY_AFTER, "1")];
+            Err((StatusCode::SERVICE_UNAVAILABLE, retry, "the database does not answer\n").into_response())
+        }
+    }
+}
+
+async fn merged_document() -> Result<Response, Refusal> {
+    yaml(document().map(Some))
+}
+
+/// `/openapi/{family}.yaml`
+async fn one_document(Path(file): Path<String>) -> Result<Response, Refusal> {
+    yaml(file.strip_suffix(".yaml").map_or(Ok(None), family_document))
+}
+
+fn yaml(document: Result<Option<String>, DocumentError>) -> Result<Response, Refusal> {
+    let document = document.map_err(|error| Error::Internal(error.into()))?.ok_or(Rejection::UnknownPath)?;
+    Ok(([(header::CONTENT_TYPE, "application/yaml")], document).into_response())
+}
+
+/// The reference to browse, with all it needs in this binary.
+fn reference() -> SwaggerUi {
+    let all = std::iter::once(Url::new("all", "/openapi.yaml"));
+    let families = openapi::FAMILIES.map(|name| Url::from(format!("/openapi/{name}.yaml")));
+    let config = Config::new(all.chain(families)).validator_url("none").doc_expansion("none");
+    SwaggerUi::new("/docs").config(config)
+}
+
+/// The reference loads nothing from elsewhere, and no other site may frame it.
+async fn only_own_assets(request: axum::extract::Request, next: Next) -> Response {
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                          connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    response
+}

@@ -1,0 +1,38 @@
+//! Errors in Quiika's words: `{"message": "…", "status": "404 NOT_FOUND"}`.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::{Failure, Family};
+use crate::sessions::Error;
+
+/// The Quiika family.
+pub struct Quiika;
+
+impl Family for Quiika {
+    const PREFIXES: &'static [&'static str] = &["/auth"];
+
+    fn respond(failure: &Failure) -> Response {
+        let status = failure.status();
+        let message = match failure {
+            Failure::Core(Error::SessionNotFound) => "Session not found or does not belong to the user".to_owned(),
+            other => other.message(),
+        };
+        let name = status.canonical_reason().unwrap_or_default().to_ascii_uppercase().replace([' ', '-'], "_");
+        let body = ErrorResponse { message, status: format!("{} {name}", status.as_u16()) };
+        (status, Json(body)).into_response()
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorResponse {
+    /// For a person.
+    #[schema(example = "Session not found or does not belong to the user")]
+    message: String,
+    /// The status as number and word.
+    #[schema(example = "404 NOT_FOUND")]
+    status: String,
+}

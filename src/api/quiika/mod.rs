@@ -1,0 +1,31 @@
+//! Quiika, `/auth/sessions*`: the sessions of the signed-in user, as its app SDK (typescript-axios) calls them.
+//!
+//! Known quirks
+//! * `DELETE /auth/sessions` takes the token with or without `Bearer`: its SDK sends whatever its caller gave it.
+//! * Both lists are the same list, the session used last first, a bare array. `count` is its length.
+//! * Success without a body is 200, not 204.
+//! * Every property may be missing and none is ever null. A session whose device is not known has no `deviceType`.
+//! * `active`, `count` and `all` are paths, never ids. There is no cookie here.
+
+mod error;
+mod handlers;
+mod wire;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use error::Quiika;
+
+use super::App;
+
+/// The family's routes and their document.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(handlers::get_user_sessions, handlers::revoke_other_sessions))
+        .routes(routes!(handlers::get_active_sessions))
+        .routes(routes!(handlers::get_session_count))
+        .routes(routes!(handlers::revoke_all_sessions))
+        .routes(routes!(handlers::revoke_session))
+}

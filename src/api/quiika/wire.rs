@@ -1,0 +1,93 @@
+//! Quiika's words.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::sessions::{self, DeviceType, SessionId, SignedIn};
+
+/// One session of the user.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserSessionDetails {
+    #[schema(required = false)]
+    session_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ip_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    user_agent: Option<String>,
+    /// Epoch milliseconds.
+    #[schema(required = false)]
+    login_time: i64,
+    /// Epoch milliseconds.
+    #[schema(required = false)]
+    last_accessed: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline, nullable = false)]
+    device_type: Option<DeviceTypeName>,
+    /// Milliseconds since the login.
+    #[schema(required = false)]
+    session_duration: i64,
+    /// Milliseconds since the last access.
+    #[schema(required = false)]
+    inactivity_duration: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    device_name: Option<String>,
+    /// Whether it is the session that asks.
+    #[schema(required = false)]
+    current: bool,
+}
+
+/// A kind of device.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum DeviceTypeName {
+    Desktop,
+    Mobile,
+    Tablet,
+}
+
+impl UserSessionDetails {
+    /// As shown at `now` to the user `me`.
+    pub(super) fn new(session: sessions::Session, me: &SignedIn, now: DateTime<Utc>) -> Self {
+        let current: SessionId = me.session.id;
+        let sessions::Session { id, created_at, last_seen_at, ip_address, location, user_agent, device, .. } = session;
+        Self {
+            session_id: id.to_string(),
+            ip_address: ip_address.map(|address| address.to_string()),
+            user_agent,
+            login_time: created_at.timestamp_millis(),
+            last_accessed: last_seen_at.timestamp_millis(),
+            email: me.user.email.clone(),
+            location,
+            device_type: match device.kind {
+                DeviceType::Desktop => Some(DeviceTypeName::Desktop),
+                DeviceType::Mobile => Some(DeviceTypeName::Mobile),
+                DeviceType::Tablet => Some(DeviceTypeName::Tablet),
+                DeviceType::Bot | DeviceType::Unknown => None,
+            },
+            // Never negative, whatever another replica's clock says.
+            session_duration: (now - created_at).num_milliseconds().max(0),
+            inactivity_duration: (now - last_seen_at).num_milliseconds().max(0),
+            device_name: device.label(),
+            current: id == current,
+        }
+    }
+}
+
+/// How many sessions the user has.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionCountResponse {
+    #[schema(required = false)]
+    pub(super) active_sessions: i64,
+}

@@ -1,0 +1,170 @@
+//! What the command line can do. Without a command, it serves.
+
+mod administration;
+mod healthcheck;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::api;
+use crate::config::{LogConfig, SETTINGS, SettingError, Source};
+use crate::setup::{Setup, StartError};
+use crate::store;
+use crate::telemetry;
+
+/// A session server: what comes after login.
+#[derive(Debug, Parser)]
+#[command(name = "sojourn", version, after_help = settings_help())]
+pub struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The settings that a person would type.
+#[derive(Debug, Args)]
+struct Flags {
+    /// Where to listen [SOJOURN_LISTEN]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// sqlite://… or postgres://… [DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Where the SQLite file and the generated secret are kept [SOJOURN_DATA_DIR]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// A TOML file with settings [SOJOURN_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<String>,
+}
+
+impl Flags {
+    fn into_settings(self) -> BTreeMap<String, String> {
+        let Self { listen, database_url, data_dir, config } = self;
+        [
+            ("SOJOURN_LISTEN", listen),
+            ("DATABASE_URL", database_url),
+            ("SOJOURN_DATA_DIR", data_dir),
+            ("SOJOURN_CONFIG", config),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve (the default)
+    #[command(after_help = settings_help())]
+    Serve,
+    /// Bring the database's tables up to date, and stop
+    Migrate,
+    /// Service keys: the credentials of programs
+    #[command(subcommand)]
+    Key(administration::KeyCommand),
+    /// The keys that sign access tokens
+    #[command(subcommand)]
+    SigningKey(administration::SigningKeyCommand),
+    /// Sessions
+    #[command(subcommand)]
+    Session(administration::SessionCommand),
+    /// Print the OpenAPI document
+    Openapi {
+        /// Of one family only
+        #[arg(long, value_parser = api::FAMILIES)]
+        family: Option<String>,
+    },
+    /// Ask the server on this machine whether it is ready; exit status 0 when it is
+    Healthcheck,
+}
+
+fn settings_help() -> String {
+    let line = |(name, default, what): &(&str, &str, &str)| match *default {
+        "" => format!("  {name}\n          {what}\n"),
+        default => format!("  {name}\n          {what} [default: {default}]\n"),
+    };
+    let lines: String = SETTINGS.iter().map(line).collect();
+    format!("Settings (environment, or a TOML file with the same names):\n{lines}")
+}
+
+/// Why a command failed: one line for the person who typed it.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{}", telemetry::chain(.0))]
+    Store(#[from] store::Error),
+    #[error("{}", telemetry::chain(.0))]
+    Core(#[from] crate::sessions::Error),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Runs one command, and says in one line on standard error why it failed.
+pub fn run(arguments: Arguments) -> ExitCode {
+    match execute(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error being gone leaves nobody to tell.
+            drop(writeln!(io::stderr(), "sojourn: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> {
+    if let Some(Command::Openapi { family }) = &command {
+        return openapi(family.as_deref());
+    }
+    let source = Source::read(flags.into_settings())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::serve(&source).await,
+            Command::Healthcheck => healthcheck::healthcheck(&source).await,
+            command => {
+                let mut log = LogConfig::read(&source)?;
+                // A person waits for the result, not for the log: only what is wrong is told.
+                if log.filter == "info" {
+                    "warn".clone_into(&mut log.filter);
+                }
+                telemetry::start(&log);
+                let assembled = Setup::read(&source)?.assemble().await?;
+                let store = std::sync::Arc::clone(&assembled.store);
+                let result = match command {
+                    Command::Key(command) => administration::key(command, &assembled).await,
+                    Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
+                    Command::Session(command) => administration::session(command, &assembled).await,
+                    _ => print("The database is up to date."),
+                };
+                store.close().await;
+                result
+            }
+        }
+    })
+}
+
+fn openapi(family: Option<&str>) -> Result<(), CommandError> {
+    let document = match family {
+        Some(name) => api::family_document(name).map(Option::unwrap_or_default),
+        None => api::document(),
+    };
+    let document = document.map_err(|error| CommandError::Other(error.to_string()))?;
+    io::stdout().write_all(document.as_bytes())?;
+    Ok(())
+}
+
+fn print(line: &str) -> Result<(), CommandError> {
+    writeln!(io::stdout(), "{line}")?;
+    Ok(())
+}

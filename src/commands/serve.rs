@@ -1,0 +1,53 @@
+//! `sojourn serve`.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::CommandError;
+use crate::api::{self, App};
+use crate::config::{HttpConfig, LogConfig, Source, listen_address};
+use crate::setup::{Assembled, Setup};
+use crate::{background, server, telemetry};
+
+/// Serves until a signal comes.
+pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
+    telemetry::start(&LogConfig::read(source)?);
+    let (address, http) = (listen_address(source)?, HttpConfig::read(source)?);
+    let setup = Setup::read(source)?;
+    let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
+    let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| CommandError::Other(format!("SOJOURN_LISTEN: cannot listen on {address}: {error}")))?;
+    let stop = server::stop_signal()?;
+    let tasks = background::start(&sessions, signing_keys, &stop);
+    let app = App { sessions: Arc::clone(&sessions), entropy, cookie: http.cookie.clone(), stopping: stop.clone() };
+    welcome(&listener, &database)?;
+
+    server::serve(listener, api::router(Arc::new(app), &http), stop).await;
+
+    for task in tasks {
+        task.abort();
+    }
+    background::flush(&sessions).await;
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What a person wants to know who has just started it.
+fn welcome(listener: &TcpListener, database: &str) -> Result<(), CommandError> {
+    let address = listener.local_addr()?;
+    let program = std::env::args().next().unwrap_or_else(|| "sojourn".to_owned());
+    writeln!(
+        io::stdout(),
+        "Sojourn {version} listens on http://{address}\n\
+         \x20 sessions are kept in   {database}\n\
+         \x20 the reference is at    http://{address}/docs\n\
+         \x20 make a key to try it   {program} key create --name my-login --scope \"sessions:write sessions:read\"",
+        version = env!("CARGO_PKG_VERSION"),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,538 @@
+//! Every setting: its name, its default, its check. Read once at the start and passed down; nothing else reads the
+//! environment.
+//!
+//! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
+//! under the same name in each. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use axum::http::HeaderValue;
+use chrono::TimeDelta;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::clock::Entropy;
+use crate::sessions::{IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
+use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret, Secret};
+
+/// Every setting with its default and what it is for, in the order in which `--help` shows them.
+pub const SETTINGS: &[(&str, &str, &str)] = &[
+    ("SOJOURN_LISTEN", "127.0.0.1:8080", "Where to listen. PORT alone means 0.0.0.0 and that port"),
+    ("DATABASE_URL", "sqlite://<data dir>/sojourn.db", "sqlite://… or postgres://…; also as DATABASE_URL_FILE"),
+    ("SOJOURN_DATABASE_CONNECTIONS", "16", "The most connections to the database"),
+    ("SOJOURN_DATA_DIR", "./sojourn-data", "Where the SQLite file and the generated secret are kept"),
+    (
+        "SOJOURN_SECRET",
+        "made once, with SQLite",
+        "Master secret: 32 bytes or more in base64 or hexadecimal; also as SOJOURN_SECRET_FILE",
+    ),
+    (
+        "SOJOURN_BOOTSTRAP_KEY",
+        "",
+        "A service key with every scope, 32 characters or more; also as SOJOURN_BOOTSTRAP_KEY_FILE",
+    ),
+    (
+        "SOJOURN_ISSUER",
+        "http://localhost:8080",
+        "The iss of access tokens: the URL that applications reach this server by",
+    ),
+    ("SOJOURN_AUDIENCE", "sojourn", "The aud of access tokens"),
+    ("SOJOURN_SIGNING_ALGORITHM", "EdDSA", "EdDSA, ES256 or RS256"),
+    ("SOJOURN_SIGNING_KEY_AGE", "90d", "How old a signing key gets before the next takes over"),
+    (
+        "SOJOURN_PROFILE",
+        "default",
+        "Limits of every session: default (30d, 7d unused), aal1, aal2, aal3 (NIST SP 800-63B-4)",
+    ),
+    (
+        "SOJOURN_ABSOLUTE_LIFETIME",
+        "the profile's",
+        "From opening to the end that nothing moves; within an aal profile only shorter",
+    ),
+    ("SOJOURN_IDLE_TIMEOUT", "the profile's", "How long a session may stay unused; within an aal profile only shorter"),
+    ("SOJOURN_ACCESS_TOKEN_LIFETIME", "5m", "How long an access token lives, at most an hour"),
+    ("SOJOURN_REFRESH_GRACE", "30s", "How long a spent refresh token still gets its successor, at most 5m"),
+    (
+        "SOJOURN_SLIDING",
+        "",
+        "Each refresh moves the session's end at least this far ahead, never past its absolute end",
+    ),
+    ("SOJOURN_LONGEST_EXTENSION", "720h", "The most that one request may extend a session by"),
+    ("SOJOURN_MAX_SESSIONS_PER_USER", "no limit", "How many active sessions a user may have"),
+    ("SOJOURN_SESSION_LIMIT_POLICY", "evict_oldest", "At the limit: evict_oldest, evict_least_recent or reject"),
+    ("SOJOURN_IP_STORAGE", "full", "How much of a client's address is kept: full, truncated (/24, /48) or off"),
+    ("SOJOURN_COOKIE", "off", "Name of a cookie that may carry the session token, such as __Host-session"),
+    ("SOJOURN_CORS_ORIGINS", "none", "Origins that browsers may call from, separated by commas"),
+    ("SOJOURN_LOG", "info", "What is logged: error, warn, info, debug, or a filter such as sojourn=debug"),
+    ("SOJOURN_LOG_FORMAT", "pretty", "pretty or json"),
+    ("SOJOURN_CONFIG", "none", "A TOML file with any of these settings"),
+];
+
+/// A setting that cannot be taken: one line that names it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct SettingError {
+    name: String,
+    problem: String,
+}
+
+impl SettingError {
+    fn new(name: impl Into<String>, problem: impl Display) -> Self {
+        Self { name: name.into(), problem: problem.to_string() }
+    }
+}
+
+/// The raw settings, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    values: BTreeMap<String, SecretString>,
+}
+
+impl Source {
+    /// Reads the environment and the file, under `flags`, which win. Refuses names that mean nothing.
+    pub fn read(flags: BTreeMap<String, String>) -> Result<Self, SettingError> {
+        Self::layer(flags, environment())
+    }
+
+    fn layer(flags: BTreeMap<String, String>, environment: BTreeMap<String, String>) -> Result<Self, SettingError> {
+        let present = |values: BTreeMap<String, String>| values.into_iter().filter(|(_, value)| !value.is_empty());
+        let mut above: BTreeMap<String, String> = present(environment).collect();
+        above.extend(present(flags));
+        let mut values = match above.get("SOJOURN_CONFIG") {
+            Some(path) => read_file(Path::new(path))?,
+            None => BTreeMap::new(),
+        };
+        values.extend(above);
+        values.keys().try_for_each(|name| check_name(name))?;
+        Ok(Self { values: values.into_iter().map(|(name, value)| (name, value.into())).collect() })
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(ExposeSecret::expose_secret)
+    }
+
+    /// The value of a secret setting, from itself or from the file that `NAME_FILE` names.
+    fn secret(&self, name: &str) -> Result<Option<String>, SettingError> {
+        let file_name = format!("{name}_FILE");
+        match (self.text(name), self.text(&file_name)) {
+            (Some(_), Some(_)) => Err(SettingError::new(name, format!("is set, and {file_name} too: choose one"))),
+            (Some(value), None) => Ok(Some(value.to_owned())),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| SettingError::new(file_name, format!("cannot read {path}: {error}")))?;
+                Ok(Some(text.trim().to_owned()))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn parse<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, SettingError> {
+        self.text(name)
+            .map(|text| {
+                parse(text.trim()).ok_or_else(|| SettingError::new(name, format!("must be {expected} (is \"{text}\")")))
+            })
+            .transpose()
+    }
+
+    fn duration(
+        &self,
+        name: &str,
+        least: TimeDelta,
+        most: Option<TimeDelta>,
+    ) -> Result<Option<TimeDelta>, SettingError> {
+        let fits = |value: &TimeDelta| *value >= least && most.is_none_or(|most| *value <= most);
+        let expected = match most {
+            Some(most) => format!("a duration from {} to {}", written(least), written(most)),
+            None => format!("a duration of {} or more", written(least)),
+        };
+        self.parse(name, &expected, |text| parse_duration(text).filter(fits))
+    }
+}
+
+/// Seconds, or what `humantime` reads; nothing longer than 10 years.
+pub fn parse_duration(text: &str) -> Option<TimeDelta> {
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => humantime::parse_duration(text).ok()?.as_secs(),
+    };
+    let duration = TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?;
+    (duration <= TimeDelta::days(3650)).then_some(duration)
+}
+
+fn written(duration: TimeDelta) -> String {
+    humantime::format_duration(duration.to_std().unwrap_or_default()).to_string()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn environment() -> BTreeMap<String, String> {
+    let ours = |name: &str| name.starts_with("SOJOURN_") || name.starts_with("DATABASE_URL") || name == "PORT";
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| ours(name) && !is_service_link(name))
+        .collect()
+}
+
+/// Kubernetes tells every container of every service by variables like these; a service called `sojourn` is no mistake.
+fn is_service_link(name: &str) -> bool {
+    let rest = name.strip_prefix("SOJOURN_").unwrap_or_default();
+    rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_")
+}
+
+fn check_name(name: &str) -> Result<(), SettingError> {
+    const WITH_FILE: [&str; 3] = ["DATABASE_URL_FILE", "SOJOURN_SECRET_FILE", "SOJOURN_BOOTSTRAP_KEY_FILE"];
+    let known = name == "PORT" || WITH_FILE.contains(&name) || SETTINGS.iter().any(|(known, ..)| *known == name);
+    if known { Ok(()) } else { Err(SettingError::new(name, "there is no such setting (see sojourn serve --help)")) }
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, SettingError> {
+    let error = |problem: String| SettingError::new("SOJOURN_CONFIG", format!("{}: {problem}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|problem| error(problem.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| error(problem.message().to_owned()))?;
+    table
+        .into_iter()
+        .map(|(name, value)| match value {
+            toml::Value::String(text) => Ok((name, text)),
+            toml::Value::Integer(number) => Ok((name, number.to_string())),
+            _ => Err(error(format!("{name} must be text or a whole number"))),
+        })
+        .collect()
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings of the log: read first, so that everything after can be logged.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// How it looks.
+    pub format: LogFormat,
+}
+
+impl LogConfig {
+    /// Reads and checks them.
+    pub fn read(source: &Source) -> Result<Self, SettingError> {
+        let format = source.parse("SOJOURN_LOG_FORMAT", "pretty or json", |text| match text {
+            "pretty" => Some(LogFormat::Pretty),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        })?;
+        let valid = |text: &str| tracing_subscriber::EnvFilter::try_new(text).is_ok().then(|| text.to_owned());
+        let filter = source.parse("SOJOURN_LOG", "a level or a filter", valid)?;
+        Ok(Self { filter: filter.unwrap_or_else(|| "info".to_owned()), format: format.unwrap_or(LogFormat::Pretty) })
+    }
+}
+
+/// Where to listen, also for a health check.
+pub fn listen_address(source: &Source) -> Result<String, SettingError> {
+    let is_address = |text: &str| {
+        let (host, port) = text.rsplit_once(':')?;
+        (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| text.to_owned())
+    };
+    let listen = source.parse("SOJOURN_LISTEN", "an address and a port such as 127.0.0.1:8080", is_address)?;
+    let port = source.parse("PORT", "a port number", |text| text.parse::<u16>().ok())?;
+    Ok(listen.or_else(|| port.map(|port| format!("0.0.0.0:{port}"))).unwrap_or_else(|| "127.0.0.1:8080".to_owned()))
+}
+
+/// Where sessions are kept and with which secret: what every command needs.
+#[derive(Debug, Clone)]
+pub struct StorageConfig {
+    /// The database.
+    pub database_url: SecretString,
+    /// Where it is, without a password, to be shown.
+    pub database_shown: String,
+    /// The most connections to it.
+    pub connections: u32,
+    /// The master secret.
+    pub secret: MasterSecret,
+}
+
+impl StorageConfig {
+    /// Reads and checks them. With SQLite it makes the data folder, and the secret when none is set.
+    pub fn read(source: &Source, entropy: &dyn Entropy) -> Result<Self, SettingError> {
+        let data_dir = PathBuf::from(source.text("SOJOURN_DATA_DIR").unwrap_or("./sojourn-data"));
+        let (database_url, database_shown) = match source.secret("DATABASE_URL")? {
+            Some(url) => {
+                let shown = without_password(&url);
+                (url, shown)
+            }
+            None => {
+                let file = data_dir.join("sojourn.db");
+                (format!("sqlite://{}", file.display()), file.display().to_string())
+            }
+        };
+        let embedded = database_url.starts_with("sqlite:");
+        if !embedded && !database_url.starts_with("postgres:") && !database_url.starts_with("postgresql:") {
+            return Err(SettingError::new("DATABASE_URL", "must begin with sqlite:// or postgres://"));
+        }
+        let secret = match source.secret("SOJOURN_SECRET")? {
+            Some(text) => MasterSecret::parse(&text).map_err(|error| SettingError::new("SOJOURN_SECRET", error))?,
+            None if embedded => generated_secret(&data_dir, entropy)?,
+            None => {
+                let problem = "must be set with PostgreSQL, to the same value in every replica (openssl rand -base64 32 makes one)";
+                return Err(SettingError::new("SOJOURN_SECRET", problem));
+            }
+        };
+        let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=500).contains(number));
+        let connections = source.parse("SOJOURN_DATABASE_CONNECTIONS", "a number from 1 to 500", number)?.unwrap_or(16);
+        Ok(Self { database_url: database_url.into(), database_shown, connections, secret })
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, place)| place))
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// The secret in the data folder, made at the first start, readable by its owner only.
+fn generated_secret(data_dir: &Path, entropy: &dyn Entropy) -> Result<MasterSecret, SettingError> {
+    let path = data_dir.join("secret");
+    let error = |problem: &dyn Display| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", path.display()));
+    std::fs::create_dir_all(data_dir).map_err(|problem| error(&problem))?;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let secret = MasterSecret::generate(entropy).map_err(|problem| error(&problem))?;
+            writeln!(file, "{}", secret.to_base64())
+                .and_then(|()| file.sync_all())
+                .map_err(|problem| error(&problem))?;
+            Ok(secret)
+        }
+        Err(problem) if problem.kind() == std::io::ErrorKind::AlreadyExists => {
+            let text = std::fs::read_to_string(&path).map_err(|problem| error(&problem))?;
+            MasterSecret::parse(&text).map_err(|problem| error(&problem))
+        }
+        Err(problem) => Err(error(&problem)),
+    }
+}
+
+/// What access tokens say of themselves.
+#[derive(Debug, Clone)]
+pub struct TokenConfig {
+    /// Their `iss`.
+    pub issuer: String,
+    /// Their `aud`.
+    pub audience: String,
+    /// What they are signed with.
+    pub algorithm: Algorithm,
+    /// How old a signing key gets.
+    pub key_age: TimeDelta,
+}
+
+impl TokenConfig {
+    /// Reads and checks them.
+    pub fn read(source: &Source) -> Result<Self, SettingError> {
+        let plain = |text: &str| (!text.chars().any(|c| c.is_control() || c.is_whitespace())).then(|| text.to_owned());
+        let issuer = source.parse("SOJOURN_ISSUER", "a URL without spaces", plain)?;
+        let audience = source.parse("SOJOURN_AUDIENCE", "text without spaces", plain)?;
+        let algorithm = source.parse("SOJOURN_SIGNING_ALGORITHM", "EdDSA, ES256 or RS256", Algorithm::parse)?;
+        let key_age = source.duration("SOJOURN_SIGNING_KEY_AGE", TimeDelta::hours(1), None)?;
+        let defaults = Self::default();
+        Ok(Self {
+            issuer: issuer.unwrap_or(defaults.issuer),
+            audience: audience.unwrap_or(defaults.audience),
+            algorithm: algorithm.unwrap_or(defaults.algorithm),
+            key_age: key_age.unwrap_or(defaults.key_age),
+        })
+    }
+}
+
+impl Default for TokenConfig {
+    fn default() -> Self {
+        Self {
+            issuer: "http://localhost:8080".to_owned(),
+            audience: "sojourn".to_owned(),
+            algorithm: Algorithm::EdDsa,
+            key_age: TimeDelta::days(90),
+        }
+    }
+}
+
+/// Reads and checks the policy.
+pub fn policy(source: &Source) -> Result<Policy, SettingError> {
+    let defaults = Policy::default();
+    let profile_name = source.parse("SOJOURN_PROFILE", "default, aal1, aal2 or aal3", Profile::parse)?;
+    let profile = profile_name.unwrap_or(Profile::Default);
+    let mut lifetime = profile.lifetime();
+    // The default profile is a suggestion, a named level is a promise.
+    let bound = |most| if profile == Profile::Default { None } else { most };
+    if let Some(absolute) = source.duration("SOJOURN_ABSOLUTE_LIFETIME", SHORTEST, bound(Some(lifetime.absolute)))? {
+        lifetime.absolute = absolute;
+    }
+    if let Some(idle) = source.duration("SOJOURN_IDLE_TIMEOUT", SHORTEST, bound(lifetime.idle))? {
+        lifetime.idle = Some(idle);
+    }
+    let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=10_000).contains(number));
+    let most = source.parse("SOJOURN_MAX_SESSIONS_PER_USER", "a number from 1 to 10000", number)?;
+    let names = "evict_oldest, evict_least_recent or reject";
+    let limit_policy = source.parse("SOJOURN_SESSION_LIMIT_POLICY", names, LimitPolicy::parse)?;
+    let ip_storage = source.parse("SOJOURN_IP_STORAGE", "full, truncated or off", IpStorage::parse)?;
+    let access = source.duration(
+        "SOJOURN_ACCESS_TOKEN_LIFETIME",
+        TimeDelta::seconds(10),
+        Some(LONGEST_ACCESS_TOKEN_LIFETIME),
+    )?;
+    let grace = source.duration("SOJOURN_REFRESH_GRACE", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
+    let extension = source.duration("SOJOURN_LONGEST_EXTENSION", TimeDelta::seconds(1), None)?;
+    Ok(Policy {
+        lifetime,
+        access_token_lifetime: access.unwrap_or(defaults.access_token_lifetime),
+        refresh_grace: grace.unwrap_or(defaults.refresh_grace),
+        sliding: source.duration("SOJOURN_SLIDING", SHORTEST, None)?,
+        session_limit: most.map(|most| SessionLimit { most, policy: limit_policy.unwrap_or(LimitPolicy::EvictOldest) }),
+        longest_extension: extension.unwrap_or(defaults.longest_extension),
+        ip_storage: ip_storage.unwrap_or(defaults.ip_storage),
+    })
+}
+
+/// What only the server needs.
+#[derive(Debug, Clone, Default)]
+pub struct HttpConfig {
+    /// The name of the cookie that may carry a session token.
+    pub cookie: Option<String>,
+    /// The origins that browsers may call from.
+    pub cors_origins: Vec<HeaderValue>,
+}
+
+impl HttpConfig {
+    /// Reads and checks them.
+    pub fn read(source: &Source) -> Result<Self, SettingError> {
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let name = |text: &str| text.bytes().all(is_token).then(|| text.to_owned());
+        let cookie = source.parse("SOJOURN_COOKIE", "a cookie name", name)?;
+        let origin = |text: &str| {
+            let text = text.trim();
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+            (!host.is_empty() && !host.contains('/')).then(|| HeaderValue::from_str(text).ok()).flatten()
+        };
+        let list = |text: &str| text.split(',').map(origin).collect::<Option<Vec<_>>>();
+        let expected = "origins such as https://app.example.org, separated by commas";
+        let cors_origins = source.parse("SOJOURN_CORS_ORIGINS", expected, list)?.unwrap_or_default();
+        Ok(Self { cookie: cookie.filter(|name| name != "off"), cors_origins })
+    }
+}
+
+/// Reads and checks the bootstrap key.
+pub fn bootstrap_key(source: &Source) -> Result<Option<Secret>, SettingError> {
+    let Some(key) = source.secret("SOJOURN_BOOTSTRAP_KEY")? else { return Ok(None) };
+    if key.len() < 32 || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        let problem = "must have 32 characters or more, all printable ASCII without spaces";
+        return Err(SettingError::new("SOJOURN_BOOTSTRAP_KEY", problem));
+    }
+    Ok(Some(Secret::new(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(values: &[(&str, &str)]) -> Result<Source, SettingError> {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Source::layer(BTreeMap::new(), values)
+    }
+
+    #[test]
+    fn a_bad_setting_is_named_in_one_line() {
+        type Row = (&'static str, &'static str, fn(&Source) -> Option<SettingError>);
+        let rows: [Row; 9] = [
+            ("SOJOURN_LISTEN", "nowhere", |source| listen_address(source).err()),
+            ("PORT", "99999", |source| listen_address(source).err()),
+            ("SOJOURN_PROFILE", "aal9", |source| policy(source).err()),
+            ("SOJOURN_MAX_SESSIONS_PER_USER", "0", |source| policy(source).err()),
+            ("SOJOURN_ACCESS_TOKEN_LIFETIME", "2h", |source| policy(source).err()),
+            ("SOJOURN_SIGNING_ALGORITHM", "none", |source| TokenConfig::read(source).err()),
+            ("SOJOURN_COOKIE", "a b", |source| HttpConfig::read(source).err()),
+            ("SOJOURN_CORS_ORIGINS", "*", |source| HttpConfig::read(source).err()),
+            ("SOJOURN_LOG_FORMAT", "xml", |source| LogConfig::read(source).err()),
+        ];
+        for (name, value, read) in rows {
+            let error = read(&source(&[(name, value)]).unwrap()).expect(name).to_string();
+            assert!(error.starts_with(&format!("{name}: ")) && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_but_not_what_kubernetes_sets() {
+        let error = source(&[("SOJOURN_RETENTON", "30d")]).unwrap_err().to_string();
+        assert!(error.starts_with("SOJOURN_RETENTON: there is no such setting"), "{error}");
+        assert!(is_service_link("SOJOURN_PORT") && is_service_link("SOJOURN_SERVICE_HOST"));
+        assert!(!is_service_link("SOJOURN_PROFILE"));
+    }
+
+    #[test]
+    fn a_named_level_can_be_made_tighter_and_not_looser() {
+        let aal3 = ("SOJOURN_PROFILE", "aal3");
+        assert!(policy(&source(&[aal3, ("SOJOURN_ABSOLUTE_LIFETIME", "13h")]).unwrap()).is_err());
+        assert!(policy(&source(&[aal3, ("SOJOURN_IDLE_TIMEOUT", "16m")]).unwrap()).is_err());
+        let tighter = policy(&source(&[aal3, ("SOJOURN_ABSOLUTE_LIFETIME", "8h")]).unwrap()).unwrap();
+        assert_eq!(tighter.lifetime.absolute, TimeDelta::hours(8));
+        let plain = policy(&source(&[("SOJOURN_ABSOLUTE_LIFETIME", "90d")]).unwrap()).unwrap();
+        assert_eq!(plain.lifetime.absolute, TimeDelta::days(90));
+    }
+
+    #[test]
+    fn with_postgresql_a_secret_must_be_set() {
+        let url = ("DATABASE_URL", "postgres://u:hidden@db/x");
+        let entropy = crate::clock::SystemEntropy;
+        let error = StorageConfig::read(&source(&[url]).unwrap(), &entropy).unwrap_err().to_string();
+        assert!(error.starts_with("SOJOURN_SECRET: ") && !error.contains("hidden"), "{error}");
+        let secret = ("SOJOURN_SECRET", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+        let config = StorageConfig::read(&source(&[url, secret]).unwrap(), &entropy).unwrap();
+        assert_eq!(config.database_shown, "postgres://db/x");
+        assert!(!format!("{config:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_both_over_the_file() {
+        let folder = std::env::temp_dir().join(format!("sojourn-config-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("sojourn.toml");
+        std::fs::write(&file, "SOJOURN_ISSUER = \"file\"\nSOJOURN_AUDIENCE = \"file\"\nSOJOURN_COOKIE = \"file\"\n")
+            .unwrap();
+        let map = |rows: &[(&str, &str)]| {
+            rows.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let environment = map(&[
+            ("SOJOURN_CONFIG", file.to_str().unwrap()),
+            ("SOJOURN_AUDIENCE", "environment"),
+            ("SOJOURN_COOKIE", "environment"),
+        ]);
+        let source = Source::layer(map(&[("SOJOURN_COOKIE", "flag")]), environment).unwrap();
+        let read = |name| source.text(name).unwrap();
+        assert_eq!(
+            [read("SOJOURN_ISSUER"), read("SOJOURN_AUDIENCE"), read("SOJOURN_COOKIE")],
+            ["file", "environment", "flag"]
+        );
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_made_secret_is_kept_and_readable_by_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = std::env::temp_dir().join(format!("sojourn-secret-{}", std::process::id()));
+        let entropy = crate::clock::SystemEntropy;
+        let first = generated_secret(&folder, &entropy).unwrap();
+        assert_eq!(first, generated_secret(&folder, &entropy).unwrap());
+        assert_eq!(folder.join("secret").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

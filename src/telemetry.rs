@@ -1,0 +1,87 @@
+//! The log: what happened, for the operator. Never a token, never a body.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::api::App;
+use crate::clock;
+use crate::config::{LogConfig, LogFormat};
+
+/// The header that carries a request's id, in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// Starts the log, on standard error. A second call changes nothing.
+pub fn start(config: &LogConfig) {
+    let filter = EnvFilter::new(&config.filter);
+    let in_colour = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(in_colour);
+    let result = match config.format {
+        LogFormat::Pretty => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+    };
+    if result.is_err() {
+        tracing::debug!("the log was started before");
+    }
+}
+
+/// Gives each request an id, or takes the one it came with, and logs its end under it.
+///
+/// The route's template is logged, not the path: nothing that a client chose gets into the line but a request id of
+/// harmless characters.
+pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let id = request.headers().get(REQUEST_ID).filter(|value| is_harmless(value)).cloned().or_else(|| new_id(&app));
+    let id = id.unwrap_or_else(|| HeaderValue::from_static("unknown"));
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let span = tracing::info_span!(
+        "request",
+        id = id.to_str().unwrap_or_default(),
+        method = %request.method(),
+        route,
+    );
+    let started = Instant::now();
+    let mut response = async move {
+        let response = next.run(request).await;
+        tracing::info!(status = response.status().as_u16(), microseconds = started.elapsed().as_micros(), "answered");
+        response
+    }
+    .instrument(span)
+    .await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+fn is_harmless(id: &HeaderValue) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+    !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.as_bytes().iter().all(allowed)
+}
+
+fn new_id(app: &App) -> Option<HeaderValue> {
+    let id = clock::uuid_v7(app.sessions.now(), app.entropy.as_ref()).ok()?;
+    HeaderValue::from_str(&id.to_string()).ok()
+}
+
+/// An error and everything that caused it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some errors repeat their cause in their own text.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
