@@ -1,0 +1,4 @@
+//! One file an endpoint, where its path says.
+
+mod native;
+mod quiika;

@@ -1,0 +1,1 @@
+//! `GET /auth/sessions`, `GET /auth/sessions/active`, `GET /auth/sessions/count`.

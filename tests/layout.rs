@@ -1,0 +1,86 @@
+//! The rules of the layout, read from the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All Rust files below a folder, with their text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    assert!(!files.is_empty(), "{folder} has no sources");
+    files.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// Fails when code (not a comment) below `folder` names one of the crates.
+fn assert_free_of(folder: &str, crates: &[&str], except: &[&str]) {
+    for (path, text) in sources(folder) {
+        if except.iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for name in crates {
+                let named = line.contains(&format!("{name}::")) || line.trim_start().starts_with(&format!("use {name}"));
+                assert!(!named, "{} knows {name}: {}", path.display(), line.trim());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_neither_http_nor_sql_nor_json() {
+    assert_free_of("src/sessions", &["axum", "sqlx", "serde", "serde_json", "hyper"], &[]);
+    assert_free_of("src/users", &["axum", "sqlx", "serde", "serde_json", "hyper"], &[]);
+    // A JWT's claims are JSON, so the file that reads them knows how; the signing keys' test reads the published JSON.
+    assert_free_of("src/tokens", &["axum", "sqlx", "hyper"], &[]);
+    assert_free_of("src/tokens", &["serde", "serde_json"], &["tokens/access.rs", "tokens/signing.rs"]);
+}
+
+#[test]
+fn the_families_do_not_know_the_database_and_the_stores_do_not_know_http() {
+    assert_free_of("src/api", &["sqlx", "crate::store"], &[]);
+    assert_free_of("src/store", &["axum", "hyper", "crate::api"], &[]);
+}
+
+#[test]
+fn no_family_knows_another() {
+    let families = ["native", "quiika"];
+    for family in families {
+        let others: Vec<String> =
+            families.iter().filter(|other| **other != family).map(|other| format!("crate::api::{other}")).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        assert_free_of(&format!("src/api/{family}"), &others, &[]);
+    }
+}
+
+#[test]
+fn sql_never_asks_the_database_for_the_time() {
+    for (path, text) in sources("src/store") {
+        // Rust's `Instant::now()` measures how long something takes.
+        let text = text.to_lowercase().replace("::now()", "");
+        for word in ["now()", "current_timestamp", "clock_timestamp", "datetime('now", "unixepoch"] {
+            assert!(!text.contains(word), "{} says {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn both_databases_have_migrations_of_the_same_names() {
+    let names = |folder: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
+        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(!names("postgres").is_empty());
+    assert_eq!(names("postgres"), names("sqlite"));
+}

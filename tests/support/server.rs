@@ -1,0 +1,230 @@
+//! A real server on a real port, with a clock that can be moved, and a client for it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sojourn::api::{self, App};
+use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
+use sojourn::config::{HttpConfig, StorageConfig, TokenConfig};
+use sojourn::sessions::{Policy, Scope, Sessions};
+use sojourn::setup::{Assembled, Setup};
+use sojourn::store::Store;
+use sojourn::tokens::{MasterSecret, Secret, ServiceKey, ServiceKeyId};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::database::TestDatabase;
+
+/// The bootstrap key of every test server.
+pub const BOOTSTRAP_KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
+
+/// How a test wants its server to be.
+pub struct Options {
+    pub policy: Policy,
+    pub tokens: TokenConfig,
+    pub http: HttpConfig,
+    pub secret: MasterSecret,
+    pub clock: Arc<ShiftedClock>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            tokens: TokenConfig::default(),
+            http: HttpConfig::default(),
+            secret: MasterSecret::generate(&SystemEntropy).unwrap(),
+            clock: Arc::new(ShiftedClock::default()),
+        }
+    }
+}
+
+/// A server that stops when it is dropped.
+pub struct Server {
+    pub base: String,
+    pub clock: Arc<ShiftedClock>,
+    pub sessions: Arc<Sessions>,
+    pub store: Arc<dyn Store>,
+    pub database: TestDatabase,
+    pub secret: MasterSecret,
+    client: reqwest::Client,
+    stop: watch::Sender<bool>,
+}
+
+/// A session that was opened for a test, with its tokens.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub id: String,
+    pub access: String,
+    pub refresh: String,
+    pub body: Value,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.text))
+    }
+
+    /// A header's value, empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Fails the test when the status is another.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    /// Fails the test when this is not a native problem of that status and code.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        let body = answer.json();
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status);
+        assert_eq!(body["type"], format!("urn:sojourn:problem:{code}"));
+        assert!(body["title"].is_string() && body["detail"].is_string(), "{body}");
+        answer
+    }
+}
+
+impl Server {
+    /// Starts with everything at its default.
+    pub async fn start(database: TestDatabase) -> Self {
+        Self::start_with(database, Options::default()).await
+    }
+
+    /// Starts as told.
+    pub async fn start_with(database: TestDatabase, options: Options) -> Self {
+        let Options { policy, tokens, http, secret, clock } = options;
+        let setup = Setup {
+            storage: StorageConfig {
+                database_url: database.url().to_owned().into(),
+                database_shown: String::new(),
+                connections: 8,
+                secret: secret.clone(),
+            },
+            tokens,
+            policy,
+            bootstrap_key: Some(Secret::new(BOOTSTRAP_KEY.to_owned())),
+            clock: Arc::clone(&clock) as _,
+            entropy: Arc::new(SystemEntropy),
+        };
+        let Assembled { sessions, store, .. } = setup.assemble().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopping) = watch::channel(false);
+        let app = App {
+            sessions: Arc::clone(&sessions),
+            entropy: Arc::new(SystemEntropy),
+            cookie: http.cookie.clone(),
+            stopping: stopping.clone(),
+        };
+        tokio::spawn(sojourn::server::serve(listener, api::router(Arc::new(app), &http), stopping));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { base, clock, sessions, store, database, secret, client, stop }
+    }
+
+    /// Moves this server's clock ahead.
+    pub fn wait(&self, by: TimeDelta) {
+        self.clock.shift(by);
+    }
+
+    /// What time this server takes it to be.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A request to be completed.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method: Method = method.parse().unwrap();
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Sends a request with a bearer token and no body.
+    pub async fn send(&self, method: &str, path: &str, token: &str) -> Answer {
+        answer(self.request(method, path).bearer_auth(token)).await
+    }
+
+    /// Sends a request with a bearer token and a JSON body.
+    pub async fn send_json(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        answer(self.request(method, path).bearer_auth(token).json(body)).await
+    }
+
+    /// Sends a form.
+    pub async fn send_form(&self, path: &str, token: Option<&str>, form: &[(&str, &str)]) -> Answer {
+        let request = self.request("POST", path).form(form);
+        answer(match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+        .await
+    }
+
+    /// Makes a service key with this scope.
+    pub async fn key(&self, scope: &str) -> String {
+        let id = ServiceKeyId(clock::uuid_v7(SystemClock.now(), &SystemEntropy).unwrap());
+        let scope = Scope::parse(scope).unwrap();
+        let new = ServiceKey::generate(id, "test".to_owned(), scope, self.now(), None, &SystemEntropy).unwrap();
+        self.store.add_service_key(&new.stored).await.unwrap();
+        new.key.expose().to_owned()
+    }
+
+    /// Opens a session of `user`.
+    pub async fn open(&self, user: &str) -> Opened {
+        self.open_with(&json!({ "user_id": user })).await
+    }
+
+    /// Opens a session as told.
+    pub async fn open_with(&self, body: &Value) -> Opened {
+        let body = self.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, body).await.expect(201).json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let access = if body["session_token"].is_string() { &body["session_token"] } else { &body["access_token"] };
+        Opened {
+            id: text(&body["session"]["id"]),
+            access: text(access),
+            refresh: text(&body["refresh_token"]),
+            body: body.clone(),
+        }
+    }
+
+    /// Presents a refresh token.
+    pub async fn refresh(&self, token: &str) -> Answer {
+        self.send_form("/oauth2/token", None, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    /// Whether a token stands, as a gateway would ask.
+    pub async fn stands(&self, token: &str) -> bool {
+        let answer = self.send("GET", "/v1/verify", token).await;
+        assert!(matches!(answer.status.as_u16(), 200 | 401), "{answer:?}");
+        answer.status == StatusCode::OK
+    }
+}
+
+/// Sends a request that was put together by hand.
+pub async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
