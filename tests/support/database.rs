@@ -1,0 +1,140 @@
+//! A database for one test: empty tables, gone afterwards, also when the test fails.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use sojourn::clock::{self, Clock, SystemClock, SystemEntropy};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+
+/// Any number, as long as nobody else takes it for something else on this server.
+const TEMPLATE_LOCK: i64 = 0x736f_6a6f_7572_6e;
+
+/// A database of its own.
+pub struct TestDatabase {
+    url: String,
+    place: Place,
+}
+
+enum Place {
+    Folder(PathBuf),
+    Server { maintenance: PgConnectOptions, name: String },
+}
+
+impl TestDatabase {
+    /// A SQLite file in a folder of its own, not yet created.
+    pub async fn sqlite() -> Self {
+        let folder = std::env::temp_dir().join(unique_name());
+        fs::create_dir(&folder).unwrap();
+        Self { url: format!("sqlite:{}", folder.join("test.db").display()), place: Place::Folder(folder) }
+    }
+
+    /// A migrated PostgreSQL database on the server of `TEST_DATABASE_URL`.
+    pub async fn postgres() -> Self {
+        Self::on_server(true).await
+    }
+
+    /// A PostgreSQL database without any table.
+    pub async fn empty_postgres() -> Self {
+        Self::on_server(false).await
+    }
+
+    /// What to open the store with.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    async fn on_server(migrated: bool) -> Self {
+        let url = server_url();
+        let maintenance: PgConnectOptions = url.parse().expect("TEST_DATABASE_URL must be the URL of a database");
+        let maintenance = maintenance.disable_statement_logging();
+        let mut server = maintenance.connect().await.expect("the server of TEST_DATABASE_URL must answer");
+        let name = unique_name();
+        let template = if migrated { template(&mut server, &url).await } else { "template0".to_owned() };
+        run(&mut server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        server.close().await.unwrap();
+        Self { url: url_of(&url, &name), place: Place::Server { maintenance, name } }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        match &self.place {
+            Place::Folder(folder) => drop(fs::remove_dir_all(folder)),
+            Place::Server { maintenance, name } => {
+                let (maintenance, name) = (maintenance.clone(), name.clone());
+                // In a thread of its own, because the test's runtime cannot be waited for from here.
+                let dropping = std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(async {
+                        let mut server = maintenance.connect().await.unwrap();
+                        run(&mut server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+                    });
+                });
+                if dropping.join().is_err() && !std::thread::panicking() {
+                    panic!("the test's database could not be dropped");
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "settings of tests are read where they are used")]
+fn server_url() -> String {
+    std::env::var("TEST_DATABASE_URL").expect(
+        "TEST_DATABASE_URL is not set: run the tests with scripts/with-postgres, or only those on SQLite with \
+         `cargo nextest run -E 'not test(postgres)'`",
+    )
+}
+
+/// A database with all migrations, made once for each state of them, to be copied.
+async fn template(server: &mut PgConnection, url: &str) -> String {
+    let name = format!("sojourn_template_{:016x}", hash_of_migrations());
+    run(server, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(&name)
+        .fetch_one(&mut *server)
+        .await
+        .unwrap();
+    if !known {
+        // Under another name until it is complete, so that a run cut short leaves no half template behind.
+        let draft = format!("{name}_draft");
+        run(server, &format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)")).await;
+        run(server, &format!("CREATE DATABASE {draft} TEMPLATE template0")).await;
+        sojourn::store::open(&url_of(url, &draft), 2).await.unwrap().close().await;
+        run(server, &format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
+    }
+    run(server, &format!("SELECT pg_advisory_unlock({TEMPLATE_LOCK})")).await;
+    name
+}
+
+fn hash_of_migrations() -> u64 {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.file_name().hash(&mut hasher);
+        fs::read(&file).unwrap().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+async fn run(server: &mut PgConnection, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(server).await.unwrap();
+}
+
+fn unique_name() -> String {
+    let id = clock::uuid_v7(SystemClock.now(), &SystemEntropy).unwrap();
+    format!("sojourn_test_{}", id.simple())
+}
+
+/// The same server's database of that name.
+fn url_of(url: &str, database: &str) -> String {
+    let (before, parameters) =
+        url.split_once('?').map_or((url, String::new()), |(url, rest)| (url, format!("?{rest}")));
+    let slash = before.rfind('/').filter(|slash| *slash > "postgresql://".len()).unwrap_or(before.len());
+    format!("{}/{database}{parameters}", &before[..slash])
+}
