@@ -2,7 +2,7 @@
 
 use sojourn::sessions::{EndReason, Owner, Session, SessionId, Touch};
 
-use crate::fixture::{Fixture, MICROSECOND, at, new_id, session_of};
+use super::fixture::{Fixture, MICROSECOND, at, new_id, session_of};
 
 on_both_databases!(
     a_touch_moves_last_seen_and_the_confirmed_counter,

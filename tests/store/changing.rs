@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sojourn::sessions::{Metadata, Owner, Session};
 use sojourn::store::SessionChange;
 
-use crate::fixture::{Fixture, MICROSECOND, full_session, new_id, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, full_session, new_id, session_of, user};
 
 on_both_databases!(
     an_extension_moves_the_end_and_nothing_else,

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Ended, Owner, Session, Touch};
 use sojourn::store::{Ending, SessionChange};
 
-use crate::fixture::{Fixture, at, new_id, session_at, session_of, sorted, user};
+use super::fixture::{Fixture, at, new_id, session_at, session_of, sorted, user};
 
 on_both_databases!(
     an_ended_session_keeps_when_and_why,

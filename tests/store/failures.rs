@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sojourn::sessions::{EndReason, Filter, Owner, Search, Session, Sort};
 use sojourn::store::{Error, Result};
 
-use crate::fixture::{Fixture, Raw, at, session_of, user};
+use super::fixture::{Fixture, Raw, at, session_of, user};
 
 on_both_databases!(
     a_row_that_cannot_be_read_is_a_defect,

@@ -7,17 +7,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::sessions::{Device, DeviceType, Metadata, Owner, Scope, Session, SessionId, SessionLimit};
 use sojourn::store::{self, Idempotency, NewSession, Opening, Store};
 use sojourn::users::{UserDetails, UserId};
+use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use uuid::Uuid;
 
-use crate::database::TestDatabase;
+use super::database::TestDatabase;
 
 /// Makes two tests of each case: `case::postgres` and `case::sqlite`. A case that is not listed is dead code.
 macro_rules! on_both_databases {
     ($($case:ident),* $(,)?) => {
         $(
             mod $case {
-                use crate::fixture::Fixture;
+                use super::super::fixture::Fixture;
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn postgres() {
@@ -59,7 +60,7 @@ impl Fixture {
     pub(crate) async fn sqlite() -> Self {
         let database = TestDatabase::sqlite().await;
         let store = store::open(database.url(), CONNECTIONS).await.unwrap();
-        let raw = Raw::Sqlite(SqlitePool::connect_lazy(database.url()).unwrap());
+        let raw = Raw::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_lazy(database.url()).unwrap());
         Self { store, raw, database }
     }
 

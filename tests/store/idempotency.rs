@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, LimitPolicy, Owner, Session, SessionId, SessionLimit};
 use sojourn::store::{Ending, NewSession, Opening};
 
-use crate::fixture::{Fixture, MICROSECOND, at, details, keyed, session_at, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, at, details, keyed, session_at, session_of, user};
 
 on_both_databases!(
     a_repeat_answers_the_first_session_and_writes_nothing,
@@ -72,7 +72,7 @@ async fn the_same_key_with_another_request_is_refused_and_nothing_is_written(fix
 async fn another_service_has_keys_of_its_own(fixture: &Fixture) {
     opened(fixture, &keyed(&session_of("ann"), "key", b"1")).await;
     let mut other = keyed(&session_of("ann"), "key", b"2");
-    other.idempotency.as_mut().unwrap().service = "Web".to_owned();
+    "Web".clone_into(&mut other.idempotency.as_mut().unwrap().service);
     opened(fixture, &other).await;
     assert_eq!(number_of_sessions(fixture).await, 2);
 }

@@ -6,7 +6,7 @@ use sojourn::store::Error;
 use sojourn::tokens::{Algorithm, SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, MICROSECOND, at};
+use super::fixture::{Fixture, MICROSECOND, at};
 
 on_both_databases!(
     a_service_key_comes_back_as_it_was,

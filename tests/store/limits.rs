@@ -3,7 +3,7 @@
 use sojourn::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, Touch};
 use sojourn::store::Opening;
 
-use crate::fixture::{Fixture, MICROSECOND, at, details, limited, session_at, sorted, user};
+use super::fixture::{Fixture, MICROSECOND, at, details, limited, session_at, sorted, user};
 
 on_both_databases!(
     the_oldest_makes_place,

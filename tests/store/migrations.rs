@@ -6,8 +6,8 @@ use std::path::Path;
 use sojourn::sessions::{EndReason, Owner};
 use sojourn::store::{self, Error, OpenError};
 
-use crate::database::TestDatabase;
-use crate::fixture::{Fixture, Raw, at, session_of, user};
+use super::database::TestDatabase;
+use super::fixture::{Fixture, Raw, at, session_of, user};
 
 on_both_databases!(
     the_database_refuses_to_bring_an_ended_session_back,

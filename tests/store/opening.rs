@@ -4,7 +4,7 @@ use sojourn::sessions::{EndReason, Owner, Session};
 use sojourn::store::{Error, NewSession, Opening};
 use sojourn::users::User;
 
-use crate::fixture::{Fixture, at, details, full_session, new, session_at, session_of, user};
+use super::fixture::{Fixture, at, details, full_session, new, session_at, session_of, user};
 
 on_both_databases!(
     a_session_comes_back_with_every_field_set_to_the_microsecond,
@@ -34,7 +34,7 @@ async fn a_session_that_may_stay_unused_for_ever_stays_so(fixture: &Fixture) {
     let mut session = session_of("ann");
     session.idle_timeout = None;
     let session = fixture.open(session).await;
-    let last = session.expires_at - crate::fixture::MICROSECOND;
+    let last = session.expires_at - super::fixture::MICROSECOND;
     assert_eq!(fixture.active_ids(&session.user_id, last).await, [session.id]);
 }
 
@@ -80,7 +80,7 @@ async fn a_banned_user_gets_no_session_and_nothing_is_written(fixture: &Fixture)
     let (banned, _) = fixture.store.ban_user(&user("eve"), at(0)).await.unwrap();
     let session = session_at("eve", 1);
     let plain = NewSession { user: details(Some("Eve"), Some("eve@example.org")), ..new(&session) };
-    let with_key = NewSession { user: plain.user.clone(), ..crate::fixture::keyed(&session, "key", b"1") };
+    let with_key = NewSession { user: plain.user.clone(), ..super::fixture::keyed(&session, "key", b"1") };
     for refused in [plain, with_key] {
         assert_eq!(fixture.store.open_session(&refused).await.unwrap(), Opening::UserBanned);
         assert_eq!(fixture.store.session(session.id, Owner::Anyone).await.unwrap(), None);

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Owner, Session};
 use sojourn::users::User;
 
-use crate::fixture::{Fixture, MICROSECOND, at, details, ids, new_id, session_at, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, at, details, ids, new_id, session_at, session_of, user};
 
 on_both_databases!(
     a_token_brings_its_session_with_its_user,

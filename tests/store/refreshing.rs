@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::sessions::{EndReason, Ended, Owner, Session, SessionId};
 use sojourn::store::{RefreshAttempt, Refreshing};
 
-use crate::fixture::{Fixture, MICROSECOND, at, new_id, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, at, new_id, session_of, user};
 
 on_both_databases!(
     the_current_token_rotates,

@@ -5,7 +5,7 @@ use sojourn::sessions::{
     Device, DeviceType, EndReason, Filter, Owner, Position, Range, Search, Session, SessionId, Sort, SortField, State,
 };
 
-use crate::fixture::{Fixture, MICROSECOND, at, full_session, ids, session_at, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, at, full_session, ids, session_at, session_of, user};
 
 on_both_databases!(
     an_empty_filter_finds_everything_newest_first,

@@ -4,7 +4,7 @@ use sojourn::sessions::{EndReason, Ended};
 use sojourn::store::Opening;
 use sojourn::users::User;
 
-use crate::fixture::{Fixture, at, details, new, session_at, session_of, sorted, user};
+use super::fixture::{Fixture, at, details, new, session_at, session_of, sorted, user};
 
 on_both_databases!(
     an_unknown_user_is_not_there,
