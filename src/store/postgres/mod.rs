@@ -77,7 +77,8 @@ async fn migrate(options: &PgConnectOptions) -> std::result::Result<(), OpenErro
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
         .map_err(OpenError::Connect)?;
-    let migrated = MIGRATIONS.run(&mut connection).await;
+    // `run` would do the same, but rustc cannot see that its future may move between threads.
+    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
     connection.close().await.map_err(OpenError::Connect)?;
     Ok(migrated?)
 }

@@ -74,9 +74,9 @@ pub(super) async fn count_active_sessions_of(
     Ok(count.fetch_one(pool).await?.try_into().unwrap_or(MOST_LISTED))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the search compiler writes our own words only, and binds the rest")]
 pub(super) async fn search_sessions(pool: &SqlitePool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
     let compiled = search::compile(&search, &rows::DIALECT);
+    // The compiler writes our own words only and binds the rest.
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
     let mut query = sqlx::query(AssertSqlSafe(compiled.sql)).persistent(false);
     for value in compiled.binds {
