@@ -6,8 +6,8 @@ use std::path::Path;
 use sojourn::sessions::{EndReason, Owner};
 use sojourn::store::{self, Error, OpenError};
 
-use crate::support::database::TestDatabase;
 use super::fixture::{Fixture, Raw, at, session_of, user};
+use crate::support::database::TestDatabase;
 
 on_both_stores!(
     the_database_refuses_to_bring_an_ended_session_back,

@@ -12,6 +12,7 @@ mod me;
 mod open;
 mod open_again;
 mod refresh;
+mod replicas;
 mod revoke;
 mod search;
 mod users;
