@@ -29,6 +29,8 @@ pub struct Options {
     pub http: HttpConfig,
     pub secret: MasterSecret,
     pub clock: Arc<ShiftedClock>,
+    /// Where to reach the database, when not directly.
+    pub database_url: Option<String>,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             http: HttpConfig::default(),
             secret: MasterSecret::generate(&SystemEntropy).unwrap(),
             clock: Arc::new(ShiftedClock::default()),
+            database_url: None,
         }
     }
 }
@@ -124,10 +127,10 @@ impl Server {
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { policy, tokens, http, secret, clock } = options;
+        let Options { policy, tokens, http, secret, clock, database_url } = options;
         let setup = Setup {
             storage: StorageConfig {
-                database_url: database.url().to_owned().into(),
+                database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
                 database_shown: String::new(),
                 connections: 8,
                 secret: secret.clone(),

@@ -11,6 +11,7 @@ mod key_set;
 mod me;
 mod open;
 mod open_again;
+mod outage;
 mod refresh;
 mod replicas;
 mod revoke;
