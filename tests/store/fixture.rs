@@ -115,6 +115,15 @@ impl Raw {
         })
     }
 
+    /// Runs several statements.
+    pub(crate) async fn run_all(&self, sql: &str) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self {
+            Self::Postgres(pool) => drop(sql.execute(pool).await.unwrap()),
+            Self::Sqlite(pool) => drop(sql.execute(pool).await.unwrap()),
+        }
+    }
+
     /// The one number that a query answers.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
