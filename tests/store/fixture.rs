@@ -105,6 +105,7 @@ impl Fixture {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
 impl Raw {
     /// Runs SQL whose values are written into it by [`Raw::id`] and [`Raw::time`].
     pub(crate) async fn run(&self, sql: &str) -> sqlx::Result<u64> {
