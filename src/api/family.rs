@@ -91,6 +91,14 @@ impl Failure {
         }
     }
 
+    /// As [`Failure::status`], for dialects that know no 422: to them it is a 400.
+    pub fn status_without_422(&self) -> StatusCode {
+        match self.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        }
+    }
+
     /// What to tell a client: nothing internal, and nothing of why a credential was refused.
     pub fn message(&self) -> String {
         match self {

@@ -9,6 +9,7 @@ pub mod native;
 mod openapi;
 mod operations;
 pub mod quiika;
+pub mod vault;
 
 use std::sync::Arc;
 
@@ -43,10 +44,12 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
     let (native, _) = native::router().split_for_parts();
     let (oauth, _) = native::oauth::router().split_for_parts();
     let (quiika, _) = quiika::router().split_for_parts();
+    let (vault, _) = vault::router().split_for_parts();
     let router = Router::new()
         .merge(family::guard::<native::Native>(native::verify_below(native)))
         .merge(family::guard::<native::oauth::OAuth>(oauth))
         .merge(family::guard::<quiika::Quiika>(quiika))
+        .merge(family::guard::<vault::Vault>(vault))
         .merge(operations::router())
         .fallback(unknown_path)
         .with_state(Arc::clone(&app));
@@ -58,6 +61,7 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
 async fn unknown_path(request: Request) -> Response {
     let path = request.uri().path();
     family::unknown_path_of::<quiika::Quiika>(path)
+        .or_else(|| family::unknown_path_of::<vault::Vault>(path))
         .or_else(|| family::unknown_path_of::<native::oauth::OAuth>(path))
         .unwrap_or_else(family::unknown_path::<native::Native>)
 }

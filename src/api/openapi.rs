@@ -8,10 +8,10 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{native, quiika};
+use super::{native, quiika, vault};
 
 /// The families that have a document of their own.
-pub const FAMILIES: [&str; 2] = ["native", "quiika"];
+pub const FAMILIES: [&str; 3] = ["native", "quiika", "vault"];
 
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum DocumentError {
 
 /// The document of one family as YAML; `None` for a name that is none.
 pub fn family_document(name: &str) -> Result<Option<String>, DocumentError> {
-    family(name).map(|document| yaml(&document)).transpose()
+    family(name).map(|document| yaml(&below_its_server(document))).transpose()
 }
 
 /// The document of all families as YAML.
@@ -66,8 +66,26 @@ fn family(name: &str) -> Option<OpenApi> {
             "The session management API of the Quiika app SDK.",
             "http://localhost:8080",
         ),
+        "vault" => described(
+            paths(vault::router()),
+            "Sojourn: Vault",
+            "The session API of the FantasticAuth Vault SDK.",
+            "https://api.vault.dev/api/v1",
+        ),
         _ => return None,
     })
+}
+
+/// Cuts the path of the document's server from its paths: originals whose server has one write theirs below it.
+fn below_its_server(mut document: OpenApi) -> OpenApi {
+    let server = document.servers.iter().flatten().next().map(|server| server.url.clone()).unwrap_or_default();
+    let path = server.split_once("://").and_then(|(_, rest)| rest.find('/').map(|start| rest[start..].to_owned()));
+    if let Some(prefix) = path {
+        let below = |path: String| path.strip_prefix(&prefix).map(ToOwned::to_owned).unwrap_or(path);
+        let paths = std::mem::take(&mut document.paths.paths);
+        document.paths.paths = paths.into_iter().map(|(path, item)| (below(path), item)).collect();
+    }
+    document
 }
 
 fn described(mut document: OpenApi, title: &str, about: &str, server: &str) -> OpenApi {
