@@ -134,7 +134,8 @@ fn unique_name() -> String {
 
 /// The same server's database of that name.
 fn url_of(url: &str, database: &str) -> String {
-    let (before, parameters) = url.split_once('?').map_or((url, String::new()), |(url, rest)| (url, format!("?{rest}")));
+    let (before, parameters) =
+        url.split_once('?').map_or((url, String::new()), |(url, rest)| (url, format!("?{rest}")));
     let slash = before.rfind('/').filter(|slash| *slash > "postgresql://".len()).unwrap_or(before.len());
     format!("{}/{database}{parameters}", &before[..slash])
 }

@@ -49,7 +49,8 @@ impl SessionResponse {
     /// As shown to the user whose own session is `current`.
     pub(super) fn new(session: sessions::Session, current: SessionId) -> Self {
         let mfa_verified = session.is_multi_factor();
-        let sessions::Session { id, created_at, last_seen_at, expires_at, ip_address, user_agent, device, .. } = session;
+        let sessions::Session { id, created_at, last_seen_at, expires_at, ip_address, user_agent, device, .. } =
+            session;
         Self {
             id: id.to_string(),
             ip_address: ip_address.map(|address| address.to_string()),
