@@ -1,1 +1,294 @@
-//! The command line.
+//! The program as an operator runs it.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use crate::support::database::TestDatabase;
+use crate::support::on_both_databases;
+use crate::support::process::{Folder, Process};
+
+const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const BOOTSTRAP_KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
+
+async fn get(server: &Process, path: &str, token: &str) -> (u16, String) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client.get(format!("{}{path}", server.base)).bearer_auth(token).send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+async fn post(server: &Process, path: &str, token: &str, body: &Value) -> (u16, Value) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client.post(format!("{}{path}", server.base)).bearer_auth(token).json(body).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+fn word<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
+    let folder = Folder::new();
+    let mut server = folder.serve(&[]);
+    assert!(server.welcome[0].starts_with("Sojourn "), "{:?}", server.welcome);
+    assert!(server.welcome[1].contains("./sojourn-data/sojourn.db"));
+    assert!(server.welcome[2].contains(&format!("{}/docs", server.base)));
+    assert!(server.welcome[3].contains("key create --name my-login --scope \"sessions:write sessions:read\""));
+    for file in ["secret", "sojourn.db"] {
+        let mode = folder.path.join("sojourn-data").join(file).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+
+    let key = folder.printed(&["key", "create", "--name", "my-login", "--scope", "sessions:write sessions:read"]);
+    assert!(key.starts_with("sjk_") && !key.contains('\n'));
+    let (status, opened) = post(&server, "/v1/sessions", &key, &json!({ "user_id": "1001" })).await;
+    assert_eq!(status, 201);
+    let token = word(&opened, "access_token");
+    assert_eq!(get(&server, "/auth/sessions", token).await.0, 200);
+    let id = word(&opened["session"], "id");
+    assert_eq!(folder.printed(&["session", "revoke", id]), format!("Session {id} is ended."));
+    assert_eq!(get(&server, "/auth/sessions", token).await.0, 401);
+
+    server.terminate();
+    assert!(server.wait().success());
+
+    let again = folder.serve(&[]);
+    let (status, list) = get(&again, "/v1/sessions", &key).await;
+    assert_eq!(status, 200, "the key outlives the process");
+    assert!(list.contains(id));
+}
+
+on_both_databases! {
+    async fn the_commands_do_on_the_database_what_the_server_does(database) {
+        let folder = Folder::new();
+        let run = |arguments: &[&str]| {
+            let output = folder.program().env("DATABASE_URL", database.url()).env("SOJOURN_SECRET", SECRET).args(arguments).output().unwrap();
+            (output.status.success(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+        };
+        assert_eq!(run(&["migrate"]), (true, "The database is up to date.\n".to_owned(), String::new()));
+
+        let opened = run(&["session", "open", "--user", "alice", "--scope", "profile", "--client", "web"]);
+        let opened: Value = serde_json::from_str(&opened.1).unwrap_or_else(|_| panic!("{opened:?}"));
+        assert_eq!((&opened["session"]["user_id"], &opened["session"]["client_id"], &opened["token_type"]), (&json!("alice"), &json!("web"), &json!("Bearer")));
+        let bearer: Value = serde_json::from_str(&run(&["session", "open", "--user", "bob", "--session-token"]).1).unwrap();
+        assert!(word(&bearer, "session_token").starts_with("sjs_"));
+
+        let server = folder.serve(&[("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET)]);
+        assert_eq!(get(&server, "/v1/me", word(&opened, "access_token")).await.0, 200);
+        assert_eq!(get(&server, "/v1/me", word(&bearer, "session_token")).await.0, 200);
+
+        let list: Value = serde_json::from_str(&run(&["session", "list", "--user", "alice"]).1).unwrap();
+        assert_eq!(list["sessions"].as_array().unwrap().len(), 1);
+        assert_eq!(run(&["session", "revoke", "--user", "alice"]).1, "1 sessions of alice are ended.\n");
+        assert_eq!(get(&server, "/v1/me", word(&opened, "access_token")).await.0, 401);
+        let unknown = run(&["session", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"]);
+        assert_eq!((unknown.0, unknown.2.as_str()), (false, "sojourn: no such session\n"));
+
+        let key = run(&["key", "create", "--name", "reports", "--scope", "sessions:read", "--expires-in", "90d"]).1;
+        assert_eq!(get(&server, "/v1/sessions", key.trim()).await.0, 200);
+        let keys = run(&["key", "list"]).1;
+        assert!(keys.contains("reports") && keys.contains("[sessions:read]") && keys.contains("expires 20"), "{keys}");
+        assert!(!keys.contains(key.trim()));
+        let id = keys.split_whitespace().next().unwrap();
+        assert_eq!(run(&["key", "revoke", id]).1, format!("Key {id} is revoked.\n"));
+        assert_eq!(get(&server, "/v1/sessions", key.trim()).await.0, 401);
+        assert!(!run(&["key", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"]).0);
+
+        assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 1);
+        assert!(run(&["signing-key", "rotate"]).1.contains("signs from"));
+        assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 2);
+        assert!(run(&["signing-key", "rotate", "--compromised"]).0);
+        assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 1);
+
+        let other = folder.program().env("DATABASE_URL", database.url()).env("SOJOURN_SECRET", SECRET.replace('0', "5")).output().unwrap();
+        assert!(!other.status.success());
+        let error = String::from_utf8(other.stderr).unwrap();
+        assert_eq!(error.lines().last().unwrap(), "sojourn: SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with");
+    }
+
+    async fn several_servers_start_together_on_an_empty_database(database) {
+        let folders: Vec<Folder> = (0..3).map(|_| Folder::new()).collect();
+        let settings = [("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY)];
+        let servers: Vec<Process> = std::thread::scope(|scope| {
+            let starting: Vec<_> = folders.iter().map(|folder| scope.spawn(|| folder.serve(&settings))).collect();
+            starting.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        let (status, opened) = post(&servers[0], "/v1/sessions", BOOTSTRAP_KEY, &json!({ "user_id": "1" })).await;
+        assert_eq!(status, 201);
+        for server in &servers {
+            assert_eq!(get(server, "/v1/me", word(&opened, "access_token")).await.0, 200, "one signing key for all");
+        }
+    }
+
+    async fn no_token_is_ever_in_the_log(database) {
+        let folder = Folder::new();
+        let settings = [
+            ("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY),
+            ("SOJOURN_LOG", "trace"), ("SOJOURN_LOG_FORMAT", "json"),
+        ];
+        let mut server = folder.serve(&settings);
+        let key = folder.program().envs(settings).args(["key", "create", "--name", "k", "--scope", "sessions:admin"]).output().unwrap();
+        let key = String::from_utf8(key.stdout).unwrap().trim().to_owned();
+        let (_, pair) = post(&server, "/v1/sessions", BOOTSTRAP_KEY, &json!({ "user_id": "alice" })).await;
+        let (_, bearer) = post(&server, "/v1/sessions", &key, &json!({ "user_id": "alice", "tokens": "session" })).await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let form = async |path: &str, token: &str, form: &[(&str, &str)]| {
+            let request = client.post(format!("{}{path}", server.base)).bearer_auth(token).form(form);
+            request.send().await.unwrap().text().await.unwrap()
+        };
+        let refresh = word(&pair, "refresh_token");
+        let refreshed = form("/oauth2/token", "", &[("grant_type", "refresh_token"), ("refresh_token", refresh)]).await;
+        let refreshed: Value = serde_json::from_str(&refreshed).unwrap();
+        let mut secrets = vec![BOOTSTRAP_KEY.to_owned(), key.clone(), SECRET.to_owned()];
+        for (body, names) in [(&pair, vec!["access_token", "refresh_token"]), (&bearer, vec!["session_token"]), (&refreshed, vec!["access_token", "refresh_token"])] {
+            secrets.extend(names.into_iter().map(|name| word(body, name).to_owned()));
+        }
+        for token in &secrets {
+            for path in ["/v1/me", "/auth/sessions", "/v1/verify", "/v1/nothing"] {
+                get(&server, path, token).await;
+                get(&server, &format!("{path}?access_token={token}"), &format!("{token}x")).await;
+                get(&server, &format!("{path}/{token}"), token).await;
+            }
+            form("/oauth2/introspect", &key, &[("token", token)]).await;
+            form("/oauth2/token", token, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
+            form("/oauth2/revoke", token, &[("token", token)]).await;
+            post(&server, "/v1/sessions", token, &json!({ "user_id": token, "x": token })).await;
+        }
+        server.terminate();
+        assert!(server.wait().success());
+
+        let log = server.log();
+        assert!(log.lines().count() > 100, "{log}");
+        for line in log.lines() {
+            serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        }
+        assert!(log.contains("spent refresh token presented again") || log.contains("session ended"));
+        for secret in &secrets {
+            let middle = &secret[secret.len() / 3..secret.len() * 2 / 3];
+            for line in log.lines() {
+                assert!(!line.contains(middle), "{line}");
+            }
+        }
+    }
+
+    async fn a_request_under_way_is_finished_before_the_end_and_what_was_seen_is_written(database) {
+        let folder = Folder::new();
+        let settings = [("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY)];
+        let mut server = folder.serve(&settings);
+        let (_, opened) = post(&server, "/v1/sessions", BOOTSTRAP_KEY, &json!({ "user_id": "alice" })).await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let refresh = word(&opened, "refresh_token");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+        let refreshed: Value = client.post(format!("{}/oauth2/token", server.base)).form(&form).send().await.unwrap().json().await.unwrap();
+        assert_eq!(get(&server, "/v1/me", word(&refreshed, "access_token")).await.0, 200);
+
+        let body = json!({ "user_id": "bob" }).to_string();
+        let mut slow = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
+        write!(slow, "POST /v1/sessions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {BOOTSTRAP_KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{}", body.len(), &body[..5]).unwrap();
+        // The server has the head for certain once it has answered another request that came later.
+        assert_eq!(get(&server, "/healthz", "").await.0, 200);
+        server.terminate();
+        while !server.log().contains("stopping") {
+            tokio::task::yield_now().await;
+        }
+        assert!(client.get(format!("{}/healthz", server.base)).send().await.is_err() || !server.log().contains("stopped"));
+        slow.write_all(&body.as_bytes()[5..]).unwrap();
+        let answer = std::io::read_to_string(&slow).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        assert!(server.wait().success());
+
+        let store = sojourn::store::open(database.url(), 2).await.unwrap();
+        let alice = store.active_sessions_of(&sojourn::users::UserId::parse("alice").unwrap(), sojourn::clock::Clock::now(&sojourn::clock::SystemClock)).await.unwrap();
+        assert_eq!(alice[0].confirmed_counter, 1, "that the new access token was used was only remembered until the end");
+    }
+}
+
+#[test]
+fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
+    let folder = Folder::new();
+    let rows: [(&[(&str, &str)], &str); 11] = [
+        (&[("SOJOURN_LISTEN", "nowhere")], "SOJOURN_LISTEN: "),
+        (&[("SOJOURN_LISTEN", "203.0.113.1:1")], "SOJOURN_LISTEN: cannot listen on 203.0.113.1:1"),
+        (&[("PORT", "http")], "PORT: "),
+        (&[("SOJOURN_SECRET", "secret")], "SOJOURN_SECRET: "),
+        (&[("DATABASE_URL", "mysql://root:hunter2@db/x")], "DATABASE_URL: must begin with"),
+        (&[("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x")], "SOJOURN_SECRET: must be set"),
+        (
+            &[("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x"), ("SOJOURN_SECRET", SECRET)],
+            "the database does not answer",
+        ),
+        (&[("SOJOURN_BOOTSTRAP_KEY", "short")], "SOJOURN_BOOTSTRAP_KEY: "),
+        (&[("SOJOURN_PROFILE", "aal3"), ("SOJOURN_ABSOLUTE_LIFETIME", "13h")], "SOJOURN_ABSOLUTE_LIFETIME: "),
+        (&[("SOJOURN_ISUER", "x")], "SOJOURN_ISUER: there is no such setting"),
+        (&[("SOJOURN_CONFIG", "missing.toml")], "SOJOURN_CONFIG: missing.toml: "),
+    ];
+    for (settings, expected) in rows {
+        let output = folder.program().envs(settings.iter().copied()).output().unwrap();
+        assert!(!output.status.success(), "{settings:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        let last = error.lines().last().unwrap_or_default();
+        assert!(last.starts_with(&format!("sojourn: {expected}")), "{settings:?}: {error}");
+        assert!(!error.contains("hunter2") && !error.contains(SECRET), "{error}");
+    }
+}
+
+#[test]
+fn the_health_check_tells_by_its_exit_status() {
+    let folder = Folder::new();
+    let server = folder.serve(&[]);
+    let address = server.base.trim_start_matches("http://");
+    assert_eq!(folder.printed(&["healthcheck", "--listen", address]), "ready");
+    let nobody = folder.run(&["healthcheck", "--listen", "127.0.0.1:1"]);
+    assert!(
+        !nobody.status.success()
+            && String::from_utf8(nobody.stderr).unwrap().starts_with("sojourn: http://127.0.0.1:1/readyz: ")
+    );
+}
+
+#[test]
+fn the_help_names_every_command_and_setting() {
+    let folder = Folder::new();
+    let help = folder.printed(&["--help"]);
+    for command in ["serve", "migrate", "key", "signing-key", "session", "openapi", "healthcheck"] {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
+    }
+    for (name, ..) in sojourn::config::SETTINGS {
+        assert!(help.contains(name), "{name}");
+    }
+    assert!(!folder.run(&["sevre"]).status.success());
+}
+
+#[test]
+fn the_document_is_printed() {
+    let folder = Folder::new();
+    assert_eq!(folder.printed(&["openapi"]), sojourn::api::document().unwrap().trim_end());
+    let quiika = sojourn::api::family_document("quiika").unwrap().unwrap();
+    assert_eq!(folder.printed(&["openapi", "--family", "quiika"]), quiika.trim_end());
+    assert!(!folder.run(&["openapi", "--family", "nobody"]).status.success());
+}
+
+#[tokio::test]
+async fn a_setting_may_come_from_a_file_and_a_secret_from_its_own() {
+    let folder = Folder::new();
+    std::fs::write(folder.path.join("key"), format!("{BOOTSTRAP_KEY}\n")).unwrap();
+    std::fs::write(folder.path.join("sojourn.toml"), "SOJOURN_ISSUER = \"https://id.example.org\"\n").unwrap();
+    let server = folder.serve(&[("SOJOURN_BOOTSTRAP_KEY_FILE", "key"), ("SOJOURN_CONFIG", "sojourn.toml")]);
+    let (status, opened) = post(&server, "/v1/sessions", BOOTSTRAP_KEY, &json!({ "user_id": "1" })).await;
+    assert_eq!(status, 201);
+    let (_, metadata) = get(&server, "/.well-known/oauth-authorization-server", word(&opened, "access_token")).await;
+    assert!(metadata.contains("\"issuer\":\"https://id.example.org\""));
+}
+
+#[tokio::test]
+async fn on_postgresql_the_welcome_shows_no_password() {
+    let database = TestDatabase::postgres().await;
+    let url = database.url().replacen("postgres@", "postgres:hunter2@", 1);
+    assert!(url.contains("hunter2"));
+    let folder = Folder::new();
+    let server = folder.serve(&[("DATABASE_URL", &url), ("SOJOURN_SECRET", SECRET)]);
+    assert!(!server.welcome.join("\n").contains("hunter2") && !server.log().contains("hunter2"));
+    assert_eq!(get(&server, "/readyz", "").await, (200, "ready\n".to_owned()));
+}

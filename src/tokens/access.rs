@@ -217,3 +217,6 @@ fn signature_only(algorithm: jsonwebtoken::Algorithm) -> Validation {
     validation.validate_aud = false;
     validation
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 /// Any number, as long as nobody else takes it for something else on this server.
-const TEMPLATE_LOCK: i64 = 0x736f_6a6f_7572_6e;
+const TEMPLATE_LOCK: i64 = 0x0073_6f6a_6f75_726e;
 
 /// A database of its own.
 pub struct TestDatabase {
@@ -20,11 +20,12 @@ pub struct TestDatabase {
 
 enum Place {
     Folder(PathBuf),
-    Server { maintenance: PgConnectOptions, name: String },
+    Server { maintenance: Box<PgConnectOptions>, name: String },
 }
 
 impl TestDatabase {
     /// A SQLite file in a folder of its own, not yet created.
+    #[expect(clippy::unused_async, reason = "called like its sibling")]
     pub async fn sqlite() -> Self {
         let folder = std::env::temp_dir().join(unique_name());
         fs::create_dir(&folder).unwrap();
@@ -55,7 +56,7 @@ impl TestDatabase {
         let template = if migrated { template(&mut server, &url).await } else { "template0".to_owned() };
         run(&mut server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         server.close().await.unwrap();
-        Self { url: url_of(&url, &name), place: Place::Server { maintenance, name } }
+        Self { url: url_of(&url, &name), place: Place::Server { maintenance: Box::new(maintenance), name } }
     }
 }
 
@@ -73,9 +74,8 @@ impl Drop for TestDatabase {
                         run(&mut server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
                     });
                 });
-                if dropping.join().is_err() && !std::thread::panicking() {
-                    panic!("the test's database could not be dropped");
-                }
+                let dropped = dropping.join().is_ok();
+                assert!(dropped || std::thread::panicking(), "the test's database could not be dropped");
             }
         }
     }
@@ -122,7 +122,7 @@ fn hash_of_migrations() -> u64 {
     hasher.finish()
 }
 
-#[expect(clippy::disallowed_methods, reason = "names of test databases, made here")]
+#[expect(clippy::disallowed_methods, reason = "names of test databases are made here")]
 async fn run(server: &mut PgConnection, sql: &str) {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(server).await.unwrap();
 }

@@ -1,6 +1,8 @@
 //! What the tests stand on: databases, servers, clients.
 
 pub mod database;
+pub mod process;
+pub mod proxy;
 pub mod server;
 
 /// Makes two tests out of one case: on PostgreSQL and on SQLite. The case gets an empty database.

@@ -7,6 +7,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sojourn::api::{self, App};
+use sojourn::background::SigningKeys;
 use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
 use sojourn::config::{HttpConfig, StorageConfig, TokenConfig};
 use sojourn::sessions::{Policy, Scope, Sessions};
@@ -28,6 +29,8 @@ pub struct Options {
     pub http: HttpConfig,
     pub secret: MasterSecret,
     pub clock: Arc<ShiftedClock>,
+    /// Where to reach the database, when not directly.
+    pub database_url: Option<String>,
 }
 
 impl Default for Options {
@@ -38,6 +41,7 @@ impl Default for Options {
             http: HttpConfig::default(),
             secret: MasterSecret::generate(&SystemEntropy).unwrap(),
             clock: Arc::new(ShiftedClock::default()),
+            database_url: None,
         }
     }
 }
@@ -48,8 +52,9 @@ pub struct Server {
     pub clock: Arc<ShiftedClock>,
     pub sessions: Arc<Sessions>,
     pub store: Arc<dyn Store>,
-    pub database: TestDatabase,
-    pub secret: MasterSecret,
+    signing_keys: SigningKeys,
+    database: Arc<TestDatabase>,
+    secret: MasterSecret,
     client: reqwest::Client,
     stop: watch::Sender<bool>,
 }
@@ -112,10 +117,20 @@ impl Server {
 
     /// Starts as told.
     pub async fn start_with(database: TestDatabase, options: Options) -> Self {
-        let Options { policy, tokens, http, secret, clock } = options;
+        Self::start_on(Arc::new(database), options).await
+    }
+
+    /// Another server on the same database, as the next replica or after a restart.
+    pub async fn replica(&self) -> Self {
+        let options = Options { secret: self.secret.clone(), clock: Arc::clone(&self.clock), ..Options::default() };
+        Self::start_on(Arc::clone(&self.database), options).await
+    }
+
+    async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
+        let Options { policy, tokens, http, secret, clock, database_url } = options;
         let setup = Setup {
             storage: StorageConfig {
-                database_url: database.url().to_owned().into(),
+                database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
                 database_shown: String::new(),
                 connections: 8,
                 secret: secret.clone(),
@@ -126,7 +141,7 @@ impl Server {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
         };
-        let Assembled { sessions, store, .. } = setup.assemble().await.unwrap();
+        let Assembled { sessions, store, signing_keys } = setup.assemble().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopping) = watch::channel(false);
@@ -139,12 +154,17 @@ impl Server {
         };
         tokio::spawn(sojourn::server::serve(listener, api::router(Arc::new(app), &http), stopping));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { base, clock, sessions, store, database, secret, client, stop }
+        Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }
     }
 
     /// Moves this server's clock ahead.
     pub fn wait(&self, by: TimeDelta) {
         self.clock.shift(by);
+    }
+
+    /// The upkeep of its signing keys, which runs only when a test wants it to.
+    pub fn signing_keys(&self) -> &SigningKeys {
+        &self.signing_keys
     }
 
     /// What time this server takes it to be.

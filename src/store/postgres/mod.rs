@@ -78,7 +78,8 @@ async fn migrate(options: &PgConnectOptions) -> std::result::Result<(), OpenErro
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
         .map_err(OpenError::Connect)?;
-    let migrated = MIGRATIONS.run(&mut connection).await;
+    // `run` would do the same, but rustc cannot see that its future may move between threads.
+    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
     connection.close().await.map_err(OpenError::Connect)?;
     Ok(migrated?)
 }
@@ -90,7 +91,12 @@ fn failure(error: sqlx::Error) -> Error {
             ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
                 || ["25006", "25P03", "40001", "40P01", "55P03", "57014"].contains(&code.as_ref())
         }),
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        // Protocol: a connection that breaks off in its first bytes looks like a server that speaks nonsense.
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed => true,
         _ => false,
     };
     if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }

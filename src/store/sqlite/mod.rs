@@ -106,7 +106,8 @@ async fn connect_first(options: &SqliteConnectOptions) -> std::result::Result<Sq
 /// Migrates under the write lock, because SQLx takes no lock of its own here.
 async fn migrate(connection: &mut SqliteConnection) -> std::result::Result<(), OpenError> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(OpenError::Connect)?;
-    MIGRATIONS.run(&mut *tx).await?;
+    // `run` would do the same, but rustc cannot see that its future may move between threads.
+    MIGRATIONS.run_direct(None, &mut *tx, false).await?;
     tx.commit().await.map_err(OpenError::Connect)
 }
 

@@ -1,1 +1,20 @@
-mod sessions;
+//! The native API.
+
+mod change;
+mod cookie;
+mod end;
+mod errors;
+mod extend;
+mod get;
+mod introspect;
+mod key_set;
+mod me;
+mod open;
+mod open_again;
+mod outage;
+mod refresh;
+mod replicas;
+mod revoke;
+mod search;
+mod users;
+mod verify;

@@ -1,1 +1,5 @@
+//! Quiika, `/auth/sessions*`.
+
+mod errors;
 mod list;
+mod revoke;

@@ -1,0 +1,398 @@
+//! What an access token must not be. Every token here is signed with a key that counts, unless the case is about that.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::EncodingKey;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::clock::SystemEntropy;
+use crate::sessions::{Device, Metadata, Scope};
+use crate::tokens::signing::last_token_dead;
+use crate::tokens::{Algorithm, Keyring, MasterSecret, SealedSigningKey};
+
+const ISSUER: &str = "https://sessions.example.org";
+const AUDIENCE: &str = "applications";
+
+struct Fixture {
+    tokens: AccessTokens,
+    keyring: Keyring,
+    now: DateTime<Utc>,
+}
+
+impl Fixture {
+    fn new(algorithm: Algorithm) -> Self {
+        let keyring = Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap());
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let key = SealedSigningKey::generate(&keyring, algorithm, 1, now, now, &SystemEntropy).unwrap();
+        let keys = KeySet::open(&[key], &keyring).unwrap();
+        Self { tokens: AccessTokens::new(ISSUER.to_owned(), AUDIENCE.to_owned(), keys), keyring, now }
+    }
+
+    fn session(&self) -> Session {
+        Session {
+            id: SessionId::from_uuid(Uuid::from_u128(7)),
+            user_id: UserId::parse("1001").unwrap(),
+            created_at: self.now,
+            last_seen_at: self.now,
+            expires_at: self.now + TimeDelta::days(1),
+            absolute_expires_at: self.now + TimeDelta::days(1),
+            idle_timeout: None,
+            ended: None,
+            refresh_counter: 3,
+            confirmed_counter: 0,
+            client_id: None,
+            ip_address: None,
+            location: None,
+            user_agent: None,
+            device: Device::default(),
+            scope: Scope::default(),
+            acr: None,
+            amr: Vec::new(),
+            metadata: Metadata::default(),
+        }
+    }
+
+    fn mint(&self) -> String {
+        let minted = self.tokens.mint(&self.session(), Uuid::from_u128(1), TimeDelta::minutes(5), self.now);
+        minted.unwrap().0.expose().to_owned()
+    }
+
+    fn kid(&self) -> String {
+        self.tokens.keys().signing(self.now).unwrap().kid.clone()
+    }
+
+    fn header(&self) -> Value {
+        let algorithm = self.tokens.keys().signing(self.now).unwrap().algorithm;
+        json!({ "typ": "at+jwt", "alg": algorithm, "kid": self.kid() })
+    }
+
+    fn claims(&self) -> Value {
+        let now = self.now.timestamp();
+        json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "1001", "sid": Uuid::from_u128(7), "jti": "1", "iat": now,
+            "exp": now + 300, "auth_time": now, "client_id": "web",
+        })
+    }
+
+    /// A token of any header and payload with a right signature.
+    fn sign(&self, header: &str, payload: &[u8]) -> String {
+        let keys = self.tokens.keys();
+        let key = keys.signing(self.now).unwrap();
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.encoding, key.algorithm).unwrap();
+        format!("{message}.{signature}")
+    }
+
+    fn with_header(&self, change: impl FnOnce(&mut Value)) -> String {
+        let mut header = self.header();
+        change(&mut header);
+        self.sign(&header.to_string(), self.claims().to_string().as_bytes())
+    }
+
+    fn with_claims(&self, change: impl FnOnce(&mut Value)) -> String {
+        let mut claims = self.claims();
+        change(&mut claims);
+        self.sign(&self.header().to_string(), claims.to_string().as_bytes())
+    }
+
+    fn refusal(&self, token: &str) -> TokenError {
+        match self.tokens.verify(token, self.now) {
+            Err(refusal) => refusal,
+            Ok(claims) => panic!("{token} was taken: {claims:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_minted_token_says_whose_it_is_with_every_algorithm() {
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+        let fixture = Fixture::new(algorithm);
+        let claims = fixture.tokens.verify(&fixture.mint(), fixture.now).unwrap();
+        assert_eq!(claims.session_id, SessionId::from_uuid(Uuid::from_u128(7)));
+        assert_eq!(claims.user_id.as_str(), "1001");
+        assert_eq!(claims.refresh_counter, 3);
+        assert_eq!(claims.expires_at, fixture.now + TimeDelta::minutes(5));
+        let by_hand = fixture.with_claims(|_| ());
+        assert!(fixture.tokens.verify(&by_hand, fixture.now).is_ok(), "what the other cases start from is good");
+    }
+}
+
+#[test]
+fn a_token_never_outlives_its_session() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let mut session = fixture.session();
+    session.expires_at = fixture.now + TimeDelta::seconds(42);
+    let (token, lifetime) =
+        fixture.tokens.mint(&session, Uuid::from_u128(1), TimeDelta::minutes(5), fixture.now).unwrap();
+    assert_eq!(lifetime, TimeDelta::seconds(42));
+    let claims = fixture.tokens.verify(token.expose(), fixture.now).unwrap();
+    assert_eq!(claims.expires_at, session.expires_at);
+}
+
+#[test]
+fn a_token_without_a_signature_is_refused() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    for name in ["none", "None", "nOnE", "NONE"] {
+        let header = json!({ "typ": "at+jwt", "alg": name, "kid": fixture.kid() }).to_string();
+        let message =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(fixture.claims().to_string()));
+        assert_eq!(fixture.refusal(&format!("{message}.")), TokenError::Malformed);
+        assert_eq!(fixture.refusal(&format!("{message}.AAAA")), TokenError::Malformed);
+    }
+    let token = fixture.mint();
+    let unsigned = &token[..=token.rfind('.').unwrap()];
+    assert_eq!(fixture.refusal(unsigned), TokenError::Signature);
+}
+
+#[test]
+fn a_public_key_is_no_hmac_secret_and_no_algorithm_passes_for_another() {
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+        let fixture = Fixture::new(algorithm);
+        let public = serde_json::to_string(&fixture.tokens.published(fixture.now).keys[0]).unwrap();
+        for secret in [public.as_bytes(), b"".as_slice()] {
+            for name in ["HS256", "HS512", "hs256", "RS256", "ES256", "EdDSA"] {
+                if name == algorithm.as_str() {
+                    continue;
+                }
+                let header = json!({ "typ": "at+jwt", "alg": name, "kid": fixture.kid() }).to_string();
+                let message = format!(
+                    "{}.{}",
+                    URL_SAFE_NO_PAD.encode(header),
+                    URL_SAFE_NO_PAD.encode(fixture.claims().to_string())
+                );
+                let key = EncodingKey::from_secret(secret);
+                let code =
+                    jsonwebtoken::crypto::sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::HS256).unwrap();
+                let refusal = fixture.refusal(&format!("{message}.{code}"));
+                assert!(matches!(refusal, TokenError::Signature | TokenError::Malformed), "{name}: {refusal:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn times_must_be_there_whole_and_sensible() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let now = fixture.now.timestamp();
+    let refused = |name: &str, value: Value| fixture.refusal(&fixture.with_claims(|claims| claims[name] = value));
+    for name in ["exp", "iat"] {
+        for value in [Value::Null, json!("1800000300"), json!(1.8e9), json!([now]), json!(1e300), json!(i64::MAX)] {
+            assert_eq!(refused(name, value.clone()), TokenError::Claims, "{name} {value}");
+        }
+        assert_eq!(
+            fixture.refusal(&fixture.with_claims(|claims| drop(claims.as_object_mut().unwrap().remove(name)))),
+            TokenError::Claims
+        );
+    }
+    for exp in ["1e400", "18446744073709551615", "-1e400"] {
+        let payload =
+            fixture.claims().to_string().replace(&format!("\"exp\":{}", now + 300), &format!("\"exp\":{exp}"));
+        assert!(payload.contains(exp));
+        assert_eq!(
+            fixture.refusal(&fixture.sign(&fixture.header().to_string(), payload.as_bytes())),
+            TokenError::Claims
+        );
+    }
+    assert_eq!(refused("exp", json!(-1)), TokenError::Expired);
+    assert_eq!(refused("exp", json!(now)), TokenError::Expired);
+    assert_eq!(refused("exp", json!(now - 1)), TokenError::Expired);
+    assert_eq!(refused("exp", json!(now - 59)), TokenError::Expired);
+    assert_eq!(refused("exp", json!(253_402_300_799_i64)), TokenError::Claims, "the year 9999");
+    assert_eq!(refused("exp", json!(now + 3601)), TokenError::Claims, "longer than any token of ours lives");
+    assert_eq!(refused("nbf", json!(now + 6)), TokenError::Premature);
+    assert_eq!(refused("nbf", json!("soon")), TokenError::Claims);
+    assert_eq!(refused("iat", json!(now + 6)), TokenError::Premature);
+    let nearly = fixture.with_claims(|claims| claims["iat"] = json!(now + 5));
+    assert!(fixture.tokens.verify(&nearly, fixture.now).is_ok(), "clocks of replicas differ a little");
+}
+
+#[test]
+fn a_token_that_expired_can_still_be_given_back() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let token = fixture.mint();
+    let later = fixture.now + TimeDelta::minutes(10);
+    assert_eq!(fixture.tokens.verify(&token, later), Err(TokenError::Expired));
+    assert!(fixture.tokens.verify_owner(&token, later).is_ok());
+}
+
+#[test]
+fn issuer_and_audience_must_be_ours_and_nothing_like_them() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    for (name, ours, refusal) in [("iss", ISSUER, TokenError::Issuer), ("aud", AUDIENCE, TokenError::Audience)] {
+        let refused = |value: Value| fixture.refusal(&fixture.with_claims(|claims| claims[name] = value));
+        assert_eq!(refused(json!("https://elsewhere.example.org")), refusal);
+        assert_eq!(refused(json!("")), refusal);
+        assert_eq!(refused(json!(ours.to_uppercase())), refusal);
+        assert_eq!(refused(json!([ours])), TokenError::Claims);
+        assert_eq!(refused(json!([])), TokenError::Claims);
+        assert_eq!(refused(Value::Null), TokenError::Claims);
+        let without = fixture.with_claims(|claims| drop(claims.as_object_mut().unwrap().remove(name)));
+        assert_eq!(fixture.refusal(&without), TokenError::Claims);
+    }
+}
+
+#[test]
+fn the_subject_must_be_a_user_id() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    for value in [json!(""), json!(1001), json!("a\u{0}b"), json!("a\nb"), json!("x".repeat(300)), Value::Null] {
+        let token = fixture.with_claims(|claims| claims["sub"] = value.clone());
+        assert_eq!(fixture.refusal(&token), TokenError::Claims, "{value}");
+    }
+    let huge = fixture.with_claims(|claims| claims["sub"] = json!("x".repeat(200_000)));
+    assert_eq!(fixture.refusal(&huge), TokenError::Malformed, "too long to be looked at");
+    for value in [json!("not-a-uuid"), json!(7), Value::Null] {
+        let token = fixture.with_claims(|claims| claims["sid"] = value.clone());
+        assert_eq!(fixture.refusal(&token), TokenError::Claims, "{value}");
+    }
+}
+
+#[test]
+fn only_an_access_token_is_an_access_token() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    for typ in [json!("JWT"), json!("logout+jwt"), json!("secevent+jwt"), json!("rt+jwt"), json!(""), Value::Null] {
+        let token = fixture.with_header(|header| header["typ"] = typ.clone());
+        assert_eq!(fixture.refusal(&token), TokenError::WrongType, "{typ}");
+    }
+    for typ in ["AT+JWT", "application/at+jwt"] {
+        let token = fixture.with_header(|header| header["typ"] = json!(typ));
+        assert!(fixture.tokens.verify(&token, fixture.now).is_ok(), "{typ} is the same (RFC 9068 section 4)");
+    }
+    for text in ["", "sjr_", "sjs_", "sjk_", "a.b.c", "...", "..", "Bearer x"] {
+        assert!(matches!(fixture.refusal(text), TokenError::Malformed), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_critical_header_is_refused() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    for crit in [json!(["x"]), json!([]), json!(["exp"]), json!(["b64"])] {
+        let token = fixture.with_header(|header| {
+            header["crit"] = crit.clone();
+            header["x"] = json!("y");
+        });
+        assert_eq!(fixture.refusal(&token), TokenError::Critical, "{crit}");
+    }
+    let as_text = fixture.with_header(|header| header["crit"] = json!("x"));
+    assert_eq!(fixture.refusal(&as_text), TokenError::Malformed);
+    let unencoded = fixture.with_header(|header| header["b64"] = json!(false));
+    assert_eq!(fixture.refusal(&unencoded), TokenError::Critical);
+}
+
+#[test]
+fn the_key_is_found_by_its_exact_name_among_ours() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    for kid in ["", "' or 1=1--", "../../etc/passwd", "a\u{0}b", &"k".repeat(65), &fixture.kid().to_uppercase()] {
+        let token = fixture.with_header(|header| header["kid"] = json!(kid));
+        assert_eq!(fixture.refusal(&token), TokenError::UnknownKey, "{kid}");
+    }
+    let without = fixture.with_header(|header| drop(header.as_object_mut().unwrap().remove("kid")));
+    assert_eq!(fixture.refusal(&without), TokenError::UnknownKey);
+    let long = fixture.with_header(|header| header["kid"] = json!("k".repeat(100_000)));
+    assert_eq!(fixture.refusal(&long), TokenError::Malformed);
+}
+
+#[test]
+fn a_key_that_the_token_brings_along_is_not_looked_at() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let stranger = Fixture::new(Algorithm::EdDsa);
+    let their_key = serde_json::to_value(&stranger.tokens.published(stranger.now).keys[0]).unwrap();
+    let token = stranger.with_header(|header| {
+        header["kid"] = json!(fixture.kid());
+        header["jwk"] = their_key;
+        header["jku"] = json!("http://127.0.0.1:9/keys");
+        header["x5u"] = json!("http://127.0.0.1:9/chain");
+    });
+    assert_eq!(fixture.refusal(&token), TokenError::Signature);
+}
+
+#[test]
+fn no_changed_character_of_the_signature_passes() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let token = fixture.mint();
+    let signature = token.rfind('.').unwrap() + 1;
+    for index in signature..token.len() {
+        let mut changed = token.clone().into_bytes();
+        changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
+        assert_eq!(fixture.refusal(std::str::from_utf8(&changed).unwrap()), TokenError::Signature, "{index}");
+    }
+    for cut in 1..40 {
+        assert_eq!(fixture.refusal(&token[..token.len() - cut]), TokenError::Signature, "{cut}");
+    }
+}
+
+#[test]
+fn no_changed_bit_of_the_payload_passes() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let token = fixture.mint();
+    let parts: Vec<&str> = token.split('.').collect();
+    let payload = URL_SAFE_NO_PAD.decode(parts[1]).unwrap();
+    for index in 0..payload.len() {
+        let mut changed = payload.clone();
+        changed[index] ^= 1;
+        let changed = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(changed), parts[2]);
+        assert_eq!(fixture.refusal(&changed), TokenError::Signature, "{index}");
+    }
+}
+
+#[test]
+fn a_token_written_in_another_way_is_another_token() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let token = fixture.mint();
+    let ways = [
+        format!("{token}="),
+        format!("{token} "),
+        format!(" {token}"),
+        format!("{token}\n"),
+        format!("{token}\u{0}"),
+        format!("{token}.{token}"),
+        format!("{token}.a"),
+        token.replace('.', ".."),
+        format!("{{\"payload\":\"{token}\"}}"),
+        format!("\u{feff}{token}"),
+    ];
+    for way in &ways {
+        assert!(matches!(fixture.refusal(way), TokenError::Malformed | TokenError::Signature), "{way:?}");
+    }
+}
+
+#[test]
+fn a_payload_that_is_not_one_plain_object_is_refused() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let good = fixture.claims().to_string();
+    let twice = good.replacen('{', "{\"sub\":\"2002\",", 1);
+    let nested = format!("{}{}", "[".repeat(1500), "]".repeat(1500));
+    let payloads: [&[u8]; 7] =
+        [b"", b"[]", b"null", twice.as_bytes(), nested.as_bytes(), b"{\"sub\":\"\xff\"}", b"\xef\xbb\xbf{}"];
+    for payload in payloads {
+        let token = fixture.sign(&fixture.header().to_string(), payload);
+        assert_eq!(fixture.refusal(&token), TokenError::Claims, "{} bytes", payload.len());
+    }
+}
+
+#[test]
+fn enormous_tokens_are_refused_before_they_are_read() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    for token in [".".repeat(1_000_000), "a".repeat(1_000_000), format!("{}.{}.{}", "a".repeat(9000), "b", "c")] {
+        assert_eq!(fixture.refusal(&token), TokenError::Malformed);
+    }
+}
+
+#[test]
+fn a_token_of_a_retired_key_dies_with_the_overlap() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let token = fixture.mint();
+    let first =
+        SealedSigningKey::generate(&fixture.keyring, Algorithm::EdDsa, 1, fixture.now, fixture.now, &SystemEntropy);
+    let turn = fixture.now + TimeDelta::minutes(1);
+    let second = SealedSigningKey::generate(&fixture.keyring, Algorithm::EdDsa, 2, fixture.now, turn, &SystemEntropy);
+    let both = [first.unwrap(), second.unwrap()];
+    fixture.tokens.replace_keys(KeySet::open(&both, &fixture.keyring).unwrap());
+    assert_eq!(fixture.refusal(&token), TokenError::UnknownKey, "its key is not among them any more");
+
+    let token = fixture.mint();
+    let last = last_token_dead(turn);
+    let shortly_before = last - TimeDelta::seconds(1);
+    assert!(fixture.tokens.verify_owner(&token, shortly_before).is_ok());
+    assert_eq!(fixture.tokens.verify_owner(&token, last), Err(TokenError::UnknownKey));
+}

@@ -1,0 +1,58 @@
+//! The session token in a cookie, where the operator has named one.
+
+use serde_json::json;
+use sojourn::config::HttpConfig;
+
+use crate::support::on_both_databases;
+use crate::support::server::{Options, Server, answer};
+
+fn with_cookie() -> Options {
+    let http = HttpConfig { cookie: Some("__Host-session".to_owned()), ..HttpConfig::default() };
+    Options { http, ..Options::default() }
+}
+
+on_both_databases! {
+    async fn a_browser_reads_by_cookie(database) {
+        let server = Server::start_with(database, with_cookie()).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let cookie = format!("theme=dark; __Host-session={}; x=y", opened.access);
+        for path in ["/v1/me", "/v1/me/sessions", "/v1/verify"] {
+            answer(server.request("GET", path).header("cookie", &cookie)).await.expect(200);
+        }
+        let guarded = server.request("POST", "/v1/verify/orders").header("cookie", &cookie);
+        answer(guarded).await.expect(200);
+        answer(server.request("GET", "/auth/sessions").header("cookie", &cookie)).await.expect(401);
+    }
+
+    async fn another_site_cannot_make_a_browser_change_anything(database) {
+        let server = Server::start_with(database, with_cookie()).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let cookie = format!("__Host-session={}", opened.access);
+        let delete = || server.request("DELETE", "/v1/me/sessions").header("cookie", &cookie);
+        answer(delete()).await.expect_problem(401, "unauthenticated");
+        answer(delete().header("origin", "https://evil.example")).await.expect_problem(401, "unauthenticated");
+        answer(delete().header("sec-fetch-site", "cross-site")).await.expect_problem(401, "unauthenticated");
+        answer(delete().header("sec-fetch-site", "same-site")).await.expect_problem(401, "unauthenticated");
+        assert!(server.stands(&opened.access).await);
+        answer(delete().header("sec-fetch-site", "same-origin")).await.expect(200);
+        assert!(!server.stands(&opened.access).await);
+    }
+
+    async fn two_cookies_of_the_name_are_refused(database) {
+        let server = Server::start_with(database, with_cookie()).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        for cookie in [
+            format!("__Host-session={}; __Host-session=other", opened.access),
+            format!("__Host-session=other; __Host-session={}", opened.access),
+        ] {
+            answer(server.request("GET", "/v1/me").header("cookie", &cookie)).await.expect_problem(401, "unauthenticated");
+        }
+    }
+
+    async fn without_the_setting_a_cookie_is_nothing(database) {
+        let server = Server::start(database).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let cookie = format!("__Host-session={}; session={}", opened.access, opened.access);
+        answer(server.request("GET", "/v1/me").header("cookie", cookie)).await.expect_problem(401, "unauthenticated");
+    }
+}

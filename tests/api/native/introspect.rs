@@ -1,0 +1,62 @@
+//! `POST /oauth2/introspect`.
+
+use serde_json::json;
+
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
+
+on_both_databases! {
+    async fn a_token_that_stands_tells_everything_about_itself(database) {
+        let server = Server::start(database).await;
+        let body = json!({ "user_id": "alice", "user": { "name": "Alice" }, "client_id": "web", "scope": "profile", "acr": "aal1", "amr": ["pwd"] });
+        let opened = server.open_with(&body).await;
+        let reader = server.key("sessions:read").await;
+        let introspect = async |token: &str| server.send_form("/oauth2/introspect", Some(&reader), &[("token", token)]).await.expect(200).json();
+        let access = introspect(&opened.access).await;
+        assert_eq!(access, json!({
+            "active": true, "sub": "alice", "sid": opened.id, "scope": "profile", "client_id": "web", "username": "Alice",
+            "token_type": "Bearer", "exp": access["exp"], "iat": access["iat"], "iss": "http://localhost:8080",
+            "aud": "sojourn", "acr": "aal1", "amr": ["pwd"],
+        }));
+        assert_eq!(access["exp"].as_i64().unwrap() - access["iat"].as_i64().unwrap(), 300);
+        let refresh = introspect(&opened.refresh).await;
+        assert_eq!((&refresh["active"], &refresh["token_type"]), (&json!(true), &json!("refresh_token")));
+    }
+
+    async fn everything_else_gets_the_same_answer_to_the_byte(database) {
+        let server = Server::start(database).await;
+        let ended = server.open("alice").await;
+        server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+        let spent = server.open("alice").await;
+        server.refresh(&spent.refresh).await.expect(200);
+        let expired = server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await;
+        server.wait(chrono::TimeDelta::seconds(61));
+        let other = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let foreign = other.open("alice").await;
+        let key = server.key("sessions:read").await;
+        for token in [
+            "", "garbage", "a.b.c", "a\u{0}b", &ended.access, &ended.refresh, &spent.refresh, &expired.access, &expired.refresh,
+            &foreign.access, &foreign.refresh, &key, BOOTSTRAP_KEY, &ended.id,
+        ] {
+            let answer = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", token)]).await.expect(200);
+            assert_eq!(answer.text, "{\"active\":false}", "{token}");
+        }
+    }
+
+    async fn who_asks_must_be_allowed_to(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("alice").await;
+        let form = [("token", opened.access.as_str())];
+        let nobody = server.send_form("/oauth2/introspect", None, &form).await.expect(401);
+        assert_eq!(nobody.json()["error"], "invalid_token");
+        assert_eq!(nobody.header("www-authenticate"), "Bearer realm=\"sojourn\"");
+        let writer = server.key("sessions:write").await;
+        let writer = server.send_form("/oauth2/introspect", Some(&writer), &form).await.expect(403);
+        assert_eq!(writer.json()["error"], "insufficient_scope");
+        server.send_form("/oauth2/introspect", Some(&opened.access), &form).await.expect(403);
+        let without = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("x", "y")]).await.expect(400);
+        assert_eq!(without.json()["error"], "invalid_request");
+        let in_query = server.request("POST", &format!("/oauth2/introspect?access_token={BOOTSTRAP_KEY}")).form(&form);
+        answer(in_query).await.expect(401);
+    }
+}

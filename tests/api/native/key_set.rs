@@ -1,0 +1,54 @@
+//! `/.well-known/jwks.json` and what stands beside it.
+
+use serde_json::Value;
+use sojourn::config::TokenConfig;
+use sojourn::tokens::Algorithm;
+
+use crate::support::on_both_databases;
+use crate::support::server::{Options, Server, answer};
+
+on_both_databases! {
+    async fn anybody_can_check_an_access_token_with_the_published_key(database) {
+        for_every_algorithm(database).await;
+    }
+
+    async fn the_metadata_names_the_endpoints_below_the_issuer(database) {
+        let tokens = TokenConfig { issuer: "https://sessions.example.org/".to_owned(), ..TokenConfig::default() };
+        let server = Server::start_with(database, Options { tokens, ..Options::default() }).await;
+        let metadata = answer(server.request("GET", "/.well-known/oauth-authorization-server")).await.expect(200).json();
+        assert_eq!(metadata["issuer"], "https://sessions.example.org/");
+        assert_eq!(metadata["jwks_uri"], "https://sessions.example.org/.well-known/jwks.json");
+        assert_eq!(metadata["token_endpoint"], "https://sessions.example.org/oauth2/token");
+        let evil = server.request("GET", "/.well-known/oauth-authorization-server").header("host", "evil.example").header("x-forwarded-host", "evil.example");
+        assert_eq!(answer(evil).await.expect(200).json(), metadata, "a request's host has no say");
+        assert_eq!(answer(server.request("GET", "/.well-known/other")).await.expect(404).json()["error"], "invalid_request");
+    }
+}
+
+async fn for_every_algorithm(database: crate::support::database::TestDatabase) {
+    let mut options = Options::default();
+    let mut database = Some(database);
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+        let database = match database.take() {
+            Some(database) => database,
+            None => crate::support::database::TestDatabase::sqlite().await,
+        };
+        options.tokens = TokenConfig { algorithm, ..TokenConfig::default() };
+        let server = Server::start_with(database, std::mem::take(&mut options)).await;
+        let opened = server.open("alice").await;
+        let key_set = answer(server.request("GET", "/.well-known/jwks.json")).await.expect(200);
+        assert_eq!(key_set.header("content-type"), "application/jwk-set+json");
+        assert_eq!(key_set.header("cache-control"), "public, max-age=300");
+        let key_set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&key_set.text).unwrap();
+        let header = jsonwebtoken::decode_header(&opened.access).unwrap();
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+        let key = key_set.find(header.kid.as_deref().unwrap()).unwrap();
+        let mut validation = jsonwebtoken::Validation::new(header.alg);
+        validation.set_audience(&["sojourn"]);
+        validation.set_issuer(&["http://localhost:8080"]);
+        let key = jsonwebtoken::DecodingKey::from_jwk(key).unwrap();
+        let claims = jsonwebtoken::decode::<Value>(&opened.access, &key, &validation).unwrap().claims;
+        assert_eq!((&claims["sub"], &claims["sid"]), (&Value::from("alice"), &Value::from(opened.id.as_str())));
+        assert_eq!(claims["client_id"], "default", "RFC 9068 wants one");
+    }
+}

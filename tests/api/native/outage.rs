@@ -1,0 +1,54 @@
+//! The database is gone for a while.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::database::TestDatabase;
+use crate::support::proxy::Proxy;
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
+    let database = TestDatabase::postgres().await;
+    let (before, rest) = database.url().split_once('@').unwrap();
+    let (target, path) = rest.split_once('/').unwrap();
+    let proxy = Proxy::start(target.to_owned()).await;
+    let through = format!("{before}@{}/{path}", proxy.address);
+    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let opened = server.open("alice").await;
+
+    proxy.cut();
+    for _ in 0..10 {
+        let refused = server.send("GET", "/v1/me", &opened.access).await.expect_problem(503, "unavailable");
+        assert_eq!(refused.header("retry-after"), "1");
+        assert!(
+            !refused.text.contains("127.0.0.1") && !refused.text.to_lowercase().contains("sql"),
+            "{}",
+            refused.text
+        );
+    }
+    let body = json!({ "user_id": "bob" });
+    server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect_problem(503, "unavailable");
+    server
+        .send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY)
+        .await
+        .expect_problem(503, "unavailable");
+    let refresh = server.refresh(&opened.refresh).await.expect(503);
+    assert_eq!(refresh.json()["error"], "temporarily_unavailable", "a client must not take this for a logout");
+    let quiika = server.send("GET", "/auth/sessions", &opened.access).await.expect(503);
+    assert_eq!(quiika.json()["status"], "503 SERVICE_UNAVAILABLE");
+    server.send("GET", "/v1/me", "nonsense").await.expect(401);
+    answer(server.request("GET", "/healthz")).await.expect(200);
+    answer(server.request("GET", "/readyz")).await.expect(503);
+
+    proxy.mend();
+    let started = Instant::now();
+    while server.send("GET", "/v1/me", &opened.access).await.status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not recover");
+    }
+    answer(server.request("GET", "/readyz")).await.expect(200);
+    server.refresh(&opened.refresh).await.expect(200);
+    server.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+    assert!(!server.stands(&opened.access).await);
+}

@@ -1,0 +1,74 @@
+//! Two servers on one database, and one after the other.
+
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Server};
+
+on_both_databases! {
+    async fn what_one_replica_opens_the_other_knows_and_ends_for_both(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        let opened = one.open("alice").await;
+        assert!(two.stands(&opened.access).await, "signed by the one, verified by the other");
+        two.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+        assert!(!one.stands(&opened.access).await && !two.stands(&opened.access).await);
+    }
+
+    async fn a_restart_logs_nobody_out_and_forgives_nothing(database) {
+        let before = Server::start(database).await;
+        let (alice, bob) = (before.open("alice").await, before.open("bob").await);
+        let refreshed = before.refresh(&alice.refresh).await.expect(200).json();
+        let newer = before.refresh(refreshed["refresh_token"].as_str().unwrap()).await.expect(200).json();
+        let after = before.replica().await;
+        drop(before);
+        assert!(after.stands(&bob.access).await);
+        after.refresh(&bob.refresh).await.expect(200);
+        assert!(after.stands(newer["access_token"].as_str().unwrap()).await);
+        after.refresh(&alice.refresh).await.expect(400);
+        assert!(!after.stands(newer["access_token"].as_str().unwrap()).await, "a token spent before the restart is still spent");
+    }
+
+    async fn a_rotated_signing_key_breaks_no_token(database) {
+        let server = Server::start(database).await;
+        let before = server.open("alice").await;
+        let keys = server.signing_keys();
+        keys.rotate(false).await.unwrap();
+        server.sessions.access_tokens().replace_keys(keys.load().await.unwrap());
+        let soon = server.open("alice").await;
+        let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+        assert_eq!(kid(&before.access), kid(&soon.access), "published, not yet used");
+        server.wait(chrono::TimeDelta::minutes(11));
+        let later = server.open("alice").await;
+        assert_ne!(kid(&soon.access), kid(&later.access));
+        assert!(server.stands(&later.access).await);
+        let key_set = crate::support::server::answer(server.request("GET", "/.well-known/jwks.json")).await.json();
+        assert_eq!(key_set["keys"].as_array().unwrap().len(), 2);
+        server.wait(chrono::TimeDelta::hours(2));
+        server.sessions.access_tokens().replace_keys(keys.load().await.unwrap());
+        assert_eq!(server.store.signing_keys().await.unwrap().len(), 1, "a key that no token needs is forgotten");
+    }
+
+    async fn a_compromised_signing_key_counts_no_more(database) {
+        let server = Server::start(database).await;
+        let before = server.open("alice").await;
+        let keys = server.signing_keys();
+        keys.rotate(true).await.unwrap();
+        server.sessions.access_tokens().replace_keys(keys.load().await.unwrap());
+        assert!(!server.stands(&before.access).await);
+        let refreshed = server.refresh(&before.refresh).await.expect(200).json();
+        assert!(server.stands(refreshed["access_token"].as_str().unwrap()).await, "nobody has to sign in again");
+    }
+
+    async fn a_key_gets_a_successor_when_it_is_old(database) {
+        let server = Server::start(database).await;
+        let keys = server.signing_keys();
+        keys.load().await.unwrap();
+        assert_eq!(server.store.signing_keys().await.unwrap().len(), 1);
+        server.wait(chrono::TimeDelta::days(90));
+        for _ in 0..3 {
+            keys.load().await.unwrap();
+        }
+        let stored = server.store.signing_keys().await.unwrap();
+        assert_eq!(stored.len(), 2, "one, however often it is looked");
+        assert_eq!(stored[1].active_from, stored[1].created_at + sojourn::tokens::PUBLICATION_LEAD);
+    }
+}

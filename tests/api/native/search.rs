@@ -1,0 +1,172 @@
+//! `GET /v1/sessions`.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Server};
+
+async fn ids(server: &Server, query: &str) -> Vec<String> {
+    let page = server.send("GET", &format!("/v1/sessions{query}"), BOOTSTRAP_KEY).await.expect(200).json();
+    ids_of(&page)
+}
+
+fn ids_of(page: &Value) -> Vec<String> {
+    let sessions = page["sessions"].as_array().unwrap();
+    sessions.iter().map(|session| session["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
+}
+
+on_both_databases! {
+    async fn every_filter_finds_what_it_says(database) {
+        let server = Server::start(database).await;
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+        let one = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "ip_address": "203.0.113.7" })).await;
+        server.wait(TimeDelta::seconds(100));
+        let between = server.now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let two = server.open_with(&json!({ "user_id": "alice", "client_id": "app", "user_agent": phone })).await;
+        let three = server.open_with(&json!({ "user_id": "bob", "client_id": "web", "ip_address": "2001:db8::1" })).await;
+        server.send("DELETE", &format!("/v1/sessions/{}", three.id), BOOTSTRAP_KEY).await.expect(204);
+        let rows = [
+            (String::new(), vec![&three.id, &two.id, &one.id]),
+            ("?user_id=alice".to_owned(), vec![&two.id, &one.id]),
+            ("?user_id=Alice".to_owned(), vec![]),
+            ("?user_id=al%25".to_owned(), vec![]),
+            ("?user_id=%27%20or%201=1--".to_owned(), vec![]),
+            ("?client_id=web".to_owned(), vec![&three.id, &one.id]),
+            ("?client_id=web&user_id=alice".to_owned(), vec![&one.id]),
+            ("?device_type=mobile".to_owned(), vec![&two.id]),
+            ("?device_type=unknown".to_owned(), vec![&three.id, &one.id]),
+            ("?ip_address=203.0.113.7".to_owned(), vec![&one.id]),
+            ("?ip_address=2001:DB8:0::1".to_owned(), vec![&three.id]),
+            ("?state=active".to_owned(), vec![&two.id, &one.id]),
+            ("?state=ended".to_owned(), vec![&three.id]),
+            ("?state=expired".to_owned(), vec![]),
+            ("?state=idle_expired".to_owned(), vec![]),
+            (format!("?created_from={between}"), vec![&three.id, &two.id]),
+            (format!("?created_to={between}"), vec![&one.id]),
+            (format!("?last_seen_to={between}"), vec![&one.id]),
+            (format!("?last_seen_from={between}&user_id=alice"), vec![&two.id]),
+            ("?sort=created_at".to_owned(), vec![&one.id, &two.id, &three.id]),
+            ("?sort=-expires_at".to_owned(), vec![&three.id, &two.id, &one.id]),
+            ("?sort=last_seen_at&user_id=alice".to_owned(), vec![&one.id, &two.id]),
+        ];
+        for (query, expected) in rows {
+            assert_eq!(ids(&server, &query).await, expected.into_iter().cloned().collect::<Vec<_>>(), "{query}");
+        }
+    }
+
+    async fn states_are_those_of_the_moment(database) {
+        let server = Server::start(database).await;
+        let idle = server.open_with(&json!({ "user_id": "a", "idle_timeout": 60 })).await;
+        let short = server.open_with(&json!({ "user_id": "b", "expires_in": 60 })).await;
+        assert_eq!(sorted(ids(&server, "?state=active").await), sorted(vec![idle.id.clone(), short.id.clone()]));
+        server.wait(TimeDelta::seconds(60));
+        assert_eq!(ids(&server, "?state=idle_expired").await, [idle.id]);
+        assert_eq!(ids(&server, "?state=expired").await, [short.id]);
+        assert!(ids(&server, "?state=active").await.is_empty());
+    }
+
+    async fn pages_follow_each_other_without_gap_or_repetition(database) {
+        let server = Server::start(database).await;
+        let mut opened = Vec::new();
+        for number in 0..23 {
+            opened.push(server.open(&format!("user-{}", number % 3)).await.id);
+        }
+        for (query, total) in [("", 23), ("&user_id=user-1", 8), ("&sort=created_at", 23), ("&sort=-expires_at", 23), ("&state=active", 23)] {
+            let whole = ids(&server, &format!("?limit=200{query}")).await;
+            assert_eq!(whole.len(), total);
+            let mut paged = Vec::new();
+            let mut cursor = String::new();
+            loop {
+                let path = format!("/v1/sessions?limit=5{query}{cursor}");
+                let page = server.send("GET", &path, BOOTSTRAP_KEY).await.expect(200).json();
+                paged.extend(ids_of(&page));
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(paged, whole, "{query}");
+        }
+    }
+
+    async fn a_cursor_is_good_for_its_own_search_only(database) {
+        let server = Server::start(database).await;
+        for _ in 0..3 {
+            server.open("alice").await;
+        }
+        let page = server.send("GET", "/v1/sessions?limit=1", BOOTSTRAP_KEY).await.json();
+        let cursor = page["next_cursor"].as_str().unwrap().to_owned();
+        server.send("GET", &format!("/v1/sessions?limit=2&cursor={cursor}"), BOOTSTRAP_KEY).await.expect(200);
+        let mut edited = cursor.clone().into_bytes();
+        edited[3] = if edited[3] == b'A' { b'B' } else { b'A' };
+        let edited = String::from_utf8(edited).unwrap();
+        let cut = &cursor[..cursor.len() - 2];
+        for query in [
+            format!("user_id=alice&cursor={cursor}"),
+            format!("sort=created_at&cursor={cursor}"),
+            format!("state=active&cursor={cursor}"),
+            format!("cursor={edited}"),
+            format!("cursor={cut}"),
+            "cursor=".to_owned(),
+            "cursor=%00".to_owned(),
+        ] {
+            let answer = server.send("GET", &format!("/v1/sessions?{query}"), BOOTSTRAP_KEY).await;
+            let answer = answer.expect_problem(422, "invalid_request");
+            assert_eq!(answer.json()["errors"][0]["field"], "cursor", "{query}");
+        }
+        let other = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let answer = other.send("GET", &format!("/v1/sessions?cursor={cursor}"), BOOTSTRAP_KEY).await;
+        answer.expect_problem(422, "invalid_request");
+    }
+
+    async fn conditions_that_make_no_sense_are_refused(database) {
+        let server = Server::start(database).await;
+        for query in [
+            "limit=0", "limit=201", "limit=1000000000", "user_id=", "user_id=a%00b", "client_id=a%00b", "ip_address=x",
+            "sort=jansId", "sort=created_at%3Bdrop%20table%20sessions", "sort=(select%201)", "sort=", "sort=last_seen_at",
+        ] {
+            let answer = server.send("GET", &format!("/v1/sessions?{query}"), BOOTSTRAP_KEY).await;
+            answer.expect_problem(422, "invalid_request");
+        }
+        for query in [
+            "limit=-1", "limit=abc", "limit=9223372036854775808", "limit=1&limit=50", "state=alive", "device_type=toaster",
+            "created_from=yesterday", "created_from=2025-02-30T00:00:00Z", "created_to=2025-01-01", "usr_id=alice",
+            "limit[]=1", "user_id=%C0%AF", "created_from=%2B275760-09-13T00:00:00Z",
+        ] {
+            let answer = server.send("GET", &format!("/v1/sessions?{query}"), BOOTSTRAP_KEY).await;
+            answer.expect_problem(400, "malformed_request");
+        }
+        for query in ["created_from=0001-01-01T00:00:00Z", "created_to=9999-12-31T23:59:59Z", "created_to=2016-12-31T23:59:60Z"] {
+            server.send("GET", &format!("/v1/sessions?{query}"), BOOTSTRAP_KEY).await.expect(200);
+        }
+    }
+
+    async fn searching_needs_the_scope_for_it(database) {
+        let server = Server::start(database).await;
+        let user = server.open("alice").await;
+        server.send("GET", "/v1/sessions", &user.access).await.expect_problem(403, "insufficient_scope");
+        let writer = server.key("sessions:write").await;
+        server.send("GET", "/v1/sessions", &writer).await.expect_problem(403, "insufficient_scope");
+        let reader = server.key("sessions:read").await;
+        server.send("GET", "/v1/sessions", &reader).await.expect(200);
+    }
+
+    async fn no_answer_shows_a_token(database) {
+        let server = Server::start(database).await;
+        let pair = server.open("alice").await;
+        let bearer = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        for path in ["/v1/sessions", "/v1/me", "/v1/me/sessions", "/v1/users/alice/sessions", "/auth/sessions", "/v1/verify"] {
+            let token = if path == "/v1/sessions" || path.contains("users") { BOOTSTRAP_KEY } else { &bearer.access };
+            let answer = server.send("GET", path, token).await.expect(200);
+            for secret in [&pair.access, &pair.refresh, &bearer.access] {
+                assert!(!answer.text.contains(secret.as_str()), "{path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `/v1/users`.
+
+use serde_json::json;
+
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Server};
+
+on_both_databases! {
+    async fn a_user_is_known_from_its_first_session_on(database) {
+        let server = Server::start(database).await;
+        server.send("GET", "/v1/users/alice", BOOTSTRAP_KEY).await.expect_problem(404, "user_not_found");
+        server.open_with(&json!({ "user_id": "alice", "user": { "name": "Alice" } })).await;
+        server.open_with(&json!({ "user_id": "alice", "user": { "email": "alice@example.org" } })).await;
+        let alice = server.send("GET", "/v1/users/alice", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!((&alice["name"], &alice["email"]), (&json!("Alice"), &json!("alice@example.org")), "what is not told stays");
+        assert_eq!(alice["banned"], false);
+        assert!(alice.get("banned_at").is_none());
+    }
+
+    async fn a_user_is_created_and_changed(database) {
+        let server = Server::start(database).await;
+        let put = async |body| server.send_json("PUT", "/v1/users/a%2Fb%20%C3%A9", BOOTSTRAP_KEY, &body).await.expect(200).json();
+        assert_eq!(put(json!({ "name": "One" })).await["id"], "a/b é");
+        let changed = put(json!({ "email": "x@example.org" })).await;
+        assert_eq!((&changed["name"], &changed["email"]), (&json!("One"), &json!("x@example.org")));
+        let bad = server.send_json("PUT", "/v1/users/alice", BOOTSTRAP_KEY, &json!({ "name": "a\u{0}" })).await;
+        bad.expect_problem(422, "invalid_request");
+        let bad = server.send_json("PUT", "/v1/users/a%00b", BOOTSTRAP_KEY, &json!({})).await;
+        bad.expect_problem(422, "invalid_request");
+    }
+
+    async fn a_ban_ends_all_sessions_and_allows_no_more_until_it_is_lifted(database) {
+        let server = Server::start(database).await;
+        let (one, two) = (server.open("alice").await, server.open("alice").await);
+        let bob = server.open("bob").await;
+        let banned = server.send("POST", "/v1/users/alice/ban", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!((&banned["ended"], &banned["user"]["banned"]), (&json!(2), &json!(true)));
+        for session in [&one, &two] {
+            assert!(!server.stands(&session.access).await);
+            assert_eq!(server.refresh(&session.refresh).await.expect(400).json()["error"], "invalid_grant");
+        }
+        let body = json!({ "user_id": "alice", "user": { "name": "New" } });
+        server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect_problem(403, "user_banned");
+        let again = server.send("POST", "/v1/users/alice/ban", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!((&again["ended"], &again["user"]["banned_at"]), (&json!(0), &banned["user"]["banned_at"]));
+
+        let unbanned = server.send("POST", "/v1/users/alice/unban", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(unbanned["banned"], false);
+        assert!(!server.stands(&one.access).await, "no session comes back");
+        assert!(server.refresh(&one.refresh).await.status == 400);
+        let later = server.open("alice").await;
+        assert!(server.stands(&later.access).await && server.stands(&bob.access).await);
+    }
+
+    async fn a_ban_may_come_before_the_user(database) {
+        let server = Server::start(database).await;
+        server.send("POST", "/v1/users/mallory/ban", BOOTSTRAP_KEY).await.expect(200);
+        let body = json!({ "user_id": "mallory" });
+        server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect_problem(403, "user_banned");
+        server.send("POST", "/v1/users/nobody/unban", BOOTSTRAP_KEY).await.expect_problem(404, "user_not_found");
+    }
+
+    async fn a_deleted_user_s_tokens_are_dead_also_when_the_id_comes_back(database) {
+        let server = Server::start(database).await;
+        let old = server.open_with(&json!({ "user_id": "alice", "user": { "name": "Alice" } })).await;
+        assert_eq!(server.send("DELETE", "/v1/users/alice", BOOTSTRAP_KEY).await.expect(200).json(), json!({ "ended": 1 }));
+        server.send("GET", "/v1/users/alice", BOOTSTRAP_KEY).await.expect_problem(404, "user_not_found");
+        server.send("DELETE", "/v1/users/alice", BOOTSTRAP_KEY).await.expect_problem(404, "user_not_found");
+        let new = server.open("alice").await;
+        assert!(server.stands(&new.access).await && !server.stands(&old.access).await);
+        assert_eq!(server.refresh(&old.refresh).await.status, 400);
+        let gone = server.send("GET", &format!("/v1/sessions/{}", old.id), BOOTSTRAP_KEY).await.json();
+        assert_eq!(gone["end_reason"], "user_deleted");
+    }
+
+    async fn an_administrator_lists_and_ends_a_user_s_sessions(database) {
+        let server = Server::start(database).await;
+        let (one, two) = (server.open("alice").await, server.open("alice").await);
+        let bob = server.open("bob").await;
+        let list = server.send("GET", "/v1/users/alice/sessions", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!((&list["total"], &list["sessions"][0]["id"], &list["sessions"][1]["id"]), (&json!(2), &json!(two.id), &json!(one.id)));
+        let ended = server.send("DELETE", "/v1/users/alice/sessions", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(ended, json!({ "ended": 2 }));
+        assert!(!server.stands(&one.access).await && server.stands(&bob.access).await);
+        let none = server.send("GET", "/v1/users/nobody/sessions", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(none, json!({ "sessions": [], "total": 0 }));
+    }
+
+    async fn users_are_for_callers_with_the_scope(database) {
+        let server = Server::start(database).await;
+        let alice = server.open("alice").await;
+        let (reader, writer) = (server.key("sessions:read").await, server.key("sessions:write").await);
+        let rows = [
+            ("GET", "/v1/users/alice", [403, 200, 403]),
+            ("PUT", "/v1/users/alice", [403, 403, 200]),
+            ("GET", "/v1/users/alice/sessions", [403, 200, 403]),
+            ("DELETE", "/v1/users/alice/sessions", [403, 403, 403]),
+            ("POST", "/v1/users/alice/ban", [403, 403, 403]),
+            ("POST", "/v1/users/alice/unban", [403, 403, 403]),
+            ("DELETE", "/v1/users/alice", [403, 403, 403]),
+        ];
+        for (method, path, statuses) in rows {
+            for (token, status) in [&alice.access, &reader, &writer].into_iter().zip(statuses) {
+                let answer = if method == "PUT" {
+                    server.send_json(method, path, token, &json!({})).await
+                } else {
+                    server.send(method, path, token).await
+                };
+                assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.text);
+            }
+        }
+        assert!(server.stands(&alice.access).await);
+    }
+}

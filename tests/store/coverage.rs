@@ -1,0 +1,27 @@
+//! No method of the contract without a case.
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_method_of_the_contract_is_named_by_a_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let contract = fs::read_to_string(root.join("src/store/mod.rs")).unwrap();
+    let methods: Vec<&str> = contract
+        .split_once("pub trait Store")
+        .and_then(|(_, rest)| rest.split_once("\n}\n"))
+        .map(|(methods, _)| methods)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("async fn "))
+        .map(|line| line.split_once('(').unwrap().0)
+        .collect();
+    assert!(methods.len() > 20, "the trait was not found: {methods:?}");
+
+    let cases: String = fs::read_dir(root.join("tests/store"))
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let missing: Vec<&&str> = methods.iter().filter(|method| !cases.contains(&format!(".{method}("))).collect();
+    assert!(missing.is_empty(), "no case calls {missing:?}");
+}

@@ -1,0 +1,124 @@
+//! Service keys and signing keys.
+
+use chrono::TimeDelta;
+use sojourn::sessions::Scope;
+use sojourn::store::Error;
+use sojourn::tokens::{Algorithm, SealedSigningKey, ServiceKeyId, StoredServiceKey};
+use uuid::Uuid;
+
+use super::fixture::{Fixture, MICROSECOND, at};
+
+on_both_stores!(
+    a_service_key_comes_back_as_it_was,
+    service_keys_are_listed_newest_first,
+    a_revoked_service_key_keeps_when,
+    a_service_key_id_that_is_taken_is_refused,
+    signing_keys_come_back_oldest_first,
+    of_ten_signing_keys_with_one_sequence_one_is_kept,
+    old_signing_keys_are_forgotten,
+);
+
+fn service_key(id: u128, seconds: i64) -> StoredServiceKey {
+    StoredServiceKey {
+        id: ServiceKeyId(Uuid::from_u128(id)),
+        name: format!("web '{id}' ü"),
+        scope: Scope::parse("sessions:read sessions:write").unwrap(),
+        secret_hash: [u8::try_from(id).unwrap(); 32],
+        created_at: at(seconds) + MICROSECOND,
+        expires_at: None,
+        revoked_at: None,
+    }
+}
+
+async fn a_service_key_comes_back_as_it_was(fixture: &Fixture) {
+    let plain = service_key(1, 0);
+    let full = StoredServiceKey {
+        expires_at: Some(at(9) + MICROSECOND),
+        revoked_at: Some(at(8) + MICROSECOND),
+        scope: Scope::default(),
+        ..service_key(2, 0)
+    };
+    for key in [&plain, &full] {
+        fixture.store.add_service_key(key).await.unwrap();
+    }
+    assert_eq!(fixture.store.service_key(plain.id).await.unwrap(), Some(plain));
+    assert_eq!(fixture.store.service_key(full.id).await.unwrap(), Some(full));
+    assert_eq!(fixture.store.service_key(ServiceKeyId(Uuid::from_u128(3))).await.unwrap(), None);
+}
+
+async fn service_keys_are_listed_newest_first(fixture: &Fixture) {
+    assert_eq!(fixture.store.service_keys().await.unwrap(), []);
+    let (old, new, same) = (service_key(9, 0), service_key(1, 5), service_key(2, 5));
+    for key in [&new, &old, &same] {
+        fixture.store.add_service_key(key).await.unwrap();
+    }
+    assert_eq!(fixture.store.service_keys().await.unwrap(), [same, new, old]);
+}
+
+async fn a_revoked_service_key_keeps_when(fixture: &Fixture) {
+    let (key, other) = (service_key(1, 0), service_key(2, 0));
+    for key in [&key, &other] {
+        fixture.store.add_service_key(key).await.unwrap();
+    }
+    for now in [at(5), at(6)] {
+        assert!(fixture.store.revoke_service_key(key.id, now).await.unwrap());
+    }
+    assert_eq!(fixture.store.service_key(key.id).await.unwrap().unwrap().revoked_at, Some(at(5)));
+    assert_eq!(fixture.store.service_key(other.id).await.unwrap(), Some(other));
+    assert!(!fixture.store.revoke_service_key(ServiceKeyId(Uuid::from_u128(3)), at(5)).await.unwrap());
+}
+
+async fn a_service_key_id_that_is_taken_is_refused(fixture: &Fixture) {
+    let key = service_key(1, 0);
+    fixture.store.add_service_key(&key).await.unwrap();
+    let copy = StoredServiceKey { name: "copy".to_owned(), ..key.clone() };
+    assert!(matches!(fixture.store.add_service_key(&copy).await, Err(Error::Internal(_))));
+    assert_eq!(fixture.store.service_keys().await.unwrap(), [key]);
+}
+
+fn signing_key(sequence: i64, kid: &str, algorithm: Algorithm) -> SealedSigningKey {
+    SealedSigningKey {
+        sequence,
+        kid: kid.to_owned(),
+        algorithm,
+        sealed: vec![0, 255, 7],
+        created_at: at(sequence) + MICROSECOND,
+        active_from: at(sequence) + TimeDelta::minutes(10),
+    }
+}
+
+async fn signing_keys_come_back_oldest_first(fixture: &Fixture) {
+    assert_eq!(fixture.store.signing_keys().await.unwrap(), []);
+    let keys = [
+        signing_key(1, "c", Algorithm::EdDsa),
+        signing_key(2, "a", Algorithm::Es256),
+        signing_key(10, "b", Algorithm::Rs256),
+    ];
+    for key in keys.iter().rev() {
+        assert!(fixture.store.add_signing_key(key).await.unwrap());
+    }
+    assert_eq!(fixture.store.signing_keys().await.unwrap(), keys);
+}
+
+async fn of_ten_signing_keys_with_one_sequence_one_is_kept(fixture: &Fixture) {
+    let answers = fixture
+        .race(10, |task, store| async move {
+            let key = signing_key(1, &format!("key {task}"), Algorithm::EdDsa);
+            (store.add_signing_key(&key).await.unwrap(), key)
+        })
+        .await;
+    let added: Vec<SealedSigningKey> = answers.into_iter().filter(|(added, _)| *added).map(|(_, key)| key).collect();
+    assert_eq!(added.len(), 1);
+    assert_eq!(fixture.store.signing_keys().await.unwrap(), added);
+}
+
+async fn old_signing_keys_are_forgotten(fixture: &Fixture) {
+    for sequence in 1..=4 {
+        let key = signing_key(sequence, &format!("key {sequence}"), Algorithm::EdDsa);
+        fixture.store.add_signing_key(&key).await.unwrap();
+    }
+    fixture.store.remove_signing_keys_before(3).await.unwrap();
+    fixture.store.remove_signing_keys_before(0).await.unwrap();
+    let kept: Vec<i64> = fixture.store.signing_keys().await.unwrap().iter().map(|key| key.sequence).collect();
+    assert_eq!(kept, [3, 4]);
+}

@@ -1,0 +1,22 @@
+//! The contract of a store (`src/store/mod.rs`), case by case, on PostgreSQL and on SQLite.
+//!
+//! A case is a function; `on_both_stores!` makes two tests of it. Run with `scripts/with-postgres`.
+
+#[macro_use]
+mod fixture;
+
+mod activity;
+mod changing;
+mod coverage;
+mod ending;
+mod failures;
+mod idempotency;
+mod keys;
+mod limits;
+mod migrations;
+mod opening;
+mod plans;
+mod reading;
+mod refreshing;
+mod searching;
+mod users;

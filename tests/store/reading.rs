@@ -1,0 +1,140 @@
+//! Looking sessions up.
+
+use chrono::TimeDelta;
+use sojourn::sessions::{EndReason, Owner, Session};
+use sojourn::store::MOST_LISTED;
+use sojourn::users::User;
+
+use super::fixture::{Fixture, MICROSECOND, Raw, at, details, ids, new_id, session_at, session_of, user};
+
+on_both_stores!(
+    a_token_brings_its_session_with_its_user,
+    a_deleted_user_appears_with_its_id_alone,
+    an_unknown_session_is_not_there,
+    a_foreign_users_session_is_not_there,
+    a_user_sees_their_active_sessions_newest_first,
+    sessions_opened_in_the_same_instant_are_listed_by_id,
+    a_session_ends_at_its_end_to_the_microsecond,
+    a_session_is_idle_after_its_timeout_to_the_microsecond,
+    users_are_told_apart_byte_by_byte,
+    a_user_with_more_sessions_than_are_listed_sees_the_newest,
+);
+
+async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
+    let ann = fixture.store.put_user(&user("ann"), &details(Some("Ann"), Some("a@b")), at(0)).await.unwrap();
+    let session = fixture.open(session_at("ann", 1)).await;
+    let signed_in = fixture.store.session_of_token(session.id).await.unwrap().unwrap();
+    assert_eq!((signed_in.session, signed_in.user), (session, ann));
+}
+
+async fn a_deleted_user_appears_with_its_id_alone(fixture: &Fixture) {
+    let session = fixture.open(session_at("ann", 7)).await;
+    fixture.store.delete_user(&session.user_id, at(8)).await.unwrap();
+    let signed_in = fixture.store.session_of_token(session.id).await.unwrap().unwrap();
+    let expected =
+        User { id: user("ann"), name: None, email: None, banned_at: None, created_at: at(7), updated_at: at(7) };
+    assert_eq!(signed_in.user, expected);
+    assert_eq!(signed_in.session.ended.unwrap().reason, EndReason::UserDeleted);
+}
+
+async fn an_unknown_session_is_not_there(fixture: &Fixture) {
+    let session = fixture.open(session_of("ann")).await;
+    let unknown = new_id();
+    assert_eq!(fixture.store.session_of_token(unknown).await.unwrap(), None);
+    assert_eq!(fixture.store.session(unknown, Owner::Anyone).await.unwrap(), None);
+    assert_eq!(fixture.store.session(unknown, Owner::User(&session.user_id)).await.unwrap(), None);
+    assert_eq!(fixture.store.active_sessions_of(&user("bob"), at(0)).await.unwrap(), []);
+    assert_eq!(fixture.store.count_active_sessions_of(&user("bob"), at(0)).await.unwrap(), 0);
+}
+
+async fn a_foreign_users_session_is_not_there(fixture: &Fixture) {
+    let session = fixture.open(session_of("ann")).await;
+    assert_eq!(fixture.store.session(session.id, Owner::User(&user("bob"))).await.unwrap(), None);
+    assert_eq!(fixture.store.session(session.id, Owner::User(&user("ann"))).await.unwrap(), Some(session.clone()));
+    assert_eq!(fixture.store.session(session.id, Owner::Anyone).await.unwrap(), Some(session));
+}
+
+async fn a_user_sees_their_active_sessions_newest_first(fixture: &Fixture) {
+    let first = fixture.open(session_at("ann", 0)).await;
+    let third = fixture.open(session_at("ann", 2)).await;
+    let second = fixture.open(session_at("ann", 1)).await;
+    let ended = fixture.open(session_at("ann", 3)).await;
+    fixture.open(session_at("bob", 4)).await;
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(4)).await.unwrap();
+    let listed = fixture.store.active_sessions_of(&user("ann"), at(5)).await.unwrap();
+    assert_eq!(listed, [third, second, first]);
+    assert_eq!(fixture.store.count_active_sessions_of(&user("ann"), at(5)).await.unwrap(), 3);
+}
+
+async fn sessions_opened_in_the_same_instant_are_listed_by_id(fixture: &Fixture) {
+    let mut opened = Vec::new();
+    for _ in 0..5 {
+        opened.push(fixture.open(session_of("ann")).await.id);
+    }
+    opened.reverse();
+    assert_eq!(fixture.active_ids(&user("ann"), at(0)).await, opened);
+}
+
+async fn a_session_ends_at_its_end_to_the_microsecond(fixture: &Fixture) {
+    let end = at(100) + TimeDelta::microseconds(3);
+    let session = fixture.open(Session { expires_at: end, idle_timeout: None, ..session_of("ann") }).await;
+    assert_same_state(fixture, &session, end).await;
+}
+
+async fn a_session_is_idle_after_its_timeout_to_the_microsecond(fixture: &Fixture) {
+    let last_seen_at = at(5) + TimeDelta::microseconds(7);
+    let idle_timeout = Some(TimeDelta::seconds(60));
+    let session = fixture.open(Session { last_seen_at, idle_timeout, ..session_of("ann") }).await;
+    assert_same_state(fixture, &session, last_seen_at + TimeDelta::seconds(60)).await;
+}
+
+/// Active until `end`, and not at it, in the store as in the core.
+async fn assert_same_state(fixture: &Fixture, session: &Session, end: chrono::DateTime<chrono::Utc>) {
+    let ann = &session.user_id;
+    let last = end - MICROSECOND;
+    assert!(session.is_active(last));
+    assert_eq!(fixture.active_ids(ann, last).await, [session.id]);
+    assert_eq!(fixture.store.count_active_sessions_of(ann, last).await.unwrap(), 1);
+    assert!(!session.is_active(end));
+    assert_eq!(fixture.active_ids(ann, end).await, []);
+    assert_eq!(fixture.store.count_active_sessions_of(ann, end).await.unwrap(), 0);
+    let owner = Owner::User(ann);
+    assert_eq!(fixture.store.extend_session(session.id, owner, TimeDelta::days(1), end).await.unwrap(), None);
+}
+
+async fn users_are_told_apart_byte_by_byte(fixture: &Fixture) {
+    let names = ["ann", "Ann", "ann ", "\u{e9}", "e\u{301}", "ß", "ss", "%", "_", "'", "\"", "\\", "ａｎｎ"];
+    let mut opened = Vec::new();
+    for name in names {
+        opened.push(fixture.open(session_of(name)).await);
+    }
+    for session in opened {
+        let listed = fixture.store.active_sessions_of(&session.user_id, at(0)).await.unwrap();
+        assert_eq!(ids(&listed), [session.id], "{:?}", session.user_id);
+        assert_eq!(fixture.store.user(&session.user_id).await.unwrap().unwrap().id, session.user_id);
+    }
+}
+
+async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fixture) {
+    let most = usize::try_from(MOST_LISTED).unwrap();
+    let one = fixture.open(session_of("ann")).await;
+    // Later than the first, each an hour after the one before, and none of them ever idle.
+    let (id, created_at) = match fixture.raw {
+        Raw::Postgres(_) => ("md5(n::text)::uuid", "created_at + n * interval '1 hour'"),
+        Raw::Sqlite(_) => ("randomblob(16)", "created_at + n * 3600000000"),
+    };
+    let more = format!(
+        "INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, device_type,
+            scope, amr, metadata)
+         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MOST_LISTED})
+         SELECT {id}, user_id, {created_at}, last_seen_at, expires_at, absolute_expires_at, device_type, scope, amr,
+            metadata
+         FROM sessions, numbers"
+    );
+    fixture.raw.run(&more).await.unwrap();
+    let listed = fixture.store.active_sessions_of(&one.user_id, at(1)).await.unwrap();
+    assert_eq!(listed.len(), most);
+    assert!(listed.is_sorted_by(|newer, older| newer.created_at > older.created_at));
+    assert!(!ids(&listed).contains(&one.id));
+    assert_eq!(fixture.store.count_active_sessions_of(&one.user_id, at(1)).await.unwrap(), MOST_LISTED);
+}

@@ -1,0 +1,242 @@
+//! Rotating refresh tokens, without logging anybody out by accident.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sojourn::sessions::{EndReason, Ended, Owner, Session, SessionId};
+use sojourn::store::{RefreshAttempt, Refreshing};
+
+use super::fixture::{Fixture, MICROSECOND, at, new_id, session_of, user};
+
+on_both_stores!(
+    the_current_token_rotates,
+    every_row_of_the_table_is_as_the_contract_says,
+    the_grace_ends_to_the_microsecond,
+    a_rotation_and_its_repeat_in_the_same_instant_are_told_apart,
+    a_chain_of_rotations_ends_when_an_old_token_comes_back,
+    reuse_ends_the_session_for_good,
+    a_counter_without_a_successor_is_of_no_session,
+    a_session_that_is_over_is_not_refreshed,
+    a_use_that_is_not_written_yet_keeps_a_session_from_being_idle,
+    sliding_moves_the_end_but_never_back_and_never_past_the_absolute_end,
+    last_seen_never_moves_back,
+    fifty_refreshes_of_one_token_at_once_give_one_successor,
+    a_refresh_that_races_an_end_never_rotates_after_it,
+);
+
+const GRACE: TimeDelta = TimeDelta::seconds(30);
+
+fn attempt(id: SessionId, presented: u32, now: DateTime<Utc>) -> RefreshAttempt {
+    RefreshAttempt { id, presented, seen_counter: 0, seen_at: None, now, grace: GRACE, slide_to: None }
+}
+
+fn kind(refreshing: &Refreshing) -> &'static str {
+    match refreshing {
+        Refreshing::Rotated(_) => "rotated",
+        Refreshing::Concurrent(_) => "concurrent",
+        Refreshing::NotSaved(_) => "not saved",
+        Refreshing::Reused(_) => "reused",
+        Refreshing::NotActive => "not active",
+    }
+}
+
+fn session(refreshing: Refreshing) -> Session {
+    match refreshing {
+        Refreshing::Rotated(session)
+        | Refreshing::Concurrent(session)
+        | Refreshing::NotSaved(session)
+        | Refreshing::Reused(session) => *session,
+        Refreshing::NotActive => panic!("not active"),
+    }
+}
+
+async fn the_current_token_rotates(fixture: &Fixture) {
+    let before = fixture.open(session_of("ann")).await;
+    let refreshing = fixture.store.refresh_session(attempt(before.id, 0, at(60))).await.unwrap();
+    let expected = Session { refresh_counter: 1, last_seen_at: at(60), ..before };
+    assert_eq!(refreshing, Refreshing::Rotated(Box::new(expected.clone())));
+    assert_eq!(fixture.stored(expected.id).await, expected);
+}
+
+async fn every_row_of_the_table_is_as_the_contract_says(fixture: &Fixture) {
+    // The session's counter, the confirmed one, seconds since the rotation, the one presented, the one seen; what
+    // happens, and the counter then. The grace is 30 seconds.
+    let rows = [
+        (0, 0, None, 0, 0, "rotated", 1),
+        (5, 0, None, 5, 0, "rotated", 6),
+        (5, 5, Some(1), 5, 5, "rotated", 6),
+        (5, 9, Some(1), 5, 9, "rotated", 6),
+        // The database was restored from a backup.
+        (5, 5, Some(99), 6, 6, "rotated", 7),
+        (5, 0, None, 900, 0, "rotated", 901),
+        (0, 0, None, 2_147_483_646, 0, "rotated", 2_147_483_647),
+        // The predecessor, within the grace.
+        (5, 0, Some(0), 4, 0, "concurrent", 5),
+        (5, 5, Some(29), 4, 5, "concurrent", 5),
+        (1, 1, Some(29), 0, 0, "concurrent", 1),
+        // The predecessor, later, its successor never seen.
+        (5, 4, Some(30), 4, 4, "not saved", 5),
+        (5, 0, Some(80_000), 4, 0, "not saved", 5),
+        (5, 0, None, 4, 0, "not saved", 5),
+        // The predecessor, later, its successor seen: written, here only, or both.
+        (5, 5, Some(30), 4, 0, "reused", 5),
+        (5, 4, Some(30), 4, 5, "reused", 5),
+        (5, 6, Some(31), 4, 6, "reused", 5),
+        (5, 0, Some(31), 4, u32::MAX, "reused", 5),
+        (5, 5, None, 4, 0, "reused", 5),
+        // Older ones, whatever else.
+        (5, 0, Some(0), 3, 0, "reused", 5),
+        (5, 0, Some(0), 0, 0, "reused", 5),
+        (2, 0, None, 0, 0, "reused", 2),
+        (2_147_483_647, 0, Some(0), 0, 0, "reused", 2_147_483_647),
+        (2_147_483_647, 0, Some(0), 2_147_483_646, 0, "concurrent", 2_147_483_647),
+    ];
+    let now = at(1000);
+    for row in rows {
+        let (counter, confirmed, rotated, presented, seen, expected, counter_then) = row;
+        let stored = Session { refresh_counter: counter, confirmed_counter: confirmed, ..session_of("ann") };
+        let stored = Session { idle_timeout: None, ..stored };
+        let id = fixture.open(stored.clone()).await.id;
+        if let Some(ago) = rotated {
+            let rotated_at = fixture.raw.time(now - TimeDelta::seconds(ago));
+            let id = fixture.raw.id(id);
+            let update = format!("UPDATE sessions SET rotated_at = {rotated_at} WHERE id = {id}");
+            assert_eq!(fixture.raw.run(&update).await.unwrap(), 1);
+        }
+        let attempt = RefreshAttempt { seen_counter: seen, ..attempt(id, presented, now) };
+        let refreshing = fixture.store.refresh_session(attempt).await.unwrap();
+        assert_eq!(kind(&refreshing), expected, "{row:?}");
+        let reused = expected == "reused";
+        let expected = Session {
+            refresh_counter: counter_then,
+            last_seen_at: if reused { stored.last_seen_at } else { now },
+            ended: reused.then_some(Ended { at: now, reason: EndReason::ReuseDetected }),
+            ..stored
+        };
+        assert_eq!(session(refreshing), expected, "{row:?}");
+        assert_eq!(fixture.stored(id).await, expected, "{row:?}");
+    }
+}
+
+async fn the_grace_ends_to_the_microsecond(fixture: &Fixture) {
+    for (later, expected) in [(GRACE - MICROSECOND, "concurrent"), (GRACE, "not saved")] {
+        let id = fixture.open(session_of("ann")).await.id;
+        fixture.store.refresh_session(attempt(id, 0, at(1))).await.unwrap();
+        let refreshing = fixture.store.refresh_session(attempt(id, 0, at(1) + later)).await.unwrap();
+        assert_eq!(kind(&refreshing), expected);
+    }
+}
+
+async fn a_rotation_and_its_repeat_in_the_same_instant_are_told_apart(fixture: &Fixture) {
+    let id = fixture.open(session_of("ann")).await.id;
+    let mut kinds = Vec::new();
+    for presented in [0, 0, 0, 1, 1] {
+        kinds.push(kind(&fixture.store.refresh_session(attempt(id, presented, at(1))).await.unwrap()));
+    }
+    assert_eq!(kinds, ["rotated", "concurrent", "concurrent", "rotated", "concurrent"]);
+}
+
+async fn a_chain_of_rotations_ends_when_an_old_token_comes_back(fixture: &Fixture) {
+    let id = fixture.open(session_of("ann")).await.id;
+    for counter in 0..5 {
+        let now = at(60 * i64::from(counter));
+        assert_eq!(kind(&fixture.store.refresh_session(attempt(id, counter, now)).await.unwrap()), "rotated");
+    }
+    assert_eq!(kind(&fixture.store.refresh_session(attempt(id, 4, at(241))).await.unwrap()), "concurrent");
+    assert_eq!(kind(&fixture.store.refresh_session(attempt(id, 3, at(242))).await.unwrap()), "reused");
+    assert_eq!(kind(&fixture.store.refresh_session(attempt(id, 5, at(243))).await.unwrap()), "not active");
+}
+
+async fn reuse_ends_the_session_for_good(fixture: &Fixture) {
+    let before = fixture.open(Session { refresh_counter: 2, ..session_of("ann") }).await;
+    let refreshing = fixture.store.refresh_session(attempt(before.id, 0, at(1))).await.unwrap();
+    assert_eq!(kind(&refreshing), "reused");
+    let ended = Some(Ended { at: at(1), reason: EndReason::ReuseDetected });
+    assert_eq!(fixture.stored(before.id).await, Session { ended, ..before.clone() });
+    assert_eq!(fixture.active_ids(&before.user_id, at(1)).await, []);
+}
+
+async fn a_counter_without_a_successor_is_of_no_session(fixture: &Fixture) {
+    let before = fixture.open(Session { refresh_counter: 5, ..session_of("ann") }).await;
+    for presented in [i32::MAX.unsigned_abs(), i32::MAX.unsigned_abs() + 1, u32::MAX] {
+        let refreshing = fixture.store.refresh_session(attempt(before.id, presented, at(1))).await.unwrap();
+        assert_eq!(refreshing, Refreshing::NotActive, "{presented}");
+    }
+    assert_eq!(fixture.stored(before.id).await, before);
+}
+
+async fn a_session_that_is_over_is_not_refreshed(fixture: &Fixture) {
+    let before = fixture.open(session_of("ann")).await;
+    let idle = before.last_seen_at + before.idle_timeout.unwrap();
+    for (id, now) in [(before.id, idle), (before.id, before.expires_at), (new_id(), at(1))] {
+        // Neither is a spent token a reason to end what is over.
+        let spent = RefreshAttempt { slide_to: Some(now + TimeDelta::days(1)), ..attempt(id, 0, now) };
+        assert_eq!(fixture.store.refresh_session(spent).await.unwrap(), Refreshing::NotActive);
+    }
+    assert_eq!(fixture.stored(before.id).await, before);
+    fixture.store.end_session(before.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    assert_eq!(fixture.store.refresh_session(attempt(before.id, 0, at(1))).await.unwrap(), Refreshing::NotActive);
+}
+
+async fn a_use_that_is_not_written_yet_keeps_a_session_from_being_idle(fixture: &Fixture) {
+    let before = fixture.open(session_of("ann")).await;
+    let idle = before.last_seen_at + before.idle_timeout.unwrap();
+    let unwritten = |seen_at| RefreshAttempt { seen_at: Some(seen_at), ..attempt(before.id, 0, idle) };
+    let refreshing = fixture.store.refresh_session(unwritten(before.last_seen_at)).await.unwrap();
+    assert_eq!(refreshing, Refreshing::NotActive);
+    let refreshing = fixture.store.refresh_session(unwritten(before.last_seen_at + MICROSECOND)).await.unwrap();
+    assert_eq!(kind(&refreshing), "rotated");
+    // It says nothing of the end, which is another clock.
+    let late = RefreshAttempt { seen_at: Some(before.expires_at), ..attempt(before.id, 1, before.expires_at) };
+    assert_eq!(fixture.store.refresh_session(late).await.unwrap(), Refreshing::NotActive);
+}
+
+async fn sliding_moves_the_end_but_never_back_and_never_past_the_absolute_end(fixture: &Fixture) {
+    let before = fixture.open(session_of("ann")).await;
+    let slides = [
+        (0, before.expires_at - TimeDelta::hours(1), before.expires_at),
+        (1, before.expires_at + MICROSECOND, before.expires_at + MICROSECOND),
+        (1, before.expires_at + TimeDelta::days(1), before.expires_at + TimeDelta::days(1)),
+        (2, before.absolute_expires_at + TimeDelta::days(1), before.absolute_expires_at),
+    ];
+    for (presented, to, expected) in slides {
+        let sliding = RefreshAttempt { slide_to: Some(to), ..attempt(before.id, presented, at(1)) };
+        let refreshed = session(fixture.store.refresh_session(sliding).await.unwrap());
+        assert_eq!(refreshed.expires_at, expected);
+        assert_eq!(refreshed.absolute_expires_at, before.absolute_expires_at);
+    }
+}
+
+async fn last_seen_never_moves_back(fixture: &Fixture) {
+    let id = fixture.open(Session { last_seen_at: at(100), ..session_of("ann") }).await.id;
+    let refreshed = session(fixture.store.refresh_session(attempt(id, 0, at(50))).await.unwrap());
+    assert_eq!(refreshed.last_seen_at, at(100));
+}
+
+async fn fifty_refreshes_of_one_token_at_once_give_one_successor(fixture: &Fixture) {
+    let id = fixture.open(session_of("ann")).await.id;
+    let answers =
+        fixture.race(50, |_, store| async move { store.refresh_session(attempt(id, 0, at(1))).await.unwrap() }).await;
+    assert_eq!(answers.iter().filter(|answer| kind(answer) == "rotated").count(), 1);
+    assert_eq!(answers.iter().filter(|answer| kind(answer) == "concurrent").count(), 49);
+    assert!(answers.into_iter().all(|answer| session(answer).refresh_counter == 1));
+    assert_eq!(fixture.stored(id).await.refresh_counter, 1);
+}
+
+async fn a_refresh_that_races_an_end_never_rotates_after_it(fixture: &Fixture) {
+    for round in 0..100 {
+        let id = fixture.open(session_of("ann")).await.id;
+        fixture
+            .race(2, |task, store| async move {
+                if task == round % 2 {
+                    let refreshing = store.refresh_session(attempt(id, 0, at(1))).await.unwrap();
+                    assert!(["rotated", "not active"].contains(&kind(&refreshing)));
+                } else {
+                    store.end_session(id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+                    let after = store.refresh_session(attempt(id, 0, at(1))).await.unwrap();
+                    assert_eq!(after, Refreshing::NotActive);
+                    assert_eq!(store.active_sessions_of(&user("ann"), at(1)).await.unwrap(), []);
+                }
+            })
+            .await;
+        assert_eq!(fixture.stored(id).await.ended.unwrap().reason, EndReason::Logout);
+    }
+}

@@ -1,0 +1,126 @@
+//! Users, and what becomes of their sessions.
+
+use sojourn::sessions::{EndReason, Ended};
+use sojourn::store::Opening;
+use sojourn::users::User;
+
+use super::fixture::{Fixture, at, details, new, session_at, session_of, sorted, user};
+
+on_both_stores!(
+    an_unknown_user_is_not_there,
+    a_user_is_created_and_changed_by_what_is_told,
+    what_is_told_again_is_no_change,
+    a_ban_ends_the_users_sessions_and_no_other,
+    a_ban_may_come_before_the_user,
+    a_second_ban_keeps_the_first_ones_time,
+    a_lifted_ban_brings_no_session_back,
+    a_deleted_user_is_gone_with_ban_and_sessions,
+    an_unknown_user_with_sessions_can_be_deleted,
+    users_put_at_once_are_one,
+);
+
+async fn an_unknown_user_is_not_there(fixture: &Fixture) {
+    fixture.open(session_of("ann")).await;
+    let bob = user("bob");
+    assert_eq!(fixture.store.user(&bob).await.unwrap(), None);
+    assert_eq!(fixture.store.unban_user(&bob, at(1)).await.unwrap(), None);
+    assert_eq!(fixture.store.delete_user(&bob, at(1)).await.unwrap(), None);
+    assert_eq!(fixture.store.user(&bob).await.unwrap(), None);
+}
+
+async fn a_user_is_created_and_changed_by_what_is_told(fixture: &Fixture) {
+    let ann = user("ann");
+    let created = fixture.store.put_user(&ann, &details(None, Some("ann@example.org")), at(1)).await.unwrap();
+    let expected = User {
+        id: ann.clone(),
+        name: None,
+        email: Some("ann@example.org".to_owned()),
+        banned_at: None,
+        created_at: at(1),
+        updated_at: at(1),
+    };
+    assert_eq!(created, expected);
+    let named = fixture.store.put_user(&ann, &details(Some("Änn 安"), None), at(2)).await.unwrap();
+    assert_eq!(named, User { name: Some("Änn 安".to_owned()), updated_at: at(2), ..expected });
+    assert_eq!(fixture.store.user(&ann).await.unwrap(), Some(named));
+}
+
+async fn what_is_told_again_is_no_change(fixture: &Fixture) {
+    let ann = user("ann");
+    let created = fixture.store.put_user(&ann, &details(Some("Ann"), None), at(1)).await.unwrap();
+    for told in [details(Some("Ann"), None), details(None, None)] {
+        assert_eq!(fixture.store.put_user(&ann, &told, at(2)).await.unwrap(), created);
+    }
+}
+
+async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
+    let one = fixture.open(session_at("eve", 1)).await;
+    let two = fixture.open(session_at("eve", 0)).await;
+    let other = fixture.open(session_of("ann")).await;
+    let (banned, ended) = fixture.store.ban_user(&one.user_id, at(5)).await.unwrap();
+    assert_eq!((banned.banned_at, banned.updated_at, banned.created_at), (Some(at(5)), at(5), at(1)));
+    assert_eq!(ended, sorted(vec![one.id, two.id]));
+    assert_eq!(fixture.stored(one.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserBanned }));
+    assert_eq!(fixture.stored(other.id).await.ended, None);
+    assert_eq!(fixture.store.user(&one.user_id).await.unwrap(), Some(banned));
+}
+
+async fn a_ban_may_come_before_the_user(fixture: &Fixture) {
+    let eve = user("eve");
+    let (banned, ended) = fixture.store.ban_user(&eve, at(5)).await.unwrap();
+    assert_eq!(ended, []);
+    assert_eq!((banned.banned_at, banned.created_at), (Some(at(5)), at(5)));
+    let told = fixture.store.put_user(&eve, &details(Some("Eve"), None), at(6)).await.unwrap();
+    assert_eq!(told.banned_at, Some(at(5)));
+    assert_eq!(fixture.store.open_session(&new(&session_at("eve", 7))).await.unwrap(), Opening::UserBanned);
+}
+
+async fn a_second_ban_keeps_the_first_ones_time(fixture: &Fixture) {
+    let eve = user("eve");
+    let first = fixture.store.ban_user(&eve, at(5)).await.unwrap();
+    assert_eq!(fixture.store.ban_user(&eve, at(6)).await.unwrap(), first);
+}
+
+async fn a_lifted_ban_brings_no_session_back(fixture: &Fixture) {
+    let session = fixture.open(session_of("eve")).await;
+    let eve = &session.user_id;
+    fixture.store.ban_user(eve, at(5)).await.unwrap();
+    let free = fixture.store.unban_user(eve, at(6)).await.unwrap().unwrap();
+    assert_eq!((free.banned_at, free.updated_at), (None, at(6)));
+    assert_eq!(fixture.active_ids(eve, at(7)).await, []);
+    assert_eq!(fixture.store.unban_user(eve, at(8)).await.unwrap(), Some(free));
+    let again = fixture.open(session_at("eve", 9)).await;
+    assert_eq!(fixture.active_ids(eve, at(9)).await, [again.id]);
+}
+
+async fn a_deleted_user_is_gone_with_ban_and_sessions(fixture: &Fixture) {
+    let one = fixture.open(session_of("ann")).await;
+    let two = fixture.open(session_of("ann")).await;
+    let other = fixture.open(session_of("bob")).await;
+    let ann = &one.user_id;
+    assert_eq!(fixture.store.delete_user(ann, at(5)).await.unwrap(), Some(vec![one.id, two.id]));
+    assert_eq!(fixture.stored(two.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserDeleted }));
+    assert_eq!(fixture.store.user(ann).await.unwrap(), None);
+    assert_eq!(fixture.store.delete_user(ann, at(6)).await.unwrap(), None);
+    assert_eq!(fixture.stored(other.id).await.ended, None);
+
+    fixture.store.ban_user(ann, at(7)).await.unwrap();
+    assert_eq!(fixture.store.delete_user(ann, at(8)).await.unwrap(), Some(vec![]));
+    fixture.open(session_at("ann", 9)).await;
+}
+
+async fn an_unknown_user_with_sessions_can_be_deleted(fixture: &Fixture) {
+    let session = fixture.open(session_of("ann")).await;
+    fixture.raw.run("DELETE FROM users").await.unwrap();
+    assert_eq!(fixture.store.delete_user(&session.user_id, at(5)).await.unwrap(), Some(vec![session.id]));
+}
+
+async fn users_put_at_once_are_one(fixture: &Fixture) {
+    fixture
+        .race(20, |task, store| async move {
+            let name = format!("Ann {task}");
+            store.put_user(&user("ann"), &details(Some(&name), None), at(1)).await.unwrap();
+        })
+        .await;
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM users").await, 1);
+}

@@ -1,0 +1,113 @@
+//! The program itself, as an operator runs it.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder to run in, gone afterwards.
+pub struct Folder {
+    pub path: PathBuf,
+}
+
+impl Folder {
+    pub fn new() -> Self {
+        use sojourn::clock::{Clock as _, SystemClock, SystemEntropy, uuid_v7};
+        let name = uuid_v7(SystemClock.now(), &SystemEntropy).unwrap();
+        let path = std::env::temp_dir().join(format!("sojourn-run-{name}"));
+        fs::create_dir(&path).unwrap();
+        Self { path }
+    }
+
+    /// The program, to be run in this folder with none of our own settings.
+    pub fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sojourn"));
+        command.current_dir(&self.path).env_clear();
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.program().args(arguments).output().unwrap()
+    }
+
+    /// What a command that must succeed prints.
+    #[track_caller]
+    pub fn printed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Starts the server on a free port and waits until it says where it listens.
+    pub fn serve(&self, settings: &[(&str, &str)]) -> Process {
+        let log = self.path.join("log");
+        let mut child = self
+            .program()
+            .env("SOJOURN_LISTEN", "127.0.0.1:0")
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(File::options().create(true).append(true).open(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut welcome = Vec::new();
+        for line in lines {
+            welcome.push(line.unwrap());
+            if welcome.len() == 4 {
+                break;
+            }
+        }
+        let first = welcome.first().unwrap_or_else(|| panic!("{}", fs::read_to_string(&log).unwrap()));
+        let base = first.split_once("listens on ").unwrap().1.to_owned();
+        Process { child, base, welcome, log }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.path));
+    }
+}
+
+/// A server that runs, killed when it is dropped.
+pub struct Process {
+    child: Child,
+    pub base: String,
+    pub welcome: Vec<String>,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end, which must come within the 15 seconds that orchestrators give.
+    pub fn wait(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < Duration::from_secs(15), "it does not stop");
+            #[expect(clippy::disallowed_methods, reason = "a test that waits for another process")]
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
