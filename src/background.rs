@@ -20,7 +20,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 const KEY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often what is kept no longer is deleted.
-const CLEANING_INTERVAL: Duration = Duration::from_secs(600);
+const CLEANING_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The signing keys in the store: made when there are none, replaced when they are old.
 pub struct SigningKeys {

@@ -76,9 +76,10 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Core(error) => match error {
-                Error::Unauthenticated(Refusal::CrossSite) => StatusCode::FORBIDDEN,
+                Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::UserBanned => {
+                    StatusCode::FORBIDDEN
+                }
                 Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-                Error::Forbidden { .. } | Error::UserBanned => StatusCode::FORBIDDEN,
                 Error::SessionNotFound | Error::UserNotFound => StatusCode::NOT_FOUND,
                 Error::AmbiguousSession(_) | Error::SessionNotActive | Error::SessionLimitReached => {
                     StatusCode::CONFLICT
