@@ -36,6 +36,13 @@ pub(super) struct Compiled {
     pub(super) binds: Vec<Bind>,
 }
 
+impl Compiled {
+    #[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
+    fn new(sql: String, binds: Vec<Bind>) -> Self {
+        Self { sql: AssertSqlSafe(sql), binds }
+    }
+}
+
 /// Collects conditions and the values bound in them.
 struct Conditions {
     sql: Vec<String>,
@@ -131,7 +138,6 @@ pub(super) struct CompiledListing {
 }
 
 /// Compiles one page of a list, and the count of all of it.
-#[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
 pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> CompiledListing {
     let mut conditions = Conditions { sql: Vec::new(), binds: Vec::new() };
     let condition = conditions.condition(listing.condition, dialect);
@@ -151,13 +157,12 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     let count_to = listing.count_to;
     let total = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {count_to}) AS counted");
     CompiledListing {
-        page: Compiled { sql: AssertSqlSafe(page), binds: conditions.binds.clone() },
-        total: Compiled { sql: AssertSqlSafe(total), binds: conditions.binds },
+        page: Compiled::new(page, conditions.binds.clone()),
+        total: Compiled::new(total, conditions.binds),
     }
 }
 
 /// Compiles one page of a search.
-#[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
 pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
     let mut conditions = Conditions { sql: Vec::new(), binds: vec![Bind::Time(search.now)] };
     if let Owner::User(user) = search.owner {
@@ -184,7 +189,7 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         conditions.sql.join(" AND "),
         search.limit,
     );
-    Compiled { sql: AssertSqlSafe(sql), binds: conditions.binds }
+    Compiled::new(sql, conditions.binds)
 }
 
 fn filter(filter: &Filter, dialect: &Dialect, conditions: &mut Conditions) {
