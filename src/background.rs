@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::api::App;
 use crate::clock::{Clock, Entropy};
 use crate::sessions::{Error, Sessions};
 use crate::store::{self, Store};
@@ -19,6 +20,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often replicas look for each other's signing keys.
 const KEY_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How often callers whose budget is full again are forgotten.
+const FORGETTING_INTERVAL: Duration = Duration::from_mins(1);
 /// How often what is kept no longer is deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -170,6 +173,16 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
         })
     };
     vec![flushing, rotating, cleaning]
+}
+
+/// Keeps the table of rate limits from growing with every caller ever seen.
+pub fn forget_idle_callers(app: Arc<App>, stop: &watch::Receiver<bool>) {
+    let mut stop = stop.clone();
+    tokio::spawn(async move {
+        while !stopped_within(&mut stop, FORGETTING_INTERVAL).await {
+            app.limits.forget_idle();
+        }
+    });
 }
 
 async fn stopped_within(stop: &mut watch::Receiver<bool>, interval: Duration) -> bool {

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use axum::http::HeaderValue;
 use chrono::TimeDelta;
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Entropy;
@@ -72,6 +74,12 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "SOJOURN_JANSSEN_USER_DN",
         "inum={id},ou=people,o=jans",
         "The distinguished name of a user in the Janssen API; {id} stands for the user's id",
+    ),
+    ("SOJOURN_RATE_LIMIT", "0", "Requests per 5 minutes and caller, else per client address; 0 turns it off"),
+    (
+        "SOJOURN_TRUSTED_PROXIES",
+        "none",
+        "Networks whose Forwarded and X-Forwarded-For are believed, such as 10.0.0.0/8, separated by commas",
     ),
     ("SOJOURN_COOKIE", "off", "Name of a cookie that may carry the session token, such as __Host-session"),
     ("SOJOURN_CORS_ORIGINS", "none", "Origins that browsers may call from, separated by commas"),
@@ -430,6 +438,10 @@ pub struct HttpConfig {
     pub cors_origins: Vec<HeaderValue>,
     /// What users are called in the Janssen API.
     pub janssen_user_dn: DnTemplate,
+    /// The requests per five minutes and caller; 0: any number.
+    pub rate_limit: u32,
+    /// The proxies that may speak for a client's address.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl HttpConfig {
@@ -448,7 +460,17 @@ impl HttpConfig {
         let cors_origins = source.parse("SOJOURN_CORS_ORIGINS", expected, list)?.unwrap_or_default();
         let template = "a name with {id} in it, such as inum={id},ou=people,o=jans";
         let janssen_user_dn = source.parse("SOJOURN_JANSSEN_USER_DN", template, DnTemplate::parse)?.unwrap_or_default();
-        Ok(Self { cookie: cookie.filter(|name| name != "off"), cors_origins, janssen_user_dn })
+        let rate_limit =
+            source.parse("SOJOURN_RATE_LIMIT", "a whole number", |text| text.parse().ok())?.unwrap_or_default();
+        let network = |text: &str| {
+            let text = text.trim();
+            text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+        };
+        let networks = |text: &str| text.split(',').map(network).collect::<Option<Vec<_>>>();
+        let expected = "networks such as 10.0.0.0/8, separated by commas";
+        let trusted_proxies = source.parse("SOJOURN_TRUSTED_PROXIES", expected, networks)?.unwrap_or_default();
+        let cookie = cookie.filter(|name| name != "off");
+        Ok(Self { cookie, cors_origins, janssen_user_dn, rate_limit, trusted_proxies })
     }
 }
 
@@ -474,7 +496,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_named_in_one_line() {
         type Row = (&'static str, &'static str, fn(&Source) -> Option<SettingError>);
-        let rows: [Row; 9] = [
+        let rows: [Row; 11] = [
             ("SOJOURN_LISTEN", "nowhere", |source| listen_address(source).err()),
             ("PORT", "99999", |source| listen_address(source).err()),
             ("SOJOURN_PROFILE", "aal9", |source| policy(source).err()),
@@ -483,6 +505,8 @@ mod tests {
             ("SOJOURN_SIGNING_ALGORITHM", "none", |source| TokenConfig::read(source).err()),
             ("SOJOURN_COOKIE", "a b", |source| HttpConfig::read(source).err()),
             ("SOJOURN_CORS_ORIGINS", "*", |source| HttpConfig::read(source).err()),
+            ("SOJOURN_RATE_LIMIT", "-1", |source| HttpConfig::read(source).err()),
+            ("SOJOURN_TRUSTED_PROXIES", "10.0.0.0/33", |source| HttpConfig::read(source).err()),
             ("SOJOURN_LOG_FORMAT", "xml", |source| LogConfig::read(source).err()),
         ];
         for (name, value, read) in rows {

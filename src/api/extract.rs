@@ -29,8 +29,7 @@ impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let credential = credential::<F>(parts, app, Place::Bearer)?;
-        Ok(Self(app.sessions.authenticate(&credential).await?, PhantomData))
+        caller(parts, app, Place::Bearer).await.map(|caller| Self(caller, PhantomData))
     }
 }
 
@@ -41,8 +40,7 @@ impl<F: Family> FromRequestParts<Arc<App>> for CallerWithBareToken<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let credential = credential::<F>(parts, app, Place::BearerOrBare)?;
-        Ok(Self(app.sessions.authenticate(&credential).await?, PhantomData))
+        caller(parts, app, Place::BearerOrBare).await.map(|caller| Self(caller, PhantomData))
     }
 }
 
@@ -69,30 +67,62 @@ impl<F: Family> FromRequestParts<Arc<App>> for UserWithBareToken<F> {
 }
 
 async fn user<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<SignedIn, Refused<F>> {
-    let credential = credential::<F>(parts, app, place)?;
-    match app.sessions.authenticate(&credential).await? {
+    match caller(parts, app, place).await? {
         sessions::Caller::User(signed_in) => Ok(*signed_in),
         sessions::Caller::Service(_) => Err(Error::from(Refusal::NotAUser).into()),
     }
 }
 
+/// Who is calling, and that they have not called too often. Somebody who is banned is told so first; somebody who cannot
+/// be told counts by address.
+pub(super) async fn caller<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<sessions::Caller, Refused<F>> {
+    let authenticated = match credential::<F>(parts, app, place) {
+        Ok(credential) => app.sessions.authenticate(&credential).await,
+        Err(refusal) => Err(refusal),
+    };
+    match authenticated {
+        Ok(caller) => {
+            app.limits.admit(parts, Some(&caller))?;
+            Ok(caller)
+        }
+        Err(error) => {
+            if matches!(&error, Error::Unauthenticated(refusal) if *refusal != Refusal::Banned) {
+                app.limits.admit(parts, None)?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// A client that needs no credential: counted by address.
+pub struct Anybody<F>(PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for Anybody<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        app.limits.admit(parts, None)?;
+        Ok(Self(PhantomData))
+    }
+}
+
 /// The credential of a request: from the header, else from the cookie where the family takes one. A cookie with a
 /// state-changing method must come from our own site, because browsers send cookies along by themselves.
-pub(super) fn credential<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<String, Refused<F>> {
+fn credential<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<String, Error> {
     if let Some(value) = only(&parts.headers, &header::AUTHORIZATION)? {
-        return Ok(bearer(value, place).ok_or(Error::from(Refusal::Missing))?.to_owned());
+        return Ok(bearer(value, place).ok_or(Refusal::Missing)?.to_owned());
     }
     let cookie = match &app.cookie {
         Some(name) if F::COOKIE => session_cookie(&parts.headers, name)?,
         _ => None,
     };
-    let cookie = cookie.ok_or(Error::from(Refusal::Missing))?;
+    let cookie = cookie.ok_or(Refusal::Missing)?;
     if TokenForm::of(&cookie) != TokenForm::SessionToken {
-        return Err(Error::from(Refusal::Token(TokenError::WrongType)).into());
+        return Err(Refusal::Token(TokenError::WrongType).into());
     }
     let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if !safe && !is_same_origin(&parts.headers) {
-        return Err(Error::from(Refusal::CrossSite).into());
+        return Err(Refusal::CrossSite.into());
     }
     Ok(cookie)
 }
@@ -108,16 +138,16 @@ fn bearer(value: &str, place: Place) -> Option<&str> {
 }
 
 /// A header's value if it is there once. Twice is refused: which one counts is not for us to guess.
-fn only<'a, F>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refused<F>> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => Ok(Some(value.to_str().map_err(|_| Error::from(Refusal::Missing))?)),
-        (Some(_), Some(_)) => Err(Error::from(Refusal::Several).into()),
+        (Some(value), None) => Ok(Some(value.to_str().map_err(|_| Refusal::Missing)?)),
+        (Some(_), Some(_)) => Err(Refusal::Several),
     }
 }
 
-fn session_cookie<F>(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refused<F>> {
+fn session_cookie(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refusal> {
     let mut values = headers
         .get_all(header::COOKIE)
         .iter()
@@ -128,7 +158,7 @@ fn session_cookie<F>(headers: &HeaderMap, name: &str) -> Result<Option<String>, 
         .map(|cookie| cookie.value().to_owned());
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
-        (_, Some(_)) => Err(Error::from(Refusal::Several).into()),
+        (_, Some(_)) => Err(Refusal::Several),
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::App;
+use super::limits::BudgetSlot;
 use crate::sessions::{Error, FieldError, GrantRefusal, Refusal};
 use crate::telemetry::chain;
 
@@ -27,6 +28,9 @@ pub trait Family: Send + Sync + 'static {
     const PREFIXES: &'static [&'static str];
     /// Whether its callers may present the session cookie, where one is set.
     const COOKIE: bool = false;
+
+    /// Whether what is left of a rate limit is told in the standard's headers, not in the originals' `X-RateLimit-*`.
+    const STANDARD_LIMITS: bool = false;
 
     /// A failure in the family's own words. Headers that all families share are added to it.
     fn respond(failure: &Failure) -> Response;
@@ -65,6 +69,11 @@ pub enum Rejection {
         /// How many are taken.
         most: usize,
     },
+    /// The caller has made too many requests.
+    TooManyRequests {
+        /// Seconds until the next one is taken.
+        retry_after: u64,
+    },
     /// It did not arrive in time.
     Timeout,
     /// The handler broke down.
@@ -98,6 +107,7 @@ impl Failure {
                 Rejection::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Rejection::Malformed(_) => StatusCode::BAD_REQUEST,
                 Rejection::Invalid(_) | Rejection::TooMany { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+                Rejection::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
                 Rejection::Timeout => StatusCode::REQUEST_TIMEOUT,
                 Rejection::Panic => StatusCode::INTERNAL_SERVER_ERROR,
             },
@@ -145,6 +155,7 @@ impl Failure {
                 Rejection::NotThere(detail) | Rejection::Malformed(detail) => detail.clone(),
                 Rejection::Invalid(error) => sentence(std::slice::from_ref(error)),
                 Rejection::TooMany { field, most } => format!("{field} must have at most {most} entries"),
+                Rejection::TooManyRequests { .. } => "You have made too many requests, try again later".to_owned(),
                 Rejection::Timeout => "The request did not arrive in time".to_owned(),
                 Rejection::Panic => "Something went wrong on our side".to_owned(),
             },
@@ -229,6 +240,9 @@ impl<F: Family> IntoResponse for Refused<F> {
         if let Some(challenge) = self.failure.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
+        if let Failure::Request(Rejection::TooManyRequests { retry_after }) = self.failure {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
+        }
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -248,12 +262,12 @@ pub(super) fn unknown_path_of<F: Family>(path: &str) -> Option<Response> {
 }
 
 /// Puts the guards of family `F` around its routes: method, size, time, panics, and headers that keep answers private.
-pub(super) fn guard<F: Family>(router: Router<Arc<App>>) -> Router<Arc<App>> {
+pub(super) fn guard<F: Family>(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     router
         .method_not_allowed_fallback(async || Refused::<F>::from(Rejection::MethodNotAllowed))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| panicked::<F>(cause.as_ref())))
-        .layer(middleware::from_fn(within_limits::<F>))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), within_limits::<F>))
 }
 
 fn panicked<F: Family>(cause: &(dyn Any + Send)) -> Response {
@@ -262,7 +276,19 @@ fn panicked<F: Family>(cause: &(dyn Any + Send)) -> Response {
     Refused::<F>::from(Rejection::Panic).into_response()
 }
 
-async fn within_limits<F: Family>(request: Request, next: Next) -> Response {
+async fn within_limits<F: Family>(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let slot = BudgetSlot::default();
+    request.extensions_mut().insert(slot.clone());
+    let mut response = within_size_and_time::<F>(request, next).await;
+    match slot.take() {
+        Some(budget) if F::STANDARD_LIMITS => budget.tell_standard(response.headers_mut()),
+        Some(budget) => budget.tell_originals(response.headers_mut(), app.sessions.now()),
+        None => {}
+    }
+    response
+}
+
+async fn within_size_and_time<F: Family>(request: Request, next: Next) -> Response {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > MAX_BODY_BYTES as u64) {
         return private(Refused::<F>::from(Rejection::TooLarge).into_response());

@@ -8,6 +8,7 @@ pub mod cumulonimbus;
 pub mod extract;
 mod family;
 pub mod janssen;
+pub mod limits;
 pub mod native;
 mod openapi;
 mod operations;
@@ -41,6 +42,8 @@ pub struct App {
     pub cookie: Option<String>,
     /// What users are called in the Janssen API.
     pub janssen_user_dn: DnTemplate,
+    /// How many requests one caller may make.
+    pub limits: limits::RateLimits,
     /// Turns true when the server is about to stop: it is not ready any more.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
@@ -55,13 +58,13 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
     let (janssen, _) = janssen::router().split_for_parts();
     let (vault, _) = vault::router().split_for_parts();
     let router = Router::new()
-        .merge(family::guard::<native::Native>(native::verify_below(native)))
-        .merge(family::guard::<native::oauth::OAuth>(oauth))
-        .merge(family::guard::<quiika::Quiika>(quiika))
-        .merge(family::guard::<vault::Vault>(vault))
-        .merge(family::guard::<blackbox::Blackbox>(blackbox))
-        .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus::also_without_api(cumulonimbus)))
-        .merge(family::guard::<janssen::Janssen>(janssen))
+        .merge(family::guard::<native::Native>(native::verify_below(native), &app))
+        .merge(family::guard::<native::oauth::OAuth>(oauth, &app))
+        .merge(family::guard::<quiika::Quiika>(quiika, &app))
+        .merge(family::guard::<vault::Vault>(vault, &app))
+        .merge(family::guard::<blackbox::Blackbox>(blackbox, &app))
+        .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus::also_without_api(cumulonimbus), &app))
+        .merge(family::guard::<janssen::Janssen>(janssen, &app))
         .merge(operations::router())
         .fallback(unknown_path)
         .with_state(Arc::clone(&app));
@@ -93,5 +96,12 @@ fn cors(http: &HttpConfig) -> CorsLayer {
             HeaderName::from_static("idempotency-key"),
             telemetry::REQUEST_ID,
         ])
-        .expose_headers([header::LOCATION, header::RETRY_AFTER, header::WWW_AUTHENTICATE, telemetry::REQUEST_ID])
+        .expose_headers([
+            header::LOCATION,
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
+            telemetry::REQUEST_ID,
+        ])
 }

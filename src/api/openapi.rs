@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, ClientCredentials, Flow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
 };
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder};
+use utoipa::openapi::{
+    Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder, ServerBuilder,
+};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{blackbox, cumulonimbus, janssen, native, quiika, vault};
@@ -137,6 +139,7 @@ fn described(
     (name, security): (&str, SecurityScheme),
 ) -> OpenApi {
     document.components.get_or_insert_with(Components::new).add_security_scheme(name, security);
+    tell_limits(&mut document);
     let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
     let info = InfoBuilder::new()
         .title(title)
@@ -144,6 +147,19 @@ fn described(
         .description(Some(about))
         .license(Some(license));
     OpenApiBuilder::from(document).info(info.build()).servers(Some([ServerBuilder::new().url(server).build()])).build()
+}
+
+/// Every operation that counts its callers can answer 429: said here once, because no handler does it.
+fn tell_limits(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in operations.into_iter().flatten() {
+            if operation.security.is_some() || path.starts_with("/oauth2/") {
+                let response = ResponseBuilder::new().description("Too many requests").build();
+                operation.responses.responses.insert("429".to_owned(), RefOr::T(response));
+            }
+        }
+    }
 }
 
 /// Puts the family's name before its operation ids, schema names and tags.

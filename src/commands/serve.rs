@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::CommandError;
+use crate::api::limits::RateLimits;
 use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
@@ -32,11 +33,14 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
         entropy,
         cookie: http.cookie.clone(),
         janssen_user_dn: http.janssen_user_dn.clone(),
+        limits: RateLimits::new(http.rate_limit, http.trusted_proxies.clone()),
         stopping: stop.clone(),
     };
+    let app = Arc::new(app);
+    background::forget_idle_callers(Arc::clone(&app), &stop);
     welcome(&listener, &database)?;
 
-    server::serve(listener, api::router(Arc::new(app), &http), stop).await;
+    server::serve(listener, api::router(app, &http), stop).await;
 
     // A database that hangs must not keep the process: what cannot be written by then is lost, as in a crash.
     let ending = async {

@@ -4,6 +4,7 @@ mod blackbox;
 mod cross_family;
 mod cumulonimbus;
 mod janssen;
+mod limits;
 mod native;
 mod quiika;
 mod vault;

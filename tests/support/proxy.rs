@@ -1,7 +1,5 @@
 //! A wire between a server and its database that can be cut or blocked.
 
-use std::net::SocketAddr;
-
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -18,7 +16,6 @@ enum Wire {
 
 /// Hands connections on, as long as it is let.
 pub struct Proxy {
-    pub address: SocketAddr,
     wire: watch::Sender<Wire>,
 }
 
@@ -36,7 +33,7 @@ impl Proxy {
                 tokio::spawn(hand_on(client, target.clone(), state.clone()));
             }
         });
-        (Self { address, wire }, format!("{before}@{address}/{path}"))
+        (Self { wire }, format!("{before}@{address}/{path}"))
     }
 
     /// Breaks all connections, and every new one.

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use sojourn::api::limits::RateLimits;
 use sojourn::api::{self, App};
 use sojourn::background::SigningKeys;
 use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
@@ -150,6 +151,7 @@ impl Server {
             entropy: Arc::new(SystemEntropy),
             cookie: http.cookie.clone(),
             janssen_user_dn: http.janssen_user_dn.clone(),
+            limits: RateLimits::new(http.rate_limit, http.trusted_proxies.clone()),
             stopping: stopping.clone(),
         };
         tokio::spawn(sojourn::server::serve(listener, api::router(Arc::new(app), &http), stopping));

@@ -58,6 +58,9 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             Rejection::UnsupportedMediaType(_) => ("UNSUPPORTED_MEDIA_TYPE_ERROR", "Unsupported Media Type"),
             Rejection::Malformed(_) => ("BAD_REQUEST_ERROR", "Bad Request"),
             Rejection::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
+            Rejection::TooManyRequests { .. } => {
+                ("RATELIMITED_ERROR", "You Have Been Ratelimited. Please Try Again Later.")
+            }
             Rejection::Timeout => ("REQUEST_TIMEOUT_ERROR", "Request Timeout"),
             Rejection::Panic => ("INTERNAL_SERVER_ERROR", "Internal Server Error"),
         },

@@ -14,6 +14,7 @@ pub struct Native;
 impl Family for Native {
     const PREFIXES: &'static [&'static str] = &["/v1"];
     const COOKIE: bool = true;
+    const STANDARD_LIMITS: bool = true;
 
     fn respond(failure: &Failure) -> Response {
         let status = failure.status();
@@ -63,6 +64,7 @@ fn code(failure: &Failure) -> &'static str {
             Rejection::UnsupportedMediaType(_) => "unsupported_media_type",
             Rejection::Malformed(_) => "malformed_request",
             Rejection::Invalid(_) | Rejection::TooMany { .. } => "invalid_request",
+            Rejection::TooManyRequests { .. } => "too_many_requests",
             Rejection::Timeout => "request_timeout",
             Rejection::Panic => "internal_error",
         },

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::api::extract::{Caller, Form};
+use crate::api::extract::{Anybody, Caller, Form};
 use crate::api::{App, Failure, Family, Refused, Rejection};
 use crate::sessions::{Error, Introspection, IssuedTokens, Refreshed, TokenKind};
 use crate::tokens::client_id_of;
@@ -29,6 +29,7 @@ type Result<T> = std::result::Result<T, Refused<OAuth>>;
 
 impl Family for OAuth {
     const PREFIXES: &'static [&'static str] = &["/oauth2", "/.well-known"];
+    const STANDARD_LIMITS: bool = true;
 
     fn respond(failure: &Failure) -> Response {
         let error = match failure {
@@ -36,6 +37,7 @@ impl Family for OAuth {
             Failure::Core(Error::Forbidden { .. }) => "insufficient_scope",
             Failure::Core(Error::InvalidGrant(_)) => "invalid_grant",
             Failure::Core(Error::Unavailable(_)) => "temporarily_unavailable",
+            Failure::Request(Rejection::TooManyRequests { .. }) => "too_many_requests",
             Failure::Core(Error::Internal(_)) | Failure::Request(Rejection::Panic) => "server_error",
             Failure::Request(Rejection::Malformed(detail)) if detail == UNSUPPORTED_GRANT => "unsupported_grant_type",
             _ => "invalid_request",
@@ -107,7 +109,11 @@ struct TokenResponse {
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]
-async fn token(State(app): State<Arc<App>>, Form(form, _): Form<OAuth, TokenRequest>) -> Result<Json<TokenResponse>> {
+async fn token(
+    State(app): State<Arc<App>>,
+    _: Anybody<OAuth>,
+    Form(form, _): Form<OAuth, TokenRequest>,
+) -> Result<Json<TokenResponse>> {
     if form.grant_type != "refresh_token" {
         return Err(Rejection::Malformed(UNSUPPORTED_GRANT.to_owned()).into());
     }
@@ -231,7 +237,11 @@ async fn introspect(
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]
-async fn revoke(State(app): State<Arc<App>>, Form(form, _): Form<OAuth, TokenForm>) -> Result<StatusCode> {
+async fn revoke(
+    State(app): State<Arc<App>>,
+    _: Anybody<OAuth>,
+    Form(form, _): Form<OAuth, TokenForm>,
+) -> Result<StatusCode> {
     app.sessions.revoke_token(&form.token).await?;
     Ok(StatusCode::OK)
 }

@@ -34,8 +34,8 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     let (mut parts, _) = request.into_parts();
     // The method is that of the request behind the gateway; asking changes nothing, so a cookie needs no same origin.
     parts.method = Method::GET;
-    let credential = extract::credential::<Native>(&parts, &app, extract::Place::Bearer)?;
-    let Caller::User(signed_in) = app.sessions.authenticate(&credential).await? else {
+    let caller = extract::caller::<Native>(&parts, &app, extract::Place::Bearer).await?;
+    let Caller::User(signed_in) = caller else {
         return Err(Error::from(Refusal::NotAUser).into());
     };
     let SignedIn { session, user } = *signed_in;
