@@ -1,4 +1,5 @@
-//! What happens without being asked: last-seen times are written, and signing keys are read again and rotate.
+//! What happens without being asked: last-seen times are written, signing keys are read again and rotate,
+//! and what was kept long enough is deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use crate::tokens::{Algorithm, KeySet, Keyring, PUBLICATION_LEAD, SealedSigningK
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often replicas look for each other's signing keys.
 const KEY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often what is kept no longer is deleted.
+const CLEANING_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The signing keys in the store: made when there are none, replaced when they are old.
 pub struct SigningKeys {
@@ -139,11 +143,28 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
             }
         })
     };
-    vec![flushing, rotating]
+    let cleaning = {
+        let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
+        tokio::spawn(async move {
+            while !stopped_within(&mut stop, CLEANING_INTERVAL).await {
+                clean_up(&sessions).await;
+            }
+        })
+    };
+    vec![flushing, rotating, cleaning]
 }
 
 async fn stopped_within(stop: &mut watch::Receiver<bool>, interval: Duration) -> bool {
     tokio::time::timeout(interval, stop.wait_for(|stopped| *stopped)).await.is_ok()
+}
+
+/// Deletes what is kept no longer; what goes wrong is logged, and left for the next time.
+pub async fn clean_up(sessions: &Sessions) {
+    match sessions.clean_up_unasked().await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
+        Err(error) => tracing::warn!(error = %crate::telemetry::chain(&error), "the clean-up is put off"),
+    }
 }
 
 /// Writes when sessions were last used; what goes wrong is logged.

@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::clock::Entropy;
 use crate::sessions::{IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret, Secret};
+use crate::users::DnTemplate;
 
 /// Every setting with its default and what it is for, in the order in which `--help` shows them.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
@@ -64,6 +65,14 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("SOJOURN_MAX_SESSIONS_PER_USER", "no limit", "How many active sessions a user may have"),
     ("SOJOURN_SESSION_LIMIT_POLICY", "evict_oldest", "At the limit: evict_oldest, evict_least_recent or reject"),
     ("SOJOURN_IP_STORAGE", "full", "How much of a client's address is kept: full, truncated (/24, /48) or off"),
+    ("SOJOURN_RETENTION", "30d", "For how long sessions that have ended or expired are kept"),
+    ("SOJOURN_SEARCH_PAGE_LIMIT", "200", "The most sessions on a page of the Janssen search, at most 1000"),
+    ("SOJOURN_SEARCH_TOTAL_LIMIT", "10001", "How far the Janssen search counts what it found"),
+    (
+        "SOJOURN_JANSSEN_USER_DN",
+        "inum={id},ou=people,o=jans",
+        "The distinguished name of a user in the Janssen API; {id} stands for the user's id",
+    ),
     ("SOJOURN_COOKIE", "off", "Name of a cookie that may carry the session token, such as __Host-session"),
     ("SOJOURN_CORS_ORIGINS", "none", "Origins that browsers may call from, separated by commas"),
     ("SOJOURN_LOG", "info", "What is logged: error, warn, info, debug, or a filter such as sojourn=debug"),
@@ -393,6 +402,10 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     )?;
     let grace = source.duration("SOJOURN_REFRESH_GRACE", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
     let extension = source.duration("SOJOURN_LONGEST_EXTENSION", TimeDelta::seconds(1), None)?;
+    let up_to = |most: u32| move |text: &str| text.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
+    let page = source.parse("SOJOURN_SEARCH_PAGE_LIMIT", "a number from 1 to 1000", up_to(1000))?;
+    let total = source.parse("SOJOURN_SEARCH_TOTAL_LIMIT", "a number from 1 to 1000000", up_to(1_000_000))?;
+    let retention = source.duration("SOJOURN_RETENTION", TimeDelta::zero(), None)?;
     Ok(Policy {
         lifetime,
         access_token_lifetime: access.unwrap_or(defaults.access_token_lifetime),
@@ -401,6 +414,9 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         session_limit: most.map(|most| SessionLimit { most, policy: limit_policy.unwrap_or(LimitPolicy::EvictOldest) }),
         longest_extension: extension.unwrap_or(defaults.longest_extension),
         ip_storage: ip_storage.unwrap_or(defaults.ip_storage),
+        retention: retention.unwrap_or(defaults.retention),
+        search_page_limit: page.unwrap_or(defaults.search_page_limit),
+        search_total_limit: total.unwrap_or(defaults.search_total_limit),
     })
 }
 
@@ -411,6 +427,8 @@ pub struct HttpConfig {
     pub cookie: Option<String>,
     /// The origins that browsers may call from.
     pub cors_origins: Vec<HeaderValue>,
+    /// What users are called in the Janssen API.
+    pub janssen_user_dn: DnTemplate,
 }
 
 impl HttpConfig {
@@ -427,7 +445,9 @@ impl HttpConfig {
         let list = |text: &str| text.split(',').map(origin).collect::<Option<Vec<_>>>();
         let expected = "origins such as https://app.example.org, separated by commas";
         let cors_origins = source.parse("SOJOURN_CORS_ORIGINS", expected, list)?.unwrap_or_default();
-        Ok(Self { cookie: cookie.filter(|name| name != "off"), cors_origins })
+        let template = "a name with {id} in it, such as inum={id},ou=people,o=jans";
+        let janssen_user_dn = source.parse("SOJOURN_JANSSEN_USER_DN", template, DnTemplate::parse)?.unwrap_or_default();
+        Ok(Self { cookie: cookie.filter(|name| name != "off"), cors_origins, janssen_user_dn })
     }
 }
 

@@ -33,6 +33,18 @@ impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
     }
 }
 
+/// As [`Caller`], for routes whose clients leave out `Bearer`.
+pub struct CallerWithBareToken<F>(pub sessions::Caller, pub PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for CallerWithBareToken<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let credential = credential::<F>(parts, app, Place::BearerOrBare)?;
+        Ok(Self(app.sessions.authenticate(&credential).await?, PhantomData))
+    }
+}
+
 /// The caller, who must be a user in a session.
 pub struct User<F>(pub SignedIn, pub PhantomData<F>);
 
@@ -146,11 +158,20 @@ impl<F: Family> FromRequestParts<Arc<App>> for PathText<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let malformed = || Rejection::Malformed("The path is not valid percent-encoded UTF-8".to_owned());
-        let parameters = RawPathParams::from_request_parts(parts, app).await.map_err(|_| malformed())?;
-        let (_, text) = parameters.iter().next().ok_or_else(malformed)?;
-        Ok(Self(text.to_owned(), PhantomData))
+        path_parameter(parts, app, None).await.map(|text| Self(text, PhantomData))
     }
+}
+
+/// The parameter of that name in the path, or the first one, percent-decoded.
+pub(super) async fn path_parameter<F: Family>(
+    parts: &mut Parts,
+    app: &Arc<App>,
+    name: Option<&str>,
+) -> Result<String, Refused<F>> {
+    let malformed = || Rejection::Malformed("The path is not valid percent-encoded UTF-8".to_owned());
+    let parameters = RawPathParams::from_request_parts(parts, app).await.map_err(|_| malformed())?;
+    let found = parameters.iter().find(|(known, _)| name.is_none_or(|name| name == *known));
+    found.map(|(_, text)| text.to_owned()).ok_or_else(|| malformed().into())
 }
 
 /// The query string as `T`.
@@ -184,7 +205,28 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Body<F, T> {
             let what = if error.is_data() { "does not fit" } else { "is not valid JSON" };
             Rejection::Malformed(format!("The body {what}: {error}"))
         })?;
+        // The decoder takes an array of a struct's fields for the struct.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Rejection::Malformed("The body does not fit: it is not an object".to_owned()).into());
+        }
         Ok(Self(value, bytes, PhantomData))
+    }
+}
+
+/// As [`Body`], but no body at all is `T`'s default.
+pub struct OptionalBody<F, T>(pub T, pub PhantomData<F>);
+
+impl<F: Family, T: DeserializeOwned + Default> FromRequest<Arc<App>> for OptionalBody<F, T> {
+    type Rejection = Refused<F>;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let bytes = self::body(Request::from_parts(parts.clone(), body), app).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default(), PhantomData));
+        }
+        let request = Request::from_parts(parts, axum::body::Body::from(bytes));
+        Body::from_request(request, app).await.map(|Body(value, ..)| Self(value, PhantomData))
     }
 }
 

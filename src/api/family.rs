@@ -46,6 +46,8 @@ pub enum Failure {
 pub enum Rejection {
     /// Nothing is there.
     UnknownPath,
+    /// What the path names is not there, in the family's own sentence.
+    NotThere(String),
     /// Something is there, but not for this method.
     MethodNotAllowed,
     /// The body is longer than [`MAX_BODY_BYTES`].
@@ -56,6 +58,13 @@ pub enum Rejection {
     Malformed(String),
     /// It can be read, but not taken.
     Invalid(FieldError),
+    /// A list has more entries than are taken at once.
+    TooMany {
+        /// The list.
+        field: &'static str,
+        /// How many are taken.
+        most: usize,
+    },
     /// It did not arrive in time.
     Timeout,
     /// The handler broke down.
@@ -70,7 +79,9 @@ impl Failure {
                 Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
                 Error::Forbidden { .. } | Error::UserBanned => StatusCode::FORBIDDEN,
                 Error::SessionNotFound | Error::UserNotFound => StatusCode::NOT_FOUND,
-                Error::SessionNotActive | Error::SessionLimitReached => StatusCode::CONFLICT,
+                Error::AmbiguousSession(_) | Error::SessionNotActive | Error::SessionLimitReached => {
+                    StatusCode::CONFLICT
+                }
                 Error::InvalidGrant(_) => StatusCode::BAD_REQUEST,
                 Error::IdempotencyKeyReused | Error::Invalid(_) | Error::SearchTooBroad => {
                     StatusCode::UNPROCESSABLE_ENTITY
@@ -79,15 +90,23 @@ impl Failure {
                 Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Request(rejection) => match rejection {
-                Rejection::UnknownPath => StatusCode::NOT_FOUND,
+                Rejection::UnknownPath | Rejection::NotThere(_) => StatusCode::NOT_FOUND,
                 Rejection::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
                 Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                 Rejection::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Rejection::Malformed(_) => StatusCode::BAD_REQUEST,
-                Rejection::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Rejection::Invalid(_) | Rejection::TooMany { .. } => StatusCode::UNPROCESSABLE_ENTITY,
                 Rejection::Timeout => StatusCode::REQUEST_TIMEOUT,
                 Rejection::Panic => StatusCode::INTERNAL_SERVER_ERROR,
             },
+        }
+    }
+
+    /// As [`Failure::status`], for dialects that know no 422: to them it is a 400.
+    pub fn status_without_422(&self) -> StatusCode {
+        match self.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
         }
     }
 
@@ -99,6 +118,7 @@ impl Failure {
                 Error::Unauthenticated(_) => "The credential is not valid".to_owned(),
                 Error::Forbidden { needed } => format!("The scope {needed} is needed"),
                 Error::SessionNotFound => "There is no such session".to_owned(),
+                Error::AmbiguousSession(_) => "Several sessions are called so".to_owned(),
                 Error::SessionNotActive => "The session is over".to_owned(),
                 Error::UserNotFound => "There is no such user".to_owned(),
                 Error::UserBanned => "The user is banned".to_owned(),
@@ -117,8 +137,9 @@ impl Failure {
                 Rejection::MethodNotAllowed => "This path does not take this method".to_owned(),
                 Rejection::TooLarge => format!("The body must have at most {MAX_BODY_BYTES} bytes"),
                 Rejection::UnsupportedMediaType(expected) => format!("The body must be {expected}"),
-                Rejection::Malformed(detail) => detail.clone(),
+                Rejection::NotThere(detail) | Rejection::Malformed(detail) => detail.clone(),
                 Rejection::Invalid(error) => sentence(std::slice::from_ref(error)),
+                Rejection::TooMany { field, most } => format!("{field} must have at most {most} entries"),
                 Rejection::Timeout => "The request did not arrive in time".to_owned(),
                 Rejection::Panic => "Something went wrong on our side".to_owned(),
             },

@@ -3,12 +3,15 @@
 //! A family is its paths, its words and its errors. It implements [`Family`] once; the extractors and the guards here
 //! then speak its language in every case, unknown paths and panics included.
 
+pub mod blackbox;
+pub mod cumulonimbus;
 pub mod extract;
 mod family;
 pub mod native;
 mod openapi;
 mod operations;
 pub mod quiika;
+pub mod vault;
 
 use std::sync::Arc;
 
@@ -25,6 +28,7 @@ use crate::clock::Entropy;
 use crate::config::HttpConfig;
 use crate::sessions::Sessions;
 use crate::telemetry;
+use crate::users::DnTemplate;
 
 /// What every handler can reach.
 pub struct App {
@@ -34,6 +38,8 @@ pub struct App {
     pub entropy: Arc<dyn Entropy>,
     /// The name of the cookie that may carry a session token.
     pub cookie: Option<String>,
+    /// What users are called in the Janssen API.
+    pub janssen_user_dn: DnTemplate,
     /// Turns true when the server is about to stop: it is not ready any more.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
@@ -43,10 +49,16 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
     let (native, _) = native::router().split_for_parts();
     let (oauth, _) = native::oauth::router().split_for_parts();
     let (quiika, _) = quiika::router().split_for_parts();
+    let (blackbox, _) = blackbox::router().split_for_parts();
+    let (cumulonimbus, _) = cumulonimbus::router().split_for_parts();
+    let (vault, _) = vault::router().split_for_parts();
     let router = Router::new()
         .merge(family::guard::<native::Native>(native::verify_below(native)))
         .merge(family::guard::<native::oauth::OAuth>(oauth))
         .merge(family::guard::<quiika::Quiika>(quiika))
+        .merge(family::guard::<vault::Vault>(vault))
+        .merge(family::guard::<blackbox::Blackbox>(blackbox))
+        .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus::also_without_api(cumulonimbus)))
         .merge(operations::router())
         .fallback(unknown_path)
         .with_state(Arc::clone(&app));
@@ -58,6 +70,9 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
 async fn unknown_path(request: Request) -> Response {
     let path = request.uri().path();
     family::unknown_path_of::<quiika::Quiika>(path)
+        .or_else(|| family::unknown_path_of::<vault::Vault>(path))
+        .or_else(|| family::unknown_path_of::<blackbox::Blackbox>(path))
+        .or_else(|| family::unknown_path_of::<cumulonimbus::Cumulonimbus>(path))
         .or_else(|| family::unknown_path_of::<native::oauth::OAuth>(path))
         .unwrap_or_else(family::unknown_path::<native::Native>)
 }

@@ -4,14 +4,14 @@
 //! people know. In the merged document two families may want the same name, so there each name carries its family's.
 
 use serde_json::{Map, Value};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{native, quiika};
+use super::{blackbox, cumulonimbus, native, quiika, vault};
 
 /// The families that have a document of their own.
-pub const FAMILIES: [&str; 2] = ["native", "quiika"];
+pub const FAMILIES: [&str; 5] = ["native", "quiika", "vault", "blackbox", "cumulonimbus"];
 
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +26,13 @@ pub enum DocumentError {
 
 /// The document of one family as YAML; `None` for a name that is none.
 pub fn family_document(name: &str) -> Result<Option<String>, DocumentError> {
-    family(name).map(|document| yaml(&document)).transpose()
+    family(name).map(|document| yaml(&below_its_server(document))).transpose()
 }
 
 /// The document of all families as YAML.
 pub fn document() -> Result<String, DocumentError> {
     let about = "Opens sessions, hands out tokens, tells whether a token still stands, and ends sessions.";
-    let mut merged = described(OpenApi::default(), "Sojourn", about, "http://localhost:8080");
+    let mut merged = described(OpenApi::default(), "Sojourn", about, "http://localhost:8080", bearer());
     let mut all = serde_json::to_value(&merged)?;
     for name in FAMILIES {
         if let Some(document) = family(name) {
@@ -59,20 +59,65 @@ fn family(name: &str) -> Option<OpenApi> {
             "Sojourn: native API",
             "Sessions, users, and the OAuth 2.0 endpoints around them. Errors are RFC 9457 problems, or RFC 6749 errors below /oauth2.",
             "http://localhost:8080",
+            bearer(),
         ),
         "quiika" => described(
             paths(quiika::router()),
             "Sojourn: Quiika",
             "The session management API of the Quiika app SDK.",
             "http://localhost:8080",
+            bearer(),
+        ),
+        "vault" => described(
+            paths(vault::router()),
+            "Sojourn: Vault",
+            "The session API of the FantasticAuth Vault SDK.",
+            "https://api.vault.dev/api/v1",
+            bearer(),
+        ),
+        "blackbox" => described(
+            paths(blackbox::router()),
+            "Sojourn: Blackbox",
+            "The session management API of the Blackbox Labs SDK.",
+            "http://localhost:8080",
+            bearer(),
+        ),
+        "cumulonimbus" => described(
+            paths(cumulonimbus::router()),
+            "Sojourn: Cumulonimbus",
+            "The session endpoints of the Cumulonimbus administration API. The token is sent as it is, without a scheme.",
+            "https://alekeagle.me/api",
+            ("token", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("Authorization")))),
         ),
         _ => return None,
     })
 }
 
-fn described(mut document: OpenApi, title: &str, about: &str, server: &str) -> OpenApi {
-    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    document.components.get_or_insert_with(Components::new).add_security_scheme("bearerAuth", bearer);
+/// Cuts the path of the document's server from its paths: originals whose server has one write theirs below it.
+fn below_its_server(mut document: OpenApi) -> OpenApi {
+    let server = document.servers.iter().flatten().next().map(|server| server.url.clone()).unwrap_or_default();
+    let path = server.split_once("://").and_then(|(_, rest)| rest.find('/').map(|start| rest[start..].to_owned()));
+    if let Some(prefix) = path {
+        let below = |path: String| path.strip_prefix(&prefix).map(ToOwned::to_owned).unwrap_or(path);
+        let paths = std::mem::take(&mut document.paths.paths);
+        document.paths.paths = paths.into_iter().map(|(path, item)| (below(path), item)).collect();
+    }
+    document
+}
+
+/// How most families authenticate.
+fn bearer() -> (&'static str, SecurityScheme) {
+    ("bearerAuth", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+}
+
+fn described(
+    mut document: OpenApi,
+    title: &str,
+    about: &str,
+    server: &str,
+    (name, security): (&str, SecurityScheme),
+) -> OpenApi {
+    document.components.get_or_insert_with(Components::new).add_security_scheme(name, security);
     let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
     let info = InfoBuilder::new()
         .title(title)
@@ -130,9 +175,9 @@ fn visit(value: &mut Value, change: &mut impl FnMut(&str, &mut Value)) {
     }
 }
 
-/// Adds the paths and schemas of one document to another.
+/// Adds the paths, schemas and security schemes of one document to another.
 fn merge(into: &mut Value, from: &Value) {
-    for part in ["/paths", "/components/schemas"] {
+    for part in ["/paths", "/components/schemas", "/components/securitySchemes"] {
         let members = from.pointer(part).and_then(Value::as_object).cloned().unwrap_or_default();
         if let Some(target) = object_at(into, part) {
             target.extend(members);

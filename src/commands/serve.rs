@@ -23,7 +23,13 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
         .map_err(|error| CommandError::Other(format!("SOJOURN_LISTEN: cannot listen on {address}: {error}")))?;
     let stop = server::stop_signal()?;
     let tasks = background::start(&sessions, signing_keys, &stop);
-    let app = App { sessions: Arc::clone(&sessions), entropy, cookie: http.cookie.clone(), stopping: stop.clone() };
+    let app = App {
+        sessions: Arc::clone(&sessions),
+        entropy,
+        cookie: http.cookie.clone(),
+        janssen_user_dn: http.janssen_user_dn.clone(),
+        stopping: stop.clone(),
+    };
     welcome(&listener, &database)?;
 
     server::serve(listener, api::router(Arc::new(app), &http), stop).await;

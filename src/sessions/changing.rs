@@ -1,6 +1,6 @@
 //! Changing a session that stands: its end, its name, its data.
 
-use super::{Caller, Error, Metadata, Scope, Session, SessionId, Sessions, text};
+use super::{Caller, Error, Metadata, Owner, Scope, Session, SessionId, Sessions, SignedIn, text};
 use crate::store::SessionChange;
 
 impl Sessions {
@@ -9,14 +9,25 @@ impl Sessions {
     /// [`Error::SessionNotActive`].
     pub async fn extend(&self, caller: &Caller, id: SessionId, seconds: i64) -> Result<Session, Error> {
         let owner = caller.reach(Scope::ADMIN)?;
-        let by = self.policy().extension(seconds)?;
-        match self.store().extend_session(id, owner, by, self.now()).await? {
-            Some(session) => {
-                tracing::info!(session = %id, expires_at = %session.expires_at, "session extended");
-                Ok(session)
-            }
+        match self.extend_of(owner, id, seconds).await? {
+            Some(session) => Ok(session),
             None => Err(self.why_not(caller, id).await?),
         }
+    }
+
+    /// As [`Sessions::extend`], for one of the user's own active sessions; one that is not active is not found.
+    pub async fn extend_own(&self, user: &SignedIn, id: SessionId, seconds: i64) -> Result<Session, Error> {
+        let owner = Owner::User(&user.session.user_id);
+        self.extend_of(owner, id, seconds).await?.ok_or(Error::SessionNotFound)
+    }
+
+    async fn extend_of(&self, owner: Owner<'_>, id: SessionId, seconds: i64) -> Result<Option<Session>, Error> {
+        let by = self.policy().extension(seconds)?;
+        let extended = self.store().extend_session(id, owner, by, self.now()).await?;
+        if let Some(session) = &extended {
+            tracing::info!(session = %id, expires_at = %session.expires_at, "session extended");
+        }
+        Ok(extended)
     }
 
     /// Changes the device's name (a user's own session, or anybody's with `sessions:admin`) or the opener's data (with

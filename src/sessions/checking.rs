@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Caller, EndReason, Error, Refusal, Scope, Service, Session, Sessions, SignedIn};
+use super::{Caller, Error, Refusal, Scope, Service, Sessions, SignedIn, State};
 use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, bootstrap_key_matches};
 
 /// The kind of a token of ours.
@@ -85,7 +85,7 @@ impl Sessions {
             return Err(Refusal::UnknownSession.into());
         }
         self.activity.overlay(&mut signed_in.session);
-        active(&signed_in.session, now)?;
+        active(&signed_in, now)?;
         let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
         self.activity.note(&signed_in.session, counter, now);
         Ok((signed_in, claims))
@@ -95,7 +95,7 @@ impl Sessions {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?;
         let mut signed_in = self.store().session_of_token(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
         self.activity.overlay(&mut signed_in.session);
-        active(&signed_in.session, now)?;
+        active(&signed_in, now)?;
         if derived.number != signed_in.session.refresh_counter {
             return Err(Refusal::Token(crate::tokens::TokenError::Expired).into());
         }
@@ -113,10 +113,11 @@ impl Sessions {
     }
 }
 
-fn active(session: &Session, now: DateTime<Utc>) -> Result<(), Refusal> {
-    if session.is_active(now) {
-        return Ok(());
+fn active(signed_in: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let state = signed_in.session.state(now);
+    match state {
+        State::Active => Ok(()),
+        _ if signed_in.user.banned_at.is_some() => Err(Refusal::Banned),
+        _ => Err(Refusal::NotActive(state)),
     }
-    let banned = session.ended.is_some_and(|ended| ended.reason == EndReason::UserBanned);
-    Err(if banned { Refusal::Banned } else { Refusal::NotActive(session.state(now)) })
 }

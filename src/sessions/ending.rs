@@ -48,7 +48,12 @@ impl Sessions {
         self.end_all(user, None, EndReason::RevokedByAdmin).await
     }
 
-    async fn end_all(&self, user: &UserId, keep: Option<SessionId>, reason: EndReason) -> Result<usize, Error> {
+    pub(super) async fn end_all(
+        &self,
+        user: &UserId,
+        keep: Option<SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
         let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await?;
         log_ended(user, &ended, reason);
         Ok(ended.len())

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Scope;
+use super::{Scope, SessionId};
 use crate::clock::EntropyUnavailable;
 use crate::store;
 use crate::tokens::TokenError;
@@ -44,7 +44,7 @@ pub enum Refusal {
     /// Its session is over.
     #[error("session is {}", .0.as_str())]
     NotActive(super::State),
-    /// Its session was ended because the user was banned.
+    /// Its session is over and its user is banned.
     #[error("user is banned")]
     Banned,
     /// The service key is unknown, revoked or expired.
@@ -84,6 +84,9 @@ pub enum Error {
     /// No such session, or not one that the caller may know of.
     #[error("no such session")]
     SessionNotFound,
+    /// Several sessions are called so.
+    #[error("several sessions are called so")]
+    AmbiguousSession(Vec<SessionId>),
     /// The session is over, so it cannot be changed any more.
     #[error("the session is over")]
     SessionNotActive,

@@ -22,6 +22,62 @@ pub struct Range {
     pub to: Option<DateTime<Utc>>,
 }
 
+/// A text that a condition can look into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextField {
+    /// The id as it is written.
+    Id,
+    /// The user's id.
+    UserId,
+    /// The application.
+    ClientId,
+    /// The address.
+    IpAddress,
+    /// The authentication context class.
+    Acr,
+    /// The scope.
+    Scope,
+}
+
+/// An instant that a condition can compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeField {
+    /// When it was opened.
+    CreatedAt,
+    /// When it was last used, as far as it is written.
+    LastSeenAt,
+    /// When it ends by itself.
+    ExpiresAt,
+}
+
+/// What a session must be like: a small algebra. Text is compared byte for byte, and no character in it is special.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// All of these; none of them: every session.
+    All(Vec<Condition>),
+    /// One of these at least; none of them: no session.
+    Any(Vec<Condition>),
+    /// Nobody has ended it.
+    NotEnded,
+    /// It is this one.
+    IsSession(SessionId),
+    /// The field is exactly this text.
+    Is(TextField, String),
+    /// This text is somewhere in the field.
+    Contains(TextField, String),
+    /// This text is somewhere in what the field is between two others.
+    ContainsAround {
+        /// The field.
+        field: TextField,
+        /// The text before and after the field.
+        around: (String, String),
+        /// The text to be found.
+        text: String,
+    },
+    /// The instant is in the range.
+    In(TimeField, Range),
+}
+
 /// Conditions that a session must meet, all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {

@@ -14,7 +14,7 @@ use crate::tokens::{self, RefreshToken, Secret, SessionToken};
 use crate::users::{UserDetails, UserId};
 
 /// For how long an idempotency key stands for its session.
-const IDEMPOTENCY_LIFETIME: TimeDelta = TimeDelta::hours(24);
+pub(super) const IDEMPOTENCY_LIFETIME: TimeDelta = TimeDelta::hours(24);
 const MAX_NAME_CHARS: usize = 255;
 const MAX_METHODS: usize = 16;
 const MAX_METHOD_CHARS: usize = 64;

@@ -153,6 +153,12 @@ pub struct Policy {
     pub longest_extension: TimeDelta,
     /// How much of a client's address is kept.
     pub ip_storage: IpStorage,
+    /// For how long sessions that are over are kept.
+    pub retention: TimeDelta,
+    /// The most sessions on a page of a list of everybody's.
+    pub search_page_limit: u32,
+    /// How far such a list is counted.
+    pub search_total_limit: u32,
 }
 
 impl Default for Policy {
@@ -165,6 +171,9 @@ impl Default for Policy {
             session_limit: None,
             longest_extension: TimeDelta::hours(720),
             ip_storage: IpStorage::Full,
+            retention: TimeDelta::days(30),
+            search_page_limit: 200,
+            search_total_limit: 10_001,
         }
     }
 }

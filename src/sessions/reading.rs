@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use super::filter::{self, Cursor};
 use super::{
-    Caller, Error, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, Sessions, Sort,
-    SortField,
+    Caller, Error, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, Sessions,
+    SignedIn, Sort, SortField,
 };
 use crate::users::UserId;
 
@@ -50,6 +50,14 @@ impl Sessions {
     pub async fn session(&self, caller: &Caller, id: SessionId) -> Result<Session, Error> {
         let owner = caller.reach(Scope::READ)?;
         let mut session = self.store().session(id, owner).await?.ok_or(Error::SessionNotFound)?;
+        self.activity.overlay(&mut session);
+        Ok(session)
+    }
+
+    /// One of the user's own sessions that nobody ended: it stands, or has expired.
+    pub async fn own_session(&self, user: &SignedIn, id: SessionId) -> Result<Session, Error> {
+        let found = self.store().session(id, Owner::User(&user.session.user_id)).await?;
+        let mut session = found.filter(|session| session.ended.is_none()).ok_or(Error::SessionNotFound)?;
         self.activity.overlay(&mut session);
         Ok(session)
     }

@@ -215,6 +215,16 @@ impl Session {
         }
     }
 
+    /// Whether the user authenticated with more than one factor: the methods say so themselves (`mfa`), or are of two
+    /// kinds. RFC 8176 names them; a method that it does not name proves nothing.
+    pub fn is_multi_factor(&self) -> bool {
+        let any_of = |methods: &[&str]| self.amr.iter().any(|method| methods.contains(&method.as_str()));
+        let knowledge = any_of(&["pwd", "pin", "kba"]);
+        let possession = any_of(&["otp", "sms", "tel", "hwk", "swk", "sc", "pop"]);
+        let inherence = any_of(&["face", "fpt", "iris", "retina", "vbm"]);
+        any_of(&["mfa"]) || [knowledge, possession, inherence].into_iter().filter(|used| *used).count() > 1
+    }
+
     /// Whether the session stands at `now`.
     pub fn is_active(&self, now: DateTime<Utc>) -> bool {
         self.state(now) == State::Active

@@ -15,7 +15,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::sessions::{EndReason, Owner, Search, Session, SessionId, SessionLimit, SignedIn, Touch};
+use crate::sessions::{
+    EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit, SessionStats, SignedIn, Stale, Touch,
+};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
@@ -160,12 +162,30 @@ pub trait Store: Send + Sync {
     /// A user's active sessions at `now`, newest first (by creation, then id), at most [`MOST_LISTED`].
     async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>>;
 
+    /// A user's active sessions at `now` that were opened in the range `from <= x < to`, as
+    /// [`Store::active_sessions_of`] answers them.
+    async fn active_sessions_opened(
+        &self,
+        user: &UserId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>>;
+
     /// How many [`Store::active_sessions_of`] answers.
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32>;
+
+    /// How many sessions of a user stand at `now`, and how many have expired or been idle for too long; ended ones do
+    /// not count.
+    async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats>;
 
     /// One page of a search: at most `limit` sessions of `owner` that meet the filter, in order, after the position.
     /// Answers [`Error::TooSlow`] rather than read for seconds.
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>>;
+
+    /// One page of a list of anybody's sessions, and how many there are in all of it, counted up to `count_to`. Answers
+    /// [`Error::TooSlow`] rather than read for seconds.
+    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)>;
 
     /// Writes when sessions were last used and the highest refresh counters seen. Never moves either back, never
     /// touches an ended session, passes over ids that do not exist. May be lost in a crash, and only it.
@@ -224,6 +244,15 @@ pub trait Store: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>>;
 
+    /// As [`Store::end_sessions_of`], but only the sessions of these ids.
+    async fn end_named_sessions_of(
+        &self,
+        user: &UserId,
+        ids: &[SessionId],
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>>;
+
     /// Rotates a refresh token, or tells why not, in one compare-and-set.
     ///
     /// With `c` the session's counter and `p` the one presented, for an active session:
@@ -233,6 +262,14 @@ pub trait Store: Send + Sync {
     /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long
     /// only if `seen_at` is long past as well. A counter that has no successor is of no session.
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
+
+    /// Deletes one batch of what is kept no longer, and answers how many; 0 when nothing is left. May be lost in a crash:
+    /// then it is still there to be deleted. Rows that somebody else is changing are passed over. With `alone` only one
+    /// process at a time deletes: `None` when it is another.
+    async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>>;
+
+    /// How many sessions had expired or been ended at `instant` or before.
+    async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64>;
 
     /// One user. `None` when unknown.
     async fn user(&self, id: &UserId) -> Result<Option<User>>;

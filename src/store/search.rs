@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::sessions::{Filter, Owner, Search, SortField, State};
+use crate::sessions::{
+    Condition, Filter, Listing, ListingOrder, Owner, Search, SortField, State, TextField, TimeField,
+};
 
 /// What differs between the databases.
 pub(super) struct Dialect {
@@ -13,6 +15,10 @@ pub(super) struct Dialect {
     pub(super) active: &'static str,
     /// The condition that it has not been unused for too long at `$1`.
     pub(super) not_idle: &'static str,
+    /// The id as it is written.
+    pub(super) id_text: &'static str,
+    /// The function that answers where in its first argument the second begins, byte for byte; 0 for nowhere.
+    pub(super) position: &'static str,
 }
 
 /// A value bound to a placeholder.
@@ -51,6 +57,61 @@ impl Conditions {
         self.sql.push(format!("{column} {operator} {placeholder}"));
     }
 
+    /// The condition as SQL, in parentheses where it needs them.
+    fn condition(&mut self, condition: &Condition, dialect: &Dialect) -> String {
+        let column = |field: TextField| match field {
+            TextField::Id => dialect.id_text,
+            TextField::UserId => "user_id",
+            TextField::ClientId => "client_id",
+            TextField::IpAddress => "ip_address",
+            TextField::Acr => "acr",
+            TextField::Scope => "scope",
+        };
+        match condition {
+            Condition::All(all) if all.is_empty() => "1 = 1".to_owned(),
+            Condition::Any(any) if any.is_empty() => "1 = 0".to_owned(),
+            Condition::All(all) => self.join(all, " AND ", dialect),
+            Condition::Any(any) => self.join(any, " OR ", dialect),
+            Condition::NotEnded => "ended_at IS NULL".to_owned(),
+            Condition::IsSession(id) => format!("id = {}", self.bind(Bind::Id(id.as_uuid()))),
+            // PostgreSQL refuses to be asked for text that it cannot hold; no row has it.
+            Condition::Is(_, text) | Condition::Contains(_, text) | Condition::ContainsAround { text, .. }
+                if text.contains('\0') =>
+            {
+                "1 = 0".to_owned()
+            }
+            Condition::Is(field, text) => {
+                format!("{} = {}", column(*field), self.bind(Bind::Text(text.clone())))
+            }
+            Condition::Contains(field, text) => {
+                let text = self.bind(Bind::Text(text.clone()));
+                format!("{}({}, {text}) > 0", dialect.position, column(*field))
+            }
+            Condition::ContainsAround { field, around: (before, after), text } => {
+                let [before, after, text] = [before, after, text].map(|text| self.bind(Bind::Text(text.clone())));
+                format!("{}({before} || {} || {after}, {text}) > 0", dialect.position, column(*field))
+            }
+            Condition::In(field, range) => {
+                let column = match field {
+                    TimeField::CreatedAt => "created_at",
+                    TimeField::LastSeenAt => "last_seen_at",
+                    TimeField::ExpiresAt => "expires_at",
+                };
+                let mut bound = |operator, time: Option<DateTime<Utc>>| {
+                    time.map(|time| format!("{column} {operator} {}", self.bind(Bind::Time(time))))
+                };
+                let bounds = [bound(">=", range.from), bound("<", range.to)];
+                let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+                if bounds.is_empty() { "1 = 1".to_owned() } else { format!("({})", bounds.join(" AND ")) }
+            }
+        }
+    }
+
+    fn join(&mut self, conditions: &[Condition], by: &str, dialect: &Dialect) -> String {
+        let parts: Vec<String> = conditions.iter().map(|part| self.condition(part, dialect)).collect();
+        format!("({})", parts.join(by))
+    }
+
     fn range(&mut self, column: &str, range: crate::sessions::Range) {
         if let Some(from) = range.from {
             self.compare(column, ">=", Bind::Time(from));
@@ -58,6 +119,39 @@ impl Conditions {
         if let Some(to) = range.to {
             self.compare(column, "<", Bind::Time(to));
         }
+    }
+}
+
+/// The two statements of a list.
+pub(super) struct CompiledListing {
+    /// One page.
+    pub(super) page: Compiled,
+    /// How many there are.
+    pub(super) total: Compiled,
+}
+
+/// Compiles one page of a list, and the count of all of it.
+pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> CompiledListing {
+    let mut conditions = Conditions { sql: Vec::new(), binds: Vec::new() };
+    let condition = conditions.condition(listing.condition, dialect);
+    let column = match listing.order {
+        ListingOrder::Id => None,
+        ListingOrder::UserId => Some("user_id"),
+        ListingOrder::CreatedAt => Some("created_at"),
+        ListingOrder::LastSeenAt => Some("last_seen_at"),
+        ListingOrder::ExpiresAt => Some("expires_at"),
+    };
+    let direction = if listing.descending { "DESC" } else { "ASC" };
+    let order = column.map(|column| format!("{column} {direction}, ")).unwrap_or_default();
+    let page = format!(
+        "SELECT {} FROM sessions WHERE {condition} ORDER BY {order}id {direction} LIMIT {} OFFSET {}",
+        dialect.columns, listing.limit, listing.offset,
+    );
+    let count_to = listing.count_to;
+    let total = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {count_to}) AS counted");
+    CompiledListing {
+        page: Compiled { sql: page, binds: conditions.binds.clone() },
+        total: Compiled { sql: total, binds: conditions.binds },
     }
 }
 

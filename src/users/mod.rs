@@ -1,10 +1,13 @@
 //! Who people are, as far as sessions care: an opaque id, a name and an address to show, and whether they are banned.
 
+mod dn;
 mod service;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+
+pub use dn::DnTemplate;
 
 use crate::sessions::{FieldError, text};
 

@@ -515,6 +515,24 @@ pub struct EndedSessions {
     pub(super) ended: usize,
 }
 
+/// How to clean up.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CleanUp {
+    /// Only counts.
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}
+
+/// What a clean-up did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CleanedUp {
+    /// How many sessions were deleted, or would have been. One request deletes at most some ten thousand.
+    pub(super) deleted: u64,
+    /// Whether they were only counted.
+    pub(super) dry_run: bool,
+}
+
 /// Whether to keep the caller's own session.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -43,8 +43,16 @@ macro_rules! user_columns {
     };
 }
 
-pub(super) const DIALECT: Dialect =
-    Dialect { columns: columns!(), active: active!(), not_idle: not_idle!("last_seen_at") };
+pub(super) const DIALECT: Dialect = Dialect {
+    columns: columns!(),
+    active: active!(),
+    not_idle: not_idle!("last_seen_at"),
+    id_text: ID_TEXT,
+    position: "strpos",
+};
+
+/// The id as it is written.
+const ID_TEXT: &str = "id::text";
 
 pub(super) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 

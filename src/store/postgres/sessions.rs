@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, PgExecutor, PgPool, Row};
 
 use super::rows;
-use crate::sessions::{EndReason, Owner, Search, Session, SessionId, SignedIn, Touch};
-use crate::store::search::{self, Bind};
+use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
+use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
 use crate::store::{Ending, MOST_LISTED, RefreshAttempt, Refreshing, SessionChange};
 use crate::users::UserId;
@@ -46,6 +46,24 @@ pub(super) async fn active_sessions_of(pool: &PgPool, user: &UserId, now: DateTi
     list.fetch_all(pool).await?.iter().map(rows::session).collect()
 }
 
+pub(super) async fn active_sessions_opened(
+    pool: &PgPool,
+    user: &UserId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<Session>> {
+    const LIST: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM sessions WHERE user_id = $2 AND created_at >= $3 AND created_at < $4 AND ",
+        active!(),
+        " ORDER BY created_at DESC, id DESC LIMIT $5"
+    );
+    let list = sqlx::query(LIST).bind(now).bind(user.as_str()).bind(from).bind(to).bind(i64::from(MOST_LISTED));
+    list.fetch_all(pool).await?.iter().map(rows::session).collect()
+}
+
 pub(super) async fn count_active_sessions_of(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<u32> {
     const COUNT: &str = concat!(
         "SELECT count(*) FROM (SELECT FROM sessions WHERE user_id = $2 AND ",
@@ -57,8 +75,20 @@ pub(super) async fn count_active_sessions_of(pool: &PgPool, user: &UserId, now: 
 }
 
 pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
-    let compiled = search::compile(&search, &rows::DIALECT);
-    // The compiler writes our own words only and binds the rest.
+    let rows = query(search::compile(&search, &rows::DIALECT)).fetch_all(pool).await?;
+    rows.iter().map(rows::session).collect()
+}
+
+pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, u32)> {
+    let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
+    let total: i64 = query(total).fetch_one(pool).await?.try_get(0)?;
+    let rows = query(page).fetch_all(pool).await?;
+    let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
+    Ok((sessions, total.try_into().unwrap_or(u32::MAX)))
+}
+
+/// The compiler writes our own words only and binds the rest.
+fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
     let mut query = sqlx::query(AssertSqlSafe(compiled.sql)).persistent(false);
     for value in compiled.binds {
@@ -68,7 +98,7 @@ pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::
             Bind::Id(id) => query.bind(id),
         };
     }
-    query.fetch_all(pool).await?.iter().map(rows::session).collect()
+    query
 }
 
 pub(super) async fn touch_sessions(pool: &PgPool, touches: &[Touch]) -> sqlx::Result<()> {
@@ -205,6 +235,29 @@ pub(super) async fn end_sessions_of(
     );
     let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except.map(SessionId::as_uuid)).bind(reason.as_str());
     rows::ended_ids(&end.fetch_all(executor).await?)
+}
+
+pub(super) async fn end_named_sessions_of(
+    pool: &PgPool,
+    user: &UserId,
+    ids: &[SessionId],
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<SessionId>> {
+    const END: &str = concat!(
+        "WITH locked AS (
+            SELECT id FROM sessions
+            WHERE user_id = $2 AND id = ANY($3) AND ended_at IS NULL AND expires_at > $1
+            ORDER BY id FOR NO KEY UPDATE
+         )
+         UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
+         RETURNING sessions.id, ",
+        not_idle!("last_seen_at"),
+        " AS was_active"
+    );
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(ids).bind(reason.as_str());
+    rows::ended_ids(&end.fetch_all(pool).await?)
 }
 
 pub(super) async fn refresh_session(pool: &PgPool, attempt: RefreshAttempt) -> sqlx::Result<Refreshing> {

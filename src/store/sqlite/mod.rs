@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod rows;
+mod cleaning;
 mod keys;
 mod opening;
 mod sessions;
@@ -23,7 +24,7 @@ use super::{
     Ending, Error, NewSession, OpenError, Opening, RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange,
     Store, divide,
 };
-use crate::sessions::{EndReason, Owner, Search, Session, SessionId, SignedIn, Touch};
+use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
@@ -154,12 +155,31 @@ impl Store for SqliteStore {
         sessions::active_sessions_of(&self.readers, user, now).await.map_err(failure)
     }
 
+    async fn active_sessions_opened(
+        &self,
+        user: &UserId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>> {
+        sessions::active_sessions_opened(&self.readers, user, from, to, now).await.map_err(failure)
+    }
+
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
         sessions::count_active_sessions_of(&self.readers, user, now).await.map_err(failure)
     }
 
+    async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats> {
+        cleaning::session_stats(&self.readers, user, now).await.map_err(failure)
+    }
+
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
         let found = tokio::time::timeout(SEARCH_TIME, sessions::search_sessions(&self.searches, search)).await;
+        found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
+    }
+
+    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)> {
+        let found = tokio::time::timeout(SEARCH_TIME, sessions::list_sessions(&self.searches, listing)).await;
         found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
     }
 
@@ -217,8 +237,26 @@ impl Store for SqliteStore {
         sessions::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
     }
 
+    async fn end_named_sessions_of(
+        &self,
+        user: &UserId,
+        ids: &[SessionId],
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>> {
+        sessions::end_named_sessions_of(&self.writer, user, ids, reason, now).await.map_err(failure)
+    }
+
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
         sessions::refresh_session(&self.writer, attempt).await.map_err(failure)
+    }
+
+    async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
+        cleaning::delete_stale(&self.writer, stale, alone).await.map_err(failure)
+    }
+
+    async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
+        cleaning::count_over(&self.searches, instant).await.map_err(search_failure)
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {

@@ -43,8 +43,17 @@ macro_rules! user_columns {
     };
 }
 
-pub(super) const DIALECT: Dialect =
-    Dialect { columns: columns!(), active: active!(), not_idle: not_idle!("last_seen_at") };
+pub(super) const DIALECT: Dialect = Dialect {
+    columns: columns!(),
+    active: active!(),
+    not_idle: not_idle!("last_seen_at"),
+    id_text: ID_TEXT,
+    position: "instr",
+};
+
+/// The id as it is written.
+const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) \
+                       || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)))";
 
 pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 

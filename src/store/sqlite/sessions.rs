@@ -5,11 +5,12 @@
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{AssertSqlSafe, Row, SqliteExecutor, SqlitePool};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteExecutor, SqlitePool};
 
 use super::rows;
-use crate::sessions::{EndReason, Owner, Search, Session, SessionId, SignedIn, Touch};
-use crate::store::search::{self, Bind};
+use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
+use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
 use crate::store::{Ending, MOST_LISTED, RefreshAttempt, Refreshing, SEARCH_TIME, SessionChange};
 use crate::users::UserId;
@@ -57,6 +58,29 @@ pub(super) async fn active_sessions_of(
     list.fetch_all(pool).await?.iter().map(rows::session).collect()
 }
 
+pub(super) async fn active_sessions_opened(
+    pool: &SqlitePool,
+    user: &UserId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<Session>> {
+    const LIST: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM sessions WHERE user_id = $2 AND created_at >= $3 AND created_at < $4 AND ",
+        active!(),
+        " ORDER BY created_at DESC, id DESC LIMIT $5"
+    );
+    let list = sqlx::query(LIST)
+        .bind(now.timestamp_micros())
+        .bind(user.as_str())
+        .bind(from.timestamp_micros())
+        .bind(to.timestamp_micros())
+        .bind(i64::from(MOST_LISTED));
+    list.fetch_all(pool).await?.iter().map(rows::session).collect()
+}
+
 pub(super) async fn count_active_sessions_of(
     pool: &SqlitePool,
     user: &UserId,
@@ -76,7 +100,30 @@ pub(super) async fn count_active_sessions_of(
 
 pub(super) async fn search_sessions(pool: &SqlitePool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
     let compiled = search::compile(&search, &rows::DIALECT);
-    // The compiler writes our own words only and binds the rest.
+    let mut connection = acquire_for_search(pool).await?;
+    query(compiled).fetch_all(&mut *connection).await?.iter().map(rows::session).collect()
+}
+
+pub(super) async fn list_sessions(pool: &SqlitePool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, u32)> {
+    let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
+    let mut connection = acquire_for_search(pool).await?;
+    let total: i64 = query(total).fetch_one(&mut *connection).await?.try_get(0)?;
+    let rows = query(page).fetch_all(&mut *connection).await?;
+    let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
+    Ok((sessions, total.try_into().unwrap_or(u32::MAX)))
+}
+
+/// A dropped query reads on until it finds a row, and holds its connection as long: so it is stopped from inside.
+/// Only searches use this pool, and each sets its own end.
+async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sqlite>> {
+    let mut connection = pool.acquire().await?;
+    let end = Instant::now() + SEARCH_TIME;
+    connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, move || Instant::now() < end);
+    Ok(connection)
+}
+
+/// The compiler writes our own words only and binds the rest.
+fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
     let mut query = sqlx::query(AssertSqlSafe(compiled.sql)).persistent(false);
     for value in compiled.binds {
@@ -86,12 +133,7 @@ pub(super) async fn search_sessions(pool: &SqlitePool, search: Search<'_>) -> sq
             Bind::Id(id) => query.bind(id),
         };
     }
-    let mut connection = pool.acquire().await?;
-    // A dropped query reads on until it finds a row, and holds its connection as long: so it is stopped from inside.
-    // Only searches use this pool, and each sets its own end.
-    let end = Instant::now() + SEARCH_TIME;
-    connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, move || Instant::now() < end);
-    query.fetch_all(&mut *connection).await?.iter().map(rows::session).collect()
+    query
 }
 
 pub(super) async fn touch_sessions(pool: &SqlitePool, touches: &[Touch]) -> sqlx::Result<()> {
@@ -232,6 +274,26 @@ pub(super) async fn end_sessions_of(
         .bind(except.map(SessionId::as_uuid))
         .bind(reason.as_str());
     rows::ended_ids(&end.fetch_all(executor).await?)
+}
+
+pub(super) async fn end_named_sessions_of(
+    pool: &SqlitePool,
+    user: &UserId,
+    ids: &[SessionId],
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<SessionId>> {
+    const END: &str = concat!(
+        "UPDATE sessions SET ended_at = $1, end_reason = $4
+         WHERE id IN (SELECT unhex(value) FROM json_each($3)) AND user_id = $2 AND ended_at IS NULL AND expires_at > $1
+         RETURNING id, ",
+        not_idle!("last_seen_at"),
+        " AS was_active"
+    );
+    let ids: Vec<String> = ids.iter().map(|id| id.as_uuid().simple().to_string()).collect();
+    let ids = serde_json::to_string(&ids).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let end = sqlx::query(END).bind(now.timestamp_micros()).bind(user.as_str()).bind(ids).bind(reason.as_str());
+    rows::ended_ids(&end.fetch_all(pool).await?)
 }
 
 pub(super) async fn refresh_session(pool: &SqlitePool, attempt: RefreshAttempt) -> sqlx::Result<Refreshing> {

@@ -1,0 +1,31 @@
+//! Errors in Blackbox's words: its envelope without data, `{"success": false, "message": "…"}`.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::{Failure, Family};
+
+/// The Blackbox family.
+pub struct Blackbox;
+
+impl Family for Blackbox {
+    const PREFIXES: &'static [&'static str] = &["/api/v0"];
+
+    fn respond(failure: &Failure) -> Response {
+        let body = ErrorResponse { success: false, message: failure.message() };
+        (failure.status_without_422(), Json(body)).into_response()
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorResponse {
+    /// Always false.
+    #[schema(example = false)]
+    success: bool,
+    /// For a person.
+    #[schema(example = "There is no such session")]
+    message: String,
+}

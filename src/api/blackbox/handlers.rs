@@ -1,0 +1,153 @@
+//! The handlers. Operation ids are those of the published SDK.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::error::{Blackbox, ErrorResponse};
+use super::wire::{
+    ApiMessage, ApiResponse, CleanupResult, ExtendSessionRequest, RevokeAllRequest, SessionInfo, SessionListResponse,
+    SessionStats,
+};
+use crate::api::extract::{Body, SessionPath, User};
+use crate::api::{App, Refused};
+
+type Result<T> = std::result::Result<Json<T>, Refused<Blackbox>>;
+
+#[utoipa::path(
+    get, path = "/api/v0/sessions", tag = "Session Management", operation_id = "list_sessions",
+    summary = "List active sessions",
+    responses(
+        (status = 200, description = "The user's active sessions, newest first", body = ApiResponse<SessionListResponse>),
+        (status = 401, description = "No valid token", body = ErrorResponse),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(super) async fn list_sessions(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Blackbox>,
+) -> Result<ApiResponse<SessionListResponse>> {
+    let sessions = app.sessions.active_sessions_of(&me.session.user_id).await?;
+    Ok(Json(ApiResponse::of(SessionListResponse::new(sessions, me.session.id))))
+}
+
+#[utoipa::path(
+    post, path = "/api/v0/sessions/cleanup", tag = "Session Management", operation_id = "cleanup_expired_sessions",
+    summary = "Clean up expired sessions",
+    responses(
+        (status = 200, description = "How many sessions were deleted", body = ApiResponse<CleanupResult>),
+        (status = 401, description = "No valid token", body = ErrorResponse),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(super) async fn cleanup_expired_sessions(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Blackbox>,
+) -> Result<ApiResponse<CleanupResult>> {
+    let deleted = app.sessions.clean_up_own(&me).await?;
+    let message = format!("Cleaned up {deleted} expired sessions");
+    Ok(Json(ApiResponse::told(CleanupResult { deleted }, message)))
+}
+
+#[utoipa::path(
+    post, path = "/api/v0/sessions/revoke-all", tag = "Session Management", operation_id = "revoke_all_sessions",
+    summary = "Revoke all sessions", request_body = RevokeAllRequest,
+    responses(
+        (status = 200, description = "They are revoked", body = ApiMessage),
+        (status = 400, description = "The body cannot be read", body = ErrorResponse),
+        (status = 401, description = "No valid token", body = ErrorResponse),
+        (status = 413, description = "Over 64 KiB", body = ErrorResponse),
+        (status = 415, description = "Not JSON", body = ErrorResponse),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(super) async fn revoke_all_sessions(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Blackbox>,
+    Body(body, ..): Body<Blackbox, RevokeAllRequest>,
+) -> Result<ApiMessage> {
+    let ended = app.sessions.end_all_own(&me, body.keep_current).await?;
+    Ok(Json(ApiMessage::new(format!("Revoked {ended} sessions"))))
+}
+
+#[utoipa::path(
+    get, path = "/api/v0/sessions/stats", tag = "Session Management", operation_id = "get_session_stats",
+    summary = "Get session statistics",
+    responses(
+        (status = 200, description = "The user's sessions in numbers", body = ApiResponse<SessionStats>),
+        (status = 401, description = "No valid token", body = ErrorResponse),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(super) async fn get_session_stats(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Blackbox>,
+) -> Result<ApiResponse<SessionStats>> {
+    Ok(Json(ApiResponse::of(app.sessions.session_stats_of(&me.session.user_id).await?.into())))
+}
+
+#[utoipa::path(
+    get, path = "/api/v0/sessions/{session_id}", tag = "Session Management", operation_id = "get_session",
+    summary = "Get a session",
+    params(("session_id" = Uuid, Path, description = "The session's id")),
+    responses(
+        (status = 200, description = "The session", body = ApiResponse<SessionInfo>),
+        (status = 401, description = "No valid token", body = ErrorResponse),
+        (status = 404, description = "No such session, or another user's", body = ErrorResponse),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(super) async fn get_session(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Blackbox>,
+    SessionPath(id, _): SessionPath<Blackbox>,
+) -> Result<ApiResponse<SessionInfo>> {
+    let session = app.sessions.own_session(&me, id).await?;
+    Ok(Json(ApiResponse::of(SessionInfo::new(session, me.session.id))))
+}
+
+#[utoipa::path(
+    delete, path = "/api/v0/sessions/{session_id}", tag = "Session Management", operation_id = "revoke_session",
+    summary = "Revoke a session",
+    params(("session_id" = Uuid, Path, description = "The session's id")),
+    responses(
+        (status = 200, description = "It is revoked", body = ApiMessage),
+        (status = 401, description = "No valid token", body = ErrorResponse),
+        (status = 404, description = "No such session, or another user's", body = ErrorResponse),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(super) async fn revoke_session(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Blackbox>,
+    SessionPath(id, _): SessionPath<Blackbox>,
+) -> Result<ApiMessage> {
+    app.sessions.end_own(&me, id).await?;
+    Ok(Json(ApiMessage::new("Session revoked".to_owned())))
+}
+
+#[utoipa::path(
+    post, path = "/api/v0/sessions/{session_id}/extend", tag = "Session Management", operation_id = "extend_session",
+    summary = "Extend a session", request_body = ExtendSessionRequest,
+    params(("session_id" = Uuid, Path, description = "The session's id")),
+    responses(
+        (status = 200, description = "The session as it is now", body = ApiResponse<SessionInfo>),
+        (status = 400, description = "The body cannot be read, or the hours are not allowed", body = ErrorResponse),
+        (status = 401, description = "No valid token", body = ErrorResponse),
+        (status = 404, description = "No such session, or another user's", body = ErrorResponse),
+        (status = 413, description = "Over 64 KiB", body = ErrorResponse),
+        (status = 415, description = "Not JSON", body = ErrorResponse),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(super) async fn extend_session(
+    State(app): State<Arc<App>>,
+    User(me, _): User<Blackbox>,
+    SessionPath(id, _): SessionPath<Blackbox>,
+    Body(body, ..): Body<Blackbox, ExtendSessionRequest>,
+) -> Result<ApiResponse<SessionInfo>> {
+    let seconds = body.seconds(app.sessions.policy())?;
+    let session = app.sessions.extend_own(&me, id, seconds).await?;
+    Ok(Json(ApiResponse::of(SessionInfo::new(session, me.session.id))))
+}

@@ -1,0 +1,35 @@
+//! Blackbox, `/api/v0/sessions*`: the sessions of the signed-in user, as the Blackbox Labs SDK (Speakeasy, typescript)
+//! calls them.
+//!
+//! Known quirks
+//! * Every success is exactly 200 in an envelope, `{"success": true, "data": …, "message": …}`; `data` is left out where
+//!   there is none. Its client validates strictly: nothing is null, unknown text is `""`.
+//! * `token` is no credential: it only looks like one, and is made of the session's id.
+//! * An expired session can still be read, until it is cleaned up; an ended one is gone.
+//! * `cleanup` deletes the caller's own expired sessions at once. With `sessions:admin` it deletes everybody's too, but
+//!   those only after the retention.
+//! * The SDK sends an empty `cookie` header. There is no cookie here.
+
+mod error;
+mod handlers;
+mod wire;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use error::Blackbox;
+
+use super::App;
+
+/// The family's routes and their document.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(handlers::list_sessions))
+        .routes(routes!(handlers::cleanup_expired_sessions))
+        .routes(routes!(handlers::revoke_all_sessions))
+        .routes(routes!(handlers::get_session_stats))
+        .routes(routes!(handlers::get_session, handlers::revoke_session))
+        .routes(routes!(handlers::extend_session))
+}

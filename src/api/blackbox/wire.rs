@@ -1,0 +1,150 @@
+//! Blackbox's words.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::sessions::{self, FieldError, Policy, SessionId};
+
+/// The envelope of every success.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ApiResponse<T> {
+    /// Always true.
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    data: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    message: Option<String>,
+}
+
+impl<T> ApiResponse<T> {
+    /// With data alone.
+    pub(super) fn of(data: T) -> Self {
+        Self { success: true, data: Some(data), message: None }
+    }
+
+    /// With a message to a person too.
+    pub(super) fn told(data: T, message: String) -> Self {
+        Self { success: true, data: Some(data), message: Some(message) }
+    }
+}
+
+/// The envelope of a success that has nothing to show.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ApiMessage {
+    /// Always true.
+    success: bool,
+    message: String,
+}
+
+impl ApiMessage {
+    /// With a message to a person.
+    pub(super) fn new(message: String) -> Self {
+        Self { success: true, message }
+    }
+}
+
+/// One session of the user.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionInfo {
+    id: Uuid,
+    user_id: String,
+    /// No credential: made of the id.
+    #[schema(example = "sjs_****9f3c")]
+    token: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    /// Empty when unknown.
+    user_agent: String,
+    /// Empty when unknown.
+    ip_address: String,
+    /// Whether it is the session that asks.
+    is_current: bool,
+}
+
+impl SessionInfo {
+    /// As shown to the user whose own session is `current`.
+    pub(super) fn new(session: sessions::Session, current: SessionId) -> Self {
+        let sessions::Session { id, user_id, created_at, expires_at, ip_address, user_agent, .. } = session;
+        let text = id.to_string();
+        let last_four = text.char_indices().nth_back(3).map_or("", |(start, _)| text.get(start..).unwrap_or_default());
+        Self {
+            id: id.as_uuid(),
+            user_id: user_id.to_string(),
+            token: format!("sjs_****{last_four}"),
+            created_at,
+            expires_at,
+            user_agent: user_agent.unwrap_or_default(),
+            ip_address: ip_address.map(|address| address.to_string()).unwrap_or_default(),
+            is_current: id == current,
+        }
+    }
+}
+
+/// The user's active sessions, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionListResponse {
+    sessions: Vec<SessionInfo>,
+    /// How many they are.
+    total: usize,
+}
+
+impl SessionListResponse {
+    /// As shown to the user whose own session is `current`.
+    pub(super) fn new(sessions: Vec<sessions::Session>, current: SessionId) -> Self {
+        let sessions: Vec<_> = sessions.into_iter().map(|session| SessionInfo::new(session, current)).collect();
+        Self { total: sessions.len(), sessions }
+    }
+}
+
+/// The user's sessions in numbers. Ended ones do not count.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionStats {
+    /// The other two together.
+    total_sessions: u64,
+    active_sessions: u64,
+    expired_sessions: u64,
+}
+
+impl From<sessions::SessionStats> for SessionStats {
+    fn from(stats: sessions::SessionStats) -> Self {
+        let sessions::SessionStats { active, expired } = stats;
+        Self { total_sessions: active + expired, active_sessions: active, expired_sessions: expired }
+    }
+}
+
+/// What a clean-up did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CleanupResult {
+    /// How many sessions were deleted.
+    pub(super) deleted: u64,
+}
+
+/// Which sessions to end.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct RevokeAllRequest {
+    /// Whether the session that asks stays.
+    pub(super) keep_current: bool,
+}
+
+/// By how much to extend a session.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct ExtendSessionRequest {
+    /// Hours; the absolute end is never passed.
+    #[schema(minimum = 1)]
+    extension_hours: i32,
+}
+
+impl ExtendSessionRequest {
+    /// In seconds. The core judges the length too, but in words that this client did not use.
+    pub(super) fn seconds(&self, policy: &Policy) -> Result<i64, FieldError> {
+        let (hours, most) = (i64::from(self.extension_hours), policy.longest_extension.num_hours());
+        if !(1..=most).contains(&hours) {
+            return Err(FieldError::new("extension_hours", format!("must be from 1 to {most}")));
+        }
+        Ok(hours * 3600)
+    }
+}

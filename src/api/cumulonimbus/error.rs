@@ -1,0 +1,82 @@
+//! Errors in Cumulonimbus's words: `{"code": "INVALID_USER_ERROR", "message": "Invalid User"}`.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::{Failure, Family, Rejection};
+use crate::sessions::{Error, Refusal};
+
+/// The Cumulonimbus family.
+pub struct Cumulonimbus;
+
+impl Family for Cumulonimbus {
+    const PREFIXES: &'static [&'static str] = &["/api/user", "/user"];
+    const COOKIE: bool = true;
+
+    fn respond(failure: &Failure) -> Response {
+        let status = match failure {
+            Failure::Core(Error::Unauthenticated(Refusal::Banned)) => StatusCode::FORBIDDEN,
+            other => other.status_without_422(),
+        };
+        let (code, message) = words(failure);
+        let sessions = match failure {
+            Failure::Core(Error::AmbiguousSession(ids)) => ids.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        };
+        let fields = failure.fields().iter().map(|error| error.field.to_string()).collect();
+        (status, Json(ErrorResponse { code, message, fields, sessions })).into_response()
+    }
+}
+
+fn words(failure: &Failure) -> (&'static str, &'static str) {
+    match failure {
+        Failure::Core(error) => match error {
+            Error::Unauthenticated(Refusal::Banned) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
+            Error::Unauthenticated(_) | Error::SessionNotFound | Error::SessionNotActive | Error::InvalidGrant(_) => {
+                ("INVALID_SESSION_ERROR", "Invalid Session")
+            }
+            Error::Forbidden { .. } => ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions"),
+            Error::UserNotFound => ("INVALID_USER_ERROR", "Invalid User"),
+            Error::AmbiguousSession(_) => ("AMBIGUOUS_SESSION_ERROR", "Ambiguous Session"),
+            Error::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
+            Error::SessionLimitReached
+            | Error::IdempotencyKeyReused
+            | Error::SearchTooBroad
+            | Error::Unavailable(_)
+            | Error::Internal(_) => ("INTERNAL_SERVER_ERROR", "Internal Server Error"),
+        },
+        Failure::Request(rejection) => match rejection {
+            Rejection::UnknownPath | Rejection::NotThere(_) | Rejection::MethodNotAllowed => {
+                ("INVALID_ENDPOINT_ERROR", "Invalid Endpoint")
+            }
+            Rejection::TooLarge | Rejection::TooMany { .. } => ("BODY_TOO_LARGE_ERROR", "Body Too Large"),
+            Rejection::UnsupportedMediaType(_) => ("UNSUPPORTED_MEDIA_TYPE_ERROR", "Unsupported Media Type"),
+            Rejection::Malformed(_) => ("BAD_REQUEST_ERROR", "Bad Request"),
+            Rejection::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
+            Rejection::Timeout => ("REQUEST_TIMEOUT_ERROR", "Request Timeout"),
+            Rejection::Panic => ("INTERNAL_SERVER_ERROR", "Internal Server Error"),
+        },
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorResponse {
+    /// One stable word.
+    #[schema(value_type = String, example = "INVALID_USER_ERROR")]
+    code: &'static str,
+    /// For a person.
+    #[schema(value_type = String, example = "Invalid User")]
+    message: &'static str,
+    /// The fields that are missing or not what they should be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    fields: Vec<String>,
+    /// The ids to choose from, when one `iat` stands for several sessions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    sessions: Vec<String>,
+}

@@ -1,0 +1,205 @@
+//! Cumulonimbus's words.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header;
+use axum::http::request::Parts;
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::Cumulonimbus;
+use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, path_parameter};
+use crate::api::{App, Refused, Rejection};
+use crate::sessions::{self, FieldError, Handle, Managed, SessionId};
+
+/// The most sessions on a page, and in one bulk.
+const MOST: usize = 50;
+
+type Refusal = Refused<Cumulonimbus>;
+
+/// The caller and the user in the path whose sessions it may manage.
+pub(super) struct Subject(pub Managed);
+
+impl FromRequestParts<Arc<App>> for Subject {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let CallerWithBareToken(caller, _) =
+            CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
+        let id = path_parameter::<Cumulonimbus>(parts, app, Some("id")).await?;
+        Ok(Self(Managed::new(caller, id)?))
+    }
+}
+
+/// What the path calls the session by; `None` for what no session is called.
+pub(super) struct SessionInPath(pub Option<Handle>);
+
+impl FromRequestParts<Arc<App>> for SessionInPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let text = path_parameter::<Cumulonimbus>(parts, app, Some("sid")).await?;
+        Ok(Self(handle(&text)))
+    }
+}
+
+/// Our id, or the seconds since 1970 in plain digits: nothing that only a lenient number parser would take.
+fn handle(text: &str) -> Option<Handle> {
+    if let Some(id) = SessionId::parse(text) {
+        return Some(Handle::Id(id));
+    }
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let seconds = text.parse().ok().filter(|_| plain)?;
+    DateTime::from_timestamp(seconds, 0).map(Handle::OpenedIn)
+}
+
+/// A part of a list.
+pub(super) struct Window {
+    limit: usize,
+    offset: usize,
+}
+
+impl FromRequestParts<Arc<App>> for Window {
+    type Rejection = Refusal;
+
+    /// A parameter that is there twice is no number.
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let Query(pairs, _) = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
+        let number = |name: &str| {
+            let mut values = pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
+            values.next().filter(|_| values.next().is_none()).and_then(|value| value.parse::<usize>().ok())
+        };
+        let limit = number("limit").filter(|limit| (1..=MOST).contains(limit)).unwrap_or(MOST);
+        Ok(Self { limit, offset: number("offset").unwrap_or(0) })
+    }
+}
+
+/// A bulk as JSON, its array still to be checked.
+#[derive(Default, Deserialize)]
+struct BulkBody {
+    #[serde(default)]
+    sessions: Value,
+}
+
+/// The sessions that a bulk names; entries that no session is called are left out.
+pub(super) struct Bulk(pub Vec<Handle>);
+
+impl FromRequest<Arc<App>> for Bulk {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
+        let not_there = || FieldError::new("sessions", "must be an array of strings");
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let entries: Vec<String> = match content_type {
+            None => return Err(not_there().into()),
+            Some(text) if text.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") => {
+                let Form(pairs, _) = Form::<Cumulonimbus, Vec<(String, String)>>::from_request(request, app).await?;
+                let named = pairs.into_iter().filter(|(name, _)| name == "sessions" || name == "sessions[]");
+                let entries: Vec<String> = named.map(|(_, value)| value).collect();
+                if entries.is_empty() { Err(not_there()) } else { Ok(entries) }
+            }
+            Some(_) => {
+                let OptionalBody(body, _) = OptionalBody::<Cumulonimbus, BulkBody>::from_request(request, app).await?;
+                serde_json::from_value(body.sessions).map_err(|_| not_there())
+            }
+        }?;
+        if entries.len() > MOST {
+            return Err(Rejection::TooMany { field: "sessions", most: MOST }.into());
+        }
+        Ok(Self(entries.iter().filter_map(|entry| handle(entry)).collect()))
+    }
+}
+
+/// One session of a user.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Session {
+    /// When it was opened, in seconds since 1970.
+    #[schema(example = 1_760_000_000)]
+    iat: i64,
+    /// When it ends by itself, in seconds since 1970.
+    #[schema(example = 1_762_592_000)]
+    exp: i64,
+    /// What to call it.
+    #[schema(example = "Chrome on Windows")]
+    name: String,
+    /// Whose it is.
+    #[schema(example = "1234567890")]
+    sub: String,
+    /// What to call it by when two share an `iat`.
+    id: String,
+}
+
+impl From<sessions::Session> for Session {
+    fn from(session: sessions::Session) -> Self {
+        let sessions::Session { id, user_id, created_at, expires_at, device, .. } = session;
+        Self {
+            iat: created_at.timestamp(),
+            exp: expires_at.timestamp(),
+            name: device.label().unwrap_or_else(|| "Unknown Device".to_owned()),
+            sub: user_id.to_string(),
+            id: id.to_string(),
+        }
+    }
+}
+
+/// Some of a user's active sessions, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionList {
+    /// How many there are, not only here.
+    count: usize,
+    items: Vec<Session>,
+}
+
+impl SessionList {
+    /// The part of `sessions` that is in the window.
+    pub(super) fn new(sessions: Vec<sessions::Session>, window: &Window) -> Self {
+        let count = sessions.len();
+        let items = sessions.into_iter().skip(window.offset).take(window.limit).map(Session::from).collect();
+        Self { count, items }
+    }
+}
+
+/// The sessions to delete.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it only describes the body, which is read leniently")]
+pub(super) struct DeleteSessions {
+    /// Ids, or seconds as in `iat`; at most 50.
+    #[schema(example = json!(["1760000000"]), max_items = 50)]
+    sessions: Vec<String>,
+}
+
+/// What a bulk did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeleteBulk {
+    /// How many were deleted.
+    count: usize,
+    /// Always `session`.
+    #[schema(value_type = String, example = "session")]
+    r#type: &'static str,
+}
+
+impl DeleteBulk {
+    /// After `count` were deleted.
+    pub(super) fn of(count: usize) -> Self {
+        Self { count, r#type: "session" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_called_by_its_id_or_by_plain_digits() {
+        let id = "01890000-0000-7000-8000-000000000000";
+        assert_eq!(handle(id), SessionId::parse(id).map(Handle::Id));
+        assert_eq!(handle("1760000000"), DateTime::from_timestamp(1_760_000_000, 0).map(Handle::OpenedIn));
+        let long = "1".repeat(40);
+        for text in ["", "01", "1.0", "1e9", "-0", "-1", "+1", " 1", "NaN", "Infinity", "٣", "0x1", long.as_str()] {
+            assert_eq!(handle(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Counting what has expired, and deleting what need not be kept any longer.
+//!
+//! Sessions that are over are kept for the policy's retention, so that people can be told what happened; then they are
+//! deleted. Users may have their own expired sessions deleted at once. An active session is never deleted.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Caller, Error, IDEMPOTENCY_LIFETIME, Scope, Sessions, SignedIn};
+use crate::users::UserId;
+
+/// How long a session must have been idle for too long before its user may have it deleted: until then another process
+/// may know of a use that is not written yet.
+const IDLE_CERTAINTY: TimeDelta = TimeDelta::minutes(1);
+/// The most batches of one request; who wants more asks again.
+const MOST_BATCHES: u32 = 20;
+
+/// A user's sessions in numbers; ended ones are not among them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionStats {
+    /// Those that stand.
+    pub active: u64,
+    /// Those past their end or idle for too long.
+    pub expired: u64,
+}
+
+/// What is kept no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale<'a> {
+    /// Sessions whose end was at this instant or before, whether somebody ended them earlier or not.
+    Expired(DateTime<Utc>),
+    /// Sessions that somebody ended at this instant or before.
+    Ended(DateTime<Utc>),
+    /// One user's sessions that nobody ended.
+    ExpiredOf {
+        /// The user.
+        user: &'a UserId,
+        /// Past their end at this instant.
+        at: DateTime<Utc>,
+        /// Idle for too long at this instant.
+        idle_at: DateTime<Utc>,
+    },
+    /// Idempotency keys first used at this instant or before.
+    IdempotencyKeys(DateTime<Utc>),
+}
+
+impl Sessions {
+    /// A user's sessions in numbers.
+    pub async fn session_stats_of(&self, user: &UserId) -> Result<SessionStats, Error> {
+        Ok(self.store().session_stats(user, self.now()).await?)
+    }
+
+    /// Deletes the user's own expired sessions, and with `sessions:admin` also anybody's that were over for longer than
+    /// the retention. Answers how many; when there are very many, not all of them.
+    pub async fn clean_up_own(&self, user: &SignedIn) -> Result<u64, Error> {
+        self.write_activity().await?;
+        let now = self.now();
+        let own = Stale::ExpiredOf { user: &user.session.user_id, at: now, idle_at: now - IDLE_CERTAINTY };
+        let mut deleted = self.delete(own, MOST_BATCHES).await?;
+        if user.session.scope.allows(Scope::ADMIN) {
+            deleted += self.delete_past_retention().await?;
+        }
+        tracing::info!(user = %user.session.user_id, deleted, "sessions cleaned up");
+        Ok(deleted)
+    }
+
+    /// Deletes anybody's sessions that were over for longer than the retention, for a caller with `sessions:admin`; or
+    /// tells how many they are. When there are very many, not all of them are deleted.
+    pub async fn clean_up(&self, caller: &Caller, dry_run: bool) -> Result<u64, Error> {
+        caller.require(Scope::ADMIN)?;
+        if dry_run {
+            return Ok(self.store().count_over(self.retained_since()).await?);
+        }
+        let deleted = self.delete_past_retention().await?;
+        tracing::info!(deleted, "sessions cleaned up");
+        Ok(deleted)
+    }
+
+    /// Deletes all that is kept no longer, unless another replica is at it. What a stop cuts short, the next time
+    /// completes.
+    pub async fn clean_up_unasked(&self) -> Result<u64, Error> {
+        let over = self.retained_since();
+        let mut deleted = 0;
+        for stale in
+            [Stale::Expired(over), Stale::Ended(over), Stale::IdempotencyKeys(self.now() - IDEMPOTENCY_LIFETIME)]
+        {
+            while let Some(batch @ 1..) = self.store().delete_stale(stale, true).await? {
+                deleted += batch;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Sessions that were over at this instant are kept no longer.
+    fn retained_since(&self) -> DateTime<Utc> {
+        self.now() - self.policy().retention
+    }
+
+    async fn delete_past_retention(&self) -> Result<u64, Error> {
+        let over = self.retained_since();
+        Ok(self.delete(Stale::Expired(over), MOST_BATCHES).await?
+            + self.delete(Stale::Ended(over), MOST_BATCHES).await?)
+    }
+
+    async fn delete(&self, stale: Stale<'_>, batches: u32) -> Result<u64, Error> {
+        let mut deleted = 0;
+        for _ in 0..batches {
+            match self.store().delete_stale(stale, false).await? {
+                Some(batch @ 1..) => deleted += batch,
+                _ => break,
+            }
+        }
+        Ok(deleted)
+    }
+}

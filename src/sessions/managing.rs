@@ -1,0 +1,152 @@
+//! One user's active sessions in the hands of staff, or of the user itself: for dialects that name the user in the path.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Caller, EndReason, Error, Scope, Session, SessionId, Sessions, log_ended};
+use crate::users::UserId;
+
+/// That a caller may manage a user's sessions: it has `sessions:admin`, or is that user.
+#[derive(Debug, Clone)]
+pub struct Managed {
+    caller: Caller,
+    user: UserId,
+}
+
+/// What a client calls a session by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handle {
+    /// Its id.
+    Id(SessionId),
+    /// The whole second that it was opened in, which several of a user's sessions may share.
+    OpenedIn(DateTime<Utc>),
+}
+
+impl Handle {
+    /// The first instant after the second.
+    fn end_of(second: DateTime<Utc>) -> DateTime<Utc> {
+        second.checked_add_signed(TimeDelta::seconds(1)).unwrap_or(second)
+    }
+
+    fn means(self, session: &Session) -> bool {
+        match self {
+            Self::Id(id) => session.id == id,
+            Self::OpenedIn(second) => (second..Self::end_of(second)).contains(&session.created_at),
+        }
+    }
+}
+
+impl Managed {
+    /// Lets a caller manage the sessions of the user of that id. Refused: [`Error::Forbidden`] first, and
+    /// [`Error::UserNotFound`] for what can be no user's id.
+    pub fn new(caller: Caller, user: String) -> Result<Self, Error> {
+        let own = caller.session().is_some_and(|session| session.user_id.as_str() == user);
+        if !own {
+            caller.require(Scope::ADMIN)?;
+        }
+        let user = UserId::parse(user).map_err(|_| Error::UserNotFound)?;
+        Ok(Self { caller, user })
+    }
+
+    fn is_own(&self) -> bool {
+        self.caller.session().is_some_and(|session| session.user_id == self.user)
+    }
+
+    fn reason(&self, id: Option<SessionId>) -> EndReason {
+        match id {
+            Some(id) if self.caller.session_id() == Some(id) => EndReason::Logout,
+            _ if self.is_own() => EndReason::RevokedByUser,
+            _ => EndReason::RevokedByAdmin,
+        }
+    }
+}
+
+impl Sessions {
+    /// The user's active sessions, newest first. Refused: [`Error::UserNotFound`].
+    pub async fn managed_sessions(&self, managed: &Managed) -> Result<Vec<Session>, Error> {
+        let sessions = self.active_sessions_of(&managed.user).await?;
+        if sessions.is_empty() {
+            self.refuse_unknown_user(managed).await?;
+        }
+        Ok(sessions)
+    }
+
+    /// One of the user's active sessions; no handle is one that no session is called by. Refused: [`Error::UserNotFound`], [`Error::SessionNotFound`], and
+    /// [`Error::AmbiguousSession`] when several were opened in that second.
+    pub async fn managed_session(&self, managed: &Managed, handle: Option<Handle>) -> Result<Session, Error> {
+        let now = self.now();
+        let owner = super::Owner::User(&managed.user);
+        let mut found = match handle {
+            None => Vec::new(),
+            Some(Handle::Id(id)) => self.store().session(id, owner).await?.into_iter().collect(),
+            Some(Handle::OpenedIn(second)) => {
+                self.store().active_sessions_opened(&managed.user, second, Handle::end_of(second), now).await?
+            }
+        };
+        for session in &mut found {
+            self.activity.overlay(session);
+        }
+        found.retain(|session| session.is_active(now));
+        if found.len() > 1 {
+            return Err(Error::AmbiguousSession(found.iter().map(|session| session.id).collect()));
+        }
+        match found.pop() {
+            Some(session) => Ok(session),
+            None => {
+                self.refuse_unknown_user(managed).await?;
+                Err(Error::SessionNotFound)
+            }
+        }
+    }
+
+    /// Ends what [`Sessions::managed_session`] finds, and answers it as it was.
+    pub async fn end_managed_session(&self, managed: &Managed, handle: Option<Handle>) -> Result<Session, Error> {
+        let session = self.managed_session(managed, handle).await?;
+        let reason = managed.reason(Some(session.id));
+        if !self.store().end_active_session(session.id, &managed.user, reason, self.now()).await? {
+            return Err(Error::SessionNotFound);
+        }
+        log_ended(&managed.user, &[session.id], reason);
+        Ok(session)
+    }
+
+    /// Ends the active sessions among those named, and answers how many. A second that several were opened in names
+    /// none: the wrong one is never ended. Refused: [`Error::UserNotFound`].
+    pub async fn end_managed_sessions(&self, managed: &Managed, handles: &[Handle]) -> Result<usize, Error> {
+        let sessions = self.managed_sessions(managed).await?;
+        let named: BTreeSet<SessionId> = handles
+            .iter()
+            .filter_map(|handle| {
+                let mut meant = sessions.iter().filter(|session| handle.means(session));
+                meant.next().filter(|_| meant.next().is_none()).map(|session| session.id)
+            })
+            .collect();
+        if named.is_empty() {
+            return Ok(0);
+        }
+        let (named, reason) = (Vec::from_iter(named), managed.reason(None));
+        let ended = self.store().end_named_sessions_of(&managed.user, &named, reason, self.now()).await?;
+        log_ended(&managed.user, &ended, reason);
+        Ok(ended.len())
+    }
+
+    /// Ends all of the user's active sessions, the caller's own too, and answers how many. Refused:
+    /// [`Error::UserNotFound`].
+    pub async fn end_all_managed(&self, managed: &Managed) -> Result<usize, Error> {
+        let ended = self.end_all(&managed.user, None, managed.reason(None)).await?;
+        if ended == 0 {
+            self.refuse_unknown_user(managed).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Asked only where no session was found: whoever has an active one is known, and so is the caller.
+    async fn refuse_unknown_user(&self, managed: &Managed) -> Result<(), Error> {
+        if managed.is_own() || self.store().user(&managed.user).await?.is_some() {
+            Ok(())
+        } else {
+            Err(Error::UserNotFound)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Counting what has expired, and deleting what is kept no longer: a batch a transaction, so that no lock is held long.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgPool, Row};
+
+use crate::sessions::{SessionStats, Stale};
+use crate::users::UserId;
+
+/// Any number, as long as nobody takes it for something else in this database.
+const CLEANING_LOCK: i64 = 0x636c_6561_6e75_70;
+
+pub(super) async fn session_stats(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
+    const COUNT: &str = concat!(
+        "SELECT count(*) FILTER (WHERE ",
+        active!(),
+        ") AS active, count(*) FILTER (WHERE NOT ",
+        active!(),
+        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL"
+    );
+    let row = sqlx::query(COUNT).bind(now).bind(user.as_str()).fetch_one(pool).await?;
+    let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+    Ok(SessionStats { active: count("active")?, expired: count("expired")? })
+}
+
+pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Result<Option<u64>> {
+    const EXPIRED: &str = "
+        DELETE FROM sessions WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT 5000 FOR UPDATE SKIP LOCKED
+        ))";
+    const ENDED: &str = "
+        DELETE FROM sessions WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM sessions WHERE ended_at <= $1 ORDER BY ended_at LIMIT 5000 FOR UPDATE SKIP LOCKED
+        ))";
+    const EXPIRED_OF: &str = concat!(
+        "DELETE FROM sessions WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM sessions
+            WHERE user_id = $2 AND ended_at IS NULL AND (expires_at <= $3 OR NOT ",
+        not_idle!("last_seen_at"),
+        ") LIMIT 5000 FOR UPDATE SKIP LOCKED
+        ))"
+    );
+    const IDEMPOTENCY_KEYS: &str = "
+        DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM idempotency_keys WHERE created_at <= $1 LIMIT 5000 FOR UPDATE SKIP LOCKED
+        ))";
+    let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
+    if alone {
+        let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(CLEANING_LOCK);
+        if !lock.fetch_one(&mut *tx).await? {
+            return Ok(None);
+        }
+    }
+    let delete = match stale {
+        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(instant),
+        Stale::Ended(instant) => sqlx::query(ENDED).bind(instant),
+        Stale::ExpiredOf { user, at, idle_at } => sqlx::query(EXPIRED_OF).bind(idle_at).bind(user.as_str()).bind(at),
+        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant),
+    };
+    let deleted = delete.execute(&mut *tx).await?.rows_affected();
+    tx.commit().await?;
+    Ok(Some(deleted))
+}
+
+pub(super) async fn count_over(pool: &PgPool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
+    const COUNT: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1 OR ended_at <= $1";
+    Ok(sqlx::query_scalar::<_, i64>(COUNT).bind(instant).fetch_one(pool).await?.unsigned_abs())
+}

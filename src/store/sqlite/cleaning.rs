@@ -1,0 +1,59 @@
+//! Counting what has expired, and deleting what is kept no longer: small batches, because nobody else writes meanwhile.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Row, SqlitePool};
+
+use crate::sessions::{SessionStats, Stale};
+use crate::users::UserId;
+
+pub(super) async fn session_stats(pool: &SqlitePool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
+    const COUNT: &str = concat!(
+        "SELECT count(*) FILTER (WHERE ",
+        active!(),
+        ") AS active, count(*) FILTER (WHERE NOT ",
+        active!(),
+        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL"
+    );
+    let row = sqlx::query(COUNT).bind(now.timestamp_micros()).bind(user.as_str()).fetch_one(pool).await?;
+    let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+    Ok(SessionStats { active: count("active")?, expired: count("expired")? })
+}
+
+/// There is one writer, so whoever deletes is alone.
+pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx::Result<Option<u64>> {
+    const EXPIRED: &str = "
+        DELETE FROM sessions WHERE rowid IN (
+            SELECT rowid FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1000
+        )";
+    const ENDED: &str = "
+        DELETE FROM sessions WHERE rowid IN (
+            SELECT rowid FROM sessions WHERE ended_at <= $1 ORDER BY ended_at LIMIT 1000
+        )";
+    const EXPIRED_OF: &str = concat!(
+        "DELETE FROM sessions WHERE rowid IN (
+            SELECT rowid FROM sessions
+            WHERE user_id = $2 AND ended_at IS NULL AND (expires_at <= $3 OR NOT ",
+        not_idle!("last_seen_at"),
+        ") LIMIT 1000
+        )"
+    );
+    const IDEMPOTENCY_KEYS: &str = "
+        DELETE FROM idempotency_keys WHERE (service, key) IN (
+            SELECT service, key FROM idempotency_keys WHERE created_at <= $1 LIMIT 1000
+        )";
+    let delete = match stale {
+        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(instant.timestamp_micros()),
+        Stale::Ended(instant) => sqlx::query(ENDED).bind(instant.timestamp_micros()),
+        Stale::ExpiredOf { user, at, idle_at } => {
+            sqlx::query(EXPIRED_OF).bind(idle_at.timestamp_micros()).bind(user.as_str()).bind(at.timestamp_micros())
+        }
+        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant.timestamp_micros()),
+    };
+    Ok(Some(delete.execute(pool).await?.rows_affected()))
+}
+
+pub(super) async fn count_over(pool: &SqlitePool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
+    const COUNT: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1 OR ended_at <= $1";
+    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(instant.timestamp_micros());
+    Ok(count.fetch_one(pool).await?.unsigned_abs())
+}
