@@ -58,7 +58,7 @@ fn the_families_do_not_know_the_database_and_the_stores_do_not_know_http() {
 
 #[test]
 fn no_family_knows_another() {
-    let families = ["native", "quiika", "vault", "blackbox", "cumulonimbus"];
+    let families = ["native", "quiika", "vault", "blackbox", "cumulonimbus", "janssen"];
     for family in families {
         let others: Vec<String> =
             families.iter().filter(|other| **other != family).map(|other| format!("crate::api::{other}")).collect();

@@ -7,6 +7,7 @@ pub mod blackbox;
 pub mod cumulonimbus;
 pub mod extract;
 mod family;
+pub mod janssen;
 pub mod native;
 mod openapi;
 mod operations;
@@ -51,6 +52,7 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
     let (quiika, _) = quiika::router().split_for_parts();
     let (blackbox, _) = blackbox::router().split_for_parts();
     let (cumulonimbus, _) = cumulonimbus::router().split_for_parts();
+    let (janssen, _) = janssen::router().split_for_parts();
     let (vault, _) = vault::router().split_for_parts();
     let router = Router::new()
         .merge(family::guard::<native::Native>(native::verify_below(native)))
@@ -59,6 +61,7 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
         .merge(family::guard::<vault::Vault>(vault))
         .merge(family::guard::<blackbox::Blackbox>(blackbox))
         .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus::also_without_api(cumulonimbus)))
+        .merge(family::guard::<janssen::Janssen>(janssen))
         .merge(operations::router())
         .fallback(unknown_path)
         .with_state(Arc::clone(&app));
@@ -73,6 +76,7 @@ async fn unknown_path(request: Request) -> Response {
         .or_else(|| family::unknown_path_of::<vault::Vault>(path))
         .or_else(|| family::unknown_path_of::<blackbox::Blackbox>(path))
         .or_else(|| family::unknown_path_of::<cumulonimbus::Cumulonimbus>(path))
+        .or_else(|| family::unknown_path_of::<janssen::Janssen>(path))
         .or_else(|| family::unknown_path_of::<native::oauth::OAuth>(path))
         .unwrap_or_else(family::unknown_path::<native::Native>)
 }

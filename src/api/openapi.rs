@@ -4,14 +4,16 @@
 //! people know. In the merged document two families may want the same name, so there each name carries its family's.
 
 use serde_json::{Map, Value};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, ClientCredentials, Flow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
+};
 use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{blackbox, cumulonimbus, native, quiika, vault};
+use super::{blackbox, cumulonimbus, janssen, native, quiika, vault};
 
 /// The families that have a document of their own.
-pub const FAMILIES: [&str; 5] = ["native", "quiika", "vault", "blackbox", "cumulonimbus"];
+pub const FAMILIES: [&str; 6] = ["native", "quiika", "vault", "blackbox", "cumulonimbus", "janssen"];
 
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +91,13 @@ fn family(name: &str) -> Option<OpenApi> {
             "https://alekeagle.me/api",
             ("token", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("Authorization")))),
         ),
+        "janssen" => described(
+            paths(janssen::router()),
+            "Sojourn: Janssen",
+            "The session management API of the Janssen config-api.",
+            "https://jans.local.io",
+            ("oauth2", SecurityScheme::OAuth2(OAuth2::new([janssen_flow()]))),
+        ),
         _ => return None,
     })
 }
@@ -103,6 +112,16 @@ fn below_its_server(mut document: OpenApi) -> OpenApi {
         document.paths.paths = paths.into_iter().map(|(path, item)| (below(path), item)).collect();
     }
     document
+}
+
+/// Where the original's clients get their tokens; here any token or service key of these scopes will do.
+fn janssen_flow() -> Flow {
+    let scopes = Scopes::from_iter([
+        ("https://jans.io/oauth/jans-auth-server/session.readonly", "See sessions"),
+        ("https://jans.io/oauth/jans-auth-server/session.delete", "End sessions"),
+        ("revoke_session", "End sessions"),
+    ]);
+    Flow::ClientCredentials(ClientCredentials::new("https://jans.local.io/jans-auth/restv1/token", scopes))
 }
 
 /// How most families authenticate.

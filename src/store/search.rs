@@ -1,6 +1,7 @@
 //! Compiles a search into SQL, once for both stores. Values are always bound; only our own words reach the text.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::sessions::{
@@ -30,10 +31,16 @@ pub(super) enum Bind {
 }
 
 /// A statement with its values, `$1` being the time of the search.
-#[derive(Debug)]
 pub(super) struct Compiled {
-    pub(super) sql: String,
+    pub(super) sql: AssertSqlSafe<String>,
     pub(super) binds: Vec<Bind>,
+}
+
+impl Compiled {
+    #[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
+    fn new(sql: String, binds: Vec<Bind>) -> Self {
+        Self { sql: AssertSqlSafe(sql), binds }
+    }
 }
 
 /// Collects conditions and the values bound in them.
@@ -150,8 +157,8 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     let count_to = listing.count_to;
     let total = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {count_to}) AS counted");
     CompiledListing {
-        page: Compiled { sql: page, binds: conditions.binds.clone() },
-        total: Compiled { sql: total, binds: conditions.binds },
+        page: Compiled::new(page, conditions.binds.clone()),
+        total: Compiled::new(total, conditions.binds),
     }
 }
 
@@ -182,7 +189,7 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         conditions.sql.join(" AND "),
         search.limit,
     );
-    Compiled { sql, binds: conditions.binds }
+    Compiled::new(sql, conditions.binds)
 }
 
 fn filter(filter: &Filter, dialect: &Dialect, conditions: &mut Conditions) {

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use sojourn::sessions::{EndReason, Filter, Owner, Search, Session, Sort};
-use sojourn::store::{Error, Result};
+use chrono::TimeDelta;
+use sojourn::sessions::{EndReason, Filter, Owner, Search, Session, Sort, Touch};
+use sojourn::store::{Error, RefreshAttempt, Result, SessionChange};
 
-use super::fixture::{Fixture, Raw, at, session_of, user};
+use super::fixture::{Fixture, Raw, at, details, new, session_of, user};
 
 on_both_stores!(
     a_row_that_cannot_be_read_is_a_defect,
     a_search_that_reads_for_too_long_is_stopped_and_holds_up_nothing,
     a_database_that_somebody_else_has_locked_is_not_available,
     a_table_that_is_missing_is_a_defect,
+    what_cannot_be_committed_is_not_acknowledged,
 );
 
 async fn a_row_that_cannot_be_read_is_a_defect(fixture: &Fixture) {
@@ -92,6 +94,61 @@ async fn a_database_that_somebody_else_has_locked_is_not_available(fixture: &Fix
 async fn a_table_that_is_missing_is_a_defect(fixture: &Fixture) {
     fixture.raw.run("DROP TABLE service_keys").await.unwrap();
     assert!(matches!(fixture.store.service_keys().await, Err(Error::Internal(_))));
+}
+
+/// The database finds fault only with the commit itself.
+async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
+    let session = fixture.open(session_of("ann")).await;
+    let told = fixture.store.put_user(&session.user_id, &details(Some("Ann"), None), at(0)).await.unwrap();
+    let tables = "CREATE TABLE absent (id integer PRIMARY KEY);
+        CREATE TABLE faults (id integer REFERENCES absent (id) DEFERRABLE INITIALLY DEFERRED);";
+    let triggers = match fixture.raw {
+        Raw::Postgres(_) => {
+            "CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN INSERT INTO faults VALUES (1); RETURN NULL; END $$;
+             CREATE TRIGGER fault AFTER INSERT OR UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION fault();
+             CREATE TRIGGER fault AFTER INSERT OR UPDATE OR DELETE ON users FOR EACH ROW EXECUTE FUNCTION fault();"
+        }
+        Raw::Sqlite(_) => {
+            "CREATE TRIGGER fault1 AFTER INSERT ON sessions BEGIN INSERT INTO faults VALUES (1); END;
+             CREATE TRIGGER fault2 AFTER UPDATE ON sessions BEGIN INSERT INTO faults VALUES (1); END;
+             CREATE TRIGGER fault3 AFTER INSERT ON users BEGIN INSERT INTO faults VALUES (1); END;
+             CREATE TRIGGER fault4 AFTER UPDATE ON users BEGIN INSERT INTO faults VALUES (1); END;
+             CREATE TRIGGER fault5 AFTER DELETE ON users BEGIN INSERT INTO faults VALUES (1); END;"
+        }
+    };
+    fixture.raw.run_all(&format!("{tables}{triggers}")).await;
+
+    let (store, id, ann, now, anyone) = (&fixture.store, session.id, &session.user_id, at(1), Owner::Anyone);
+    let attempt = |presented| RefreshAttempt {
+        id,
+        presented,
+        seen_counter: 0,
+        seen_at: None,
+        now,
+        grace: TimeDelta::zero(),
+        slide_to: None,
+    };
+    let change = SessionChange { device_name: Some(None), metadata: None };
+    let outcomes = [
+        ("open_session", store.open_session(&new(&session_of("ann"))).await.err()),
+        ("touch_sessions", store.touch_sessions(&[Touch { id, seen_at: now, counter: 0 }]).await.err()),
+        ("extend_session", store.extend_session(id, anyone, TimeDelta::hours(1), now).await.err()),
+        ("change_session", store.change_session(id, anyone, &change, now).await.err()),
+        ("end_session", store.end_session(id, anyone, EndReason::Logout, now).await.err()),
+        ("end_active_session", store.end_active_session(id, ann, EndReason::Logout, now).await.err()),
+        ("end_sessions_of", store.end_sessions_of(ann, None, EndReason::Logout, now).await.err()),
+        ("refresh_session", store.refresh_session(attempt(0)).await.err()),
+        ("put_user", store.put_user(ann, &details(Some("B"), None), now).await.err()),
+        ("ban_user", store.ban_user(ann, now).await.err()),
+        ("unban_user", store.unban_user(ann, now).await.err()),
+        ("delete_user", store.delete_user(ann, now).await.err()),
+    ];
+    for (method, error) in outcomes {
+        assert!(matches!(error, Some(Error::Internal(_))), "{method}: {error:?}");
+    }
+    assert_eq!(fixture.stored(id).await, session);
+    assert_eq!(store.user(ann).await.unwrap(), Some(told));
 }
 
 #[tokio::test]

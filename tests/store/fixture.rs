@@ -105,6 +105,7 @@ impl Fixture {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
 impl Raw {
     /// Runs SQL whose values are written into it by [`Raw::id`] and [`Raw::time`].
     pub(crate) async fn run(&self, sql: &str) -> sqlx::Result<u64> {
@@ -113,6 +114,15 @@ impl Raw {
             Self::Postgres(pool) => sqlx::query(sql).execute(pool).await?.rows_affected(),
             Self::Sqlite(pool) => sqlx::query(sql).execute(pool).await?.rows_affected(),
         })
+    }
+
+    /// Runs several statements.
+    pub(crate) async fn run_all(&self, sql: &str) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self {
+            Self::Postgres(pool) => drop(sql.execute(pool).await.unwrap()),
+            Self::Sqlite(pool) => drop(sql.execute(pool).await.unwrap()),
+        }
     }
 
     /// The one number that a query answers.

@@ -134,6 +134,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
     assert_eq!([scans(&fixture, "sessions").await.0, scans(&fixture, "users").await.0], before);
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
 async fn plan(pool: &PgPool, statement: &str) -> String {
     let statement = statement
         .replace("ACTIVE", ACTIVE)

@@ -2,9 +2,10 @@
 
 use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Owner, Session};
+use sojourn::store::MOST_LISTED;
 use sojourn::users::User;
 
-use super::fixture::{Fixture, MICROSECOND, at, details, ids, new_id, session_at, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, Raw, at, details, ids, new_id, session_at, session_of, user};
 
 on_both_stores!(
     a_token_brings_its_session_with_its_user,
@@ -16,6 +17,7 @@ on_both_stores!(
     a_session_ends_at_its_end_to_the_microsecond,
     a_session_is_idle_after_its_timeout_to_the_microsecond,
     users_are_told_apart_byte_by_byte,
+    a_user_with_more_sessions_than_are_listed_sees_the_newest,
 );
 
 async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
@@ -111,4 +113,28 @@ async fn users_are_told_apart_byte_by_byte(fixture: &Fixture) {
         assert_eq!(ids(&listed), [session.id], "{:?}", session.user_id);
         assert_eq!(fixture.store.user(&session.user_id).await.unwrap().unwrap().id, session.user_id);
     }
+}
+
+async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fixture) {
+    let most = usize::try_from(MOST_LISTED).unwrap();
+    let one = fixture.open(session_of("ann")).await;
+    // Later than the first, each an hour after the one before, and none of them ever idle.
+    let (id, created_at) = match fixture.raw {
+        Raw::Postgres(_) => ("md5(n::text)::uuid", "created_at + n * interval '1 hour'"),
+        Raw::Sqlite(_) => ("randomblob(16)", "created_at + n * 3600000000"),
+    };
+    let more = format!(
+        "INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, device_type,
+            scope, amr, metadata)
+         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MOST_LISTED})
+         SELECT {id}, user_id, {created_at}, last_seen_at, expires_at, absolute_expires_at, device_type, scope, amr,
+            metadata
+         FROM sessions, numbers"
+    );
+    fixture.raw.run(&more).await.unwrap();
+    let listed = fixture.store.active_sessions_of(&one.user_id, at(1)).await.unwrap();
+    assert_eq!(listed.len(), most);
+    assert!(listed.is_sorted_by(|newer, older| newer.created_at > older.created_at));
+    assert!(!ids(&listed).contains(&one.id));
+    assert_eq!(fixture.store.count_active_sessions_of(&one.user_id, at(1)).await.unwrap(), MOST_LISTED);
 }

@@ -122,6 +122,7 @@ fn hash_of_migrations() -> u64 {
     hasher.finish()
 }
 
+#[expect(clippy::disallowed_methods, reason = "names of test databases are made here")]
 async fn run(server: &mut PgConnection, sql: &str) {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(server).await.unwrap();
 }

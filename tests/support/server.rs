@@ -149,6 +149,7 @@ impl Server {
             sessions: Arc::clone(&sessions),
             entropy: Arc::new(SystemEntropy),
             cookie: http.cookie.clone(),
+            janssen_user_dn: http.janssen_user_dn.clone(),
             stopping: stopping.clone(),
         };
         tokio::spawn(sojourn::server::serve(listener, api::router(Arc::new(app), &http), stopping));

@@ -4,7 +4,7 @@
 //! each other. One that returns what is stored reads it after the lock, so a racer's change is in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{AssertSqlSafe, PgExecutor, PgPool, Row};
+use sqlx::{PgExecutor, PgPool, Row};
 
 use super::rows;
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
@@ -90,7 +90,7 @@ pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::
 /// The compiler writes our own words only and binds the rest.
 fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
-    let mut query = sqlx::query(AssertSqlSafe(compiled.sql)).persistent(false);
+    let mut query = sqlx::query(compiled.sql).persistent(false);
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),

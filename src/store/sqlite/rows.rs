@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Row, Sqlite};
+use sqlx::{Row, Sqlite, SqlitePool};
 use uuid::Uuid;
 
 use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn};
@@ -133,6 +133,14 @@ pub(super) fn session(row: &SqliteRow) -> sqlx::Result<Session> {
         amr: serde_json::from_str(row.try_get("amr")?).or_unreadable("amr")?,
         metadata: Metadata::from_json(row.try_get("metadata")?).or_unreadable("metadata")?,
     })
+}
+
+/// Runs a statement that writes one row at most and returns it.
+///
+/// Outside a transaction nothing else will do: `fetch_optional` stops at the first row, and a commit that fails after
+/// it would not be told.
+pub(super) async fn write_one(pool: &SqlitePool, query: SqliteQuery<'_>) -> sqlx::Result<Option<SqliteRow>> {
+    Ok(query.fetch_all(pool).await?.pop())
 }
 
 /// An instant as stored: whole microseconds since 1970.

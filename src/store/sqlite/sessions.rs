@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteExecutor, SqlitePool};
+use sqlx::{Row, Sqlite, SqliteExecutor, SqlitePool};
 
 use super::rows;
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
@@ -125,7 +125,7 @@ async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sq
 /// The compiler writes our own words only and binds the rest.
 fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
-    let mut query = sqlx::query(AssertSqlSafe(compiled.sql)).persistent(false);
+    let mut query = sqlx::query(compiled.sql).persistent(false);
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
@@ -177,7 +177,7 @@ pub(super) async fn extend_session(
         .bind(id.as_uuid())
         .bind(values::owned_by(owner))
         .bind(by.num_microseconds().unwrap_or(i64::MAX));
-    extend.fetch_optional(pool).await?.as_ref().map(rows::session).transpose()
+    rows::write_one(pool, extend).await?.as_ref().map(rows::session).transpose()
 }
 
 pub(super) async fn change_session(
@@ -203,7 +203,7 @@ pub(super) async fn change_session(
         .bind(device_name.is_some())
         .bind(device_name.as_ref().and_then(Option::as_deref))
         .bind(metadata.as_ref().map(crate::sessions::Metadata::as_json));
-    change.fetch_optional(pool).await?.as_ref().map(rows::session).transpose()
+    rows::write_one(pool, change).await?.as_ref().map(rows::session).transpose()
 }
 
 pub(super) async fn end_session(
@@ -226,7 +226,7 @@ pub(super) async fn end_session(
     );
     let (id, owner) = (id.as_uuid(), values::owned_by(owner));
     let end = sqlx::query(END).bind(now.timestamp_micros()).bind(id).bind(owner).bind(reason.as_str());
-    if let Some(row) = end.fetch_optional(pool).await? {
+    if let Some(row) = rows::write_one(pool, end).await? {
         return Ok(Some(Ending::Ended(Box::new(rows::session(&row)?))));
     }
     let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(pool).await?;
@@ -244,14 +244,12 @@ pub(super) async fn end_active_session(
         "UPDATE sessions SET ended_at = $1, end_reason = $4
          WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
          RETURNING ",
-        not_idle!("last_seen_at")
+        not_idle!("last_seen_at"),
+        " AS was_active"
     );
-    let end = sqlx::query_scalar(END)
-        .bind(now.timestamp_micros())
-        .bind(id.as_uuid())
-        .bind(user.as_str())
-        .bind(reason.as_str());
-    Ok(end.fetch_optional(pool).await?.unwrap_or(false))
+    let end =
+        sqlx::query(END).bind(now.timestamp_micros()).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
+    rows::write_one(pool, end).await?.map_or(Ok(false), |row| row.try_get("was_active"))
 }
 
 pub(super) async fn end_sessions_of(
@@ -328,7 +326,7 @@ pub(super) async fn refresh_session(pool: &SqlitePool, attempt: RefreshAttempt) 
     );
     let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide_to } = attempt;
     let Some(presented) = values::presented_counter(presented) else { return Ok(Refreshing::NotActive) };
-    let row = sqlx::query(REFRESH)
+    let refresh = sqlx::query(REFRESH)
         .bind(now.timestamp_micros())
         .bind(id.as_uuid())
         .bind(presented)
@@ -336,10 +334,8 @@ pub(super) async fn refresh_session(pool: &SqlitePool, attempt: RefreshAttempt) 
         .bind(values::seen_counter(seen_counter))
         .bind(slide_to.map(|time| time.timestamp_micros()))
         .bind(seen_at.map(|time| time.timestamp_micros()))
-        .bind(EndReason::ReuseDetected.as_str())
-        .fetch_optional(pool)
-        .await?;
-    let Some(row) = row else { return Ok(Refreshing::NotActive) };
+        .bind(EndReason::ReuseDetected.as_str());
+    let Some(row) = rows::write_one(pool, refresh).await? else { return Ok(Refreshing::NotActive) };
     let session = Box::new(rows::session(&row)?);
     Ok(if session.ended.is_some() {
         Refreshing::Reused(session)

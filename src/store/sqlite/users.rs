@@ -30,7 +30,7 @@ pub(super) async fn put_user(
         user_columns!()
     );
     let put = sqlx::query(PUT).bind(now.timestamp_micros()).bind(id.as_str()).bind(&details.name).bind(&details.email);
-    rows::user(&put.fetch_one(pool).await?)
+    rows::user(&rows::write_one(pool, put).await?.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 pub(super) async fn delete_user(
@@ -73,5 +73,5 @@ pub(super) async fn unban_user(pool: &SqlitePool, id: &UserId, now: DateTime<Utc
         user_columns!()
     );
     let unban = sqlx::query(UNBAN).bind(now.timestamp_micros()).bind(id.as_str());
-    unban.fetch_optional(pool).await?.as_ref().map(rows::user).transpose()
+    rows::write_one(pool, unban).await?.as_ref().map(rows::user).transpose()
 }

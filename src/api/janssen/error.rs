@@ -1,0 +1,35 @@
+//! Errors in Janssen's words: `{"code": "404", "message": "…"}`.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::{Failure, Family};
+
+/// The Janssen family.
+pub struct Janssen;
+
+impl Family for Janssen {
+    const PREFIXES: &'static [&'static str] = &["/api/v1/jans-auth-server"];
+
+    fn respond(failure: &Failure) -> Response {
+        let status = match failure.status_without_422() {
+            StatusCode::FORBIDDEN => StatusCode::UNAUTHORIZED,
+            status => status,
+        };
+        (status, Json(ApiError { code: status.as_str().to_owned(), message: failure.message() })).into_response()
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ApiError {
+    /// The status as text.
+    #[schema(example = "404")]
+    code: String,
+    /// For a person.
+    #[schema(example = "The requested sid doesn't exist")]
+    message: String,
+}

@@ -1,0 +1,162 @@
+//! Janssen's words.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::sessions::{self, Listed};
+use crate::users::DnTemplate;
+
+/// What to search for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SearchParameters {
+    /// Search size - max size of the results to return
+    #[param(default = 50)]
+    pub(super) limit: Option<i32>,
+    /// Search pattern
+    #[param(default = "")]
+    pub(super) pattern: Option<String>,
+    /// The 1-based index of the first query result
+    #[param(default = 0)]
+    pub(super) start_index: Option<i32>,
+    /// Attribute whose value will be used to order the returned response
+    #[param(default = "jansId")]
+    pub(super) sort_by: Option<String>,
+    /// Order in which the sortBy param is applied. Allowed values are "ascending" and "descending"
+    #[param(default = "ascending")]
+    pub(super) sort_order: Option<String>,
+    /// Field and value pair for seraching
+    #[param(
+        default = "",
+        example = "userDn=d5552516-4436-4908-ab36-3e9725246304,expirationDate>2025-09-25,expirationDate<2026-10-15"
+    )]
+    pub(super) field_value_pair: Option<String>,
+}
+
+/// One page of a search.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionPagedResult {
+    /// How many were skipped.
+    #[schema(required = false)]
+    start: u32,
+    /// How many there are in all, counted up to a limit.
+    #[schema(required = false)]
+    total_entries_count: u32,
+    /// How many are here.
+    #[schema(required = false)]
+    entries_count: usize,
+    #[schema(required = false)]
+    entries: Vec<SessionIdEntry>,
+}
+
+impl SessionPagedResult {
+    /// As shown at `now`, after `start` were skipped.
+    pub(super) fn new(listed: Listed, start: u32, template: &DnTemplate, now: DateTime<Utc>) -> Self {
+        let Listed { sessions, total } = listed;
+        let show = |session| SessionIdEntry::new(session, template, now);
+        let entries: Vec<SessionIdEntry> = sessions.into_iter().map(show).collect();
+        Self { start, total_entries_count: total, entries_count: entries.len(), entries }
+    }
+}
+
+/// One session.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionId)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionIdEntry {
+    /// What the session is called by.
+    #[schema(required = false)]
+    outside_sid: String,
+    #[schema(required = false)]
+    user_dn: String,
+    #[schema(required = false)]
+    last_used_at: DateTime<Utc>,
+    #[schema(required = false)]
+    authentication_time: DateTime<Utc>,
+    #[schema(required = false)]
+    creation_date: DateTime<Utc>,
+    #[schema(required = false)]
+    expiration_date: DateTime<Utc>,
+    #[schema(required = false, inline)]
+    state: AuthenticationState,
+    #[schema(required = false)]
+    permission_granted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    permission_granted_map: Option<PermissionGrantedMap>,
+    /// `auth_user`, `remote_ip`, `client_id`, `acr_values`, `acr`, `scope` and `sid`, as far as they are known.
+    #[schema(required = false)]
+    session_attributes: BTreeMap<&'static str, String>,
+    /// Whether it is deleted once it has been over for long enough.
+    #[schema(required = false)]
+    deletable: bool,
+    /// Seconds until it expires; 0 when it has.
+    #[schema(required = false)]
+    ttl: i32,
+    #[schema(required = false)]
+    persisted: bool,
+}
+
+/// Whether the user has authenticated.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum AuthenticationState {
+    /// A session is opened after that.
+    Authenticated,
+}
+
+/// Which applications the session is for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PermissionGrantedMap {
+    #[schema(required = false)]
+    permission_granted: BTreeMap<String, bool>,
+}
+
+impl SessionIdEntry {
+    /// As shown at `now`.
+    pub(super) fn new(session: sessions::Session, template: &DnTemplate, now: DateTime<Utc>) -> Self {
+        let sessions::Session {
+            id,
+            user_id,
+            created_at,
+            last_seen_at,
+            expires_at,
+            client_id,
+            ip_address,
+            scope,
+            acr,
+            ..
+        } = session;
+        let attributes = [
+            ("auth_user", Some(user_id.to_string())),
+            ("remote_ip", ip_address.map(|address| address.to_string())),
+            ("client_id", client_id.clone()),
+            ("acr_values", acr.clone()),
+            ("acr", acr),
+            ("scope", Some(scope.to_string()).filter(|scope| !scope.is_empty())),
+            ("sid", Some(id.to_string())),
+        ];
+        let granted = |client_id| PermissionGrantedMap { permission_granted: BTreeMap::from([(client_id, true)]) };
+        Self {
+            outside_sid: id.to_string(),
+            user_dn: template.dn_of(&user_id),
+            last_used_at: last_seen_at,
+            authentication_time: created_at,
+            creation_date: created_at,
+            expiration_date: expires_at,
+            state: AuthenticationState::Authenticated,
+            permission_granted: true,
+            permission_granted_map: client_id.map(granted),
+            session_attributes: attributes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+            deletable: true,
+            ttl: i32::try_from((expires_at - now).num_seconds().max(0)).unwrap_or(i32::MAX),
+            persisted: true,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! One user, seen through all six APIs.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Opened, Server};
+
+/// The active sessions of user 1001 as each family shows them to the user (or, for Janssen, to an administrator).
+async fn views(server: &Server, token: &str) -> Vec<(&'static str, Vec<String>)> {
+    let get = async |path: &'static str, token: &str| server.send("GET", path, token).await.expect(200).json();
+    let ids = |list: &Value, member: &str| {
+        let list = list.as_array().unwrap();
+        let mut ids: Vec<String> = list.iter().map(|session| session[member].as_str().unwrap().to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let native = get("/v1/me/sessions", token).await;
+    let blackbox = get("/api/v0/sessions", token).await;
+    let cumulonimbus = get("/api/user/1001/sessions", token).await;
+    let janssen = get("/api/v1/jans-auth-server/session/search?fieldValuePair=userDn=1001", BOOTSTRAP_KEY).await;
+    let count = get("/auth/sessions/count", token).await["activeSessions"].clone();
+    let stats = get("/api/v0/sessions/stats", token).await["data"]["active_sessions"].clone();
+    for total in [&native["total"], &blackbox["data"]["total"], &cumulonimbus["count"], &stats] {
+        assert_eq!(*total, count);
+    }
+    vec![
+        ("native", ids(&native["sessions"], "id")),
+        ("quiika", ids(&get("/auth/sessions", token).await, "sessionId")),
+        ("vault", ids(&get("/api/v1/users/me/sessions", token).await, "id")),
+        ("blackbox", ids(&blackbox["data"]["sessions"], "id")),
+        ("cumulonimbus", ids(&cumulonimbus["items"], "id")),
+        ("janssen", ids(&janssen["entries"], "outsideSid")),
+    ]
+}
+
+async fn assert_seen(server: &Server, token: &str, expected: &[&Opened]) {
+    let mut expected: Vec<String> = expected.iter().map(|session| session.id.clone()).collect();
+    expected.sort_unstable();
+    for (family, seen) in views(server, token).await {
+        assert_eq!(seen, expected, "{family}");
+    }
+}
+
+on_both_databases! {
+    async fn what_is_opened_is_seen_everywhere_and_what_one_family_ends_is_gone_from_all(database) {
+        let server = Server::start(database).await;
+        let mine = server.open("1001").await;
+        server.open("1002").await;
+        assert_seen(&server, &mine.access, &[&mine]).await;
+        let ends = [
+            ("/v1/sessions/", &mine.access as &str),
+            ("/auth/sessions/", &mine.access),
+            ("/api/v1/users/me/sessions/", &mine.access),
+            ("/api/v0/sessions/", &mine.access),
+            ("/user/1001/session/", &mine.access),
+            ("/api/v1/jans-auth-server/session/sid/", BOOTSTRAP_KEY),
+        ];
+        for (path, token) in ends {
+            let other = server.open("1001").await;
+            assert_seen(&server, &mine.access, &[&mine, &other]).await;
+            let ended = server.send("DELETE", &format!("{path}{}", other.id), token).await;
+            assert!(ended.status.is_success(), "{path}: {}", ended.text);
+            assert!(!server.stands(&other.access).await, "{path}");
+            assert_seen(&server, &mine.access, &[&mine]).await;
+        }
+    }
+
+    async fn what_is_over_opens_no_door(database) {
+        let server = Server::start(database).await;
+        let expired = server.open_with(&json!({ "user_id": "1001", "expires_in": 60 })).await;
+        let idle = server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;
+        let banned = server.open("1003").await;
+        server.wait(TimeDelta::minutes(2));
+        server.send("POST", "/v1/users/1003/ban", BOOTSTRAP_KEY).await.expect(200);
+        let paths = [
+            "/v1/me/sessions", "/auth/sessions", "/api/v1/users/me/sessions", "/api/v0/sessions",
+            "/api/user/1001/sessions", "/api/v1/jans-auth-server/session",
+        ];
+        for path in paths {
+            for session in [&expired, &idle] {
+                server.send("GET", path, &session.access).await.expect(401);
+            }
+            let status = if path.starts_with("/api/user") { 403 } else { 401 };
+            server.send("GET", path, &banned.access).await.expect(status);
+        }
+        let mine = server.open("1001").await;
+        let list = server.send("GET", "/api/v0/sessions", &mine.access).await.expect(200).json();
+        assert_eq!(list["data"]["total"], json!(1));
+    }
+
+    async fn another_users_session_is_nowhere_to_be_ended(database) {
+        let server = Server::start(database).await;
+        let mine = server.open("1001").await;
+        let foreign = server.open("1002").await;
+        let paths = ["/v1/sessions/", "/auth/sessions/", "/api/v1/users/me/sessions/", "/api/v0/sessions/", "/user/1001/session/"];
+        for path in paths {
+            let refused = server.send("DELETE", &format!("{path}{}", foreign.id), &mine.access).await.expect(404);
+            let unknown = format!("{path}01890000-0000-7000-8000-000000000000");
+            assert_eq!(refused.text, server.send("DELETE", &unknown, &mine.access).await.expect(404).text, "{path}");
+        }
+        assert!(server.stands(&foreign.access).await);
+    }
+}
