@@ -22,7 +22,7 @@ use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
 /// The most sessions that [`Store::active_sessions_of`] answers; a user with more sees the newest.
-pub const MOST_LISTED: u32 = 10_000;
+pub const MOST_LISTED: u32 = 1000;
 
 /// Why a store did not do what it was asked. What is merely not there is no error but an answer.
 #[derive(Debug, thiserror::Error)]

@@ -29,11 +29,16 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Longer than any statement of ours should take; a lock that takes this long is not worth the wait.
 const SETTINGS: [(&str, &str); 4] = [
-    ("statement_timeout", "5000"),
+    ("statement_timeout", "4000"),
     ("lock_timeout", "2000"),
     ("idle_in_transaction_session_timeout", "10000"),
     ("default_transaction_isolation", "read committed"),
 ];
+/// How long one intention may take in all. The database keeps to the limits above as long as it runs; this one is for when
+/// nothing comes back at all.
+const DEADLINE: Duration = Duration::from_millis(4500);
+/// How long a health check waits.
+const PING_DEADLINE: Duration = Duration::from_secs(1);
 /// How long a request waits for a connection.
 const ACQUIRE_TIME: Duration = Duration::from_secs(1);
 /// How long the database may take to answer at the start.
@@ -53,10 +58,12 @@ impl PostgresStore {
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
         let options = url.parse::<PgConnectOptions>().map_err(OpenError::Url)?;
         let options = options.application_name("sojourn").disable_statement_logging();
-        migrate(&options).await?;
+        let durable = migrate(&options).await?;
 
         let (connections, searching) = divide(connections);
+        // Whoever turned it off for the database did not mean revocations; stronger settings than `on` are kept.
         let options = options.options(SETTINGS);
+        let options = if durable { options } else { options.options([("synchronous_commit", "on")]) };
         let search_time = SEARCH_TIME.as_millis().to_string();
         let search_options = options.clone().options([("statement_timeout", search_time)]);
         let pool = |connections| {
@@ -70,9 +77,11 @@ impl PostgresStore {
     }
 }
 
-/// Migrates on a connection of its own: one that waits for another replica's migration must not time out, and closing
+/// Migrates, and says whether the server by itself waits until a commit is durable.
+///
+/// On a connection of its own: one that waits for another replica's migration must not time out, and closing
 /// it gives the lock back whatever happens.
-async fn migrate(options: &PgConnectOptions) -> std::result::Result<(), OpenError> {
+async fn migrate(options: &PgConnectOptions) -> std::result::Result<bool, OpenError> {
     let options = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut connection = tokio::time::timeout(CONNECT_TIME, options.connect())
         .await
@@ -80,8 +89,10 @@ async fn migrate(options: &PgConnectOptions) -> std::result::Result<(), OpenErro
         .map_err(OpenError::Connect)?;
     // `run` would do the same, but rustc cannot see that its future may move between threads.
     let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+    migrated?;
+    let commit = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&mut connection).await;
     connection.close().await.map_err(OpenError::Connect)?;
-    Ok(migrated?)
+    Ok(commit.map_err(OpenError::Connect)? != "off")
 }
 
 /// Tells what may work in a moment from what is a defect, by the error's class (PostgreSQL appendix A).
@@ -102,6 +113,26 @@ fn failure(error: sqlx::Error) -> Error {
     if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }
 }
 
+/// Waits for one intention, but not for ever.
+async fn within<T>(intention: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    before(DEADLINE, intention).await
+}
+
+async fn before<T>(deadline: Duration, intention: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(deadline, intention).await {
+        Ok(done) => done.map_err(failure),
+        Err(_) => Err(Error::Unavailable("no answer in time".into())),
+    }
+}
+
+/// As [`within`], for searches: the database itself stops those that read for too long, a little before this does.
+async fn searching<T>(search: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(SEARCH_TIME + ACQUIRE_TIME, search).await {
+        Ok(found) => found.map_err(search_failure),
+        Err(_) => Err(Error::Unavailable("no answer in time".into())),
+    }
+}
+
 fn search_failure(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::Database(database) if database.code().as_deref() == Some("57014") => Error::TooSlow,
@@ -112,19 +143,19 @@ fn search_failure(error: sqlx::Error) -> Error {
 #[async_trait]
 impl Store for PostgresStore {
     async fn open_session(&self, new: &NewSession) -> Result<Opening> {
-        opening::open_session(&self.pool, new).await.map_err(failure)
+        within(opening::open_session(&self.pool, new)).await
     }
 
     async fn session_of_token(&self, id: SessionId) -> Result<Option<SignedIn>> {
-        sessions::session_of_token(&self.pool, id).await.map_err(failure)
+        within(sessions::session_of_token(&self.pool, id)).await
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
-        sessions::session(&self.pool, id, owner).await.map_err(failure)
+        within(sessions::session(&self.pool, id, owner)).await
     }
 
     async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>> {
-        sessions::active_sessions_of(&self.pool, user, now).await.map_err(failure)
+        within(sessions::active_sessions_of(&self.pool, user, now)).await
     }
 
     async fn active_sessions_opened(
@@ -134,29 +165,27 @@ impl Store for PostgresStore {
         to: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>> {
-        sessions::active_sessions_opened(&self.pool, user, from, to, now).await.map_err(failure)
+        within(sessions::active_sessions_opened(&self.pool, user, from, to, now)).await
     }
 
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
-        sessions::count_active_sessions_of(&self.pool, user, now).await.map_err(failure)
+        within(sessions::count_active_sessions_of(&self.pool, user, now)).await
     }
 
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats> {
-        cleaning::session_stats(&self.pool, user, now).await.map_err(failure)
+        within(cleaning::session_stats(&self.pool, user, now)).await
     }
 
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
-        let found = tokio::time::timeout(SEARCH_TIME, sessions::search_sessions(&self.searches, search)).await;
-        found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
+        searching(sessions::search_sessions(&self.searches, search)).await
     }
 
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)> {
-        let found = tokio::time::timeout(SEARCH_TIME, sessions::list_sessions(&self.searches, listing)).await;
-        found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
+        searching(sessions::list_sessions(&self.searches, listing)).await
     }
 
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
-        sessions::touch_sessions(&self.pool, touches).await.map_err(failure)
+        within(sessions::touch_sessions(&self.pool, touches)).await
     }
 
     async fn extend_session(
@@ -166,7 +195,7 @@ impl Store for PostgresStore {
         by: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        sessions::extend_session(&self.pool, id, owner, by, now).await.map_err(failure)
+        within(sessions::extend_session(&self.pool, id, owner, by, now)).await
     }
 
     async fn change_session(
@@ -176,7 +205,7 @@ impl Store for PostgresStore {
         change: &SessionChange,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        sessions::change_session(&self.pool, id, owner, change, now).await.map_err(failure)
+        within(sessions::change_session(&self.pool, id, owner, change, now)).await
     }
 
     async fn end_session(
@@ -186,7 +215,7 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Option<Ending>> {
-        sessions::end_session(&self.pool, id, owner, reason, now).await.map_err(failure)
+        within(sessions::end_session(&self.pool, id, owner, reason, now)).await
     }
 
     async fn end_active_session(
@@ -196,7 +225,7 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        sessions::end_active_session(&self.pool, id, user, reason, now).await.map_err(failure)
+        within(sessions::end_active_session(&self.pool, id, user, reason, now)).await
     }
 
     async fn end_sessions_of(
@@ -206,7 +235,7 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>> {
-        sessions::end_sessions_of(&self.pool, user, except, reason, now).await.map_err(failure)
+        within(sessions::end_sessions_of(&self.pool, user, except, reason, now)).await
     }
 
     async fn end_named_sessions_of(
@@ -216,15 +245,15 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>> {
-        sessions::end_named_sessions_of(&self.pool, user, ids, reason, now).await.map_err(failure)
+        within(sessions::end_named_sessions_of(&self.pool, user, ids, reason, now)).await
     }
 
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
-        sessions::refresh_session(&self.pool, attempt).await.map_err(failure)
+        within(sessions::refresh_session(&self.pool, attempt)).await
     }
 
     async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
-        cleaning::delete_stale(&self.pool, stale, alone).await.map_err(failure)
+        within(cleaning::delete_stale(&self.pool, stale, alone)).await
     }
 
     async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
@@ -232,57 +261,57 @@ impl Store for PostgresStore {
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {
-        users::user(&self.pool, id).await.map_err(failure)
+        within(users::user(&self.pool, id)).await
     }
 
     async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
-        users::put_user(&self.pool, id, details, now).await.map_err(failure)
+        within(users::put_user(&self.pool, id, details, now)).await
     }
 
     async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<Vec<SessionId>>> {
-        users::delete_user(&self.pool, id, now).await.map_err(failure)
+        within(users::delete_user(&self.pool, id, now)).await
     }
 
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, Vec<SessionId>)> {
-        users::ban_user(&self.pool, id, now).await.map_err(failure)
+        within(users::ban_user(&self.pool, id, now)).await
     }
 
     async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
-        users::unban_user(&self.pool, id, now).await.map_err(failure)
+        within(users::unban_user(&self.pool, id, now)).await
     }
 
     async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
-        keys::add_service_key(&self.pool, key).await.map_err(failure)
+        within(keys::add_service_key(&self.pool, key)).await
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
-        keys::service_key(&self.pool, id).await.map_err(failure)
+        within(keys::service_key(&self.pool, id)).await
     }
 
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
-        keys::service_keys(&self.pool).await.map_err(failure)
+        within(keys::service_keys(&self.pool)).await
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        keys::revoke_service_key(&self.pool, id, now).await.map_err(failure)
+        within(keys::revoke_service_key(&self.pool, id, now)).await
     }
 
     async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
-        keys::signing_keys(&self.pool).await.map_err(failure)
+        within(keys::signing_keys(&self.pool)).await
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
-        keys::add_signing_key(&self.pool, key).await.map_err(failure)
+        within(keys::add_signing_key(&self.pool, key)).await
     }
 
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
-        keys::remove_signing_keys_before(&self.pool, sequence).await.map_err(failure)
+        within(keys::remove_signing_keys_before(&self.pool, sequence)).await
     }
 
     async fn ping(&self) -> Result<()> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        let ping = sqlx::query_scalar::<_, bool>(PING).bind(newest).fetch_one(&self.pool).await;
-        if ping.map_err(failure)? {
+        let ping = sqlx::query_scalar::<_, bool>(PING).bind(newest).fetch_one(&self.pool);
+        if before(PING_DEADLINE, ping).await? {
             Ok(())
         } else {
             Err(Error::Unavailable("its tables are older than this program".into()))

@@ -87,7 +87,7 @@ pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::
     Ok((sessions, total.try_into().unwrap_or(u32::MAX)))
 }
 
-/// The compiler writes our own words only and binds the rest.
+#[expect(clippy::disallowed_methods, reason = "the search compiler writes our own words only, and binds the rest")]
 fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
     let mut query = sqlx::query(compiled.sql).persistent(false);
@@ -222,14 +222,15 @@ pub(super) async fn end_sessions_of(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Vec<SessionId>> {
+    // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
     const END: &str = concat!(
         "WITH locked AS (
             SELECT id FROM sessions
-            WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1
+            WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - interval '1 minute'
             ORDER BY id FOR NO KEY UPDATE
          )
          UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
-         RETURNING sessions.id, ",
+         RETURNING sessions.id, expires_at > $1 AND ",
         not_idle!("last_seen_at"),
         " AS was_active"
     );

@@ -122,7 +122,7 @@ async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sq
     Ok(connection)
 }
 
-/// The compiler writes our own words only and binds the rest.
+#[expect(clippy::disallowed_methods, reason = "the search compiler writes our own words only, and binds the rest")]
 fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
     let mut query = sqlx::query(compiled.sql).persistent(false);
@@ -259,10 +259,11 @@ pub(super) async fn end_sessions_of(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Vec<SessionId>> {
+    // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
     const END: &str = concat!(
         "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1
-         RETURNING id, ",
+         WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - 60000000
+         RETURNING id, expires_at > $1 AND ",
         not_idle!("last_seen_at"),
         " AS was_active"
     );
