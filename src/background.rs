@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, Entropy};
 use crate::sessions::{Error, Sessions};
 use crate::store::{self, Store};
+use crate::telemetry::chain;
 use crate::tokens::{Algorithm, KeySet, Keyring, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError, last_token_dead};
 
 /// How long a last-seen time waits to be written, at most.
@@ -19,7 +20,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 const KEY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often what is kept no longer is deleted.
-const CLEANING_INTERVAL: Duration = Duration::from_secs(600);
+const CLEANING_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The signing keys in the store: made when there are none, replaced when they are old.
 pub struct SigningKeys {
@@ -49,6 +50,18 @@ pub enum KeysError {
 }
 
 impl SigningKeys {
+    /// Opens the stored keys, and makes the first one when there is none. What a command wants, which may have been given
+    /// other settings than the server.
+    pub async fn open(&self) -> Result<KeySet, KeysError> {
+        let now = self.clock.now();
+        let mut stored = self.store.signing_keys().await?;
+        if stored.is_empty() {
+            self.add(1, now, now).await?;
+            stored = self.store.signing_keys().await?;
+        }
+        Ok(KeySet::open(&stored, &self.keyring)?)
+    }
+
     /// Brings the stored keys up to date and opens them: makes the first one, makes a successor when the newest is too
     /// old or of another algorithm, forgets those that no living token needs.
     pub async fn load(&self) -> Result<KeySet, KeysError> {
@@ -72,14 +85,19 @@ impl SigningKeys {
     /// once when the present keys are `compromised`; then those are forgotten, and their tokens with them.
     pub async fn rotate(&self, compromised: bool) -> Result<SealedSigningKey, KeysError> {
         let now = self.clock.now();
-        let sequence = self.store.signing_keys().await?.last().map_or(1, |newest| newest.sequence + 1);
         let active_from = if compromised { now } else { now + PUBLICATION_LEAD };
-        let key = self.generate(sequence, now, active_from)?;
-        self.store.add_signing_key(&key).await?;
-        if compromised {
-            self.store.remove_signing_keys_before(sequence).await?;
+        loop {
+            let sequence = self.store.signing_keys().await?.last().map_or(1, |newest| newest.sequence + 1);
+            let key = self.generate(sequence, now, active_from)?;
+            // Somebody else may rotate at the same moment: theirs is not the successor that was asked for here.
+            if !self.store.add_signing_key(&key).await? {
+                continue;
+            }
+            if compromised {
+                self.store.remove_signing_keys_before(sequence).await?;
+            }
+            return Ok(key);
         }
-        Ok(key)
     }
 
     /// A newest key that does not sign yet is never replaced, so replicas that were told different algorithms take turns
@@ -119,7 +137,7 @@ impl SigningKeys {
     }
 }
 
-/// Starts the tasks. They end soon after `stop` turns true; who stops the server calls [`flush`] once more, after the
+/// Starts the tasks. They end soon after `stop` turns true; who stops the server calls [`flush_all`], after the
 /// last request.
 pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let flushing = {
@@ -163,17 +181,26 @@ pub async fn clean_up(sessions: &Sessions) {
     match sessions.clean_up_unasked().await {
         Ok(0) => {}
         Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
-        Err(error) => tracing::warn!(error = %crate::telemetry::chain(&error), "the clean-up is put off"),
+        Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),
     }
 }
 
-/// Writes when sessions were last used; what goes wrong is logged.
+/// Writes when sessions were last used, as far as that is due; what goes wrong is logged.
 pub async fn flush(sessions: &Sessions) {
-    match sessions.write_activity().await {
+    log_unwritten(sessions.write_due_activity().await);
+}
+
+/// Writes when sessions were last used, all of it; what goes wrong is logged.
+pub async fn flush_all(sessions: &Sessions) {
+    log_unwritten(sessions.write_all_activity().await);
+}
+
+fn log_unwritten(written: Result<(), Error>) {
+    match written {
         Ok(()) => {}
         Err(Error::Unavailable(error)) => {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "last-seen times could not be written; trying again");
+            tracing::warn!(error = %chain(&error), "last-seen times could not be written; trying again");
         }
-        Err(error) => tracing::error!(error = %crate::telemetry::chain(&error), "last-seen times could not be written"),
+        Err(error) => tracing::error!(error = %chain(&error), "last-seen times could not be written"),
     }
 }

@@ -182,7 +182,8 @@ fn written(duration: TimeDelta) -> String {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn environment() -> BTreeMap<String, String> {
-    let ours = |name: &str| name.starts_with("SOJOURN_") || name.starts_with("DATABASE_URL") || name == "PORT";
+    let ours =
+        |name: &str| name.starts_with("SOJOURN_") || ["DATABASE_URL", "DATABASE_URL_FILE", "PORT"].contains(&name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| ours(name) && !is_service_link(name))

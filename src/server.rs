@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest head of a request, in bytes.
+/// The longest head of a request, in bytes, give or take what one read brings.
 const LONGEST_HEAD: usize = 32 * 1024;
 /// How long running requests are waited for at the end. Below the 15 seconds that an orchestrator is told to wait.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(11);

@@ -74,7 +74,7 @@ impl Setup {
             algorithm: tokens.algorithm,
             age: tokens.key_age,
         };
-        let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.load().await?);
+        let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.open().await?);
         let keyring = Keyring::new(&storage.secret);
         let parts = Parts { store: Arc::clone(&store), clock, entropy, keyring, access_tokens, policy, bootstrap_key };
         Ok(Assembled { sessions: Arc::new(Sessions::new(parts)), store, signing_keys })

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{App, Family, Refused, Rejection};
 use crate::sessions::{self, Error, Refusal, SessionId, SignedIn};
+use crate::tokens::{Form as TokenForm, TokenError};
 
 /// Where a credential may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,9 @@ pub(super) fn credential<F: Family>(parts: &Parts, app: &App, place: Place) -> R
         _ => None,
     };
     let cookie = cookie.ok_or(Error::from(Refusal::Missing))?;
+    if TokenForm::of(&cookie) != TokenForm::SessionToken {
+        return Err(Error::from(Refusal::Token(TokenError::WrongType)).into());
+    }
     let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if !safe && !is_same_origin(&parts.headers) {
         return Err(Error::from(Refusal::CrossSite).into());

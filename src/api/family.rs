@@ -76,8 +76,10 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Core(error) => match error {
+                Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::UserBanned => {
+                    StatusCode::FORBIDDEN
+                }
                 Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-                Error::Forbidden { .. } | Error::UserBanned => StatusCode::FORBIDDEN,
                 Error::SessionNotFound | Error::UserNotFound => StatusCode::NOT_FOUND,
                 Error::AmbiguousSession(_) | Error::SessionNotActive | Error::SessionLimitReached => {
                     StatusCode::CONFLICT
@@ -115,6 +117,9 @@ impl Failure {
         match self {
             Self::Core(error) => match error {
                 Error::Unauthenticated(Refusal::Missing) => "A credential is needed".to_owned(),
+                Error::Unauthenticated(Refusal::CrossSite) => {
+                    "A cookie from another site changes nothing here".to_owned()
+                }
                 Error::Unauthenticated(_) => "The credential is not valid".to_owned(),
                 Error::Forbidden { needed } => format!("The scope {needed} is needed"),
                 Error::SessionNotFound => "There is no such session".to_owned(),
@@ -161,6 +166,7 @@ impl Failure {
             Self::Core(Error::Unauthenticated(Refusal::Missing)) => {
                 Some(HeaderValue::from_static("Bearer realm=\"sojourn\""))
             }
+            Self::Core(Error::Unauthenticated(Refusal::CrossSite)) => None,
             Self::Core(Error::Unauthenticated(_)) => {
                 Some(HeaderValue::from_static("Bearer realm=\"sojourn\", error=\"invalid_token\""))
             }

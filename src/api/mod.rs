@@ -82,11 +82,16 @@ async fn unknown_path(request: Request) -> Response {
 }
 
 fn cors(http: &HttpConfig) -> CorsLayer {
-    use axum::http::{Method, header};
+    use axum::http::{HeaderName, Method, header};
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(http.cors_origins.iter().cloned()))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, telemetry::REQUEST_ID])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+            telemetry::REQUEST_ID,
+        ])
         .expose_headers([header::LOCATION, header::RETRY_AFTER, header::WWW_AUTHENTICATE, telemetry::REQUEST_ID])
 }

@@ -22,7 +22,7 @@ pub(super) enum KeyCommand {
         /// What to call it
         #[arg(long)]
         name: String,
-        /// What it may do: sessions:write, sessions:read, sessions:admin
+        /// What it may do: sessions:write (open sessions, of anybody and with any scope), sessions:read, sessions:admin
         #[arg(long)]
         scope: String,
         /// How long it works, such as 90d; for ever when left out

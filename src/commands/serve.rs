@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -10,6 +11,9 @@ use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
 use crate::{background, server, telemetry};
+
+/// How long the last writes may take. With the time for running requests it stays below 15 seconds.
+const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Serves until a signal comes.
 pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
@@ -34,11 +38,17 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
 
     server::serve(listener, api::router(Arc::new(app), &http), stop).await;
 
-    for task in tasks {
-        task.abort();
+    // A database that hangs must not keep the process: what cannot be written by then is lost, as in a crash.
+    let ending = async {
+        for task in tasks {
+            drop(task.await);
+        }
+        background::flush_all(&sessions).await;
+        store.close().await;
+    };
+    if tokio::time::timeout(ENDING_TIMEOUT, ending).await.is_err() {
+        tracing::warn!("the database did not answer at the end");
     }
-    background::flush(&sessions).await;
-    store.close().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! When sessions were last used, without a write per use.
 //!
-//! A use is remembered here and written now and then, all together. Until then this process knows better than the
-//! store, and says so wherever it shows or judges a session. What a crash loses is at most one interval, and it only
+//! A use is remembered here and written now and then, all together. Until it is written this process knows better than
+//! the store, and says so wherever it shows or judges a session. What a crash loses is at most one interval, and it only
 //! makes a session look older than it is by that much.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,68 +22,91 @@ pub struct Touch {
     pub counter: u32,
 }
 
-/// The uses that are not written yet.
+/// A use that is not written yet.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    touch: Touch,
+    due_at: DateTime<Utc>,
+    interval: TimeDelta,
+}
+
+/// The uses that are not written yet, by session.
 #[derive(Debug, Default)]
 pub struct Activity {
-    pending: Mutex<HashMap<SessionId, Touch>>,
+    pending: Mutex<BTreeMap<SessionId, Pending>>,
 }
 
 /// The most uses kept; past it a use is not remembered, and the session looks unused for that long.
-const MOST_PENDING: usize = 100_000;
+const MOST_PENDING: usize = 500_000;
 /// A use is written at most this often for a session.
 const INTERVAL: TimeDelta = TimeDelta::seconds(60);
+/// Longer than a due use waits for its turn to be written.
+const WRITING_MARGIN: TimeDelta = TimeDelta::seconds(10);
 
 impl Activity {
-    /// Remembers that `session` was used at `now` with a token of refresh counter `counter`.
+    /// Remembers that `session`, as stored, was used at `now` with a token of refresh counter `counter`.
     ///
-    /// A use soon after the last written one is not worth a write: `INTERVAL`, or a quarter of the idle timeout where
-    /// that is shorter. The first access token of a refresh always is, because it tells that the refresh arrived.
+    /// It is due one interval after the use that is stored: `INTERVAL`, or a quarter of the idle timeout where that is
+    /// shorter. The first access token of a refresh is due at once, because it tells that the refresh arrived.
     pub fn note(&self, session: &Session, counter: u32, now: DateTime<Utc>) {
         let interval = session.idle_timeout.map_or(INTERVAL, |idle| INTERVAL.min(idle / 4));
         let refresh_arrived = counter > session.confirmed_counter;
+        let due_at = if refresh_arrived { now } else { session.last_seen_at + interval };
+        let touch = Touch { id: session.id, seen_at: now, counter };
         let mut pending = self.lock();
         let room = pending.len() < MOST_PENDING;
-        if let Some(touch) = pending.get_mut(&session.id) {
-            touch.seen_at = touch.seen_at.max(now);
-            touch.counter = touch.counter.max(counter);
-        } else if room && (now - session.last_seen_at >= interval || refresh_arrived) {
-            pending.insert(session.id, Touch { id: session.id, seen_at: now, counter });
+        if let Some(known) = pending.get_mut(&session.id) {
+            known.touch.seen_at = known.touch.seen_at.max(now);
+            known.touch.counter = known.touch.counter.max(counter);
+            known.due_at = known.due_at.min(due_at);
+        } else if room {
+            pending.insert(session.id, Pending { touch, due_at, interval });
         }
+    }
+
+    /// Whether this use must be written before it is answered: the store would soon take the session for idle, and
+    /// other processes with it, sooner than a due use is written.
+    pub fn is_urgent(session: &Session, now: DateTime<Utc>) -> bool {
+        session.idle_timeout.is_some_and(|idle| session.last_seen_at + idle <= now + WRITING_MARGIN)
     }
 
     /// Brings `last_seen_at` of a session read from the store up to what this process knows.
     pub fn overlay(&self, session: &mut Session) {
-        if let Some(touch) = self.lock().get(&session.id) {
-            session.last_seen_at = session.last_seen_at.max(touch.seen_at);
+        if let Some(pending) = self.lock().get(&session.id) {
+            session.last_seen_at = session.last_seen_at.max(pending.touch.seen_at);
         }
     }
 
     /// What this process knows of the session's use and has not written yet.
     pub fn seen(&self, id: SessionId) -> Option<Touch> {
-        self.lock().get(&id).copied()
+        self.lock().get(&id).map(|pending| pending.touch)
     }
 
-    /// Takes up to `most` uses, in the order of their ids, so that two processes writing the same sessions lock them in
-    /// the same order.
-    pub fn take(&self, most: usize) -> Vec<Touch> {
-        let mut pending = self.lock();
-        let mut ids: Vec<SessionId> = pending.keys().copied().collect();
-        ids.sort_unstable();
-        ids.truncate(most);
-        ids.iter().filter_map(|id| pending.remove(id)).collect()
+    /// Up to `most` uses that are due at `now`, in the order of their ids, so that two processes writing the same
+    /// sessions lock them in the same order. They stay known until [`Activity::written`].
+    pub fn due(&self, now: DateTime<Utc>, most: usize) -> Vec<Touch> {
+        let pending = self.lock();
+        pending.values().filter(|pending| pending.due_at <= now).map(|pending| pending.touch).take(most).collect()
     }
 
-    /// Takes back uses that could not be written, unless newer ones have come.
-    pub fn give_back(&self, touches: Vec<Touch>) {
+    /// Every use that is not written, as [`Activity::due`].
+    pub fn all(&self, most: usize) -> Vec<Touch> {
+        self.lock().values().map(|pending| pending.touch).take(most).collect()
+    }
+
+    /// Forgets uses that were written; newer ones of the same sessions wait for their turn.
+    pub fn written(&self, touches: &[Touch]) {
         let mut pending = self.lock();
         for touch in touches {
-            let kept = pending.entry(touch.id).or_insert(touch);
-            kept.seen_at = kept.seen_at.max(touch.seen_at);
-            kept.counter = kept.counter.max(touch.counter);
+            match pending.get_mut(&touch.id) {
+                Some(known) if known.touch != *touch => known.due_at = touch.seen_at + known.interval,
+                Some(_) => drop(pending.remove(&touch.id)),
+                None => {}
+            }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Touch>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Pending>> {
         self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! Changing a session that stands: its end, its name, its data.
 
-use super::{Caller, Error, Metadata, Owner, Scope, Session, SessionId, Sessions, SignedIn, text};
+use super::{Caller, Error, FieldError, Metadata, Owner, Scope, Session, SessionId, Sessions, SignedIn, text};
 use crate::store::SessionChange;
 
 impl Sessions {
@@ -11,7 +11,7 @@ impl Sessions {
         let owner = caller.reach(Scope::ADMIN)?;
         match self.extend_of(owner, id, seconds).await? {
             Some(session) => Ok(session),
-            None => Err(self.why_not(caller, id).await?),
+            None => Err(self.why_not(owner, id).await?),
         }
     }
 
@@ -39,6 +39,9 @@ impl Sessions {
         device_name: Option<Option<String>>,
         metadata: Option<Metadata>,
     ) -> Result<Session, Error> {
+        if device_name.is_none() && metadata.is_none() {
+            return Err(FieldError::new("device_name", "or metadata must be there").into());
+        }
         if metadata.is_some() {
             caller.require(Scope::WRITE)?;
         }
@@ -48,13 +51,12 @@ impl Sessions {
         let change = SessionChange { device_name, metadata };
         match self.store().change_session(id, owner, &change, self.now()).await? {
             Some(session) => Ok(session),
-            None => Err(self.why_not(caller, id).await?),
+            None => Err(self.why_not(owner, id).await?),
         }
     }
 
     /// Why a session could not be changed: it is over, or the caller may not know of it.
-    async fn why_not(&self, caller: &Caller, id: SessionId) -> Result<Error, Error> {
-        let owner = caller.reach(Scope::ADMIN)?;
+    async fn why_not(&self, owner: Owner<'_>, id: SessionId) -> Result<Error, Error> {
         Ok(match self.store().session(id, owner).await? {
             Some(_) => Error::SessionNotActive,
             None => Error::SessionNotFound,

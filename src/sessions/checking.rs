@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Caller, Error, Refusal, Scope, Service, Sessions, SignedIn, State};
+use super::{Activity, Caller, Error, Refusal, Scope, Service, Sessions, SignedIn, State, Touch};
 use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, bootstrap_key_matches};
 
 /// The kind of a token of ours.
@@ -84,10 +84,16 @@ impl Sessions {
         if claims.as_ref().is_some_and(|claims| claims.user_id != signed_in.session.user_id) {
             return Err(Refusal::UnknownSession.into());
         }
+        let stored = signed_in.session.clone();
         self.activity.overlay(&mut signed_in.session);
         active(&signed_in, now)?;
         let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
-        self.activity.note(&signed_in.session, counter, now);
+        self.activity.note(&stored, counter, now);
+        if Activity::is_urgent(&stored, now) {
+            let touches = [Touch { id: stored.id, seen_at: now, counter }];
+            self.store().touch_sessions(&touches).await?;
+            self.activity.written(&touches);
+        }
         Ok((signed_in, claims))
     }
 
@@ -114,10 +120,12 @@ impl Sessions {
 }
 
 fn active(signed_in: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
-    let state = signed_in.session.state(now);
-    match state {
+    // A ban ends all sessions; should one have escaped it, for all that clocks of replicas differ, it still does not stand.
+    if signed_in.user.banned_at.is_some() {
+        return Err(Refusal::Banned);
+    }
+    match signed_in.session.state(now) {
         State::Active => Ok(()),
-        _ if signed_in.user.banned_at.is_some() => Err(Refusal::Banned),
-        _ => Err(Refusal::NotActive(state)),
+        state => Err(Refusal::NotActive(state)),
     }
 }

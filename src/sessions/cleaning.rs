@@ -52,7 +52,7 @@ impl Sessions {
     /// Deletes the user's own expired sessions, and with `sessions:admin` also anybody's that were over for longer than
     /// the retention. Answers how many; when there are very many, not all of them.
     pub async fn clean_up_own(&self, user: &SignedIn) -> Result<u64, Error> {
-        self.write_activity().await?;
+        self.write_all_activity().await?;
         let now = self.now();
         let own = Stale::ExpiredOf { user: &user.session.user_id, at: now, idle_at: now - IDLE_CERTAINTY };
         let mut deleted = self.delete(own, MOST_BATCHES).await?;

@@ -48,6 +48,9 @@ use crate::clock::{Clock, Entropy};
 use crate::store::Store;
 use crate::tokens::{AccessTokens, Keyring, Secret};
 
+/// The most uses written in one statement.
+const MOST_TOUCHES: usize = 1000;
+
 /// What the core is made of.
 pub struct Parts {
     /// Where sessions are kept.
@@ -98,18 +101,24 @@ impl Sessions {
         Ok(self.store().ping().await?)
     }
 
-    /// Writes when sessions were last used. What cannot be written is kept for the next time.
-    pub async fn write_activity(&self) -> Result<(), Error> {
-        const MOST_AT_ONCE: usize = 1000;
+    /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.
+    pub async fn write_due_activity(&self) -> Result<(), Error> {
+        self.write_activity(|activity| activity.due(self.now(), MOST_TOUCHES)).await
+    }
+
+    /// Writes when sessions were last used, all of it, because the process is about to end.
+    pub async fn write_all_activity(&self) -> Result<(), Error> {
+        self.write_activity(|activity| activity.all(MOST_TOUCHES)).await
+    }
+
+    async fn write_activity(&self, next: impl Fn(&Activity) -> Vec<Touch>) -> Result<(), Error> {
         loop {
-            let touches = self.activity.take(MOST_AT_ONCE);
+            let touches = next(&self.activity);
             if touches.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = self.store().touch_sessions(&touches).await {
-                self.activity.give_back(touches);
-                return Err(error.into());
-            }
+            self.store().touch_sessions(&touches).await?;
+            self.activity.written(&touches);
         }
     }
 

@@ -104,8 +104,6 @@ pub struct Opened {
     pub tokens: IssuedTokens,
     /// The sessions that had to make place for it.
     pub evicted: Vec<SessionId>,
-    /// Whether the idempotency key had opened it before.
-    pub repeated: bool,
 }
 
 impl Sessions {
@@ -136,14 +134,15 @@ impl Sessions {
                 let session = new.session;
                 tracing::info!(session = %session.id, user = %session.user_id, evicted = evicted.len(), "session opened");
                 let tokens = self.issue(&session, choice, now)?;
-                Opened { signed_in: SignedIn { session, user }, tokens, evicted, repeated: false }
+                Opened { signed_in: SignedIn { session, user }, tokens, evicted }
             }
-            Opening::Repeated(signed_in) => {
+            Opening::Repeated(mut signed_in) => {
+                self.activity.overlay(&mut signed_in.session);
                 if !signed_in.session.is_active(now) {
                     return Err(Error::SessionNotActive);
                 }
                 let tokens = self.issue(&signed_in.session, choice, now)?;
-                Opened { signed_in: *signed_in, tokens, evicted: Vec::new(), repeated: true }
+                Opened { signed_in: *signed_in, tokens, evicted: Vec::new() }
             }
             Opening::KeyReused => return Err(Error::IdempotencyKeyReused),
             Opening::UserBanned => return Err(Error::UserBanned),
@@ -182,8 +181,7 @@ impl Sessions {
         let client_id = errors.keep(text::optional("client_id", draft.client_id, MAX_NAME_CHARS));
         let ip_address = errors.keep(parse_address(draft.ip_address));
         let location = errors.keep(text::optional("location", draft.location, MAX_NAME_CHARS));
-        let user_agent = draft.user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT_CHARS).collect::<String>());
-        let user_agent = errors.keep(text::optional("user_agent", user_agent, MAX_USER_AGENT_CHARS));
+        let user_agent = draft.user_agent.map(|agent| kept_user_agent(&agent)).filter(|agent| !agent.is_empty());
         let device_name = errors.keep(text::optional("device_name", draft.device_name, MAX_NAME_CHARS));
         let scope = errors.keep(Scope::parse(draft.scope.as_deref().unwrap_or_default()));
         let acr = errors.keep(text::optional("acr", draft.acr, MAX_NAME_CHARS));
@@ -197,13 +195,12 @@ impl Sessions {
             Some(client_id),
             Some(ip_address),
             Some(location),
-            Some(user_agent),
             Some(device_name),
             Some(scope),
             Some(acr),
             Some(amr),
             Some(clocks),
-        ) = (user_id, user, client_id, ip_address, location, user_agent, device_name, scope, acr, amr, clocks)
+        ) = (user_id, user, client_id, ip_address, location, device_name, scope, acr, amr, clocks)
         else {
             return Err(Error::Invalid(errors.0));
         };
@@ -236,7 +233,8 @@ fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Ut
     let IdempotencyKey { key, fingerprint } = idempotency;
     let service = match caller {
         Caller::Service(Service { id, .. }) => id.clone(),
-        Caller::User(signed_in) => signed_in.session.user_id.to_string(),
+        // No service has such an id, whatever a user is called.
+        Caller::User(signed_in) => format!("user:{}", signed_in.session.user_id),
     };
     Idempotency { service, key, fingerprint, forget_before: now - IDEMPOTENCY_LIFETIME }
 }
@@ -245,6 +243,12 @@ fn parse_address(address: Option<String>) -> Result<Option<IpAddr>, FieldError> 
     let parse =
         |text: String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
     address.filter(|text| !text.is_empty()).map(parse).transpose()
+}
+
+/// A client may send what it likes, and no login shall fail for it: control characters become spaces, the rest is cut off.
+fn kept_user_agent(user_agent: &str) -> String {
+    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    user_agent.chars().take(MAX_USER_AGENT_CHARS).map(plain).collect()
 }
 
 fn parse_methods(amr: Vec<String>) -> Result<Vec<String>, FieldError> {

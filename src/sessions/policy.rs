@@ -201,7 +201,7 @@ impl Policy {
         expires_in: Option<i64>,
         idle_timeout: Option<i64>,
     ) -> Result<Clocks, Vec<FieldError>> {
-        let limits = match acr.and_then(Profile::parse) {
+        let limits = match acr.and_then(Profile::parse).filter(|profile| *profile != Profile::Default) {
             Some(profile) => self.lifetime.tightest(profile.lifetime()),
             None => self.lifetime,
         };

@@ -80,6 +80,9 @@ impl Sessions {
         }
         let owner = Owner::Anyone;
         filter::check(filter, owner, sort)?;
+        // An address is looked for as it would have been kept.
+        let ip_address = filter.ip_address.and_then(|address| self.policy().ip_storage.keep(address));
+        let filter = &Filter { ip_address: ip_address.or(filter.ip_address), ..filter.clone() };
         let keys = &self.parts.keyring;
         let after = cursor.map(|text| Cursor::read(keys, owner, filter, sort, text)).transpose()?;
         // One more than asked for tells whether there is a next page.

@@ -30,7 +30,7 @@ pub(super) enum Bind {
     Id(Uuid),
 }
 
-/// A statement with its values, `$1` being the time of the search.
+/// A statement with its values.
 pub(super) struct Compiled {
     pub(super) sql: AssertSqlSafe<String>,
     pub(super) binds: Vec<Bind>,

@@ -125,7 +125,7 @@ impl AccessTokens {
             exp: expires_at.timestamp(),
             nbf: None,
             auth_time: session.created_at.timestamp(),
-            client_id: session.client_id.clone().unwrap_or_else(|| NO_CLIENT.to_owned()),
+            client_id: client_id_of(session).to_owned(),
             scope: session.scope.as_str().to_owned(),
             acr: session.acr.clone(),
             amr: session.amr.clone(),
@@ -193,6 +193,11 @@ impl AccessTokens {
             refresh_counter: claims.refresh_count,
         })
     }
+}
+
+/// The client id that a session's tokens name (RFC 9068 section 2.2 wants one in each).
+pub fn client_id_of(session: &Session) -> &str {
+    session.client_id.as_deref().unwrap_or(NO_CLIENT)
 }
 
 /// Three parts of base64url, not too long: refused before anything is decoded (RFC 8725 section 3.11 and its revision).

@@ -11,7 +11,7 @@ mod signing;
 
 use std::fmt;
 
-pub use access::{AccessClaims, AccessTokens, LONGEST_ACCESS_TOKEN_LIFETIME};
+pub use access::{AccessClaims, AccessTokens, LONGEST_ACCESS_TOKEN_LIFETIME, client_id_of};
 pub use keyring::{Keyring, MasterSecret, MasterSecretError};
 pub use opaque::{Derived, RefreshToken, SessionToken};
 pub use service_key::{NewServiceKey, ServiceKey, ServiceKeyId, StoredServiceKey, bootstrap_key_matches};

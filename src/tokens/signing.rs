@@ -177,9 +177,9 @@ pub(super) struct SigningKey {
     dead_from: Option<DateTime<Utc>>,
 }
 
-/// No key may sign at this instant.
+/// There is no key to sign with.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("no signing key is active")]
+#[error("there is no signing key")]
 pub struct NoSigningKey;
 
 /// All signing keys that count, opened.
@@ -205,9 +205,10 @@ impl KeySet {
         Ok(Self { keys: opened })
     }
 
-    /// The key that signs at `now`: the newest whose time has come.
+    /// The key that signs at `now`: the newest whose time has come. Should none have come, for all that clocks differ, the
+    /// oldest: signing early harms nobody, not signing would.
     pub(super) fn signing(&self, now: DateTime<Utc>) -> Result<&SigningKey, NoSigningKey> {
-        self.keys.iter().rev().find(|key| key.active_from <= now).ok_or(NoSigningKey)
+        self.keys.iter().rev().find(|key| key.active_from <= now).or(self.keys.first()).ok_or(NoSigningKey)
     }
 
     /// The key of that name, if tokens that it signed can still be alive.

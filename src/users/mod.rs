@@ -16,7 +16,7 @@ pub const MAX_USER_ID_CHARS: usize = 255;
 /// The longest name or email address, in characters.
 pub const MAX_USER_DETAIL_CHARS: usize = 255;
 
-/// A user's id: opaque, 1 to 255 characters, no control characters, compared byte for byte.
+/// A user's id: opaque, 1 to 255 characters, no control characters, no space at its ends, compared byte for byte.
 ///
 /// Nothing is folded or normalised: `Ann` and `ann`, or two spellings of `é`, are two users.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +25,12 @@ pub struct UserId(String);
 impl UserId {
     /// Takes `text` as a user id, or says why it is none.
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
-        text::required("user_id", text.into(), MAX_USER_ID_CHARS).map(Self)
+        let id = text::required("user_id", text.into(), MAX_USER_ID_CHARS)?;
+        // Gateways pass the id on in a header, where outer space is not part of the value (RFC 9110 section 5.5).
+        if id.trim() != id {
+            return Err(FieldError::new("user_id", "must not begin or end with a space"));
+        }
+        Ok(Self(id))
     }
 
     /// The id as text.

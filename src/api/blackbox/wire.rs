@@ -102,6 +102,7 @@ impl SessionListResponse {
 
 /// The user's sessions in numbers. Ended ones do not count.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 pub(super) struct SessionStats {
     /// The other two together.
     total_sessions: u64,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::{Failure, Family, Rejection};
-use crate::sessions::Error;
+use crate::sessions::{Error, Refusal};
 
 /// The native family.
 pub struct Native;
@@ -40,6 +40,7 @@ impl Family for Native {
 fn code(failure: &Failure) -> &'static str {
     match failure {
         Failure::Core(error) => match error {
+            Error::Unauthenticated(Refusal::CrossSite) => "cross_site_request",
             Error::Unauthenticated(_) => "unauthenticated",
             Error::Forbidden { .. } => "insufficient_scope",
             Error::SessionNotFound => "session_not_found",

@@ -47,5 +47,6 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 /// Envoy's `ext_authz` asks below a prefix, with the method and path of the request it guards: the same check, which no
 /// OpenAPI document can express.
 pub(super) fn verify_below(router: Router<Arc<App>>) -> Router<Arc<App>> {
-    router.route("/v1/verify/{*path}", any(handlers::verify::verify))
+    let verify = any(handlers::verify::verify);
+    router.route("/v1/verify/", verify.clone()).route("/v1/verify/{*path}", verify)
 }

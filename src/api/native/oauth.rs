@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::api::extract::{Caller, Form};
 use crate::api::{App, Failure, Family, Refused, Rejection};
 use crate::sessions::{Error, Introspection, IssuedTokens, Refreshed, TokenKind};
+use crate::tokens::client_id_of;
 
 /// The standards' own paths.
 pub struct OAuth;
@@ -110,7 +111,8 @@ async fn token(State(app): State<Arc<App>>, Form(form, _): Form<OAuth, TokenRequ
     if form.grant_type != "refresh_token" {
         return Err(Rejection::Malformed(UNSUPPORTED_GRANT.to_owned()).into());
     }
-    let presented = form.refresh_token.ok_or(Rejection::Malformed("The refresh_token is missing".to_owned()))?;
+    let presented = form.refresh_token.filter(|token| !token.is_empty());
+    let presented = presented.ok_or(Rejection::Malformed("The refresh_token is missing".to_owned()))?;
     let Refreshed { session, tokens } = app.sessions.refresh(&presented).await?;
     let IssuedTokens::Pair { access, access_lifetime, refresh } = tokens else {
         return Err(Error::Internal("a refresh gives a pair".into()).into());
@@ -153,8 +155,8 @@ struct IntrospectionClaims {
     sid: Uuid,
     #[schema(required = false)]
     scope: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<String>,
+    #[schema(required = false)]
+    client_id: String,
     /// The user's name, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
@@ -203,7 +205,7 @@ async fn introspect(
         sub: signed_in.session.user_id.to_string(),
         sid: signed_in.session.id.as_uuid(),
         scope: signed_in.session.scope.to_string(),
-        client_id: signed_in.session.client_id,
+        client_id: client_id_of(&signed_in.session).to_owned(),
         username: signed_in.user.name,
         token_type: if kind == TokenKind::Refresh { "refresh_token" } else { "Bearer" },
         exp: expires_at.timestamp(),

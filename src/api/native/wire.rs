@@ -1,6 +1,6 @@
 //! The native API's words.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -56,8 +56,9 @@ pub struct OpenSession {
     #[serde(default)]
     tokens: Tokens,
     /// Anything to keep with the session: a JSON object of at most 8 KiB.
+    #[serde(default, deserialize_with = "json_object")]
     #[schema(value_type = Option<Object>)]
-    metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    metadata: Option<Box<RawValue>>,
 }
 
 /// What to keep of a user. What is left out stays as it is stored.
@@ -124,7 +125,7 @@ impl OpenSession {
             amr,
             expires_in,
             idle_timeout,
-            metadata: metadata.map(checked_metadata).transpose()?,
+            metadata: metadata.as_deref().map(checked_metadata).transpose()?,
             tokens: match tokens {
                 Tokens::AccessAndRefresh => TokenChoice::AccessAndRefresh,
                 Tokens::Session => TokenChoice::Session,
@@ -133,14 +134,19 @@ impl OpenSession {
     }
 }
 
+/// The text of a JSON object, kept as it came: numbers and the order of members are the sender's.
+fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    let Some(text) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text.get()).map_err(serde::de::Error::custom)?;
+    Ok(Some(text))
+}
+
 /// A NUL would pass here and fail in other people's databases, so it is refused wherever it hides.
-fn checked_metadata(metadata: serde_json::Map<String, serde_json::Value>) -> Result<Metadata, FieldError> {
-    let metadata = serde_json::Value::Object(metadata);
-    let text = metadata.to_string();
-    if text.contains("\\u0000") && has_nul(&metadata) {
+fn checked_metadata(metadata: &RawValue) -> Result<Metadata, FieldError> {
+    if metadata.get().contains("\\u0000") && serde_json::from_str(metadata.get()).is_ok_and(|value| has_nul(&value)) {
         return Err(FieldError::new("metadata", "must not contain NUL characters"));
     }
-    Metadata::from_json(text)
+    Metadata::from_json(metadata.get().to_owned())
 }
 
 fn has_nul(value: &serde_json::Value) -> bool {
@@ -179,7 +185,7 @@ pub struct OpenedSession {
 impl OpenedSession {
     /// As handed out at `now`.
     pub fn new(opened: Opened, now: DateTime<Utc>) -> Self {
-        let Opened { signed_in, tokens, evicted, repeated: _ } = opened;
+        let Opened { signed_in, tokens, evicted } = opened;
         let session_lifetime = signed_in.session.expires_at - now;
         let (access_token, refresh_token, session_token, lifetime) = match tokens {
             IssuedTokens::Pair { access, access_lifetime, refresh } => {
@@ -395,14 +401,15 @@ pub struct ChangeSession {
     #[schema(value_type = Option<String>, example = "Kitchen tablet", max_length = 255)]
     pub(super) device_name: Option<Option<String>>,
     /// Replaces what is kept with the session; needs `sessions:write`.
+    #[serde(default, deserialize_with = "json_object")]
     #[schema(value_type = Option<Object>)]
-    metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    metadata: Option<Box<RawValue>>,
 }
 
 impl ChangeSession {
     /// The metadata, checked.
     pub(super) fn take_metadata(&mut self) -> Result<Option<Metadata>, FieldError> {
-        self.metadata.take().map(checked_metadata).transpose()
+        self.metadata.take().as_deref().map(checked_metadata).transpose()
     }
 }
 
@@ -461,6 +468,16 @@ impl SearchSessions {
         let plain = |field, value: &Option<String>| crate::sessions::text::optional(field, value.clone(), 255);
         let address =
             |text: &String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
+        let bounds = [
+            ("created_from", self.created_from),
+            ("created_to", self.created_to),
+            ("last_seen_from", self.last_seen_from),
+            ("last_seen_to", self.last_seen_to),
+        ];
+        // Far beyond, databases differ in what they can compare.
+        if let Some((field, _)) = bounds.iter().find(|(_, at)| at.is_some_and(|at| !(1..=9999).contains(&at.year()))) {
+            return Err(FieldError::new(*field, "must be in the years 1 to 9999"));
+        }
         let filter = Filter {
             user_id: self.user_id.clone().map(UserId::parse).transpose()?,
             state: self.state.map(State::from),

@@ -7,7 +7,7 @@ use crate::sessions::{SessionStats, Stale};
 use crate::users::UserId;
 
 /// Any number, as long as nobody takes it for something else in this database.
-const CLEANING_LOCK: i64 = 0x636c_6561_6e75_70;
+const CLEANING_LOCK: i64 = 0x0063_6c65_616e_7570;
 
 pub(super) async fn session_stats(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
     const COUNT: &str = concat!(

@@ -87,7 +87,6 @@ pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::
     Ok((sessions, total.try_into().unwrap_or(u32::MAX)))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the search compiler writes our own words only, and binds the rest")]
 fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
     let mut query = sqlx::query(compiled.sql).persistent(false);

@@ -122,7 +122,6 @@ async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sq
     Ok(connection)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the search compiler writes our own words only, and binds the rest")]
 fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
     // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
     let mut query = sqlx::query(compiled.sql).persistent(false);

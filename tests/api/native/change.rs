@@ -12,7 +12,6 @@ on_both_databases! {
         let path = format!("/v1/sessions/{}", alice.id);
         let change = async |body| server.send_json("PATCH", &path, &alice.access, &body).await.expect(200).json();
         assert_eq!(change(json!({ "device_name": "Kitchen tablet" })).await["device"]["name"], "Kitchen tablet");
-        assert_eq!(change(json!({})).await["device"]["name"], "Kitchen tablet", "what is left out stays");
         assert_eq!(change(json!({ "device_name": null })).await["device"]["name"], json!(null));
         let stored = server.send("GET", &path, &alice.access).await.json();
         assert_eq!(stored["device"]["name"], json!(null));
@@ -48,6 +47,28 @@ on_both_databases! {
         server.send("DELETE", &path, BOOTSTRAP_KEY).await.expect(204);
         let body = json!({ "device_name": "x" });
         server.send_json("PATCH", &path, BOOTSTRAP_KEY, &body).await.expect_problem(409, "session_not_active");
+    }
+
+    async fn a_change_of_nothing_is_refused_and_shows_nothing(database) {
+        let server = Server::start(database).await;
+        let alice = server.open("alice").await;
+        let writer = server.key("sessions:write").await;
+        for token in [&alice.access, &writer] {
+            let answer = server.send_json("PATCH", &format!("/v1/sessions/{}", alice.id), token, &json!({})).await;
+            answer.expect_problem(422, "invalid_request");
+        }
+    }
+
+    async fn a_service_that_writes_metadata_learns_that_a_session_is_over_or_unknown(database) {
+        let server = Server::start(database).await;
+        let alice = server.open("alice").await;
+        let writer = server.key("sessions:write").await;
+        let body = json!({ "metadata": {} });
+        server.send("DELETE", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.expect(204);
+        let over = server.send_json("PATCH", &format!("/v1/sessions/{}", alice.id), &writer, &body).await;
+        over.expect_problem(409, "session_not_active");
+        let unknown = server.send_json("PATCH", "/v1/sessions/01a20114-3d06-7355-88c5-d5965a7f8762", &writer, &body).await;
+        unknown.expect_problem(404, "session_not_found");
     }
 
     async fn nothing_else_can_be_changed(database) {

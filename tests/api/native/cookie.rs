@@ -4,7 +4,7 @@ use serde_json::json;
 use sojourn::config::HttpConfig;
 
 use crate::support::on_both_databases;
-use crate::support::server::{Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 
 fn with_cookie() -> Options {
     let http = HttpConfig { cookie: Some("__Host-session".to_owned()), ..HttpConfig::default() };
@@ -29,13 +29,22 @@ on_both_databases! {
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let cookie = format!("__Host-session={}", opened.access);
         let delete = || server.request("DELETE", "/v1/me/sessions").header("cookie", &cookie);
-        answer(delete()).await.expect_problem(401, "unauthenticated");
-        answer(delete().header("origin", "https://evil.example")).await.expect_problem(401, "unauthenticated");
-        answer(delete().header("sec-fetch-site", "cross-site")).await.expect_problem(401, "unauthenticated");
-        answer(delete().header("sec-fetch-site", "same-site")).await.expect_problem(401, "unauthenticated");
+        answer(delete()).await.expect_problem(403, "cross_site_request");
+        answer(delete().header("origin", "https://evil.example")).await.expect_problem(403, "cross_site_request");
+        answer(delete().header("sec-fetch-site", "cross-site")).await.expect_problem(403, "cross_site_request");
+        answer(delete().header("sec-fetch-site", "same-site")).await.expect_problem(403, "cross_site_request");
         assert!(server.stands(&opened.access).await);
         answer(delete().header("sec-fetch-site", "same-origin")).await.expect(200);
         assert!(!server.stands(&opened.access).await);
+    }
+
+    async fn nothing_but_a_session_token_counts_in_a_cookie(database) {
+        let server = Server::start_with(database, with_cookie()).await;
+        let opened = server.open("alice").await;
+        for credential in [opened.access.as_str(), &opened.refresh, BOOTSTRAP_KEY, &server.key("sessions:admin").await] {
+            let cookie = format!("__Host-session={credential}");
+            answer(server.request("GET", "/v1/me").header("cookie", cookie)).await.expect_problem(401, "unauthenticated");
+        }
     }
 
     async fn two_cookies_of_the_name_are_refused(database) {

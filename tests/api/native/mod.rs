@@ -6,6 +6,7 @@ mod end;
 mod errors;
 mod extend;
 mod get;
+mod idle;
 mod introspect;
 mod key_set;
 mod me;

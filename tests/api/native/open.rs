@@ -108,6 +108,8 @@ on_both_databases! {
             (json!({ "user_id": "x".repeat(256) }), "user_id"),
             (json!({ "user_id": "a\u{0}b" }), "user_id"),
             (json!({ "user_id": "a\nb" }), "user_id"),
+            (json!({ "user_id": "alice " }), "user_id"),
+            (json!({ "user_id": " " }), "user_id"),
             (json!({ "user_id": "1", "user": { "name": "a\u{7}" } }), "user.name"),
             (json!({ "user_id": "1", "user": { "email": "x".repeat(256) } }), "user.email"),
             (json!({ "user_id": "1", "client_id": "a\u{0}b" }), "client_id"),
@@ -115,7 +117,6 @@ on_both_databases! {
             (json!({ "user_id": "1", "ip_address": "::ffff:1.2.3.4%eth0" }), "ip_address"),
             (json!({ "user_id": "1", "ip_address": "localhost" }), "ip_address"),
             (json!({ "user_id": "1", "location": "a\u{0}b" }), "location"),
-            (json!({ "user_id": "1", "user_agent": "a\u{0}b" }), "user_agent"),
             (json!({ "user_id": "1", "device_name": "x".repeat(256) }), "device_name"),
             (json!({ "user_id": "1", "scope": "a\"b" }), "scope"),
             (json!({ "user_id": "1", "scope": "a\u{0}b" }), "scope"),
@@ -186,10 +187,23 @@ on_both_databases! {
         assert_eq!(server.open(&longest).await.body["session"]["user_id"], longest);
     }
 
-    async fn a_long_user_agent_is_cut_off_not_refused(database) {
+    async fn no_login_fails_for_what_a_browser_calls_itself(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "1", "user_agent": "é".repeat(10_000) })).await;
         assert_eq!(opened.body["session"]["user_agent"], "é".repeat(512));
+        let opened = server.open_with(&json!({ "user_id": "1", "user_agent": "a\tb\u{0}c\r\nd" })).await;
+        assert_eq!(opened.body["session"]["user_agent"], "a b c  d");
+    }
+
+    async fn metadata_is_given_back_as_it_came(database) {
+        let server = Server::start(database).await;
+        let metadata = r#"{"z":1e2,"a":12345678901234567890123,"m":"\u00e9"}"#;
+        let body = format!(r#"{{"user_id":"1","metadata":{metadata}}}"#);
+        let request = server.request("POST", "/v1/sessions").bearer_auth(BOOTSTRAP_KEY);
+        let opened = answer(request.header("content-type", "application/json").body(body)).await.expect(201);
+        assert!(opened.text.contains(metadata), "{}", opened.text);
+        let listed = server.send("GET", "/v1/sessions", BOOTSTRAP_KEY).await.expect(200);
+        assert!(listed.text.contains(metadata), "{}", listed.text);
     }
 
     async fn a_level_named_by_acr_tightens_both_clocks(database) {

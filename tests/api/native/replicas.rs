@@ -58,6 +58,27 @@ on_both_databases! {
         assert!(server.stands(refreshed["access_token"].as_str().unwrap()).await, "nobody has to sign in again");
     }
 
+    async fn two_rotations_at_once_both_happen(database) {
+        let server = Server::start(database).await;
+        let keys = server.signing_keys();
+        for _ in 0..5 {
+            let (plain, compromised) = tokio::join!(keys.rotate(false), keys.rotate(true));
+            let (plain, compromised) = (plain.unwrap(), compromised.unwrap());
+            assert_ne!(plain.sequence, compromised.sequence);
+            let stored = server.store.signing_keys().await.unwrap();
+            assert!(stored.contains(&compromised), "what was answered is stored");
+            server.sessions.access_tokens().replace_keys(keys.load().await.unwrap());
+            assert!(server.stands(&server.open("alice").await.access).await);
+        }
+    }
+
+    async fn a_clock_that_steps_back_keeps_nobody_from_a_session(database) {
+        let server = Server::start(database).await;
+        server.wait(chrono::TimeDelta::seconds(-60));
+        let opened = server.open("alice").await;
+        assert!(server.stands(&opened.access).await);
+    }
+
     async fn a_key_gets_a_successor_when_it_is_old(database) {
         let server = Server::start(database).await;
         let keys = server.signing_keys();

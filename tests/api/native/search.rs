@@ -129,7 +129,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         for query in [
             "limit=0", "limit=201", "limit=1000000000", "user_id=", "user_id=a%00b", "client_id=a%00b", "ip_address=x",
-            "sort=jansId", "sort=created_at%3Bdrop%20table%20sessions", "sort=(select%201)", "sort=", "sort=last_seen_at",
+            "created_from=-4800-01-01T00:00:00Z", "created_to=-100000-01-01T00:00:00Z", "sort=jansId", "sort=created_at%3Bdrop%20table%20sessions", "sort=(select%201)", "sort=", "sort=last_seen_at",
         ] {
             let answer = server.send("GET", &format!("/v1/sessions?{query}"), BOOTSTRAP_KEY).await;
             answer.expect_problem(422, "invalid_request");

@@ -25,7 +25,7 @@ on_both_databases! {
     async fn a_gateway_may_ask_with_the_method_and_path_of_the_request_it_guards(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
-        for (method, path) in [("POST", "/v1/verify/orders/7"), ("DELETE", "/v1/verify/x"), ("GET", "/v1/verify/a/b?c=d"), ("PATCH", "/v1/verify/%00")] {
+        for (method, path) in [("POST", "/v1/verify/"), ("POST", "/v1/verify/orders/7"), ("DELETE", "/v1/verify/x"), ("GET", "/v1/verify/a/b?c=d"), ("PATCH", "/v1/verify/%00")] {
             server.send(method, path, &opened.access).await.expect(200);
             server.send(method, path, "nonsense").await.expect_problem(401, "unauthenticated");
         }
