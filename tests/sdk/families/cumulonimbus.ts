@@ -140,7 +140,8 @@ export async function cumulonimbus(server: Server, checks: Checks) {
     for (const { title, language, text } of examples) {
         await checks.run(`cumulonimbus: ${title}, as its documentation calls it with ${language}`, async () => {
             const user = server.newUser();
-            const [first, second] = await openApart(server, user, 2);
+            const one = title.endsWith('/session/:sid');
+            const [first, second = first] = await openApart(server, user, one ? 1 : 2);
             const example = text
                 .replaceAll('https://alekeagle.me', server.base)
                 .replaceAll('user/1234567890', `user/${user}`)
@@ -148,7 +149,7 @@ export async function cumulonimbus(server: Server, checks: Checks) {
                 .replaceAll('1234567890', iat(first))
                 .replace(/(Authorization\W+)token/, `$1${staff.token}`);
             const answer = language === 'curl' ? await curl(example) : await javascript(example);
-            if (title.endsWith('/session/:sid')) assert.equal(answer.id, first.id);
+            if (one) assert.equal(answer.id, first.id);
             else if (title.startsWith('GET')) assert.deepEqual([answer.count, answer.items.length], [2, 2]);
             else assert.deepEqual(answer, { count: 2, type: 'session' });
             assert.equal(await server.stands(first.token), title.startsWith('GET'));

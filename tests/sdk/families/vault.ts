@@ -51,8 +51,8 @@ export async function vault(server: Server, checks: Checks) {
     await checks.run('vault: every operation is 401 without a token that stands', async () => {
         for (const token of ['', 'nonsense']) {
             const sdk = api(token);
-            const calls = [sdk.listSessions(), sdk.logoutAllSessions(), sdk.revokeSession({ sessionId: 'nothing' })];
-            for (const call of calls) await refused(call, 401, 'UNAUTHORIZED', 'Authentication required');
+            const calls = [() => sdk.listSessions(), () => sdk.logoutAllSessions(), () => sdk.revokeSession({ sessionId: 'nothing' })];
+            for (const call of calls) await refused(call(), 401, 'UNAUTHORIZED', 'Authentication required');
         }
     });
 }
