@@ -7,12 +7,14 @@ mod fixture;
 
 mod activity;
 mod changing;
+mod cleaning;
 mod coverage;
 mod ending;
 mod failures;
 mod idempotency;
 mod keys;
 mod limits;
+mod listing;
 mod migrations;
 mod opening;
 mod plans;

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use super::fixture::{Fixture, at, keyed, limited, new, session_at, user};
 
 /// The statements as the store sends them, as far as the choice of an index goes, and the index that serves each.
-const STATEMENTS: [(&str, &str); 8] = [
+const STATEMENTS: [(&str, &str); 14] = [
     ("SELECT * FROM sessions WHERE id = 'ID' AND (NULL::text IS NULL OR user_id = NULL)", "sessions_pkey"),
     (
         "SELECT * FROM sessions LEFT JOIN (SELECT id AS user_row FROM users) AS users ON user_row = user_id \
@@ -39,6 +39,25 @@ const STATEMENTS: [(&str, &str); 8] = [
         "sessions_by_user",
     ),
     ("SELECT * FROM sessions WHERE TRUE ORDER BY expires_at DESC, id DESC LIMIT 51", "sessions_by_end"),
+    ("SELECT * FROM sessions WHERE (ended_at IS NULL AND (1 = 1 AND 1 = 1)) ORDER BY id LIMIT 50", "sessions_pkey"),
+    ("SELECT * FROM sessions WHERE (ended_at IS NULL AND user_id = 'user 7') ORDER BY id LIMIT 50", "sessions_by_user"),
+    (
+        "SELECT * FROM sessions WHERE user_id = 'user 7' AND created_at >= 'NOW' AND created_at < 'NOW' AND ACTIVE",
+        // Either index of the time will do: which is the shorter way depends on the user.
+        "sessions_by_",
+    ),
+    (
+        "SELECT count(*) FILTER (WHERE ACTIVE) FROM sessions WHERE user_id = 'user 7' AND ended_at IS NULL",
+        "sessions_by_user",
+    ),
+    (
+        "SELECT ctid FROM sessions WHERE expires_at <= 'NOW' ORDER BY expires_at LIMIT 5000 FOR UPDATE SKIP LOCKED",
+        "sessions_by_end",
+    ),
+    (
+        "SELECT ctid FROM sessions WHERE ended_at <= 'NOW' ORDER BY ended_at LIMIT 5000 FOR UPDATE SKIP LOCKED",
+        "sessions_by_ending",
+    ),
 ];
 
 const ACTIVE: &str = "(ended_at IS NULL AND expires_at > 'NOW' AND (idle_timeout IS NULL OR \

@@ -35,10 +35,12 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::Banned) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
+            Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } => {
+                ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions")
+            }
             Error::Unauthenticated(_) | Error::SessionNotFound | Error::SessionNotActive | Error::InvalidGrant(_) => {
                 ("INVALID_SESSION_ERROR", "Invalid Session")
             }
-            Error::Forbidden { .. } => ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions"),
             Error::UserNotFound => ("INVALID_USER_ERROR", "Invalid User"),
             Error::AmbiguousSession(_) => ("AMBIGUOUS_SESSION_ERROR", "Ambiguous Session"),
             Error::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),

@@ -70,7 +70,8 @@ on_both_databases! {
             let request = server.request("DELETE", "/api/user/1001/sessions/all");
             answer(request.header("cookie", &cookie).header("sec-fetch-site", site))
         };
-        delete("cross-site").await.expect(401);
+        let refused = delete("cross-site").await.expect(403);
+        assert_eq!(refused.json()["code"], "INSUFFICIENT_PERMISSIONS_ERROR");
         delete("same-origin").await.expect(200);
         assert!(!server.stands(&mine.access).await);
     }

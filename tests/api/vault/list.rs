@@ -33,11 +33,14 @@ on_both_databases! {
                 "deviceInfo": { "deviceType": "desktop", "os": "Windows", "browser": "Chrome", "isMobile": false },
                 "mfaVerified": true,
                 "createdAt": session["created_at"],
-                "lastActivityAt": session["last_seen_at"],
+                "lastActivityAt": list[0]["lastActivityAt"],
                 "expiresAt": session["expires_at"],
                 "current": true,
             }])
         );
+        let seen: chrono::DateTime<chrono::Utc> = list[0]["lastActivityAt"].as_str().unwrap().parse().unwrap();
+        let created: chrono::DateTime<chrono::Utc> = session["created_at"].as_str().unwrap().parse().unwrap();
+        assert!(seen > created, "this very request is an activity");
     }
 
     async fn what_is_not_known_is_null(database) {
