@@ -32,7 +32,7 @@ export class Server {
             },
         });
         // Also when this program is interrupted or breaks down.
-        process.once('exit', () => this.process?.kill('SIGKILL'));
+        process.once('exit', () => this.end());
         let said = '';
         this.process.stdout?.on('data', (text) => (said += text));
         for (let tries = 0; tries < 200 && this.process.exitCode === null; tries += 1) {
@@ -43,17 +43,22 @@ export class Server {
             }
             await sleep(100);
         }
-        const log_text = fs.readFileSync(path.join(this.folder, 'log'), 'utf8');
-        throw new Error(`the server did not start: ${log_text}`);
+        const told = fs.readFileSync(path.join(this.folder, 'log'), 'utf8');
+        throw new Error(`the server did not start: ${told}`);
     }
 
     async stop() {
         const running = this.process;
         if (running && running.exitCode === null) {
             running.kill('SIGTERM');
-            await Promise.race([new Promise((resolve) => running.once('exit', resolve)), sleep(15_000)]);
-            running.kill('SIGKILL');
+            const late = sleep(15_000, undefined, { ref: false });
+            await Promise.race([new Promise((resolve) => running.once('exit', resolve)), late]);
         }
+        this.end();
+    }
+
+    end() {
+        this.process?.kill('SIGKILL');
         fs.rmSync(this.folder, { recursive: true, force: true });
     }
 
