@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::process::{Folder, Process};
+use crate::support::proxy::Proxy;
 
 const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const BOOTSTRAP_KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
@@ -213,6 +214,26 @@ on_both_databases! {
         let alice = store.active_sessions_of(&sojourn::users::UserId::parse("alice").unwrap(), sojourn::clock::Clock::now(&sojourn::clock::SystemClock)).await.unwrap();
         assert_eq!(alice[0].confirmed_counter, 1, "that the new access token was used was only remembered until the end");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_never_answers_does_not_keep_the_process() {
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let folder = Folder::new();
+    let settings =
+        [("DATABASE_URL", through.as_str()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY)];
+    let mut server = folder.serve(&settings);
+    let (_, opened) = post(&server, "/v1/sessions", BOOTSTRAP_KEY, &json!({ "user_id": "alice" })).await;
+    assert_eq!(
+        get(&server, "/v1/me", word(&opened, "access_token")).await.0,
+        200,
+        "something is to be written at the end"
+    );
+    proxy.block();
+    server.terminate();
+    assert!(server.wait().success());
+    proxy.mend();
 }
 
 #[test]

@@ -1,48 +1,72 @@
-//! A wire between a server and its database that can be cut.
+//! A wire between a server and its database that can be cut or blocked.
 
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Hands connections on while it is whole. Cut, it breaks those that are there and takes no new ones.
+/// What the wire does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    /// Everything goes through.
+    Whole,
+    /// Connections stay, and nothing goes through: as behind a firewall that drops.
+    Blocked,
+    /// Connections break, and none is taken.
+    Cut,
+}
+
+/// Hands connections on, as long as it is let.
 pub struct Proxy {
     pub address: SocketAddr,
-    whole: watch::Sender<bool>,
+    wire: watch::Sender<Wire>,
 }
 
 impl Proxy {
-    /// Starts one in front of `target`, a host and a port.
-    pub async fn start(target: String) -> Self {
+    /// Starts one in front of the server of a database URL, and answers the URL through it.
+    pub async fn start(url: &str) -> (Self, String) {
+        let (before, rest) = url.split_once('@').unwrap();
+        let (target, path) = rest.split_once('/').unwrap();
+        let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (whole, state) = watch::channel(true);
+        let (wire, state) = watch::channel(Wire::Whole);
         tokio::spawn(async move {
-            loop {
-                let Ok((client, _)) = listener.accept().await else { return };
-                let (target, mut state) = (target.clone(), state.clone());
-                tokio::spawn(async move {
-                    if *state.borrow() {
-                        let mut client = client;
-                        let mut server = TcpStream::connect(target).await.unwrap();
-                        tokio::select! {
-                            _ = tokio::io::copy_bidirectional(&mut client, &mut server) => (),
-                            _ = state.wait_for(|whole| !whole) => (),
-                        }
-                    }
-                });
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(hand_on(client, target.clone(), state.clone()));
             }
         });
-        Self { address, whole }
+        (Self { address, wire }, format!("{before}@{address}/{path}"))
     }
 
     /// Breaks all connections, and every new one.
     pub fn cut(&self) {
-        self.whole.send_replace(false);
+        self.wire.send_replace(Wire::Cut);
+    }
+
+    /// Lets nothing through, and breaks nothing.
+    pub fn block(&self) {
+        self.wire.send_replace(Wire::Blocked);
     }
 
     /// Makes it whole again.
     pub fn mend(&self) {
-        self.whole.send_replace(true);
+        self.wire.send_replace(Wire::Whole);
+    }
+}
+
+async fn hand_on(mut client: TcpStream, target: String, mut state: watch::Receiver<Wire>) {
+    if *state.borrow() == Wire::Cut {
+        return;
+    }
+    let mut server = TcpStream::connect(target).await.unwrap();
+    let copying = tokio::io::copy_bidirectional(&mut client, &mut server);
+    tokio::pin!(copying);
+    loop {
+        let wire = *state.borrow_and_update();
+        tokio::select! {
+            _ = &mut copying, if wire == Wire::Whole => return,
+            changed = state.changed() => if changed.is_err() || *state.borrow() == Wire::Cut { return },
+        }
     }
 }

@@ -11,10 +11,7 @@ use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
     let database = TestDatabase::postgres().await;
-    let (before, rest) = database.url().split_once('@').unwrap();
-    let (target, path) = rest.split_once('/').unwrap();
-    let proxy = Proxy::start(target.to_owned()).await;
-    let through = format!("{before}@{}/{path}", proxy.address);
+    let (proxy, through) = Proxy::start(database.url()).await;
     let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
     let opened = server.open("alice").await;
 
@@ -51,4 +48,30 @@ async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
     server.refresh(&opened.refresh).await.expect(200);
     server.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
     assert!(!server.stands(&opened.access).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_never_answers_is_an_outage_too() {
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let opened = server.open("alice").await;
+
+    proxy.block();
+    let (me, list, ready, healthy) = tokio::join!(
+        server.send("GET", "/v1/me", &opened.access),
+        server.send("GET", "/v1/sessions", BOOTSTRAP_KEY),
+        answer(server.request("GET", "/readyz")),
+        answer(server.request("GET", "/healthz")),
+    );
+    me.expect_problem(503, "unavailable");
+    list.expect_problem(503, "unavailable");
+    ready.expect(503);
+    healthy.expect(200);
+
+    proxy.mend();
+    let started = Instant::now();
+    while server.send("GET", "/v1/me", &opened.access).await.status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not recover");
+    }
 }
