@@ -290,6 +290,7 @@ impl StorageConfig {
                 (url, shown)
             }
             None => {
+                make(&data_dir)?;
                 let file = data_dir.join("sojourn.db");
                 (format!("sqlite://{}", file.display()), file.display().to_string())
             }
@@ -322,11 +323,16 @@ fn without_password(url: &str) -> String {
     }
 }
 
+fn make(data_dir: &Path) -> Result<(), SettingError> {
+    let error = |problem| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", data_dir.display()));
+    std::fs::create_dir_all(data_dir).map_err(error)
+}
+
 /// The secret in the data folder, made at the first start, readable by its owner only.
 fn generated_secret(data_dir: &Path, entropy: &dyn Entropy) -> Result<MasterSecret, SettingError> {
     let path = data_dir.join("secret");
     let error = |problem: &dyn Display| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", path.display()));
-    std::fs::create_dir_all(data_dir).map_err(|problem| error(&problem))?;
+    make(data_dir)?;
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
             let secret = MasterSecret::generate(entropy).map_err(|problem| error(&problem))?;

@@ -31,6 +31,15 @@ fn word<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 #[tokio::test]
+async fn it_makes_its_folder_also_when_the_secret_is_given() {
+    let folder = Folder::new();
+    let server = folder.serve(&[("SOJOURN_SECRET", SECRET)]);
+    assert_eq!(get(&server, "/readyz", "").await.0, 200);
+    assert!(folder.path.join("sojourn-data/sojourn.db").exists());
+    assert!(!folder.path.join("sojourn-data/secret").exists());
+}
+
+#[tokio::test]
 async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
     let folder = Folder::new();
     let mut server = folder.serve(&[]);

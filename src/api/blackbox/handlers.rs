@@ -7,8 +7,8 @@ use axum::extract::State;
 
 use super::error::{Blackbox, ErrorResponse};
 use super::wire::{
-    ApiMessage, ApiResponse, CleanupResult, ExtendSessionRequest, RevokeAllRequest, SessionInfo, SessionListResponse,
-    SessionStats,
+    ApiMessage, ApiResponse, CleanupResult, ExtendSessionRequest, RevokeAllSessionsRequest, SessionInfo,
+    SessionListResponse, SessionStats,
 };
 use crate::api::extract::{Body, SessionPath, User};
 use crate::api::{App, Refused};
@@ -52,7 +52,7 @@ pub(super) async fn cleanup_expired_sessions(
 
 #[utoipa::path(
     post, path = "/api/v0/sessions/revoke-all", tag = "Session Management", operation_id = "revoke_all_sessions",
-    summary = "Revoke all sessions", request_body = RevokeAllRequest,
+    summary = "Revoke all sessions", request_body = RevokeAllSessionsRequest,
     responses(
         (status = 200, description = "They are revoked", body = ApiMessage),
         (status = 400, description = "The body cannot be read", body = ErrorResponse),
@@ -65,7 +65,7 @@ pub(super) async fn cleanup_expired_sessions(
 pub(super) async fn revoke_all_sessions(
     State(app): State<Arc<App>>,
     User(me, _): User<Blackbox>,
-    Body(body, ..): Body<Blackbox, RevokeAllRequest>,
+    Body(body, ..): Body<Blackbox, RevokeAllSessionsRequest>,
 ) -> Result<ApiMessage> {
     let ended = app.sessions.end_all_own(&me, body.keep_current).await?;
     Ok(Json(ApiMessage::new(format!("Revoked {ended} sessions"))))

@@ -126,7 +126,7 @@ pub(super) struct CleanupResult {
 
 /// Which sessions to end.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct RevokeAllRequest {
+pub(super) struct RevokeAllSessionsRequest {
     /// Whether the session that asks stays.
     pub(super) keep_current: bool,
 }

@@ -24,6 +24,7 @@ type Result<T> = std::result::Result<Json<T>, Refused<Cumulonimbus>>;
         (status = 401, description = "InvalidSession", body = ErrorResponse),
         (status = 403, description = "Banned, Permissions", body = ErrorResponse),
         (status = 404, description = "InvalidUser", body = ErrorResponse),
+        (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
     security(("token" = []))
@@ -48,8 +49,9 @@ pub(super) async fn list_sessions(
         (status = 200, description = "Session", body = Session),
         (status = 401, description = "InvalidSession", body = ErrorResponse),
         (status = 403, description = "Banned, Permissions", body = ErrorResponse),
-        (status = 404, description = "InvalidUser, InvalidSession", body = ErrorResponse),
+        (status = 404, description = "InvalidUser, SessionMissing", body = ErrorResponse),
         (status = 409, description = "AmbiguousSession", body = ErrorResponse),
+        (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
     security(("token" = []))
@@ -75,6 +77,7 @@ pub(super) async fn get_session(
         (status = 403, description = "Banned, Permissions", body = ErrorResponse),
         (status = 404, description = "InvalidUser, InvalidSession", body = ErrorResponse),
         (status = 409, description = "AmbiguousSession", body = ErrorResponse),
+        (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
     security(("token" = []))
@@ -99,6 +102,7 @@ pub(super) async fn delete_session(
         (status = 404, description = "InvalidUser", body = ErrorResponse),
         (status = 413, description = "BodyTooLarge", body = ErrorResponse),
         (status = 415, description = "UnsupportedMediaType", body = ErrorResponse),
+        (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
     security(("token" = []))
@@ -120,6 +124,7 @@ pub(super) async fn delete_sessions(
         (status = 401, description = "InvalidSession", body = ErrorResponse),
         (status = 403, description = "Banned, Permissions", body = ErrorResponse),
         (status = 404, description = "InvalidUser", body = ErrorResponse),
+        (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
     security(("token" = []))
