@@ -156,7 +156,7 @@ fn tell_limits(document: &mut OpenApi) {
         for operation in operations.into_iter().flatten() {
             if operation.security.is_some() || path.starts_with("/oauth2/") {
                 let response = ResponseBuilder::new().description("Too many requests").build();
-                operation.responses.responses.insert("429".to_owned(), RefOr::T(response));
+                operation.responses.responses.entry("429".to_owned()).or_insert(RefOr::T(response));
             }
         }
     }
