@@ -54,7 +54,7 @@ pub enum Rejection {
     NotThere(String),
     /// Something is there, but not for this method.
     MethodNotAllowed,
-    /// The body is longer than [`MAX_BODY_BYTES`].
+    /// The body is longer than 64 KiB.
     TooLarge,
     /// The body is of a type that is not read here.
     UnsupportedMediaType(&'static str),

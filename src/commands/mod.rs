@@ -29,16 +29,16 @@ pub struct Arguments {
 /// The settings that a person would type.
 #[derive(Debug, Args)]
 struct Flags {
-    /// Where to listen [SOJOURN_LISTEN]
+    /// Where to listen (SOJOURN_LISTEN)
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// sqlite://… or postgres://… [DATABASE_URL]
+    /// sqlite://… or postgres://… (DATABASE_URL)
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
-    /// Where the SQLite file and the generated secret are kept [SOJOURN_DATA_DIR]
+    /// Where the SQLite file and the generated secret are kept (SOJOURN_DATA_DIR)
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<String>,
-    /// A TOML file with settings [SOJOURN_CONFIG]
+    /// A TOML file with settings (SOJOURN_CONFIG)
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<String>,
 }

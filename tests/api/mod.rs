@@ -1,5 +1,6 @@
 //! One file an endpoint, where its path says.
 
+mod access;
 mod blackbox;
 mod cross_family;
 mod cumulonimbus;
