@@ -125,9 +125,10 @@ async fn before<T>(deadline: Duration, intention: impl Future<Output = sqlx::Res
     }
 }
 
-/// As [`within`], for searches: the database itself stops those that read for too long, a little before this does.
+/// As [`within`], for searches, which are two statements at most: the database itself stops one that reads for too long,
+/// before this does.
 async fn searching<T>(search: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-    match tokio::time::timeout(SEARCH_TIME + ACQUIRE_TIME, search).await {
+    match tokio::time::timeout(SEARCH_TIME * 2 + ACQUIRE_TIME, search).await {
         Ok(found) => found.map_err(search_failure),
         Err(_) => Err(Error::Unavailable("no answer in time".into())),
     }
