@@ -56,10 +56,10 @@ on_both_databases! {
         let opened = server.open("alice").await;
         let refreshed = server.refresh(&opened.refresh).await.expect(200);
         assert!(server.stands(&text(&refreshed, "access_token")).await, "the answer arrived: its token is in use");
-        server.wait(TimeDelta::seconds(29));
+        server.wait(TimeDelta::seconds(15));
         let second_tab = server.refresh(&opened.refresh).await.expect(200);
         assert_eq!(text(&second_tab, "refresh_token"), text(&refreshed, "refresh_token"), "within the grace: a second tab");
-        server.wait(TimeDelta::seconds(2));
+        server.wait(TimeDelta::seconds(16));
         assert_refused(&server.refresh(&opened.refresh).await);
         assert_refused(&server.refresh(&text(&refreshed, "refresh_token")).await);
         assert!(!server.stands(&text(&refreshed, "access_token")).await, "the session is ended although the answer was an error");
