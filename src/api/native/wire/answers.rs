@@ -1,162 +1,13 @@
-//! The native API's words.
+//! What clients are told.
 
-use chrono::{DateTime, Datelike as _, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::sessions::{
-    self, DeviceType, FieldError, Filter, IssuedTokens, Metadata, Opened, Range, SessionDraft, SessionId, Sort, State,
-    TokenChoice,
-};
-use crate::users::{self, UserId};
-
-/// A session to be opened.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OpenSession {
-    /// Whose session it is: 1 to 255 characters, no control characters.
-    #[schema(example = "1001", min_length = 1, max_length = 255)]
-    user_id: String,
-    /// What to keep of the user; what is left out stays as it is stored.
-    user: Option<UserDetails>,
-    /// The application.
-    #[schema(example = "web", max_length = 255)]
-    client_id: Option<String>,
-    /// The address that the user signed in from.
-    #[schema(example = "203.0.113.7")]
-    ip_address: Option<String>,
-    /// The place that the user signed in from, as shown to the user.
-    #[schema(example = "Lisbon, PT", max_length = 255)]
-    location: Option<String>,
-    /// The User-Agent header that the user signed in with; cut off after 512 characters.
-    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")]
-    user_agent: Option<String>,
-    /// A name for the device.
-    #[schema(example = "Alice's laptop", max_length = 255)]
-    device_name: Option<String>,
-    /// What the session's tokens may do: words separated by spaces.
-    #[schema(example = "profile", max_length = 1024)]
-    scope: Option<String>,
-    /// The authentication context class. `aal1`, `aal2` and `aal3` tighten the session's limits to those of NIST SP 800-63B-4.
-    #[schema(example = "aal1", max_length = 255)]
-    acr: Option<String>,
-    /// The authentication methods (RFC 8176).
-    #[schema(example = json!(["pwd", "otp"]), max_items = 16)]
-    #[serde(default)]
-    amr: Vec<String>,
-    /// Seconds until the session ends by itself, within the limits of its profile.
-    #[schema(example = 86400, minimum = 60)]
-    expires_in: Option<i64>,
-    /// Seconds that the session may stay unused, within the limits of its profile.
-    #[schema(example = 3600, minimum = 60)]
-    idle_timeout: Option<i64>,
-    /// Which tokens to hand out.
-    #[serde(default)]
-    tokens: Tokens,
-    /// Anything to keep with the session: a JSON object of at most 8 KiB.
-    #[serde(default, deserialize_with = "json_object")]
-    #[schema(value_type = Option<Object>)]
-    metadata: Option<Box<RawValue>>,
-}
-
-/// What to keep of a user. What is left out stays as it is stored.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UserDetails {
-    /// A name to show.
-    #[schema(example = "Alice", max_length = 255)]
-    name: Option<String>,
-    /// An email address to show.
-    #[schema(example = "alice@example.org", max_length = 255)]
-    email: Option<String>,
-}
-
-impl UserDetails {
-    /// Checked.
-    pub(super) fn parse(self) -> Result<users::UserDetails, FieldError> {
-        users::UserDetails::parse(self.name, self.email)
-    }
-}
-
-/// Which tokens to hand out.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Tokens {
-    /// A short-lived access token and a refresh token.
-    #[default]
-    AccessAndRefresh,
-    /// One session token for the whole stay.
-    Session,
-}
-
-impl OpenSession {
-    /// In the words of the core.
-    pub fn into_draft(self) -> Result<SessionDraft, FieldError> {
-        let Self {
-            user_id,
-            user,
-            client_id,
-            ip_address,
-            location,
-            user_agent,
-            device_name,
-            scope,
-            acr,
-            amr,
-            expires_in,
-            idle_timeout,
-            tokens,
-            metadata,
-        } = self;
-        let UserDetails { name, email } = user.unwrap_or_default();
-        Ok(SessionDraft {
-            user_id,
-            user_name: name,
-            user_email: email,
-            client_id,
-            ip_address,
-            location,
-            user_agent,
-            device_name,
-            scope,
-            acr,
-            amr,
-            expires_in,
-            idle_timeout,
-            metadata: metadata.as_deref().map(checked_metadata).transpose()?,
-            tokens: match tokens {
-                Tokens::AccessAndRefresh => TokenChoice::AccessAndRefresh,
-                Tokens::Session => TokenChoice::Session,
-            },
-        })
-    }
-}
-
-/// The text of a JSON object, kept as it came: numbers and the order of members are the sender's.
-fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    let Some(text) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text.get()).map_err(serde::de::Error::custom)?;
-    Ok(Some(text))
-}
-
-/// A NUL would pass here and fail in other people's databases, so it is refused wherever it hides.
-fn checked_metadata(metadata: &RawValue) -> Result<Metadata, FieldError> {
-    if metadata.get().contains("\\u0000") && serde_json::from_str(metadata.get()).is_ok_and(|value| has_nul(&value)) {
-        return Err(FieldError::new("metadata", "must not contain NUL characters"));
-    }
-    Metadata::from_json(metadata.get().to_owned())
-}
-
-fn has_nul(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::String(text) => text.contains('\0'),
-        serde_json::Value::Array(values) => values.iter().any(has_nul),
-        serde_json::Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        _ => false,
-    }
-}
+use crate::sessions::{self, DeviceType, IssuedTokens, Metadata, Opened, SessionId, State};
+use crate::users;
 
 /// A session that was opened, and its tokens.
 #[derive(Debug, Serialize, ToSchema)]
@@ -392,106 +243,6 @@ fn raw(metadata: &Metadata) -> Box<RawValue> {
     RawValue::from_string(metadata.as_json().to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// A change to a session. What is left out stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeSession {
-    /// A name for the device; null takes it away.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, example = "Kitchen tablet", max_length = 255)]
-    pub(super) device_name: Option<Option<String>>,
-    /// Replaces what is kept with the session; needs `sessions:write`.
-    #[serde(default, deserialize_with = "json_object")]
-    #[schema(value_type = Option<Object>)]
-    metadata: Option<Box<RawValue>>,
-}
-
-impl ChangeSession {
-    /// The metadata, checked.
-    pub(super) fn take_metadata(&mut self) -> Result<Option<Metadata>, FieldError> {
-        self.metadata.take().as_deref().map(checked_metadata).transpose()
-    }
-}
-
-/// Tells a null from an absent member.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-/// By how much to move a session's end.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ExtendSession {
-    /// Seconds; the absolute end is never passed.
-    #[schema(example = 3600, minimum = 1)]
-    pub(super) extend_by: i64,
-}
-
-/// What to search for. Conditions left out hold for every session.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct SearchSessions {
-    /// Of this user.
-    user_id: Option<String>,
-    /// In this state.
-    #[param(inline)]
-    state: Option<SessionState>,
-    /// Opened for this application.
-    client_id: Option<String>,
-    /// On such a device.
-    #[param(inline)]
-    device_type: Option<DeviceKind>,
-    /// From exactly this address.
-    ip_address: Option<String>,
-    /// Opened at this time or later.
-    created_from: Option<DateTime<Utc>>,
-    /// Opened before this time.
-    created_to: Option<DateTime<Utc>>,
-    /// Last used at this time or later.
-    last_seen_from: Option<DateTime<Utc>>,
-    /// Last used before this time.
-    last_seen_to: Option<DateTime<Utc>>,
-    /// `created_at`, `expires_at` or `last_seen_at` (this one with `user_id` only); with `-` in front the latest first.
-    #[param(default = "-created_at")]
-    sort: Option<String>,
-    /// How many on a page, 1 to 200.
-    #[param(default = 50, minimum = 1, maximum = 200)]
-    pub(super) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    pub(super) cursor: Option<String>,
-}
-
-impl SearchSessions {
-    /// In the words of the core.
-    pub(super) fn filter(&self) -> Result<(Filter, Sort), FieldError> {
-        let plain = |field, value: &Option<String>| crate::sessions::text::optional(field, value.clone(), 255);
-        let address =
-            |text: &String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
-        let bounds = [
-            ("created_from", self.created_from),
-            ("created_to", self.created_to),
-            ("last_seen_from", self.last_seen_from),
-            ("last_seen_to", self.last_seen_to),
-        ];
-        // Far beyond, databases differ in what they can compare.
-        if let Some((field, _)) = bounds.iter().find(|(_, at)| at.is_some_and(|at| !(1..=9999).contains(&at.year()))) {
-            return Err(FieldError::new(*field, "must be in the years 1 to 9999"));
-        }
-        let filter = Filter {
-            user_id: self.user_id.clone().map(UserId::parse).transpose()?,
-            state: self.state.map(State::from),
-            client_id: plain("client_id", &self.client_id)?,
-            device_type: self.device_type.map(DeviceType::from),
-            ip_address: self.ip_address.as_ref().map(address).transpose()?,
-            created: Range { from: self.created_from, to: self.created_to },
-            last_seen: Range { from: self.last_seen_from, to: self.last_seen_to },
-        };
-        let sort = self.sort.as_deref().map(Sort::parse).transpose()?.unwrap_or_default();
-        Ok((filter, sort))
-    }
-}
-
 /// One page of sessions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionPage {
@@ -519,7 +270,11 @@ pub struct SessionList {
 
 impl SessionList {
     /// As shown at `now` to the caller whose own session is `current`.
-    pub(super) fn new(sessions: Vec<sessions::Session>, current: Option<SessionId>, now: DateTime<Utc>) -> Self {
+    pub(in crate::api::native) fn new(
+        sessions: Vec<sessions::Session>,
+        current: Option<SessionId>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let sessions: Vec<Session> = sessions.into_iter().map(|session| Session::new(session, current, now)).collect();
         Self { total: sessions.len(), sessions }
     }
@@ -529,36 +284,16 @@ impl SessionList {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EndedSessions {
     /// Those that were active and are not any more.
-    pub(super) ended: usize,
-}
-
-/// How to clean up.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CleanUp {
-    /// Only counts.
-    #[serde(default)]
-    pub(super) dry_run: bool,
+    pub(in crate::api::native) ended: usize,
 }
 
 /// What a clean-up did.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CleanedUp {
     /// How many sessions were deleted, or would have been. One request deletes at most some ten thousand.
-    pub(super) deleted: u64,
+    pub(in crate::api::native) deleted: u64,
     /// Whether they were only counted.
-    pub(super) dry_run: bool,
-}
-
-/// Whether to keep the caller's own session.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct EndMySessions {
-    /// Keeps the session that the request is made with.
-    #[serde(default)]
-    #[param(default = false)]
-    pub(super) keep_current: bool,
+    pub(in crate::api::native) dry_run: bool,
 }
 
 /// Somebody who has sessions.
@@ -588,9 +323,9 @@ impl From<users::User> for User {
 /// A user that was banned, and what that ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BannedUser {
-    pub(super) user: User,
+    pub(in crate::api::native) user: User,
     /// How many sessions were ended.
-    pub(super) ended: usize,
+    pub(in crate::api::native) ended: usize,
 }
 
 /// Who is asking.
@@ -616,9 +351,9 @@ pub enum Me {
 /// Whose token it is, if it stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Verified {
-    pub(super) user_id: String,
-    pub(super) session_id: Uuid,
-    pub(super) scope: String,
+    pub(in crate::api::native) user_id: String,
+    pub(in crate::api::native) session_id: Uuid,
+    pub(in crate::api::native) scope: String,
     /// When the session ends by itself.
-    pub(super) expires_at: DateTime<Utc>,
+    pub(in crate::api::native) expires_at: DateTime<Utc>,
 }

@@ -1,0 +1,7 @@
+//! The native API's words.
+
+mod answers;
+mod requests;
+
+pub use answers::*;
+pub use requests::*;

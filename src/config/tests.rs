@@ -1,0 +1,95 @@
+//! Settings, good and bad.
+
+use super::*;
+
+fn source(values: &[(&str, &str)]) -> Result<Source, SettingError> {
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Source::layer(BTreeMap::new(), values)
+}
+
+#[test]
+fn a_bad_setting_is_named_in_one_line() {
+    type Row = (&'static str, &'static str, fn(&Source) -> Option<SettingError>);
+    let rows: [Row; 11] = [
+        ("SOJOURN_LISTEN", "nowhere", |source| listen_address(source).err()),
+        ("PORT", "99999", |source| listen_address(source).err()),
+        ("SOJOURN_PROFILE", "aal9", |source| policy(source).err()),
+        ("SOJOURN_MAX_SESSIONS_PER_USER", "0", |source| policy(source).err()),
+        ("SOJOURN_ACCESS_TOKEN_LIFETIME", "2h", |source| policy(source).err()),
+        ("SOJOURN_SIGNING_ALGORITHM", "none", |source| TokenConfig::read(source).err()),
+        ("SOJOURN_COOKIE", "a b", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_CORS_ORIGINS", "*", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_RATE_LIMIT", "-1", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_TRUSTED_PROXIES", "10.0.0.0/33", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_LOG_FORMAT", "xml", |source| LogConfig::read(source).err()),
+    ];
+    for (name, value, read) in rows {
+        let error = read(&source(&[(name, value)]).unwrap()).expect(name).to_string();
+        assert!(error.starts_with(&format!("{name}: ")) && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_name_is_refused_but_not_what_kubernetes_sets() {
+    let error = source(&[("SOJOURN_RETENTON", "30d")]).unwrap_err().to_string();
+    assert!(error.starts_with("SOJOURN_RETENTON: there is no such setting"), "{error}");
+    assert!(is_service_link("SOJOURN_PORT") && is_service_link("SOJOURN_SERVICE_HOST"));
+    assert!(!is_service_link("SOJOURN_PROFILE"));
+}
+
+#[test]
+fn a_named_level_can_be_made_tighter_and_not_looser() {
+    let aal3 = ("SOJOURN_PROFILE", "aal3");
+    assert!(policy(&source(&[aal3, ("SOJOURN_ABSOLUTE_LIFETIME", "13h")]).unwrap()).is_err());
+    assert!(policy(&source(&[aal3, ("SOJOURN_IDLE_TIMEOUT", "16m")]).unwrap()).is_err());
+    let tighter = policy(&source(&[aal3, ("SOJOURN_ABSOLUTE_LIFETIME", "8h")]).unwrap()).unwrap();
+    assert_eq!(tighter.lifetime.absolute, TimeDelta::hours(8));
+    let plain = policy(&source(&[("SOJOURN_ABSOLUTE_LIFETIME", "90d")]).unwrap()).unwrap();
+    assert_eq!(plain.lifetime.absolute, TimeDelta::days(90));
+}
+
+#[test]
+fn with_postgresql_a_secret_must_be_set() {
+    let url = ("DATABASE_URL", "postgres://u:hidden@db/x");
+    let entropy = crate::clock::SystemEntropy;
+    let error = StorageConfig::read(&source(&[url]).unwrap(), &entropy).unwrap_err().to_string();
+    assert!(error.starts_with("SOJOURN_SECRET: ") && !error.contains("hidden"), "{error}");
+    let secret = ("SOJOURN_SECRET", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+    let config = StorageConfig::read(&source(&[url, secret]).unwrap(), &entropy).unwrap();
+    assert_eq!(config.database_shown, "postgres://db/x");
+    assert!(!format!("{config:?}").contains("hidden"));
+}
+
+#[test]
+fn flags_win_over_the_environment_and_both_over_the_file() {
+    let folder = std::env::temp_dir().join(format!("sojourn-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("sojourn.toml");
+    std::fs::write(&file, "SOJOURN_ISSUER = \"file\"\nSOJOURN_AUDIENCE = \"file\"\nSOJOURN_COOKIE = \"file\"\n")
+        .unwrap();
+    let map =
+        |rows: &[(&str, &str)]| rows.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let environment = map(&[
+        ("SOJOURN_CONFIG", file.to_str().unwrap()),
+        ("SOJOURN_AUDIENCE", "environment"),
+        ("SOJOURN_COOKIE", "environment"),
+    ]);
+    let source = Source::layer(map(&[("SOJOURN_COOKIE", "flag")]), environment).unwrap();
+    let read = |name| source.text(name).unwrap();
+    assert_eq!(
+        [read("SOJOURN_ISSUER"), read("SOJOURN_AUDIENCE"), read("SOJOURN_COOKIE")],
+        ["file", "environment", "flag"]
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_made_secret_is_kept_and_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = std::env::temp_dir().join(format!("sojourn-secret-{}", std::process::id()));
+    let entropy = crate::clock::SystemEntropy;
+    let first = generated_secret(&folder, &entropy).unwrap();
+    assert_eq!(first, generated_secret(&folder, &entropy).unwrap());
+    assert_eq!(folder.join("secret").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
