@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Entropy;
-use crate::sessions::{IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
+use crate::sessions::{Freshness, IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret, Secret};
 use crate::users::DnTemplate;
 
@@ -70,6 +70,12 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("SOJOURN_RETENTION", "30d", "For how long sessions that have ended or expired are kept"),
     ("SOJOURN_SEARCH_PAGE_LIMIT", "200", "The most sessions on a page of the Janssen search, at most 1000"),
     ("SOJOURN_SEARCH_TOTAL_LIMIT", "10001", "How far the Janssen search counts what it found"),
+    (
+        "SOJOURN_FRESHNESS",
+        "fresh",
+        "How old an answer may be: strict (never), or fresh (what other replicas ended counts in milliseconds)",
+    ),
+    ("SOJOURN_CACHE_MEGABYTES", "64", "Memory for sessions checked lately, about 2000 a megabyte; 0 for none"),
     (
         "SOJOURN_JANSSEN_USER_DN",
         "inum={id},ou=people,o=jans",
@@ -421,6 +427,9 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     let page = source.parse("SOJOURN_SEARCH_PAGE_LIMIT", "a number from 1 to 1000", up_to(1000))?;
     let total = source.parse("SOJOURN_SEARCH_TOTAL_LIMIT", "a number from 1 to 1000000", up_to(1_000_000))?;
     let retention = source.duration("SOJOURN_RETENTION", TimeDelta::zero(), None)?;
+    let freshness = source.parse("SOJOURN_FRESHNESS", "strict or fresh", Freshness::parse)?;
+    let megabytes = |text: &str| text.parse::<u64>().ok().filter(|number| *number <= 65_536);
+    let cache = source.parse("SOJOURN_CACHE_MEGABYTES", "a number from 0 to 65536", megabytes)?;
     Ok(Policy {
         lifetime,
         access_token_lifetime: access.unwrap_or(defaults.access_token_lifetime),
@@ -430,6 +439,8 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         longest_extension: extension.unwrap_or(defaults.longest_extension),
         ip_storage: ip_storage.unwrap_or(defaults.ip_storage),
         retention: retention.unwrap_or(defaults.retention),
+        freshness: freshness.unwrap_or(defaults.freshness),
+        copies_bytes: cache.map_or(defaults.copies_bytes, |megabytes| megabytes << 20),
         search_page_limit: page.unwrap_or(defaults.search_page_limit),
         search_total_limit: total.unwrap_or(defaults.search_total_limit),
     })

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use serde::de::DeserializeOwned;
 
 use super::{App, Family, Refused, Rejection};
-use crate::sessions::{self, Error, Refusal, SessionId, SignedIn};
+use crate::sessions::{self, Error, Freshness, Refusal, SessionId, SignedIn};
 use crate::tokens::{Form as TokenForm, TokenError};
 
 /// Where a credential may be.
@@ -29,7 +29,7 @@ impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        caller(parts, app, Place::Bearer).await.map(|caller| Self(caller, PhantomData))
+        caller(parts, app, Place::Bearer, None).await.map(|caller| Self(caller, PhantomData))
     }
 }
 
@@ -40,7 +40,7 @@ impl<F: Family> FromRequestParts<Arc<App>> for CallerWithBareToken<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        caller(parts, app, Place::BearerOrBare).await.map(|caller| Self(caller, PhantomData))
+        caller(parts, app, Place::BearerOrBare, None).await.map(|caller| Self(caller, PhantomData))
     }
 }
 
@@ -67,7 +67,7 @@ impl<F: Family> FromRequestParts<Arc<App>> for UserWithBareToken<F> {
 }
 
 async fn user<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<SignedIn, Refused<F>> {
-    match caller(parts, app, place).await? {
+    match caller(parts, app, place, None).await? {
         sessions::Caller::User(signed_in) => Ok(*signed_in),
         sessions::Caller::Service(_) => Err(Error::from(Refusal::NotAUser).into()),
     }
@@ -75,9 +75,14 @@ async fn user<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Signe
 
 /// Who is calling, and that they have not called too often. Somebody who is banned is told so first; somebody who cannot
 /// be told counts by address.
-pub(super) async fn caller<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<sessions::Caller, Refused<F>> {
+pub(super) async fn caller<F: Family>(
+    parts: &Parts,
+    app: &App,
+    place: Place,
+    freshness: Option<Freshness>,
+) -> Result<sessions::Caller, Refused<F>> {
     let authenticated = match credential::<F>(parts, app, place) {
-        Ok(credential) => app.sessions.authenticate(&credential).await,
+        Ok(credential) => app.sessions.authenticate(&credential, freshness).await,
         Err(refusal) => Err(refusal),
     };
     match authenticated {

@@ -25,6 +25,7 @@ impl Sessions {
         let by = self.policy().extension(seconds)?;
         let extended = self.store().extend_session(id, owner, by, self.now()).await?;
         if let Some(session) = &extended {
+            self.changed(&session.user_id);
             tracing::info!(session = %id, expires_at = %session.expires_at, "session extended");
         }
         Ok(extended)
@@ -50,7 +51,10 @@ impl Sessions {
         let device_name = device_name.map(|name| text::optional("device_name", name, 255)).transpose()?;
         let change = SessionChange { device_name, metadata };
         match self.store().change_session(id, owner, &change, self.now()).await? {
-            Some(session) => Ok(session),
+            Some(session) => {
+                self.changed(&session.user_id);
+                Ok(session)
+            }
             None => Err(self.why_not(owner, id).await?),
         }
     }

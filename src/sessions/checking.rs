@@ -2,8 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Activity, Caller, Error, Refusal, Scope, Service, Sessions, SignedIn, State, Touch};
-use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, bootstrap_key_matches};
+use std::sync::Arc;
+
+use super::freshness::PATIENCE;
+use super::{Activity, Caller, Error, Freshness, Refusal, Scope, Service, SessionId, Sessions, SignedIn, State, Touch};
+use crate::store;
+use crate::tokens::{
+    AccessClaims, Form, RefreshToken, ServiceKey, ServiceKeyId, SessionToken, StoredServiceKey, bootstrap_key_matches,
+};
 
 /// The kind of a token of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,37 +36,48 @@ pub struct Introspection {
 }
 
 impl Sessions {
-    /// Whose credential this is: a user's access or session token whose session stands, or a service's key.
-    /// One look-up at most; none for what is no token of ours. Counts as a use of the session.
-    pub async fn authenticate(&self, credential: &str) -> Result<Caller, Error> {
+    /// Whose credential this is: a user's access or session token whose session stands, or a service's key. As fresh as
+    /// asked, else as policy has it. One look-up at most; none for what is no token of ours. Counts as a use of the
+    /// session.
+    pub async fn authenticate(&self, credential: &str, freshness: Option<Freshness>) -> Result<Caller, Error> {
+        let freshness = freshness.unwrap_or(self.policy().freshness);
         if self.parts.bootstrap_key.as_ref().is_some_and(|key| bootstrap_key_matches(credential, key)) {
             let name = "bootstrap".to_owned();
             return Ok(Caller::Service(Service { id: name.clone(), name, scope: Scope::everything() }));
         }
         match Form::of(credential) {
-            Form::ServiceKey => self.authenticate_service(credential).await,
+            Form::ServiceKey => self.authenticate_service(credential, freshness).await,
             Form::AccessToken | Form::SessionToken | Form::RefreshToken => {
                 let now = self.now();
-                let (signed_in, _) = self.standing(credential, now).await?;
+                let (signed_in, _) = self.standing(credential, freshness, now).await?;
                 Ok(Caller::User(Box::new(signed_in)))
             }
         }
     }
 
     /// What a token says if it stands, for a caller with `sessions:read`; `None` for everything else, whatever the
-    /// reason. An access or session token counts as used by it.
-    pub async fn introspect(&self, caller: &Caller, token: &str) -> Result<Option<Introspection>, Error> {
+    /// reason. As fresh as asked, else as policy has it; what a refresh token says is always read. An access or session
+    /// token counts as used by it.
+    pub async fn introspect(
+        &self,
+        caller: &Caller,
+        token: &str,
+        freshness: Option<Freshness>,
+    ) -> Result<Option<Introspection>, Error> {
         caller.require(Scope::READ)?;
+        let freshness = freshness.unwrap_or(self.policy().freshness);
         let now = self.now();
         let found = match Form::of(token) {
             Form::ServiceKey => return Ok(None),
             Form::RefreshToken => self.standing_refresh(token, now).await,
-            Form::AccessToken | Form::SessionToken => self.standing(token, now).await.map(|(signed_in, claims)| {
-                let expires_at = claims.as_ref().map_or(signed_in.session.expires_at, |claims| claims.expires_at);
-                let issued_at = claims.as_ref().map_or(signed_in.session.created_at, |claims| claims.issued_at);
-                let kind = if claims.is_some() { TokenKind::Access } else { TokenKind::Session };
-                Introspection { signed_in, kind, issued_at, expires_at }
-            }),
+            Form::AccessToken | Form::SessionToken => {
+                self.standing(token, freshness, now).await.map(|(signed_in, claims)| {
+                    let expires_at = claims.as_ref().map_or(signed_in.session.expires_at, |claims| claims.expires_at);
+                    let issued_at = claims.as_ref().map_or(signed_in.session.created_at, |claims| claims.issued_at);
+                    let kind = if claims.is_some() { TokenKind::Access } else { TokenKind::Session };
+                    Introspection { signed_in, kind, issued_at, expires_at }
+                })
+            }
         };
         match found {
             Ok(introspection) => Ok(Some(introspection)),
@@ -73,35 +90,77 @@ impl Sessions {
     }
 
     /// The active session behind an access or session token, and the claims of the former.
-    async fn standing(&self, token: &str, now: DateTime<Utc>) -> Result<(SignedIn, Option<AccessClaims>), Error> {
+    async fn standing(
+        &self,
+        token: &str,
+        freshness: Freshness,
+        now: DateTime<Utc>,
+    ) -> Result<(SignedIn, Option<AccessClaims>), Error> {
         let (id, claims) = if Form::of(token) == Form::SessionToken {
             (SessionToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?.session_id, None)
         } else {
             let claims = self.access_tokens().verify(token, now).map_err(Refusal::Token)?;
             (claims.session_id, Some(claims))
         };
-        let mut signed_in = self.store().session_of_token(id).await?.ok_or(Refusal::UnknownSession)?;
-        if claims.as_ref().is_some_and(|claims| claims.user_id != signed_in.session.user_id) {
+        let stored = self.active_session(id, freshness, now).await?;
+        if claims.as_ref().is_some_and(|claims| claims.user_id != stored.session.user_id) {
             return Err(Refusal::UnknownSession.into());
         }
-        let stored = signed_in.session.clone();
-        self.activity.overlay(&mut signed_in.session);
-        active(&signed_in, now)?;
         let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
-        self.activity.note(&stored, counter, now);
-        if Activity::is_urgent(&stored, now) {
-            let touches = [Touch { id: stored.id, seen_at: now, counter }];
-            self.store().touch_sessions(&touches).await?;
-            self.activity.written(&touches);
+        self.activity.note(&stored.session, counter, now);
+        if Activity::is_urgent(&stored.session, now) {
+            self.write_touches(&[Touch { id, seen_at: now, counter }]).await?;
         }
+        let mut signed_in = stored;
+        self.activity.overlay(&mut signed_in.session);
         Ok((signed_in, claims))
+    }
+
+    /// An active session as it is stored, or was stored lately. A copy may only say yes.
+    async fn active_session(&self, id: SessionId, freshness: Freshness, now: DateTime<Utc>) -> Result<SignedIn, Error> {
+        let copy = match freshness {
+            Freshness::Strict => None,
+            Freshness::Fresh => self.copies.session(id).filter(|copy| self.check_active(&copy.value, now).is_ok()),
+        };
+        let stand_in = match copy {
+            Some(copy) if copy.is_truth => return Ok(copy.value),
+            copy => copy.is_some(),
+        };
+        let read = or_stand_in(stand_in, self.read_session(id), || self.copies.session(id).map(|copy| copy.value));
+        let signed_in = read.await?.ok_or(Refusal::UnknownSession)?;
+        self.check_active(&signed_in, now)?;
+        Ok(signed_in)
+    }
+
+    /// A session as it is stored, and kept if it stands.
+    async fn read_session(&self, id: SessionId) -> Result<Option<SignedIn>, store::Error> {
+        let mark = self.copies.mark();
+        let found = self.reader.session(id).await?;
+        if let Some(signed_in) = &found
+            && self.check_active(signed_in, self.now()).is_ok()
+        {
+            self.copies.keep_session(signed_in, mark);
+        }
+        Ok(found)
+    }
+
+    fn check_active(&self, stored: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
+        // A ban ends all sessions; should one have escaped it, for all that clocks of replicas differ, it still does not stand.
+        if stored.user.banned_at.is_some() {
+            return Err(Refusal::Banned);
+        }
+        let seen_at = self.activity.seen(stored.session.id).map(|touch| touch.seen_at);
+        match stored.session.state_as_seen(seen_at, now) {
+            State::Active => Ok(()),
+            state => Err(Refusal::NotActive(state)),
+        }
     }
 
     async fn standing_refresh(&self, token: &str, now: DateTime<Utc>) -> Result<Introspection, Error> {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?;
-        let mut signed_in = self.store().session_of_token(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
+        let mut signed_in = self.reader.session(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
+        self.check_active(&signed_in, now)?;
         self.activity.overlay(&mut signed_in.session);
-        active(&signed_in, now)?;
         if derived.number != signed_in.session.refresh_counter {
             return Err(Refusal::Token(crate::tokens::TokenError::Expired).into());
         }
@@ -109,23 +168,53 @@ impl Sessions {
         Ok(Introspection { signed_in, kind: TokenKind::Refresh, issued_at, expires_at })
     }
 
-    async fn authenticate_service(&self, credential: &str) -> Result<Caller, Error> {
+    async fn authenticate_service(&self, credential: &str, freshness: Freshness) -> Result<Caller, Error> {
         let presented = ServiceKey::parse(credential).map_err(Refusal::Token)?;
-        let stored = self.store().service_key(presented.id).await?.ok_or(Refusal::ServiceKey)?;
+        let stored = self.service_key(presented.id, freshness).await?.ok_or(Refusal::ServiceKey)?;
         if !presented.matches(&stored) || !stored.is_active(self.now()) {
             return Err(Refusal::ServiceKey.into());
         }
-        Ok(Caller::Service(Service { id: stored.id.to_string(), name: stored.name, scope: stored.scope }))
+        let (name, scope) = (stored.name.clone(), stored.scope.clone());
+        Ok(Caller::Service(Service { id: stored.id.to_string(), name, scope }))
+    }
+
+    async fn service_key(
+        &self,
+        id: ServiceKeyId,
+        freshness: Freshness,
+    ) -> Result<Option<Arc<StoredServiceKey>>, Error> {
+        let copy = if freshness == Freshness::Fresh { self.copies.key(id) } else { None };
+        let stand_in = match copy {
+            Some(copy) if copy.is_truth => return Ok(Some(copy.value)),
+            copy => copy.is_some(),
+        };
+        let read = async {
+            let mark = self.copies.mark();
+            let stored = self.store().service_key(id).await?.map(Arc::new);
+            if let Some(key) = stored.as_ref().filter(|key| key.is_active(self.now())) {
+                self.copies.keep_key(Arc::clone(key), mark);
+            }
+            Ok(stored)
+        };
+        Ok(or_stand_in(stand_in, read, || self.copies.key(id).map(|copy| copy.value)).await?)
     }
 }
 
-fn active(signed_in: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
-    // A ban ends all sessions; should one have escaped it, for all that clocks of replicas differ, it still does not stand.
-    if signed_in.user.banned_at.is_some() {
-        return Err(Refusal::Banned);
+/// What the store answers; but where a copy may stand in for it, the store is not waited for long.
+async fn or_stand_in<T>(
+    stand_in: bool,
+    read: impl Future<Output = Result<Option<T>, store::Error>>,
+    copy: impl FnOnce() -> Option<T>,
+) -> Result<Option<T>, store::Error> {
+    if !stand_in {
+        return read.await;
     }
-    match signed_in.session.state(now) {
-        State::Active => Ok(()),
-        state => Err(Refusal::NotActive(state)),
-    }
+    let answer = tokio::time::timeout(PATIENCE, read).await;
+    let failure = match answer {
+        Ok(Err(error @ store::Error::Unavailable(_))) => error,
+        Ok(answer) => return answer,
+        Err(_) => store::Error::unavailable("no answer in time"),
+    };
+    // Looked at again: by now it may be too old even for this.
+    copy().map(Some).ok_or(failure)
 }

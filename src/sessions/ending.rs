@@ -17,7 +17,7 @@ impl Sessions {
         };
         match self.store().end_session(id, owner, reason, self.now()).await? {
             Some(Ending::Ended(session)) => {
-                log_ended(&session.user_id, &[id], reason);
+                self.ended(&session.user_id, &[id], reason);
                 Ok(())
             }
             Some(Ending::AlreadyEnded(_)) => Ok(()),
@@ -32,7 +32,7 @@ impl Sessions {
         if !self.store().end_active_session(id, user_id, reason, self.now()).await? {
             return Err(Error::SessionNotFound);
         }
-        log_ended(user_id, &[id], reason);
+        self.ended(user_id, &[id], reason);
         Ok(())
     }
 
@@ -55,7 +55,7 @@ impl Sessions {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await?;
-        log_ended(user, &ended, reason);
+        self.ended(user, &ended, reason);
         Ok(ended.len())
     }
 
@@ -78,15 +78,23 @@ impl Sessions {
         };
         let ending = self.store().end_session(id, Owner::Anyone, EndReason::Logout, self.now()).await?;
         if let Some(Ending::Ended(session)) = ending {
-            log_ended(&session.user_id, &[id], EndReason::Logout);
+            self.ended(&session.user_id, &[id], EndReason::Logout);
         }
         Ok(())
     }
-}
 
-/// One line in the log for each session that was ended.
-pub(crate) fn log_ended(user: &UserId, ids: &[SessionId], reason: EndReason) {
-    for id in ids {
-        tracing::info!(session = %id, %user, reason = reason.as_str(), "session ended");
+    /// After sessions of a user were ended here: they count as ended in this process from now on, the other replicas are
+    /// told, and there is a line in the log for each. To be called before anybody is answered.
+    pub(crate) fn ended(&self, user: &UserId, ids: &[SessionId], reason: EndReason) {
+        self.changed(user);
+        for id in ids {
+            tracing::info!(session = %id, %user, reason = reason.as_str(), "session ended");
+        }
+    }
+
+    /// After a user or one of its sessions was changed here.
+    pub(crate) fn changed(&self, user: &UserId) {
+        self.copies.user_changed(user);
+        self.signals.written();
     }
 }

@@ -138,7 +138,7 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Unavailable(_) => Self::Unavailable(error),
             store::Error::TooSlow => Self::SearchTooBroad,
-            store::Error::Internal(source) => Self::Internal(source),
+            store::Error::Internal(source) => Self::Internal(Box::new(source)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Listing everybody's kept sessions by a page number, for administration dialects: those that nobody ended, expired
 //! ones included until they are cleaned up.
 
-use super::{Caller, Condition, EndReason, Error, Owner, Scope, Session, SessionId, Sessions, log_ended};
+use super::{Caller, Condition, EndReason, Error, Owner, Scope, Session, SessionId, Sessions};
 use crate::store::Ending;
 use crate::users::UserId;
 
@@ -99,7 +99,7 @@ impl Sessions {
         let (id, reason) = (id.ok_or(Error::SessionNotFound)?, EndReason::RevokedByAdmin);
         match self.store().end_session(id, Owner::Anyone, reason, self.now()).await? {
             Some(Ending::Ended(session)) => {
-                log_ended(&session.user_id, &[id], reason);
+                self.ended(&session.user_id, &[id], reason);
                 Ok(())
             }
             Some(Ending::AlreadyEnded(_)) | None => Err(Error::SessionNotFound),

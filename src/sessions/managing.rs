@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Caller, EndReason, Error, Scope, Session, SessionId, Sessions, log_ended};
+use super::{Caller, EndReason, Error, Scope, Session, SessionId, Sessions};
 use crate::users::UserId;
 
 /// That a caller may manage a user's sessions: it has `sessions:admin`, or is that user.
@@ -107,7 +107,7 @@ impl Sessions {
         if !self.store().end_active_session(session.id, &managed.user, reason, self.now()).await? {
             return Err(Error::SessionNotFound);
         }
-        log_ended(&managed.user, &[session.id], reason);
+        self.ended(&managed.user, &[session.id], reason);
         Ok(session)
     }
 
@@ -127,7 +127,7 @@ impl Sessions {
         }
         let (named, reason) = (Vec::from_iter(named), managed.reason(None));
         let ended = self.store().end_named_sessions_of(&managed.user, &named, reason, self.now()).await?;
-        log_ended(&managed.user, &ended, reason);
+        self.ended(&managed.user, &ended, reason);
         Ok(ended.len())
     }
 

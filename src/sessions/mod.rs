@@ -12,6 +12,7 @@ mod device;
 mod ending;
 mod error;
 mod filter;
+mod freshness;
 mod listing;
 mod managing;
 mod opening;
@@ -30,11 +31,12 @@ pub use caller::{Caller, Owner, Scope, Service};
 pub use checking::{Introspection, TokenKind};
 pub use cleaning::{SessionStats, Stale};
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
-pub(crate) use ending::log_ended;
 pub use error::{Error, FieldError, GrantRefusal, Refusal};
 pub use filter::{
     Condition, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
 };
+use freshness::{Copies, Reader, Signals};
+pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
 pub use managing::{Handle, Managed};
 use opening::IDEMPOTENCY_LIFETIME;
@@ -73,12 +75,16 @@ pub struct Parts {
 pub struct Sessions {
     parts: Parts,
     activity: Activity,
+    copies: Copies,
+    reader: Arc<Reader>,
+    signals: Signals,
 }
 
 impl Sessions {
     /// Puts the core together.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, activity: Activity::default() }
+        let (copies, reader) = (Copies::new(parts.policy.copies_bytes), Reader::new(Arc::clone(&parts.store)));
+        Self { parts, activity: Activity::default(), copies, reader, signals: Signals::default() }
     }
 
     /// What time it is for every decision made here.
@@ -117,9 +123,15 @@ impl Sessions {
             if touches.is_empty() {
                 return Ok(());
             }
-            self.store().touch_sessions(&touches).await?;
-            self.activity.written(&touches);
+            self.write_touches(&touches).await?;
         }
+    }
+
+    async fn write_touches(&self, touches: &[Touch]) -> Result<(), Error> {
+        self.store().touch_sessions(touches).await?;
+        self.copies.touched(touches);
+        self.activity.written(touches);
+        Ok(())
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Caller, Device, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session, SessionId, Sessions,
-    SignedIn, text,
+    Caller, Device, EndReason, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session, SessionId,
+    Sessions, SignedIn, text,
 };
 use crate::clock;
 use crate::store::{Idempotency, NewSession, Opening};
@@ -132,6 +132,12 @@ impl Sessions {
         let opened = match self.store().open_session(&new).await? {
             Opening::Opened { user, evicted } => {
                 let session = new.session;
+                if evicted.is_empty() {
+                    // What the opener told of the user may be new.
+                    self.copies.user_changed(&session.user_id);
+                } else {
+                    self.ended(&session.user_id, &evicted, EndReason::Replaced);
+                }
                 tracing::info!(session = %session.id, user = %session.user_id, evicted = evicted.len(), "session opened");
                 let tokens = self.issue(&session, choice, now)?;
                 Opened { signed_in: SignedIn { session, user }, tokens, evicted }

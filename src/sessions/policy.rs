@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use super::FieldError;
+use super::{FieldError, Freshness};
 
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
 /// buffered last-seen times are written.
@@ -159,6 +159,10 @@ pub struct Policy {
     pub search_page_limit: u32,
     /// How far such a list is counted.
     pub search_total_limit: u32,
+    /// How old an answer may be when nobody says otherwise.
+    pub freshness: Freshness,
+    /// Room for copies of sessions, in bytes; 0: none are kept.
+    pub copies_bytes: u64,
 }
 
 impl Default for Policy {
@@ -174,6 +178,8 @@ impl Default for Policy {
             retention: TimeDelta::days(30),
             search_page_limit: 200,
             search_total_limit: 10_001,
+            freshness: Freshness::Fresh,
+            copies_bytes: 64 << 20,
         }
     }
 }

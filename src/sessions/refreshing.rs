@@ -1,6 +1,5 @@
 //! A new pair of tokens for a refresh token, without logging anybody out by accident.
 
-use super::ending::log_ended;
 use super::{EndReason, Error, GrantRefusal, IssuedTokens, Session, Sessions, TokenChoice};
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
@@ -40,11 +39,14 @@ impl Sessions {
             Refreshing::NotSaved(session) => (session, "not_saved"),
             Refreshing::Reused(session) => {
                 tracing::warn!(session = %session.id, user = %session.user_id, "spent refresh token presented again");
-                log_ended(&session.user_id, &[session.id], EndReason::ReuseDetected);
+                self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected);
                 return Err(GrantRefusal::Reuse.into());
             }
             Refreshing::NotActive => return Err(GrantRefusal::NotActive.into()),
         };
+        if policy.sliding.is_some() {
+            self.changed(&session.user_id);
+        }
         tracing::info!(session = %session.id, user = %session.user_id, kind, "session refreshed");
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;
         Ok(Refreshed { session: *session, tokens })

@@ -204,11 +204,17 @@ impl Session {
     ///
     /// Both ends are exclusive: at `expires_at` itself the session has expired.
     pub fn state(&self, now: DateTime<Utc>) -> State {
+        self.state_as_seen(None, now)
+    }
+
+    /// As [`Session::state`], when it is known to have been used at `seen_at` at least.
+    pub(super) fn state_as_seen(&self, seen_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> State {
+        let last_seen_at = seen_at.map_or(self.last_seen_at, |seen_at| self.last_seen_at.max(seen_at));
         if self.ended.is_some() {
             State::Ended
         } else if now >= self.expires_at {
             State::Expired
-        } else if self.idle_timeout.is_some_and(|idle| now >= self.last_seen_at + idle) {
+        } else if self.idle_timeout.is_some_and(|idle| now >= last_seen_at + idle) {
             State::IdleExpired
         } else {
             State::Active

@@ -4,6 +4,7 @@
 //! answered `Ok` its effect survives a crash, but for [`Store::touch_sessions`]. Times come in from the caller; no
 //! statement asks the database for the time. The same cases run against both stores in `tests/store/`.
 
+mod changes;
 pub mod postgres;
 mod search;
 pub mod sqlite;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use changes::{Announcement, Change, Changes, Listener, LogPosition, LoggedChange, MOST_CHANGES};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::sessions::{
@@ -25,18 +27,24 @@ use crate::users::{User, UserDetails, UserId};
 pub const MOST_LISTED: u32 = 1000;
 
 /// Why a store did not do what it was asked. What is merely not there is no error but an answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The database cannot be reached, is overloaded, or could not take the lock: it may work in a moment.
     /// Whether a write was done is not known.
     #[error("the database is not available")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// A search read for longer than allowed.
     #[error("the search took too long")]
     TooSlow,
     /// The database refused something that it never should: a defect of ours.
     #[error("the database refused")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub(crate) fn unavailable(why: &'static str) -> Self {
+        Self::Unavailable(Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(why)))
+    }
 }
 
 /// The answer of a store.
@@ -152,9 +160,9 @@ pub trait Store: Send + Sync {
     /// other waits and answers [`Opening::Repeated`]; a repeat is answered so whatever has become of the session.
     async fn open_session(&self, new: &NewSession) -> Result<Opening>;
 
-    /// The session that a token names, with its user. The token is the proof that its holder may ask, so no owner is
-    /// named. `None` when there is none.
-    async fn session_of_token(&self, id: SessionId) -> Result<Option<SignedIn>>;
+    /// The sessions that tokens name, with their users, in any order; an id that there is none of is passed over. The
+    /// tokens are the proof that their holders may ask, so no owner is named.
+    async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>>;
 
     /// One session of `owner`, whatever its state. `None` when there is none or it is another's.
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>>;
@@ -309,6 +317,20 @@ pub trait Store: Send + Sync {
 
     /// Forgets the signing keys before `sequence`.
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
+
+    /// What stands in the change log after a place, at most [`MOST_CHANGES`]. Every change that committed before this was
+    /// asked for is in it, or stands further on when there are too many.
+    async fn changes(&self, after: LogPosition) -> Result<Changes>;
+
+    /// Tells the other replicas. May get lost; they look for themselves soon.
+    async fn announce(&self, announcement: Announcement) -> Result<()>;
+
+    /// Starts to hear what replicas announce. `None` when the store has no means for it.
+    async fn listen(&self) -> Result<Option<Box<dyn Listener>>>;
+
+    /// Deletes a batch of what stands before a place in the change log, and answers how much; 0 when nothing is left.
+    /// May be lost in a crash.
+    async fn forget_changes(&self, before: LogPosition) -> Result<u64>;
 
     /// Whether the database answers and has the tables of this version; [`Error::Unavailable`] when not.
     async fn ping(&self) -> Result<()>;

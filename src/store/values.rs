@@ -2,9 +2,13 @@
 
 use std::net::IpAddr;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
-use crate::sessions::{EndReason, Ended, Owner};
+use super::Change;
+use crate::sessions::{EndReason, Ended, Owner, SessionId};
+use crate::tokens::ServiceKeyId;
+use crate::users::UserId;
 
 /// A stored value that this version cannot read: something else wrote it.
 #[derive(Debug, thiserror::Error)]
@@ -61,10 +65,7 @@ pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, s
         .map_err(|_| sqlx::Error::Encode(Box::new(TooLarge("idle_timeout"))))
 }
 
-pub(super) fn stored_ended(
-    at: Option<chrono::DateTime<chrono::Utc>>,
-    reason: Option<String>,
-) -> Result<Option<Ended>, sqlx::Error> {
+pub(super) fn stored_ended(at: Option<DateTime<Utc>>, reason: Option<String>) -> Result<Option<Ended>, sqlx::Error> {
     match (at, reason) {
         (None, None) => Ok(None),
         (Some(at), Some(reason)) => {
@@ -76,4 +77,27 @@ pub(super) fn stored_ended(
 
 pub(super) fn stored_address(text: Option<String>) -> Result<Option<IpAddr>, sqlx::Error> {
     text.map(|text| text.parse()).transpose().or_unreadable("ip_address")
+}
+
+/// A row of the change log. One of a kind that this version does not know is no error: a newer one wrote it.
+pub(super) fn stored_change(
+    kind: &str,
+    subject: Option<Uuid>,
+    user: Option<String>,
+    reason: Option<String>,
+    at: Option<DateTime<Utc>>,
+) -> Result<Change, sqlx::Error> {
+    let subject = || subject.or_unreadable("subject_id");
+    let user = || user.and_then(|user| UserId::parse(user).ok()).or_unreadable("user_id");
+    Ok(match kind {
+        "session_ended" => Change::SessionEnded {
+            id: SessionId::from_uuid(subject()?),
+            user: user()?,
+            ended: stored_ended(at, reason)?.or_unreadable("at")?,
+        },
+        "session_changed" | "user_changed" => Change::UserChanged(user()?),
+        "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
+        "signing_keys_changed" => Change::SigningKeysChanged,
+        _ => Change::Unknown,
+    })
 }

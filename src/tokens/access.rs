@@ -8,9 +8,11 @@ use std::sync::{Arc, RwLock};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::keyring::sha256;
 use super::{KeySet, NoSigningKey, Secret, TokenError};
 use crate::sessions::{Session, SessionId};
 use crate::users::UserId;
@@ -66,17 +68,29 @@ pub struct AccessClaims {
 }
 
 /// Mints and checks access tokens, with whatever signing keys count at the moment.
-#[derive(Debug)]
 pub struct AccessTokens {
     issuer: String,
     audience: String,
     keys: RwLock<Arc<KeySet>>,
+    checked: Cache<Digest, Arc<Checked>>,
 }
+
+/// The SHA-256 of a whole token.
+type Digest = [u8; 32];
+
+/// A token whose signature was good. The same bytes need no second look at it, but the key may be gone by then.
+struct Checked {
+    kid: String,
+    claims: AccessClaims,
+}
+
+/// The most tokens remembered, about 300 bytes each.
+const MOST_CHECKED: usize = 50_000;
 
 impl AccessTokens {
     /// Tokens of this issuer for this audience, signed by these keys.
     pub fn new(issuer: String, audience: String, keys: KeySet) -> Self {
-        Self { issuer, audience, keys: RwLock::new(Arc::new(keys)) }
+        Self { issuer, audience, keys: RwLock::new(Arc::new(keys)), checked: Cache::new(MOST_CHECKED) }
     }
 
     /// The `iss` of every token.
@@ -147,6 +161,23 @@ impl AccessTokens {
     /// As [`AccessTokens::verify`], but an expired token is read too: enough to give it back, never to use it.
     pub fn verify_owner(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
         well_formed(token)?;
+        let digest = sha256(token.as_bytes());
+        if let Some(checked) = self.checked.get(&digest) {
+            self.keys().find(&checked.kid, now).ok_or(TokenError::UnknownKey)?;
+            // Also where the clock was set back meanwhile.
+            return if checked.claims.issued_at > now + LEEWAY {
+                Err(TokenError::Premature)
+            } else {
+                Ok(checked.claims.clone())
+            };
+        }
+        let (kid, claims) = self.verify_signature(token, now)?;
+        let claims = self.check(claims, now)?;
+        self.checked.insert(digest, Arc::new(Checked { kid, claims: claims.clone() }));
+        Ok(claims)
+    }
+
+    fn verify_signature(&self, token: &str, now: DateTime<Utc>) -> Result<(String, Claims), TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
         if header.crit.is_some() || header.extras.inner().contains_key("b64") {
             return Err(TokenError::Critical);
@@ -166,7 +197,7 @@ impl AccessTokens {
                 _ => TokenError::Signature,
             })?
             .claims;
-        self.check(claims, now)
+        Ok((key.kid.clone(), claims))
     }
 
     fn check(&self, claims: Claims, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {

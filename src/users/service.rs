@@ -1,7 +1,7 @@
 //! What administrators and login services do with users.
 
 use super::{User, UserDetails, UserId};
-use crate::sessions::{Caller, EndReason, Error, Scope, SessionId, Sessions, log_ended};
+use crate::sessions::{Caller, EndReason, Error, Scope, SessionId, Sessions};
 
 impl Sessions {
     /// One user, for a caller with `sessions:read`.
@@ -13,7 +13,9 @@ impl Sessions {
     /// Creates a user or changes the details told, for a caller with `sessions:write`.
     pub async fn put_user(&self, caller: &Caller, id: &UserId, details: &UserDetails) -> Result<User, Error> {
         caller.require(Scope::WRITE)?;
-        Ok(self.store().put_user(id, details, self.now()).await?)
+        let user = self.store().put_user(id, details, self.now()).await?;
+        self.changed(id);
+        Ok(user)
     }
 
     /// Deletes a user and ends its sessions, for a caller with `sessions:admin`. Answers the ended sessions' ids.
@@ -21,7 +23,7 @@ impl Sessions {
         caller.require(Scope::ADMIN)?;
         let ended = self.store().delete_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
         tracing::info!(user = %id, "user deleted");
-        log_ended(id, &ended, EndReason::UserDeleted);
+        self.ended(id, &ended, EndReason::UserDeleted);
         Ok(ended)
     }
 
@@ -31,7 +33,7 @@ impl Sessions {
         caller.require(Scope::ADMIN)?;
         let (user, ended) = self.store().ban_user(id, self.now()).await?;
         tracing::info!(user = %id, "user banned");
-        log_ended(id, &ended, EndReason::UserBanned);
+        self.ended(id, &ended, EndReason::UserBanned);
         Ok((user, ended))
     }
 
@@ -39,6 +41,7 @@ impl Sessions {
     pub async fn unban_user(&self, caller: &Caller, id: &UserId) -> Result<User, Error> {
         caller.require(Scope::ADMIN)?;
         let user = self.store().unban_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
+        self.changed(id);
         tracing::info!(user = %id, "user unbanned");
         Ok(user)
     }

@@ -21,7 +21,7 @@ on_both_stores!(
 async fn a_session_comes_back_with_every_field_set_to_the_microsecond(at: &Fixture) {
     let session = at.open(full_session("ann")).await;
     assert_eq!(at.stored(session.id).await, session);
-    assert_eq!(at.store.session_of_token(session.id).await.unwrap().unwrap().session, session);
+    assert_eq!(at.store.sessions_of_tokens(&[session.id]).await.unwrap().pop().unwrap().session, session);
 }
 
 async fn a_session_comes_back_with_every_optional_field_unset(at: &Fixture) {

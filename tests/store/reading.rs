@@ -23,14 +23,14 @@ on_both_stores!(
 async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
     let ann = fixture.store.put_user(&user("ann"), &details(Some("Ann"), Some("a@b")), at(0)).await.unwrap();
     let session = fixture.open(session_at("ann", 1)).await;
-    let signed_in = fixture.store.session_of_token(session.id).await.unwrap().unwrap();
+    let signed_in = fixture.store.sessions_of_tokens(&[session.id]).await.unwrap().pop().unwrap();
     assert_eq!((signed_in.session, signed_in.user), (session, ann));
 }
 
 async fn a_deleted_user_appears_with_its_id_alone(fixture: &Fixture) {
     let session = fixture.open(session_at("ann", 7)).await;
     fixture.store.delete_user(&session.user_id, at(8)).await.unwrap();
-    let signed_in = fixture.store.session_of_token(session.id).await.unwrap().unwrap();
+    let signed_in = fixture.store.sessions_of_tokens(&[session.id]).await.unwrap().pop().unwrap();
     let expected =
         User { id: user("ann"), name: None, email: None, banned_at: None, created_at: at(7), updated_at: at(7) };
     assert_eq!(signed_in.user, expected);
@@ -40,7 +40,7 @@ async fn a_deleted_user_appears_with_its_id_alone(fixture: &Fixture) {
 async fn an_unknown_session_is_not_there(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let unknown = new_id();
-    assert_eq!(fixture.store.session_of_token(unknown).await.unwrap(), None);
+    assert_eq!(fixture.store.sessions_of_tokens(&[unknown]).await.unwrap().pop(), None);
     assert_eq!(fixture.store.session(unknown, Owner::Anyone).await.unwrap(), None);
     assert_eq!(fixture.store.session(unknown, Owner::User(&session.user_id)).await.unwrap(), None);
     assert_eq!(fixture.store.active_sessions_of(&user("bob"), at(0)).await.unwrap(), []);

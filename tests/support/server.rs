@@ -32,6 +32,8 @@ pub struct Options {
     pub clock: Arc<ShiftedClock>,
     /// Where to reach the database, when not directly.
     pub database_url: Option<String>,
+    /// Whether it follows the change log, as a real server does. Without it everything is strict.
+    pub follows: bool,
 }
 
 impl Default for Options {
@@ -43,6 +45,7 @@ impl Default for Options {
             secret: MasterSecret::generate(&SystemEntropy).unwrap(),
             clock: Arc::new(ShiftedClock::default()),
             database_url: None,
+            follows: true,
         }
     }
 }
@@ -128,7 +131,7 @@ impl Server {
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { policy, tokens, http, secret, clock, database_url } = options;
+        let Options { policy, tokens, http, secret, clock, database_url, follows } = options;
         let setup = Setup {
             storage: StorageConfig {
                 database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
@@ -154,6 +157,9 @@ impl Server {
             limits: RateLimits::new(http.rate_limit, http.trusted_proxies.clone()),
             stopping: stopping.clone(),
         };
+        if follows {
+            sojourn::background::follow(&sessions, &Arc::default(), &stopping);
+        }
         tokio::spawn(sojourn::server::serve(listener, api::router(Arc::new(app), &http), stopping));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }

@@ -17,9 +17,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::wire;
 use crate::api::extract::{Anybody, Caller, Form};
 use crate::api::{App, Failure, Family, Refused, Rejection};
-use crate::sessions::{Error, Introspection, IssuedTokens, Refreshed, TokenKind};
+use crate::sessions::{Error, Freshness, Introspection, IssuedTokens, Refreshed, TokenKind};
 use crate::tokens::client_id_of;
 
 /// The standards' own paths.
@@ -142,6 +143,18 @@ struct TokenForm {
     token_type_hint: Option<String>,
 }
 
+/// A token to be told about.
+#[derive(Deserialize, ToSchema)]
+struct IntrospectionRequest {
+    /// An access, session or refresh token.
+    token: String,
+    /// Not needed: every token tells its kind.
+    #[expect(dead_code, reason = "RFC 7662 section 2.1: clients may send it, servers may ignore it")]
+    token_type_hint: Option<String>,
+    /// How old the answer may be, `strict` (not at all) or `fresh`; when left out, as the server is set.
+    freshness: Option<wire::Freshness>,
+}
+
 /// What a token says, if it stands; `{"active": false}` and nothing more if it does not.
 #[derive(Serialize, ToSchema)]
 struct IntrospectionResponse {
@@ -190,7 +203,7 @@ struct IntrospectionClaims {
 /// For applications with `sessions:read`: does this access, session or refresh token stand, and whose is it.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "OAuth 2.0", operation_id = "introspectToken",
-    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What it says, or that it does not stand", body = IntrospectionResponse),
         (status = 400, description = "`invalid_request`", body = OAuthError),
@@ -204,9 +217,10 @@ struct IntrospectionClaims {
 async fn introspect(
     State(app): State<Arc<App>>,
     Caller(caller, _): Caller<OAuth>,
-    Form(form, _): Form<OAuth, TokenForm>,
+    Form(form, _): Form<OAuth, IntrospectionRequest>,
 ) -> Result<Json<IntrospectionResponse>> {
-    let found = app.sessions.introspect(&caller, &form.token).await?;
+    let freshness = form.freshness.map(Freshness::from);
+    let found = app.sessions.introspect(&caller, &form.token, freshness).await?;
     let claims = found.map(|Introspection { signed_in, kind, issued_at, expires_at }| IntrospectionClaims {
         sub: signed_in.session.user_id.to_string(),
         sid: signed_in.session.id.as_uuid(),

@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod rows;
+mod changes;
 mod cleaning;
 mod keys;
 mod opening;
@@ -9,6 +10,7 @@ mod sessions;
 mod users;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,9 +19,10 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
+use self::changes::Line;
 use super::{
-    Ending, Error, NewSession, OpenError, Opening, RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange,
-    Store, divide,
+    Announcement, Changes, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, RefreshAttempt,
+    Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
 };
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
@@ -51,6 +54,9 @@ const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = 
 pub struct PostgresStore {
     pool: PgPool,
     searches: PgPool,
+    log: Line,
+    announcements: Line,
+    options: PgConnectOptions,
 }
 
 impl PostgresStore {
@@ -71,8 +77,11 @@ impl PostgresStore {
             PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIME).test_before_acquire(false)
         };
         Ok(Self {
-            pool: pool(connections).connect_lazy_with(options),
+            pool: pool(connections).connect_lazy_with(options.clone()),
             searches: pool(searching).connect_lazy_with(search_options),
+            log: Line::new(options.clone()),
+            announcements: Line::new(options.clone().options([("synchronous_commit", "off")])),
+            options,
         })
     }
 }
@@ -110,7 +119,7 @@ fn failure(error: sqlx::Error) -> Error {
         | sqlx::Error::PoolClosed => true,
         _ => false,
     };
-    if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }
+    if unavailable { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
 }
 
 /// Waits for one intention, but not for ever.
@@ -121,7 +130,7 @@ async fn within<T>(intention: impl Future<Output = sqlx::Result<T>>) -> Result<T
 async fn before<T>(deadline: Duration, intention: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     match tokio::time::timeout(deadline, intention).await {
         Ok(done) => done.map_err(failure),
-        Err(_) => Err(Error::Unavailable("no answer in time".into())),
+        Err(_) => Err(Error::unavailable("no answer in time")),
     }
 }
 
@@ -130,7 +139,7 @@ async fn before<T>(deadline: Duration, intention: impl Future<Output = sqlx::Res
 async fn searching<T>(search: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     match tokio::time::timeout(SEARCH_TIME * 2 + ACQUIRE_TIME, search).await {
         Ok(found) => found.map_err(search_failure),
-        Err(_) => Err(Error::Unavailable("no answer in time".into())),
+        Err(_) => Err(Error::unavailable("no answer in time")),
     }
 }
 
@@ -147,8 +156,8 @@ impl Store for PostgresStore {
         within(opening::open_session(&self.pool, new)).await
     }
 
-    async fn session_of_token(&self, id: SessionId) -> Result<Option<SignedIn>> {
-        within(sessions::session_of_token(&self.pool, id)).await
+    async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
+        within(sessions::sessions_of_tokens(&self.pool, ids)).await
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
@@ -309,17 +318,33 @@ impl Store for PostgresStore {
         within(keys::remove_signing_keys_before(&self.pool, sequence)).await
     }
 
+    async fn changes(&self, after: LogPosition) -> Result<Changes> {
+        changes::changes(&self.log, after).await
+    }
+
+    async fn announce(&self, announcement: Announcement) -> Result<()> {
+        changes::announce(&self.announcements, announcement).await
+    }
+
+    async fn listen(&self) -> Result<Option<Box<dyn Listener>>> {
+        changes::listen(&self.options).await.map(Some)
+    }
+
+    async fn forget_changes(&self, position: LogPosition) -> Result<u64> {
+        within(changes::forget_changes(&self.pool, position)).await
+    }
+
     async fn ping(&self) -> Result<()> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
         let ping = sqlx::query_scalar::<_, bool>(PING).bind(newest).fetch_one(&self.pool);
         if before(PING_DEADLINE, ping).await? {
             Ok(())
         } else {
-            Err(Error::Unavailable("its tables are older than this program".into()))
+            Err(Error::unavailable("its tables are older than this program"))
         }
     }
 
     async fn close(&self) {
-        tokio::join!(self.pool.close(), self.searches.close());
+        tokio::join!(self.pool.close(), self.searches.close(), self.log.close(), self.announcements.close());
     }
 }

@@ -139,7 +139,7 @@ async fn claim_key(
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
             return Ok(Some(Opening::KeyReused));
         }
-        if let Some(signed_in) = sessions::session_of_token(&mut *tx, holder).await? {
+        if let Some(signed_in) = sessions::sessions_of_tokens(&mut *tx, &[holder]).await?.pop() {
             return Ok(Some(Opening::Repeated(Box::new(signed_in))));
         }
     }

@@ -13,7 +13,10 @@ use crate::store::values;
 use crate::store::{Ending, MOST_LISTED, RefreshAttempt, Refreshing, SessionChange};
 use crate::users::UserId;
 
-pub(super) async fn session_of_token(executor: impl PgExecutor<'_>, id: SessionId) -> sqlx::Result<Option<SignedIn>> {
+pub(super) async fn sessions_of_tokens(
+    executor: impl PgExecutor<'_>,
+    ids: &[SessionId],
+) -> sqlx::Result<Vec<SignedIn>> {
     const FIND: &str = concat!(
         "SELECT ",
         columns!(),
@@ -23,9 +26,10 @@ pub(super) async fn session_of_token(executor: impl PgExecutor<'_>, id: SessionI
                    created_at AS user_created_at, updated_at AS user_updated_at
             FROM users
          ) AS users ON user_row = user_id
-         WHERE id = $1"
+         WHERE id = ANY($1)"
     );
-    sqlx::query(FIND).bind(id.as_uuid()).fetch_optional(executor).await?.as_ref().map(rows::signed_in).transpose()
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
 }
 
 pub(super) async fn session(pool: &PgPool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {

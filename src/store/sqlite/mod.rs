@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod rows;
+mod changes;
 mod cleaning;
 mod keys;
 mod opening;
@@ -10,7 +11,7 @@ mod sessions;
 mod users;
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -21,8 +22,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::{
-    Ending, Error, NewSession, OpenError, Opening, RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange,
-    Store, divide,
+    Announcement, Changes, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, RefreshAttempt,
+    Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
 };
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
@@ -129,7 +130,7 @@ fn failure(error: sqlx::Error) -> Error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         _ => false,
     };
-    if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }
+    if unavailable { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
 }
 
 fn search_failure(error: sqlx::Error) -> Error {
@@ -143,8 +144,8 @@ impl Store for SqliteStore {
         opening::open_session(&self.writer, new).await.map_err(failure)
     }
 
-    async fn session_of_token(&self, id: SessionId) -> Result<Option<SignedIn>> {
-        sessions::session_of_token(&self.readers, id).await.map_err(failure)
+    async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
+        sessions::sessions_of_tokens(&self.readers, ids).await.map_err(failure)
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
@@ -307,14 +308,26 @@ impl Store for SqliteStore {
         keys::remove_signing_keys_before(&self.writer, sequence).await.map_err(failure)
     }
 
+    async fn changes(&self, after: LogPosition) -> Result<Changes> {
+        changes::changes(&self.readers, after).await.map_err(failure)
+    }
+
+    async fn announce(&self, _: Announcement) -> Result<()> {
+        Ok(())
+    }
+
+    async fn listen(&self) -> Result<Option<Box<dyn Listener>>> {
+        Ok(None)
+    }
+
+    async fn forget_changes(&self, position: LogPosition) -> Result<u64> {
+        changes::forget_changes(&self.writer, position).await.map_err(failure)
+    }
+
     async fn ping(&self) -> Result<()> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
         let ping = sqlx::query_scalar::<_, bool>(PING).bind(newest).fetch_one(&self.readers).await;
-        if ping.map_err(failure)? {
-            Ok(())
-        } else {
-            Err(Error::Unavailable("its tables are older than this program".into()))
-        }
+        if ping.map_err(failure)? { Ok(()) } else { Err(Error::unavailable("its tables are older than this program")) }
     }
 
     async fn close(&self) {

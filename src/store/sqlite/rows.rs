@@ -194,3 +194,9 @@ pub(super) fn signed_in(row: &SqliteRow) -> sqlx::Result<SignedIn> {
     };
     Ok(SignedIn { session, user })
 }
+
+/// Ids as one value, because SQLite binds no lists.
+pub(super) fn json_of_ids(ids: &[SessionId]) -> sqlx::Result<String> {
+    let ids: Vec<String> = ids.iter().map(|id| id.as_uuid().simple().to_string()).collect();
+    serde_json::to_string(&ids).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}

@@ -18,10 +18,10 @@ use crate::users::UserId;
 /// About a millisecond of SQLite's work.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 100_000;
 
-pub(super) async fn session_of_token(
+pub(super) async fn sessions_of_tokens(
     executor: impl SqliteExecutor<'_>,
-    id: SessionId,
-) -> sqlx::Result<Option<SignedIn>> {
+    ids: &[SessionId],
+) -> sqlx::Result<Vec<SignedIn>> {
     const FIND: &str = concat!(
         "SELECT ",
         columns!(),
@@ -31,9 +31,10 @@ pub(super) async fn session_of_token(
                    created_at AS user_created_at, updated_at AS user_updated_at
             FROM users
          ) AS users ON user_row = user_id
-         WHERE id = $1"
+         WHERE id IN (SELECT unhex(value) FROM json_each($1))"
     );
-    sqlx::query(FIND).bind(id.as_uuid()).fetch_optional(executor).await?.as_ref().map(rows::signed_in).transpose()
+    let ids = rows::json_of_ids(ids)?;
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
 }
 
 pub(super) async fn session(pool: &SqlitePool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {
@@ -288,8 +289,7 @@ pub(super) async fn end_named_sessions_of(
         not_idle!("last_seen_at"),
         " AS was_active"
     );
-    let ids: Vec<String> = ids.iter().map(|id| id.as_uuid().simple().to_string()).collect();
-    let ids = serde_json::to_string(&ids).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let ids = rows::json_of_ids(ids)?;
     let end = sqlx::query(END).bind(now.timestamp_micros()).bind(user.as_str()).bind(ids).bind(reason.as_str());
     rows::ended_ids(&end.fetch_all(pool).await?)
 }

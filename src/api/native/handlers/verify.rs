@@ -3,21 +3,30 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::Result;
 use crate::api::native::{Native, Problem, wire};
 use crate::api::{App, extract};
-use crate::sessions::{Caller, Error, Refusal, SignedIn};
+use crate::sessions::{Caller, Error, Freshness, Refusal, SignedIn};
+
+const VERIFY: &str = "/v1/verify";
+
+/// What the gateway asks for. Below the path the query is that of the client behind it, who has no say in this.
+async fn asked_freshness(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Freshness>> {
+    let extract::Query(query, _) = extract::Query::<Native, wire::VerifyQuery>::from_request_parts(parts, app).await?;
+    Ok(query.freshness.map(Freshness::from))
+}
 
 /// Does this token stand
 ///
 /// For nginx `auth_request`, Traefik `forwardAuth` and Envoy `ext_authz` (which may ask below this path, with any
 /// method). 200 with the identity in headers to pass on, else 401. A service key is no user, so it is 401 too.
 #[utoipa::path(
-    get, path = "/v1/verify", tag = "Verification", operation_id = "verify",
+    get, path = "/v1/verify", tag = "Verification", operation_id = "verify", params(wire::VerifyQuery),
     responses(
         (status = 200, description = "It stands", body = wire::Verified, headers(
             ("X-User-Id" = String, description = "Whose session it is"),
@@ -26,6 +35,7 @@ use crate::sessions::{Caller, Error, Refusal, SignedIn};
             ("X-User-Name" = String, description = "The user's name, empty when unknown"),
             ("X-User-Email" = String, description = "The user's email address, empty when unknown"),
         )),
+        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearerAuth" = []))
@@ -34,7 +44,8 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     let (mut parts, _) = request.into_parts();
     // The method is that of the request behind the gateway; asking changes nothing, so a cookie needs no same origin.
     parts.method = Method::GET;
-    let caller = extract::caller::<Native>(&parts, &app, extract::Place::Bearer).await?;
+    let freshness = if parts.uri.path() == VERIFY { asked_freshness(&mut parts, &app).await? } else { None };
+    let caller = extract::caller::<Native>(&parts, &app, extract::Place::Bearer, freshness).await?;
     let Caller::User(signed_in) = caller else {
         return Err(Error::from(Refusal::NotAUser).into());
     };

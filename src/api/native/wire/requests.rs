@@ -6,8 +6,35 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{DeviceKind, SessionState};
-use crate::sessions::{DeviceType, FieldError, Filter, Metadata, Range, SessionDraft, Sort, State, TokenChoice};
+use crate::sessions::{self, DeviceType, FieldError, Filter, Metadata, Range, SessionDraft, Sort, State, TokenChoice};
 use crate::users::{self, UserId};
+
+/// How old an answer may be.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Freshness {
+    /// Not at all: what any replica ended counts, however short ago.
+    Strict,
+    /// What other replicas ended counts in milliseconds.
+    Fresh,
+}
+
+impl From<Freshness> for sessions::Freshness {
+    fn from(freshness: Freshness) -> Self {
+        match freshness {
+            Freshness::Strict => Self::Strict,
+            Freshness::Fresh => Self::Fresh,
+        }
+    }
+}
+
+/// How to verify.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VerifyQuery {
+    /// How old the answer may be; when left out, as the server is set.
+    pub freshness: Option<Freshness>,
+}
 
 /// A session to be opened.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -1,11 +1,14 @@
 //! What happens without being asked: last-seen times are written, signing keys are read again and rotate,
 //! and what was kept long enough is deleted.
 
+mod following;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+pub use following::follow;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::App;
@@ -151,10 +154,15 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
             }
         })
     };
+    let keys_changed = Arc::new(Notify::new());
     let rotating = {
-        let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
+        let (sessions, keys_changed, mut stop) = (Arc::clone(sessions), Arc::clone(&keys_changed), stop.clone());
         tokio::spawn(async move {
-            while !stopped_within(&mut stop, KEY_INTERVAL).await {
+            loop {
+                tokio::select! {
+                    stopped = stopped_within(&mut stop, KEY_INTERVAL) => if stopped { return },
+                    () = keys_changed.notified() => {}
+                }
                 match keys.load().await {
                     Ok(keys) => sessions.access_tokens().replace_keys(keys),
                     Err(error) => {
@@ -172,7 +180,9 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
             }
         })
     };
-    vec![flushing, rotating, cleaning]
+    let mut tasks = follow(sessions, &keys_changed, stop);
+    tasks.extend([flushing, rotating, cleaning]);
+    tasks
 }
 
 /// Keeps the table of rate limits from growing with every caller ever seen.

@@ -1,0 +1,142 @@
+//! Hearing of what other processes did, and telling them of what this one did.
+//!
+//! The log is read every so often whatever happens, and at once when it is said to have grown. Saying so is a courtesy
+//! that may get lost: what holds is the reading.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::stopped_within;
+use crate::sessions::{Follower, Sessions};
+use crate::store::{Announcement, Listener};
+use crate::telemetry::chain;
+
+/// How often the log is read where others are heard.
+const READING_INTERVAL: Duration = Duration::from_millis(500);
+/// How often it is read where nobody can be heard: then the store is a file at hand.
+const DEAF_READING_INTERVAL: Duration = Duration::from_millis(100);
+/// What is written within this time is told of together.
+const GATHERING: Duration = Duration::from_millis(3);
+/// How often the line is tried when there is nothing to tell.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// For how long nothing is heard from a line that is broken.
+const SILENCE: Duration = Duration::from_millis(2500);
+/// The pause before a broken line is made anew.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Starts to read the log, to listen and to tell. `keys_changed` is notified when the signing keys should be read again.
+pub fn follow(
+    sessions: &Arc<Sessions>,
+    keys_changed: &Arc<Notify>,
+    stop: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let (deaf, hearing) = watch::channel(false);
+    vec![
+        tokio::spawn(read(Arc::clone(sessions), Arc::clone(keys_changed), hearing, stop.clone())),
+        tokio::spawn(until_stopped(listen(Arc::clone(sessions), deaf), stop.clone())),
+        tokio::spawn(until_stopped(tell(Arc::clone(sessions)), stop.clone())),
+    ]
+}
+
+async fn until_stopped(work: impl Future<Output = ()>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = work => {}
+        _ = stop.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+async fn read(
+    sessions: Arc<Sessions>,
+    keys_changed: Arc<Notify>,
+    deaf: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut follower = Follower::default();
+    let mut failing = false;
+    loop {
+        match sessions.follow(&mut follower).await {
+            Ok(followed) => {
+                if followed.signing_keys_changed {
+                    keys_changed.notify_one();
+                }
+                if failing {
+                    tracing::info!("the change log is read again");
+                }
+                failing = false;
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(error = %chain(&error), "the change log cannot be read: nothing is answered from memory");
+                }
+                failing = true;
+            }
+        }
+        let interval = if *deaf.borrow() { DEAF_READING_INTERVAL } else { READING_INTERVAL };
+        tokio::select! {
+            () = sessions.log_grown() => {}
+            stopped = stopped_within(&mut stop, interval) => if stopped { return },
+        }
+    }
+}
+
+async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
+    let mut failing = false;
+    loop {
+        match sessions.listen().await {
+            Ok(None) => {
+                deaf.send_replace(true);
+                return;
+            }
+            Ok(Some(listener)) => {
+                if failing {
+                    tracing::info!("other replicas are heard again");
+                }
+                failing = false;
+                // What was said before is not heard any more, but it is in the log.
+                sessions.heard_of_changes();
+                hear(&sessions, listener).await;
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(error = %chain(&error), "other replicas cannot be heard; reading the log alone");
+                }
+                failing = true;
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Until the line breaks.
+async fn hear(sessions: &Sessions, mut listener: Box<dyn Listener>) {
+    loop {
+        match tokio::time::timeout(SILENCE, listener.hear()).await {
+            Ok(Ok(true)) => sessions.heard_of_changes(),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = %chain(&error), "the line to other replicas broke off");
+                return;
+            }
+            Err(_) => {
+                tracing::warn!("nothing was heard on the line to other replicas");
+                return;
+            }
+        }
+    }
+}
+
+async fn tell(sessions: Arc<Sessions>) {
+    loop {
+        let written = tokio::time::timeout(HEARTBEAT, sessions.log_written()).await.is_ok();
+        let announcement = if written { Announcement::Changes } else { Announcement::Heartbeat };
+        if let Err(error) = sessions.announce(announcement).await {
+            tracing::debug!(error = %chain(&error), "other replicas could not be told");
+        }
+        if written {
+            tokio::time::sleep(GATHERING).await;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Copies of sessions and service keys that were read lately and stood then.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::notices::{Mark, Notices, Trust};
+use crate::sessions::{Session, SessionId, SignedIn, Touch};
+use crate::tokens::{ServiceKeyId, StoredServiceKey};
+use crate::users::UserId;
+
+/// Programs have few keys; more than these are looked up each time.
+const MOST_KEYS: usize = 1000;
+/// What a copy takes beside its texts, in bytes.
+const COPY_BYTES: usize = 512;
+
+/// A copy, and since when it is known to be one.
+#[derive(Debug, Clone)]
+struct Copy<T> {
+    value: T,
+    mark: Mark,
+}
+
+/// A copy found.
+pub struct Found<T> {
+    /// What was kept.
+    pub value: T,
+    /// Whether it is the truth, or may only stand in for a store that does not answer.
+    pub is_truth: bool,
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<SessionId, Arc<Copy<SignedIn>>> for ByBytes {
+    fn weight(&self, _: &SessionId, copy: &Arc<Copy<SignedIn>>) -> u64 {
+        let Session { metadata, user_agent, .. } = &copy.value.session;
+        let texts = metadata.as_json().len() + user_agent.as_ref().map_or(0, String::len);
+        u64::try_from(COPY_BYTES + texts).unwrap_or(u64::MAX)
+    }
+}
+
+/// The copies in this process.
+pub struct Copies {
+    sessions: Option<Cache<SessionId, Arc<Copy<SignedIn>>, ByBytes>>,
+    keys: Cache<ServiceKeyId, Copy<Arc<StoredServiceKey>>>,
+    notices: Notices,
+}
+
+impl Copies {
+    /// Room for about `bytes` of sessions; with 0 none are kept.
+    pub fn new(bytes: u64) -> Self {
+        let expected = usize::try_from(bytes).unwrap_or(usize::MAX) / COPY_BYTES;
+        Self {
+            sessions: (bytes > 0).then(|| Cache::with_weighter(expected, bytes, ByBytes)),
+            keys: Cache::new(MOST_KEYS),
+            notices: Notices::new(),
+        }
+    }
+
+    /// To be taken before the store is asked for what is then kept.
+    pub fn mark(&self) -> Mark {
+        self.notices.mark()
+    }
+
+    /// Keeps a session that stood when it was read.
+    pub fn keep_session(&self, signed_in: &SignedIn, mark: Mark) {
+        if let Some(sessions) = &self.sessions {
+            sessions.insert(signed_in.session.id, Arc::new(Copy { value: signed_in.clone(), mark }));
+        }
+    }
+
+    /// The copy of a session, unless it is too old.
+    pub fn session(&self, id: SessionId) -> Option<Found<SignedIn>> {
+        let is_truth = self.is_truth()?;
+        let copy = self.sessions.as_ref()?.get(&id)?;
+        let good = self.notices.none_since(copy.mark, &copy.value.session.user_id);
+        good.then(|| Found { value: copy.value.clone(), is_truth })
+    }
+
+    /// Keeps a service key that was good when it was read.
+    pub fn keep_key(&self, key: Arc<StoredServiceKey>, mark: Mark) {
+        self.keys.insert(key.id, Copy { value: key, mark });
+    }
+
+    /// The copy of a service key, unless it is too old.
+    pub fn key(&self, id: ServiceKeyId) -> Option<Found<Arc<StoredServiceKey>>> {
+        let is_truth = self.is_truth()?;
+        let copy = self.keys.get(&id)?;
+        self.notices.none_since(copy.mark, &id).then_some(Found { value: copy.value, is_truth })
+    }
+
+    /// The copies were brought up to date with what was written about use.
+    pub fn touched(&self, touches: &[Touch]) {
+        let Some(sessions) = &self.sessions else { return };
+        for touch in touches {
+            if let Some(copy) = sessions.get(&touch.id) {
+                let mut copy = Copy::clone(&copy);
+                let session = &mut copy.value.session;
+                session.last_seen_at = session.last_seen_at.max(touch.seen_at);
+                session.confirmed_counter = session.confirmed_counter.max(touch.counter);
+                sessions.insert(touch.id, Arc::new(copy));
+            }
+        }
+    }
+
+    /// A user or one of its sessions has changed: copies of them are too old.
+    pub fn user_changed(&self, user: &UserId) {
+        self.notices.take(user);
+    }
+
+    /// A service key has changed.
+    pub fn key_changed(&self, id: ServiceKeyId) {
+        self.notices.take(&id);
+    }
+
+    /// Anything may have changed.
+    pub fn everything_changed(&self) {
+        self.notices.take_about_everything();
+    }
+
+    /// The log was read to its end, as it stood at `instant` or later.
+    pub fn log_read(&self, instant: Instant) {
+        self.notices.read_to_end(instant);
+    }
+
+    /// `None`: no copy may be used at all.
+    fn is_truth(&self) -> Option<bool> {
+        match self.notices.trust() {
+            Trust::Full => Some(true),
+            Trust::LastResort => Some(false),
+            Trust::Lost => None,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Following the change log: what other processes did.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::STANDING_IN_FOR;
+use crate::sessions::{Error, Sessions};
+use crate::store::{Announcement, Change, Listener, LogPosition, LoggedChange, MOST_CHANGES};
+
+/// How far one process has read the log.
+#[derive(Debug, Default)]
+pub struct Follower {
+    /// All before this place is read.
+    settled: LogPosition,
+    /// What is read after it already.
+    taken: BTreeSet<LogPosition>,
+    read_at: Option<Instant>,
+}
+
+/// What a look at the log brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Changes that were new.
+    pub changes: usize,
+    /// Whether the signing keys are among them.
+    pub signing_keys_changed: bool,
+}
+
+/// Wakes the tasks that work on the log.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// The log has grown: it should be read.
+    grown: Notify,
+    /// This process has written to it: the others should be told.
+    written: Notify,
+}
+
+impl Signals {
+    pub fn written(&self) {
+        self.grown.notify_one();
+        self.written.notify_one();
+    }
+}
+
+impl Sessions {
+    /// Reads the log from where `follower` stands to its end, and takes what is new.
+    pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
+        let started = Instant::now();
+        let mut followed = Followed::default();
+        let mut settled = None;
+        let mut from = follower.settled;
+        loop {
+            let page = self.store().changes(from).await?;
+            let settled = *settled.get_or_insert(page.settled);
+            if settled < follower.settled {
+                // Another database than before: restored from a backup, or a standby that knows less.
+                tracing::warn!("the change log begins anew");
+                self.copies.everything_changed();
+                *follower = Follower::default();
+                from = LogPosition::default();
+                continue;
+            }
+            let full = page.changes.len() >= MOST_CHANGES as usize;
+            from = page.changes.last().map_or(from, |last| last.position);
+            for change in page.changes {
+                if follower.taken.insert(change.position) {
+                    followed.changes += 1;
+                    followed.signing_keys_changed |= self.take(&change);
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        follower.settled = settled.unwrap_or_default();
+        follower.taken = follower.taken.split_off(&follower.settled);
+        // Who was away for longer may have missed what is deleted by now.
+        if follower.read_at.is_none_or(|before| started - before > STANDING_IN_FOR) {
+            self.copies.everything_changed();
+        }
+        follower.read_at = Some(started);
+        self.copies.log_read(started);
+        Ok(followed)
+    }
+
+    /// Whether a change is about the signing keys.
+    fn take(&self, logged: &LoggedChange) -> bool {
+        match &logged.change {
+            Change::SessionEnded { user, .. } | Change::UserChanged(user) => self.copies.user_changed(user),
+            Change::ServiceKeyRevoked(id) => self.copies.key_changed(*id),
+            Change::SigningKeysChanged => return true,
+            Change::Unknown => self.copies.everything_changed(),
+        }
+        false
+    }
+
+    /// Returns when this process has written to the log, or has learnt that another has.
+    pub async fn log_grown(&self) {
+        self.signals.grown.notified().await;
+    }
+
+    /// Returns when this process has written to the log.
+    pub async fn log_written(&self) {
+        self.signals.written.notified().await;
+    }
+
+    /// Tells the other replicas.
+    pub async fn announce(&self, announcement: Announcement) -> Result<(), Error> {
+        Ok(self.store().announce(announcement).await?)
+    }
+
+    /// Starts to hear the other replicas. `None` when there is no way to.
+    pub async fn listen(&self) -> Result<Option<Box<dyn Listener>>, Error> {
+        Ok(self.store().listen().await?)
+    }
+
+    /// Another replica has written to the log.
+    pub fn heard_of_changes(&self) {
+        self.signals.grown.notify_one();
+    }
+}

@@ -1,0 +1,47 @@
+//! How old an answer to "does this token still stand" may be, and what keeps it young.
+//!
+//! A strict answer is read from the store after it was asked for; reads that are asked for together go together
+//! ([`reading`]). A fresh one may come from a copy in this process ([`copies`]), which is thrown out when the change log
+//! tells of a change ([`following`]) and trusted only as long as the log is known to be read. A copy may only say yes:
+//! whoever it would refuse is looked up in the store, because another replica may have prolonged the session.
+
+mod copies;
+mod following;
+mod notices;
+mod reading;
+
+use std::time::Duration;
+
+pub(super) use copies::Copies;
+pub(super) use following::Signals;
+pub use following::{Followed, Follower};
+pub(super) use reading::Reader;
+
+/// How old an answer may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// Not at all: it is read after it was asked for.
+    Strict,
+    /// What this replica ended counts at once, what others ended after [`TRUSTED_FOR`] at the latest, and usually in
+    /// milliseconds.
+    #[default]
+    Fresh,
+}
+
+impl Freshness {
+    /// The choice of that name: `strict` or `fresh`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "strict" => Some(Self::Strict),
+            "fresh" => Some(Self::Fresh),
+            _ => None,
+        }
+    }
+}
+
+/// For how long after the log was last read to its end copies are taken for the truth.
+pub const TRUSTED_FOR: Duration = Duration::from_millis(1500);
+/// For how long after that reading copies may stand in for a store that does not answer.
+pub const STANDING_IN_FOR: Duration = Duration::from_secs(5);
+/// How long the store is waited for while a copy may stand in for it.
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);

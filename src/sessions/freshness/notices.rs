@@ -1,0 +1,96 @@
+//! What has changed lately, remembered in a fixed space: enough to tell whether a copy is older than a change.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::{STANDING_IN_FOR, TRUSTED_FOR};
+
+/// Subjects that share a slot share its notices: one in as many copies is thrown out without need.
+const SLOTS: usize = 1 << 16;
+
+/// A moment in the order of the notices that this process took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
+/// How far copies can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Notices flow: a copy is the truth.
+    Full,
+    /// None have come for a while: a copy may stand in for a store that does not answer.
+    LastResort,
+    /// None.
+    Lost,
+}
+
+/// The notices taken, and when the log was last read to its end.
+///
+/// A reader takes a mark, reads the store, and keeps the copy under that mark. A notice that came after the mark makes
+/// the copy too old, whichever of the two is written first: so nothing that was ended comes back, and nothing locks.
+pub(super) struct Notices {
+    count: AtomicU64,
+    latest: Box<[AtomicU64]>,
+    about_everything: AtomicU64,
+    hasher: RandomState,
+    started: Instant,
+    /// Microseconds from `started`; 0: never.
+    read_at: AtomicU64,
+}
+
+impl Notices {
+    pub(super) fn new() -> Self {
+        Self {
+            count: AtomicU64::new(0),
+            latest: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            about_everything: AtomicU64::new(0),
+            hasher: RandomState::new(),
+            started: Instant::now(),
+            read_at: AtomicU64::new(0),
+        }
+    }
+
+    /// The present moment: to be taken before the store is asked.
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.count.load(Ordering::SeqCst))
+    }
+
+    /// Takes a notice: every copy about `subject` that was asked for before is too old.
+    pub(super) fn take(&self, subject: &impl Hash) {
+        let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        self.slot(subject).fetch_max(number, Ordering::SeqCst);
+    }
+
+    /// Takes a notice about everything.
+    pub(super) fn take_about_everything(&self) {
+        let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        self.about_everything.fetch_max(number, Ordering::SeqCst);
+    }
+
+    /// Whether nothing was noticed about `subject` since `mark`.
+    pub(super) fn none_since(&self, mark: Mark, subject: &impl Hash) -> bool {
+        self.slot(subject).load(Ordering::SeqCst) <= mark.0 && self.about_everything.load(Ordering::SeqCst) <= mark.0
+    }
+
+    /// The log was read to its end, as it stood at `instant` or later.
+    pub(super) fn read_to_end(&self, instant: Instant) {
+        let micros = instant.saturating_duration_since(self.started).as_micros();
+        self.read_at.fetch_max(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        let read_at = self.read_at.load(Ordering::SeqCst);
+        let age = self.started.elapsed().saturating_sub(std::time::Duration::from_micros(read_at));
+        match read_at {
+            0 => Trust::Lost,
+            _ if age <= TRUSTED_FOR => Trust::Full,
+            _ if age <= STANDING_IN_FOR => Trust::LastResort,
+            _ => Trust::Lost,
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a hash modulo the number of slots")]
+    fn slot(&self, subject: &impl Hash) -> &AtomicU64 {
+        &self.latest[self.hasher.hash_one(subject) as usize % SLOTS]
+    }
+}
