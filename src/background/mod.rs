@@ -25,6 +25,8 @@ const KEY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often callers whose budget is full again are forgotten.
 const FORGETTING_INTERVAL: Duration = Duration::from_mins(1);
+/// How often a replica looks for a bulk ending that another has left unfinished.
+const CARRYING_OUT_INTERVAL: Duration = Duration::from_mins(1);
 /// How often what is kept no longer is deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -180,8 +182,22 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
             }
         })
     };
+    let carrying_out = {
+        let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    stopped = stopped_within(&mut stop, CARRYING_OUT_INTERVAL) => if stopped { return },
+                    () = sessions.bulk_ending_made() => {}
+                }
+                if let Err(error) = sessions.carry_out_bulk_endings().await {
+                    tracing::warn!(error = %chain(&error), "bringing sessions up to a bulk ending is put off");
+                }
+            }
+        })
+    };
     let mut tasks = follow(sessions, &keys_changed, stop);
-    tasks.extend([flushing, rotating, cleaning]);
+    tasks.extend([flushing, rotating, cleaning, carrying_out]);
     tasks
 }
 

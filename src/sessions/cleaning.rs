@@ -41,6 +41,8 @@ pub enum Stale<'a> {
     },
     /// Idempotency keys first used at this instant or before.
     IdempotencyKeys(DateTime<Utc>),
+    /// Bulk endings that all sessions had been brought up to at this instant.
+    BulkEndings(DateTime<Utc>),
 }
 
 impl Sessions {
@@ -80,12 +82,18 @@ impl Sessions {
     pub async fn clean_up_unasked(&self) -> Result<u64, Error> {
         let over = self.retained_since();
         let mut deleted = 0;
-        for stale in
-            [Stale::Expired(over), Stale::Ended(over), Stale::IdempotencyKeys(self.now() - IDEMPOTENCY_LIFETIME)]
-        {
+        for stale in [
+            Stale::Expired(over),
+            Stale::Ended(over),
+            Stale::IdempotencyKeys(self.now() - IDEMPOTENCY_LIFETIME),
+            Stale::BulkEndings(over),
+        ] {
             while let Some(batch @ 1..) = self.store().delete_stale(stale, true).await? {
                 deleted += batch;
             }
+        }
+        if let Some(position) = self.log.read_long_ago(self.log_retention()) {
+            while self.store().forget_changes(position).await? > 0 {}
         }
         Ok(deleted)
     }

@@ -1,7 +1,7 @@
 //! Ending sessions.
 
 use super::{Caller, EndReason, Error, Owner, Scope, SessionId, Sessions, SignedIn};
-use crate::store::Ending;
+use crate::store::{EndedTogether, Ending};
 use crate::tokens::{Form, RefreshToken, SessionToken};
 use crate::users::UserId;
 
@@ -55,8 +55,21 @@ impl Sessions {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await?;
-        self.ended(user, &ended, reason);
-        Ok(ended.len())
+        self.all_ended(user, keep, ended, reason).await
+    }
+
+    /// As [`Sessions::ended`], after all of a user's sessions but one were; sees to those that were too many. Answers how
+    /// many in all.
+    pub(crate) async fn all_ended(
+        &self,
+        user: &UserId,
+        keep: Option<SessionId>,
+        ended: EndedTogether,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        self.ended(user, &ended.ids, reason);
+        let rest = if ended.more { self.end_rest_of(user, keep, reason).await? } else { 0 };
+        Ok(ended.ids.len() + rest)
     }
 
     /// Ends the session that a token belongs to (RFC 7009): the holder of a token may always give it back, an expired

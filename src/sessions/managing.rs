@@ -126,7 +126,9 @@ impl Sessions {
             return Ok(0);
         }
         let (named, reason) = (Vec::from_iter(named), managed.reason(None));
-        let ended = self.store().end_named_sessions_of(&managed.user, &named, reason, self.now()).await?;
+        let owner = super::Owner::User(&managed.user);
+        let ended = self.store().end_named_sessions(&named, owner, reason, self.now()).await?;
+        let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
         self.ended(&managed.user, &ended, reason);
         Ok(ended.len())
     }

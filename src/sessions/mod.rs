@@ -4,6 +4,7 @@
 //! keep what it decides. Nothing here knows HTTP, SQL or JSON.
 
 pub mod activity;
+mod bulk;
 mod caller;
 mod changing;
 mod checking;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use activity::{Activity, Touch};
+pub use bulk::{BulkEnding, COUNTED_TO, MOST_NAMED, Revoked, Selection};
 pub use caller::{Caller, Owner, Scope, Service};
 pub use checking::{Introspection, TokenKind};
 pub use cleaning::{SessionStats, Stale};
@@ -35,7 +37,7 @@ pub use error::{Error, FieldError, GrantRefusal, Refusal};
 pub use filter::{
     Condition, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
 };
-use freshness::{Copies, Reader, Signals};
+use freshness::{Copies, Progress, Reader, Signals};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
 pub use managing::{Handle, Managed};
@@ -78,13 +80,21 @@ pub struct Sessions {
     copies: Copies,
     reader: Arc<Reader>,
     signals: Signals,
+    log: Progress,
 }
 
 impl Sessions {
     /// Puts the core together.
     pub fn new(parts: Parts) -> Self {
         let (copies, reader) = (Copies::new(parts.policy.copies_bytes), Reader::new(Arc::clone(&parts.store)));
-        Self { parts, activity: Activity::default(), copies, reader, signals: Signals::default() }
+        Self {
+            parts,
+            activity: Activity::default(),
+            copies,
+            reader,
+            signals: Signals::default(),
+            log: Progress::default(),
+        }
     }
 
     /// What time it is for every decision made here.

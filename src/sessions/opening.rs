@@ -123,13 +123,22 @@ impl Sessions {
         let choice = draft.tokens;
         let (mut session, user) = self.draft_session(draft, now)?;
         session.id = SessionId::from_uuid(clock::uuid_v7(now, self.parts.entropy.as_ref())?);
-        let new = NewSession {
+        let mut new = NewSession {
             session,
             user,
             limit: self.policy().session_limit,
             idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)),
         };
-        let opened = match self.store().open_session(&new).await? {
+        let mut opening = self.store().open_session(&new).await?;
+        while let Opening::Outrun(reach) = opening {
+            // By a millisecond, so that the id tells it too.
+            let created_at = reach + TimeDelta::milliseconds(1);
+            new.session.id = SessionId::from_uuid(clock::uuid_v7(created_at, self.parts.entropy.as_ref())?);
+            new.session.last_seen_at = new.session.last_seen_at.max(created_at);
+            new.session.created_at = created_at;
+            opening = self.store().open_session(&new).await?;
+        }
+        let opened = match opening {
             Opening::Opened { user, evicted } => {
                 let session = new.session;
                 if evicted.is_empty() {
@@ -150,6 +159,7 @@ impl Sessions {
                 let tokens = self.issue(&signed_in.session, choice, now)?;
                 Opened { signed_in: *signed_in, tokens, evicted: Vec::new() }
             }
+            Opening::Outrun(_) => return Err(Error::Internal("the session was made younger".into())),
             Opening::KeyReused => return Err(Error::IdempotencyKeyReused),
             Opening::UserBanned => return Err(Error::UserBanned),
             Opening::LimitReached => return Err(Error::SessionLimitReached),

@@ -80,9 +80,7 @@ impl Sessions {
         }
         let owner = Owner::Anyone;
         filter::check(filter, owner, sort)?;
-        // An address is looked for as it would have been kept.
-        let ip_address = filter.ip_address.and_then(|address| self.policy().ip_storage.keep(address));
-        let filter = &Filter { ip_address: ip_address.or(filter.ip_address), ..filter.clone() };
+        let filter = &Filter { ip_address: self.kept_address(filter.ip_address), ..filter.clone() };
         let keys = &self.parts.keyring;
         let after = cursor.map(|text| Cursor::read(keys, owner, filter, sort, text)).transpose()?;
         // One more than asked for tells whether there is a next page.
@@ -99,6 +97,13 @@ impl Sessions {
             self.activity.overlay(session);
         }
         Ok(Page { sessions, next_cursor })
+    }
+}
+
+impl Sessions {
+    /// An address to look for, as it would have been kept.
+    pub(super) fn kept_address(&self, address: Option<std::net::IpAddr>) -> Option<std::net::IpAddr> {
+        address.map(|address| self.policy().ip_storage.keep(address).unwrap_or(address))
     }
 }
 

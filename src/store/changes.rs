@@ -34,6 +34,8 @@ pub enum Change {
     },
     /// What is shown of a session or its user is another.
     UserChanged(UserId),
+    /// Many sessions were ended together: of a user, or of anybody.
+    BulkEnding(Option<UserId>),
     /// A service key was revoked.
     ServiceKeyRevoked(ServiceKeyId),
     /// A signing key was added or forgotten.

@@ -18,7 +18,8 @@ pub use changes::{Announcement, Change, Changes, Listener, LogPosition, LoggedCh
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::sessions::{
-    EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit, SessionStats, SignedIn, Stale, Touch,
+    BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit, SessionStats, SignedIn, Stale,
+    Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -94,6 +95,9 @@ pub enum Opening {
     UserBanned,
     /// The user has as many sessions as allowed; nothing was written.
     LimitReached,
+    /// A bulk ending reaches to this instant, and the session would be no younger: its clock is behind. Nothing was
+    /// written.
+    Outrun(DateTime<Utc>),
 }
 
 /// What became of a session to be ended.
@@ -103,6 +107,18 @@ pub enum Ending {
     Ended(Box<Session>),
     /// It had been ended before; when and why stay as they were.
     AlreadyEnded(Box<Session>),
+}
+
+/// The most sessions that are ended by one statement; a bulk ending takes the rest.
+pub const MOST_ENDED_TOGETHER: i64 = 5000;
+
+/// A user's sessions that were ended together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndedTogether {
+    /// The active ones among them, in order.
+    pub ids: Vec<SessionId>,
+    /// Whether there were too many for one statement, so that some may be left.
+    pub more: bool,
 }
 
 /// A change to a session; `None` leaves the field.
@@ -191,6 +207,10 @@ pub trait Store: Send + Sync {
     /// Answers [`Error::TooSlow`] rather than read for seconds.
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>>;
 
+    /// How many sessions a search finds from its beginning, counted up to its limit. Answers [`Error::TooSlow`] rather than
+    /// read for seconds.
+    async fn count_sessions(&self, search: Search<'_>) -> Result<u32>;
+
     /// One page of a list of anybody's sessions, and how many there are in all of it, counted up to `count_to`. Answers
     /// [`Error::TooSlow`] rather than read for seconds.
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)>;
@@ -240,7 +260,7 @@ pub trait Store: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<bool>;
 
-    /// Ends every active session of `user` but `except`, and answers their ids, in order. Empty when there is none.
+    /// Ends every active session of `user` but `except`, up to [`MOST_ENDED_TOGETHER`], and answers their ids, in order.
     ///
     /// Sessions idle for too long are ended too, though not answered: a use that another process has not written yet
     /// would bring them back. The same goes for [`Store::ban_user`] and [`Store::delete_user`].
@@ -250,16 +270,27 @@ pub trait Store: Send + Sync {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>>;
+    ) -> Result<EndedTogether>;
 
-    /// As [`Store::end_sessions_of`], but only the sessions of these ids.
-    async fn end_named_sessions_of(
+    /// Ends the active ones among these sessions of `owner`, and answers them with their users, in the order of their ids.
+    /// As in [`Store::end_sessions_of`], those idle for too long are ended too, though not answered.
+    async fn end_named_sessions(
         &self,
-        user: &UserId,
         ids: &[SessionId],
+        owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>>;
+    ) -> Result<Vec<(SessionId, UserId)>>;
+
+    /// Ends, at once and by one row, every active session that meets what the filter says of things that never change: its
+    /// state and last use are passed over. All that were opened before this call are meant and none that is opened after
+    /// it, whatever the clocks say.
+    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
+
+    /// Brings a batch of sessions up to the oldest bulk ending whose sessions are not all there yet. `Some(true)`: there is
+    /// more to do for it. `None` when there is nothing to do, or another process is at it. May be lost in a crash: then it
+    /// is still to be done.
+    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>>;
 
     /// Rotates a refresh token, or tells why not, in one compare-and-set.
     ///
@@ -287,11 +318,11 @@ pub trait Store: Send + Sync {
 
     /// Deletes a user, its ban too, and ends its active sessions with [`EndReason::UserDeleted`].
     /// Answers the ended ids, in order; `None` when the user is unknown and has no active session.
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<Vec<SessionId>>>;
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>>;
 
     /// Bans a user, creating it when unknown so that no ban comes too early, and ends its active sessions with
     /// [`EndReason::UserBanned`]. Answers the user and the ended ids, in order. A second ban keeps the first one's time.
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, Vec<SessionId>)>;
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)>;
 
     /// Lifts a ban, and answers the user; no session comes back. `None` when the user is unknown.
     async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>>;

@@ -16,6 +16,8 @@ pub(super) struct Dialect {
     pub(super) active: &'static str,
     /// The condition that it has not been unused for too long at `$1`.
     pub(super) not_idle: &'static str,
+    /// The condition that nobody has ended it.
+    pub(super) not_ended: &'static str,
     /// The id as it is written.
     pub(super) id_text: &'static str,
     /// The function that answers where in its first argument the second begins, byte for byte; 0 for nowhere.
@@ -79,7 +81,7 @@ impl Conditions {
             Condition::Any(any) if any.is_empty() => "1 = 0".to_owned(),
             Condition::All(all) => self.join(all, " AND ", dialect),
             Condition::Any(any) => self.join(any, " OR ", dialect),
-            Condition::NotEnded => "ended_at IS NULL".to_owned(),
+            Condition::NotEnded => dialect.not_ended.to_owned(),
             Condition::IsSession(id) => format!("id = {}", self.bind(Bind::Id(id.as_uuid()))),
             // PostgreSQL refuses to be asked for text that it cannot hold; no row has it.
             Condition::Is(_, text) | Condition::Contains(_, text) | Condition::ContainsAround { text, .. }
@@ -162,13 +164,29 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     }
 }
 
-/// Compiles one page of a search.
-pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
+fn conditions(search: &Search<'_>, dialect: &Dialect) -> Conditions {
     let mut conditions = Conditions { sql: Vec::new(), binds: vec![Bind::Time(search.now)] };
     if let Owner::User(user) = search.owner {
         conditions.compare("user_id", "=", Bind::Text(user.as_str().to_owned()));
     }
     filter(search.filter, dialect, &mut conditions);
+    // The time is bound even where nothing compares with it, so that both databases know what $1 is.
+    conditions.sql.push("$1 IS NOT NULL".to_owned());
+    conditions
+}
+
+/// Compiles the count of what a search finds, up to its limit.
+pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled {
+    let conditions = conditions(search, dialect);
+    let condition = conditions.sql.join(" AND ");
+    let sql =
+        format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {}) AS counted", search.limit);
+    Compiled::new(sql, conditions.binds)
+}
+
+/// Compiles one page of a search.
+pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
+    let mut conditions = conditions(search, dialect);
 
     let column = match search.sort.field {
         SortField::CreatedAt => "created_at",
@@ -181,8 +199,6 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         let id = conditions.bind(Bind::Id(position.id.as_uuid()));
         conditions.sql.push(format!("({column}, id) {beyond} ({at}, {id})"));
     }
-    // The time is bound even where nothing compares with it, so that both databases know what $1 is.
-    conditions.sql.push("$1 IS NOT NULL".to_owned());
     let sql = format!(
         "SELECT {} FROM sessions WHERE {} ORDER BY {column} {direction}, id {direction} LIMIT {}",
         dialect.columns,
@@ -200,8 +216,9 @@ fn filter(filter: &Filter, dialect: &Dialect, conditions: &mut Conditions) {
     if let Some(state) = state {
         conditions.sql.push(match state {
             State::Active => dialect.active.to_owned(),
-            State::IdleExpired => format!("ended_at IS NULL AND expires_at > $1 AND NOT {}", dialect.not_idle),
-            State::Expired => "ended_at IS NULL AND expires_at <= $1".to_owned(),
+            State::IdleExpired => format!("{} AND expires_at > $1 AND NOT {}", dialect.not_ended, dialect.not_idle),
+            State::Expired => format!("{} AND expires_at <= $1", dialect.not_ended),
+            // Those that a bulk ending means are among them once it is carried out.
             State::Ended => "ended_at IS NOT NULL".to_owned(),
         });
     }

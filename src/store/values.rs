@@ -88,14 +88,15 @@ pub(super) fn stored_change(
     at: Option<DateTime<Utc>>,
 ) -> Result<Change, sqlx::Error> {
     let subject = || subject.or_unreadable("subject_id");
-    let user = || user.and_then(|user| UserId::parse(user).ok()).or_unreadable("user_id");
+    let user_id = || user.clone().and_then(|user| UserId::parse(user).ok()).or_unreadable("user_id");
     Ok(match kind {
         "session_ended" => Change::SessionEnded {
             id: SessionId::from_uuid(subject()?),
-            user: user()?,
+            user: user_id()?,
             ended: stored_ended(at, reason)?.or_unreadable("at")?,
         },
-        "session_changed" | "user_changed" => Change::UserChanged(user()?),
+        "session_changed" | "user_changed" => Change::UserChanged(user_id()?),
+        "bulk_ending" => Change::BulkEnding(user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?),
         "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
         "signing_keys_changed" => Change::SigningKeysChanged,
         _ => Change::Unknown,

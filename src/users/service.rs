@@ -1,7 +1,7 @@
 //! What administrators and login services do with users.
 
 use super::{User, UserDetails, UserId};
-use crate::sessions::{Caller, EndReason, Error, Scope, SessionId, Sessions};
+use crate::sessions::{Caller, EndReason, Error, Scope, Sessions};
 
 impl Sessions {
     /// One user, for a caller with `sessions:read`.
@@ -18,23 +18,20 @@ impl Sessions {
         Ok(user)
     }
 
-    /// Deletes a user and ends its sessions, for a caller with `sessions:admin`. Answers the ended sessions' ids.
-    pub async fn delete_user(&self, caller: &Caller, id: &UserId) -> Result<Vec<SessionId>, Error> {
+    /// Deletes a user and ends its sessions, for a caller with `sessions:admin`. Answers how many.
+    pub async fn delete_user(&self, caller: &Caller, id: &UserId) -> Result<usize, Error> {
         caller.require(Scope::ADMIN)?;
         let ended = self.store().delete_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
         tracing::info!(user = %id, "user deleted");
-        self.ended(id, &ended, EndReason::UserDeleted);
-        Ok(ended)
+        self.all_ended(id, None, ended, EndReason::UserDeleted).await
     }
 
-    /// Bans a user, known or not, and ends its sessions, for a caller with `sessions:admin`. Answers the ended
-    /// sessions' ids too.
-    pub async fn ban_user(&self, caller: &Caller, id: &UserId) -> Result<(User, Vec<SessionId>), Error> {
+    /// Bans a user, known or not, and ends its sessions, for a caller with `sessions:admin`. Answers how many, too.
+    pub async fn ban_user(&self, caller: &Caller, id: &UserId) -> Result<(User, usize), Error> {
         caller.require(Scope::ADMIN)?;
         let (user, ended) = self.store().ban_user(id, self.now()).await?;
         tracing::info!(user = %id, "user banned");
-        self.ended(id, &ended, EndReason::UserBanned);
-        Ok((user, ended))
+        Ok((user, self.all_ended(id, None, ended, EndReason::UserBanned).await?))
     }
 
     /// Lifts a ban, for a caller with `sessions:admin`. No session comes back.

@@ -4,6 +4,7 @@ mod access;
 mod blackbox;
 mod cross_family;
 mod cumulonimbus;
+mod freshness;
 mod janssen;
 mod limits;
 mod native;

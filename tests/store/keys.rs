@@ -18,7 +18,7 @@ on_both_stores!(
     old_signing_keys_are_forgotten,
 );
 
-fn service_key(id: u128, seconds: i64) -> StoredServiceKey {
+pub(super) fn service_key(id: u128, seconds: i64) -> StoredServiceKey {
     StoredServiceKey {
         id: ServiceKeyId(Uuid::from_u128(id)),
         name: format!("web '{id}' ü"),
@@ -76,7 +76,7 @@ async fn a_service_key_id_that_is_taken_is_refused(fixture: &Fixture) {
     assert_eq!(fixture.store.service_keys().await.unwrap(), [key]);
 }
 
-fn signing_key(sequence: i64, kid: &str, algorithm: Algorithm) -> SealedSigningKey {
+pub(super) fn signing_key(sequence: i64, kid: &str, algorithm: Algorithm) -> SealedSigningKey {
     SealedSigningKey {
         sequence,
         kid: kid.to_owned(),

@@ -115,8 +115,8 @@ async fn only_named_sessions_of_the_user_are_ended(fixture: &Fixture) {
     let kept = fixture.open(session_of("ann")).await.id;
     let foreign = fixture.open(session_of("bob")).await.id;
     let (ann, named) = (user("ann"), sorted(vec![two, one, foreign, new_id()]));
-    let end = || fixture.store.end_named_sessions_of(&ann, &named, EndReason::RevokedByUser, at(1));
-    assert_eq!(end().await.unwrap(), [one, two]);
+    let end = || fixture.store.end_named_sessions(&named, Owner::User(&ann), EndReason::RevokedByUser, at(1));
+    assert_eq!(end().await.unwrap(), [(one, ann.clone()), (two, ann.clone())]);
     assert_eq!(end().await.unwrap(), []);
     assert_eq!(fixture.active_ids(&ann, at(1)).await, [kept]);
     assert_eq!(fixture.active_ids(&user("bob"), at(1)).await, [foreign]);

@@ -6,6 +6,8 @@
 mod fixture;
 
 mod activity;
+mod bulk;
+mod changes;
 mod changing;
 mod cleaning;
 mod coverage;

@@ -24,7 +24,7 @@ on_both_stores!(
 
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
-fn attempt(id: SessionId, presented: u32, now: DateTime<Utc>) -> RefreshAttempt {
+pub(super) fn attempt(id: SessionId, presented: u32, now: DateTime<Utc>) -> RefreshAttempt {
     RefreshAttempt { id, presented, seen_counter: 0, seen_at: None, now, grace: GRACE, slide_to: None }
 }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sojourn::clock::{self, Clock, SystemClock, SystemEntropy};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
+use uuid::Uuid;
 
 /// Any number, as long as nobody else takes it for something else on this server.
 const TEMPLATE_LOCK: i64 = 0x0073_6f6a_6f75_726e;
@@ -45,6 +46,36 @@ impl TestDatabase {
     /// What to open the store with.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Copies a session so many times, each opened a microsecond after the other.
+    #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
+    pub async fn copy_session(&self, id: Uuid, times: i64) {
+        const REST: &str = "absolute_expires_at, idle_timeout, device_type, scope, amr, metadata";
+        match &self.place {
+            Place::Server { .. } => {
+                let sql = format!(
+                    "INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, {REST})
+                     SELECT gen_random_uuid(), user_id, created_at + n * interval '1 microsecond', last_seen_at,
+                        expires_at, {REST}
+                     FROM sessions, generate_series(1, $2) AS n WHERE id = $1"
+                );
+                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                let copy = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(times);
+                copy.execute(&mut connection).await.unwrap();
+            }
+            Place::Folder(_) => {
+                let sql = format!(
+                    "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $2)
+                     INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, {REST})
+                     SELECT randomblob(16), user_id, created_at + n, last_seen_at, expires_at, {REST}
+                     FROM sessions, numbers WHERE id = $1"
+                );
+                let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+                let copy = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(times);
+                copy.execute(&mut connection).await.unwrap();
+            }
+        }
     }
 
     async fn on_server(migrated: bool) -> Self {

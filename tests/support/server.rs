@@ -11,7 +11,7 @@ use sojourn::api::{self, App};
 use sojourn::background::SigningKeys;
 use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
 use sojourn::config::{HttpConfig, StorageConfig, TokenConfig};
-use sojourn::sessions::{Policy, Scope, Sessions};
+use sojourn::sessions::{Follower, Policy, Scope, Sessions};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::store::Store;
 use sojourn::tokens::{MasterSecret, Secret, ServiceKey, ServiceKeyId};
@@ -126,8 +126,18 @@ impl Server {
 
     /// Another server on the same database, as the next replica or after a restart.
     pub async fn replica(&self) -> Self {
+        self.replica_with(|options| options).await
+    }
+
+    /// The same, but for what is told.
+    pub async fn replica_with(&self, change: impl FnOnce(Options) -> Options) -> Self {
         let options = Options { secret: self.secret.clone(), clock: Arc::clone(&self.clock), ..Options::default() };
-        Self::start_on(Arc::clone(&self.database), options).await
+        Self::start_on(Arc::clone(&self.database), change(options)).await
+    }
+
+    /// Copies a session so many times, past the server.
+    pub async fn copy_session(&self, id: &str, times: i64) {
+        self.database.copy_session(id.parse().unwrap(), times).await;
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
@@ -163,6 +173,11 @@ impl Server {
         tokio::spawn(sojourn::server::serve(listener, api::router(Arc::new(app), &http), stopping));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }
+    }
+
+    /// Takes notice of what was done past this server until now: what it does by itself a moment later.
+    pub async fn catch_up(&self) {
+        self.sessions.follow(&mut Follower::default()).await.unwrap();
     }
 
     /// Moves this server's clock ahead.

@@ -1,7 +1,8 @@
 //! Following the change log: what other processes did.
 
-use std::collections::BTreeSet;
-use std::time::Instant;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -28,6 +29,39 @@ pub struct Followed {
     pub signing_keys_changed: bool,
 }
 
+/// How far the log was read, and when: what was read long ago is needed by nobody any more.
+///
+/// By the time this process has measured, not by what clocks say: a clock that jumps deletes nothing.
+#[derive(Debug, Default)]
+pub struct Progress {
+    steps: Mutex<VecDeque<(Instant, LogPosition)>>,
+}
+
+/// The time between two steps that are remembered.
+const STEP: Duration = Duration::from_mins(1);
+
+impl Progress {
+    fn reached(&self, at: Instant, settled: LogPosition) {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if steps.back().is_some_and(|(_, before)| *before > settled) {
+            steps.clear();
+        }
+        if steps.back().is_none_or(|(before, _)| at - *before >= STEP) {
+            steps.push_back((at, settled));
+        }
+    }
+
+    /// The furthest place that was reached `ago` or longer ago.
+    pub fn read_long_ago(&self, ago: Duration) -> Option<LogPosition> {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = None;
+        while let Some((_, position)) = steps.pop_front_if(|(at, _)| at.elapsed() >= ago) {
+            found = Some(position);
+        }
+        found
+    }
+}
+
 /// Wakes the tasks that work on the log.
 #[derive(Debug, Default)]
 pub struct Signals {
@@ -35,12 +69,22 @@ pub struct Signals {
     grown: Notify,
     /// This process has written to it: the others should be told.
     written: Notify,
+    /// There is a bulk ending to be carried out.
+    bulk_ending: Notify,
 }
 
 impl Signals {
     pub fn written(&self) {
         self.grown.notify_one();
         self.written.notify_one();
+    }
+
+    pub fn bulk_ending(&self) {
+        self.bulk_ending.notify_one();
+    }
+
+    pub async fn bulk_ending_made(&self) {
+        self.bulk_ending.notified().await;
     }
 }
 
@@ -77,12 +121,20 @@ impl Sessions {
         follower.settled = settled.unwrap_or_default();
         follower.taken = follower.taken.split_off(&follower.settled);
         // Who was away for longer may have missed what is deleted by now.
-        if follower.read_at.is_none_or(|before| started - before > STANDING_IN_FOR) {
+        if follower.read_at.is_some_and(|before| started - before > STANDING_IN_FOR) {
             self.copies.everything_changed();
         }
         follower.read_at = Some(started);
+        self.log.reached(started, follower.settled);
         self.copies.log_read(started);
         Ok(followed)
+    }
+
+    /// For how long the log is kept: longer than an access token lives, because offline verifiers want to know what was
+    /// ended since, and longer than any replica is behind.
+    pub(in crate::sessions) fn log_retention(&self) -> Duration {
+        const LEAST: Duration = Duration::from_mins(10);
+        self.policy().access_token_lifetime.to_std().unwrap_or(LEAST).max(LEAST) * 2
     }
 
     /// Whether a change is about the signing keys.
@@ -90,6 +142,10 @@ impl Sessions {
         match &logged.change {
             Change::SessionEnded { user, .. } | Change::UserChanged(user) => self.copies.user_changed(user),
             Change::ServiceKeyRevoked(id) => self.copies.key_changed(*id),
+            Change::BulkEnding(_) => {
+                self.copies.everything_changed();
+                self.signals.bulk_ending();
+            }
             Change::SigningKeysChanged => return true,
             Change::Unknown => self.copies.everything_changed(),
         }

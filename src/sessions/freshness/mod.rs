@@ -13,8 +13,8 @@ mod reading;
 use std::time::Duration;
 
 pub(super) use copies::Copies;
-pub(super) use following::Signals;
 pub use following::{Followed, Follower};
+pub(super) use following::{Progress, Signals};
 pub(super) use reading::Reader;
 
 /// How old an answer may be.

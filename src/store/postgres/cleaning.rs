@@ -15,7 +15,8 @@ pub(super) async fn session_stats(pool: &PgPool, user: &UserId, now: DateTime<Ut
         active!(),
         ") AS active, count(*) FILTER (WHERE NOT ",
         active!(),
-        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL"
+        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND ",
+        not_ended_in_bulk!()
     );
     let row = sqlx::query(COUNT).bind(now).bind(user.as_str()).fetch_one(pool).await?;
     let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
@@ -43,6 +44,7 @@ pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -
         DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM idempotency_keys WHERE created_at <= $1 LIMIT 5000 FOR UPDATE SKIP LOCKED
         ))";
+    const BULK_ENDINGS: &str = "DELETE FROM bulk_endings WHERE done_at <= $1";
     let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
     if alone {
         let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(CLEANING_LOCK);
@@ -55,6 +57,7 @@ pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -
         Stale::Ended(instant) => sqlx::query(ENDED).bind(instant),
         Stale::ExpiredOf { user, at, idle_at } => sqlx::query(EXPIRED_OF).bind(idle_at).bind(user.as_str()).bind(at),
         Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant),
+        Stale::BulkEndings(instant) => sqlx::query(BULK_ENDINGS).bind(instant),
     };
     let deleted = delete.execute(&mut *tx).await?.rows_affected();
     tx.commit().await?;

@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod rows;
+mod bulk;
 mod changes;
 mod cleaning;
 mod keys;
@@ -21,10 +22,12 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 
 use self::changes::Line;
 use super::{
-    Announcement, Changes, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, RefreshAttempt,
-    Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
+    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening,
+    RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
 };
-use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch};
+use crate::sessions::{
+    BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch,
+};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
@@ -190,6 +193,10 @@ impl Store for PostgresStore {
         searching(sessions::search_sessions(&self.searches, search)).await
     }
 
+    async fn count_sessions(&self, search: Search<'_>) -> Result<u32> {
+        searching(sessions::count_sessions(&self.searches, search)).await
+    }
+
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)> {
         searching(sessions::list_sessions(&self.searches, listing)).await
     }
@@ -244,18 +251,26 @@ impl Store for PostgresStore {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>> {
+    ) -> Result<EndedTogether> {
         within(sessions::end_sessions_of(&self.pool, user, except, reason, now)).await
     }
 
-    async fn end_named_sessions_of(
+    async fn end_named_sessions(
         &self,
-        user: &UserId,
         ids: &[SessionId],
+        owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>> {
-        within(sessions::end_named_sessions_of(&self.pool, user, ids, reason, now)).await
+    ) -> Result<Vec<(SessionId, UserId)>> {
+        within(sessions::end_named_sessions(&self.pool, ids, owner, reason, now)).await
+    }
+
+    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
+        within(bulk::end_in_bulk(&self.pool, ending)).await
+    }
+
+    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+        within(bulk::carry_out_bulk_ending(&self.pool, now)).await
     }
 
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
@@ -278,11 +293,11 @@ impl Store for PostgresStore {
         within(users::put_user(&self.pool, id, details, now)).await
     }
 
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<Vec<SessionId>>> {
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
         within(users::delete_user(&self.pool, id, now)).await
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, Vec<SessionId>)> {
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
         within(users::ban_user(&self.pool, id, now)).await
     }
 

@@ -3,6 +3,7 @@
 //! Locks are taken in one order: idempotency key, user, sessions by id. The user's row is the lock that makes a limit
 //! and a ban exact: under READ COMMITTED each statement after it sees everything that its earlier holders committed.
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
@@ -80,10 +81,20 @@ pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Resul
             None => return Ok(Opening::LimitReached),
         },
     };
+    if let Some(at) = outrun(sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?, &new.session) {
+        return Ok(Opening::Outrun(at));
+    }
     let insert = sqlx::query(concat!("INSERT INTO sessions (", columns!(), ") VALUES (", session_values!(), ")"));
     rows::bind_session(insert, &new.session)?.execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(Opening::Opened { user, evicted })
+}
+
+const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
+
+/// How far the bulk endings reach, if that is past the session's opening.
+fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Utc>> {
+    reach.filter(|reach| *reach >= session.created_at)
 }
 
 /// Without limit and idempotency key, the usual case, one statement does it all.
@@ -96,11 +107,12 @@ async fn open_at_once(pool: &PgPool, session: &Session, details: &UserDetails) -
         columns!(),
         ") SELECT ",
         session_values!(),
-        " FROM told WHERE banned_at IS NULL
+        " FROM told
+            WHERE banned_at IS NULL AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= $3)
          )
          SELECT ",
         user_columns!(),
-        " FROM told"
+        ", (SELECT max(opened_until) FROM bulk_endings) AS reach FROM told"
     );
     let row = rows::bind_session(sqlx::query(OPEN), session)?
         .bind(&details.name)
@@ -108,7 +120,13 @@ async fn open_at_once(pool: &PgPool, session: &Session, details: &UserDetails) -
         .fetch_one(pool)
         .await?;
     let user = rows::user(&row)?;
-    Ok(if user.banned_at.is_some() { Opening::UserBanned } else { Opening::Opened { user, evicted: Vec::new() } })
+    Ok(if user.banned_at.is_some() {
+        Opening::UserBanned
+    } else if let Some(at) = outrun(row.try_get("reach")?, session) {
+        Opening::Outrun(at)
+    } else {
+        Opening::Opened { user, evicted: Vec::new() }
+    })
 }
 
 /// Takes the idempotency key for `session`, waiting for a racer with the same key; answers what it stands for if it
@@ -135,7 +153,7 @@ async fn claim_key(
     if holder == session.id {
         return Ok(None);
     }
-    if row.try_get::<chrono::DateTime<chrono::Utc>, _>("created_at")? > *forget_before {
+    if row.try_get::<DateTime<Utc>, _>("created_at")? > *forget_before {
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
             return Ok(Some(Opening::KeyReused));
         }

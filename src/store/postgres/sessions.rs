@@ -10,7 +10,9 @@ use super::rows;
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
-use crate::store::{Ending, MOST_LISTED, RefreshAttempt, Refreshing, SessionChange};
+use crate::store::{
+    EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, RefreshAttempt, Refreshing, SessionChange,
+};
 use crate::users::UserId;
 
 pub(super) async fn sessions_of_tokens(
@@ -19,7 +21,7 @@ pub(super) async fn sessions_of_tokens(
 ) -> sqlx::Result<Vec<SignedIn>> {
     const FIND: &str = concat!(
         "SELECT ",
-        columns!(),
+        columns_as_they_stand!(),
         ", user_name, user_email, user_banned_at, user_created_at, user_updated_at
          FROM sessions LEFT JOIN (
             SELECT id AS user_row, name AS user_name, email AS user_email, banned_at AS user_banned_at,
@@ -33,7 +35,8 @@ pub(super) async fn sessions_of_tokens(
 }
 
 pub(super) async fn session(pool: &PgPool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {
-    const FIND: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
+    const FIND: &str =
+        concat!("SELECT ", columns_as_they_stand!(), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
     let row = sqlx::query(FIND).bind(id.as_uuid()).bind(values::owned_by(owner)).fetch_optional(pool).await?;
     row.as_ref().map(rows::session).transpose()
 }
@@ -81,6 +84,11 @@ pub(super) async fn count_active_sessions_of(pool: &PgPool, user: &UserId, now: 
 pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
     let rows = query(search::compile(&search, &rows::DIALECT)).fetch_all(pool).await?;
     rows.iter().map(rows::session).collect()
+}
+
+pub(super) async fn count_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<u32> {
+    let count: i64 = query(search::compile_count(&search, &rows::DIALECT)).fetch_one(pool).await?.try_get(0)?;
+    Ok(count.try_into().unwrap_or(u32::MAX))
 }
 
 pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, u32)> {
@@ -224,12 +232,15 @@ pub(super) async fn end_sessions_of(
     except: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> sqlx::Result<Vec<SessionId>> {
+) -> sqlx::Result<EndedTogether> {
     // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
     const END: &str = concat!(
-        "WITH locked AS (
+        "WITH meant AS (
             SELECT id FROM sessions
             WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - interval '1 minute'
+            LIMIT $5
+         ), locked AS (
+            SELECT id FROM sessions WHERE id IN (SELECT id FROM meant) AND ended_at IS NULL
             ORDER BY id FOR NO KEY UPDATE
          )
          UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
@@ -237,31 +248,33 @@ pub(super) async fn end_sessions_of(
         not_idle!("last_seen_at"),
         " AS was_active"
     );
-    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except.map(SessionId::as_uuid)).bind(reason.as_str());
-    rows::ended_ids(&end.fetch_all(executor).await?)
+    let except = except.map(SessionId::as_uuid);
+    let end =
+        sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MOST_ENDED_TOGETHER);
+    rows::ended_together(&end.fetch_all(executor).await?)
 }
 
-pub(super) async fn end_named_sessions_of(
+pub(super) async fn end_named_sessions(
     pool: &PgPool,
-    user: &UserId,
     ids: &[SessionId],
+    owner: Owner<'_>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> sqlx::Result<Vec<SessionId>> {
+) -> sqlx::Result<Vec<(SessionId, UserId)>> {
     const END: &str = concat!(
         "WITH locked AS (
             SELECT id FROM sessions
-            WHERE user_id = $2 AND id = ANY($3) AND ended_at IS NULL AND expires_at > $1
+            WHERE id = ANY($2) AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL AND expires_at > $1
             ORDER BY id FOR NO KEY UPDATE
          )
          UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
-         RETURNING sessions.id, ",
+         RETURNING sessions.id, user_id, ",
         not_idle!("last_seen_at"),
         " AS was_active"
     );
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
-    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(ids).bind(reason.as_str());
-    rows::ended_ids(&end.fetch_all(pool).await?)
+    let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
+    rows::ended_of_users(&end.fetch_all(pool).await?)
 }
 
 pub(super) async fn refresh_session(pool: &PgPool, attempt: RefreshAttempt) -> sqlx::Result<Refreshing> {

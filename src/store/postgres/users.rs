@@ -6,7 +6,8 @@ use sqlx::PgPool;
 
 use super::rows;
 use super::sessions::end_sessions_of;
-use crate::sessions::{EndReason, SessionId};
+use crate::sessions::EndReason;
+use crate::store::EndedTogether;
 use crate::users::{User, UserDetails, UserId};
 
 pub(super) async fn user(pool: &PgPool, id: &UserId) -> sqlx::Result<Option<User>> {
@@ -34,19 +35,15 @@ pub(super) async fn put_user(
     rows::user(&put.fetch_one(pool).await?)
 }
 
-pub(super) async fn delete_user(
-    pool: &PgPool,
-    id: &UserId,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Option<Vec<SessionId>>> {
+pub(super) async fn delete_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<Option<EndedTogether>> {
     let mut tx = pool.begin().await?;
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
-    Ok((deleted.rows_affected() > 0 || !ended.is_empty()).then_some(ended))
+    Ok((deleted.rows_affected() > 0 || !ended.ids.is_empty()).then_some(ended))
 }
 
-pub(super) async fn ban_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<(User, Vec<SessionId>)> {
+pub(super) async fn ban_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<(User, EndedTogether)> {
     const BAN: &str = concat!(
         "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
          ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),

@@ -12,7 +12,8 @@ pub(super) async fn session_stats(pool: &SqlitePool, user: &UserId, now: DateTim
         active!(),
         ") AS active, count(*) FILTER (WHERE NOT ",
         active!(),
-        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL"
+        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND ",
+        not_ended_in_bulk!()
     );
     let row = sqlx::query(COUNT).bind(now.timestamp_micros()).bind(user.as_str()).fetch_one(pool).await?;
     let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
@@ -41,6 +42,7 @@ pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bo
         DELETE FROM idempotency_keys WHERE (service, key) IN (
             SELECT service, key FROM idempotency_keys WHERE created_at <= $1 LIMIT 1000
         )";
+    const BULK_ENDINGS: &str = "DELETE FROM bulk_endings WHERE done_at <= $1";
     let delete = match stale {
         Stale::Expired(instant) => sqlx::query(EXPIRED).bind(instant.timestamp_micros()),
         Stale::Ended(instant) => sqlx::query(ENDED).bind(instant.timestamp_micros()),
@@ -48,6 +50,7 @@ pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bo
             sqlx::query(EXPIRED_OF).bind(idle_at.timestamp_micros()).bind(user.as_str()).bind(at.timestamp_micros())
         }
         Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant.timestamp_micros()),
+        Stale::BulkEndings(instant) => sqlx::query(BULK_ENDINGS).bind(instant.timestamp_micros()),
     };
     Ok(Some(delete.execute(pool).await?.rows_affected()))
 }

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod rows;
+mod bulk;
 mod changes;
 mod cleaning;
 mod keys;
@@ -22,10 +23,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::{
-    Announcement, Changes, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, RefreshAttempt,
-    Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
+    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening,
+    RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
 };
-use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch};
+use crate::sessions::{
+    BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch,
+};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
@@ -179,6 +182,11 @@ impl Store for SqliteStore {
         found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
     }
 
+    async fn count_sessions(&self, search: Search<'_>) -> Result<u32> {
+        let counted = tokio::time::timeout(SEARCH_TIME, sessions::count_sessions(&self.searches, search)).await;
+        counted.map_err(|_| Error::TooSlow)?.map_err(search_failure)
+    }
+
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)> {
         let found = tokio::time::timeout(SEARCH_TIME, sessions::list_sessions(&self.searches, listing)).await;
         found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
@@ -234,18 +242,26 @@ impl Store for SqliteStore {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>> {
+    ) -> Result<EndedTogether> {
         sessions::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
     }
 
-    async fn end_named_sessions_of(
+    async fn end_named_sessions(
         &self,
-        user: &UserId,
         ids: &[SessionId],
+        owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>> {
-        sessions::end_named_sessions_of(&self.writer, user, ids, reason, now).await.map_err(failure)
+    ) -> Result<Vec<(SessionId, UserId)>> {
+        sessions::end_named_sessions(&self.writer, ids, owner, reason, now).await.map_err(failure)
+    }
+
+    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
+        bulk::end_in_bulk(&self.writer, ending).await.map_err(failure)
+    }
+
+    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+        bulk::carry_out_bulk_ending(&self.writer, now).await.map_err(failure)
     }
 
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
@@ -268,11 +284,11 @@ impl Store for SqliteStore {
         users::put_user(&self.writer, id, details, now).await.map_err(failure)
     }
 
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<Vec<SessionId>>> {
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
         users::delete_user(&self.writer, id, now).await.map_err(failure)
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, Vec<SessionId>)> {
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
         users::ban_user(&self.writer, id, now).await.map_err(failure)
     }
 

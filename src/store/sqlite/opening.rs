@@ -2,6 +2,7 @@
 //!
 //! The transaction takes the write lock before it reads, so everything in it sees all that was committed before.
 
+use chrono::DateTime;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use uuid::Uuid;
 
@@ -71,11 +72,17 @@ pub(super) async fn open_session(pool: &SqlitePool, new: &NewSession) -> sqlx::R
             None => return Ok(Opening::LimitReached),
         },
     };
+    let reach: Option<i64> = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
+    if let Some(at) = reach.and_then(DateTime::from_timestamp_micros).filter(|at| *at >= new.session.created_at) {
+        return Ok(Opening::Outrun(at));
+    }
     let insert = sqlx::query(concat!("INSERT INTO sessions (", columns!(), ") VALUES (", session_values!(), ")"));
     rows::bind_session(insert, &new.session)?.execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(Opening::Opened { user, evicted })
 }
+
+const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
 /// Takes the idempotency key for `session`; answers what it stands for if it is taken.
 async fn claim_key(

@@ -12,7 +12,9 @@ use super::rows;
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
-use crate::store::{Ending, MOST_LISTED, RefreshAttempt, Refreshing, SEARCH_TIME, SessionChange};
+use crate::store::{
+    EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, RefreshAttempt, Refreshing, SEARCH_TIME, SessionChange,
+};
 use crate::users::UserId;
 
 /// About a millisecond of SQLite's work.
@@ -24,7 +26,7 @@ pub(super) async fn sessions_of_tokens(
 ) -> sqlx::Result<Vec<SignedIn>> {
     const FIND: &str = concat!(
         "SELECT ",
-        columns!(),
+        columns_as_they_stand!(),
         ", user_name, user_email, user_banned_at, user_created_at, user_updated_at
          FROM sessions LEFT JOIN (
             SELECT id AS user_row, name AS user_name, email AS user_email, banned_at AS user_banned_at,
@@ -38,7 +40,8 @@ pub(super) async fn sessions_of_tokens(
 }
 
 pub(super) async fn session(pool: &SqlitePool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {
-    const FIND: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
+    const FIND: &str =
+        concat!("SELECT ", columns_as_they_stand!(), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
     let row = sqlx::query(FIND).bind(id.as_uuid()).bind(values::owned_by(owner)).fetch_optional(pool).await?;
     row.as_ref().map(rows::session).transpose()
 }
@@ -103,6 +106,13 @@ pub(super) async fn search_sessions(pool: &SqlitePool, search: Search<'_>) -> sq
     let compiled = search::compile(&search, &rows::DIALECT);
     let mut connection = acquire_for_search(pool).await?;
     query(compiled).fetch_all(&mut *connection).await?.iter().map(rows::session).collect()
+}
+
+pub(super) async fn count_sessions(pool: &SqlitePool, search: Search<'_>) -> sqlx::Result<u32> {
+    let compiled = search::compile_count(&search, &rows::DIALECT);
+    let mut connection = acquire_for_search(pool).await?;
+    let count: i64 = query(compiled).fetch_one(&mut *connection).await?.try_get(0)?;
+    Ok(count.try_into().unwrap_or(u32::MAX))
 }
 
 pub(super) async fn list_sessions(pool: &SqlitePool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, u32)> {
@@ -258,11 +268,15 @@ pub(super) async fn end_sessions_of(
     except: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> sqlx::Result<Vec<SessionId>> {
+) -> sqlx::Result<EndedTogether> {
     // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
     const END: &str = concat!(
         "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - 60000000
+         WHERE id IN (
+            SELECT id FROM sessions
+            WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - 60000000
+            LIMIT $5
+         )
          RETURNING id, expires_at > $1 AND ",
         not_idle!("last_seen_at"),
         " AS was_active"
@@ -271,27 +285,30 @@ pub(super) async fn end_sessions_of(
         .bind(now.timestamp_micros())
         .bind(user.as_str())
         .bind(except.map(SessionId::as_uuid))
-        .bind(reason.as_str());
-    rows::ended_ids(&end.fetch_all(executor).await?)
+        .bind(reason.as_str())
+        .bind(MOST_ENDED_TOGETHER);
+    rows::ended_together(&end.fetch_all(executor).await?)
 }
 
-pub(super) async fn end_named_sessions_of(
+pub(super) async fn end_named_sessions(
     pool: &SqlitePool,
-    user: &UserId,
     ids: &[SessionId],
+    owner: Owner<'_>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> sqlx::Result<Vec<SessionId>> {
+) -> sqlx::Result<Vec<(SessionId, UserId)>> {
     const END: &str = concat!(
         "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id IN (SELECT unhex(value) FROM json_each($3)) AND user_id = $2 AND ended_at IS NULL AND expires_at > $1
-         RETURNING id, ",
+         WHERE id IN (SELECT unhex(value) FROM json_each($2)) AND ($3 IS NULL OR user_id = $3)
+            AND ended_at IS NULL AND expires_at > $1
+         RETURNING id, user_id, ",
         not_idle!("last_seen_at"),
         " AS was_active"
     );
     let ids = rows::json_of_ids(ids)?;
-    let end = sqlx::query(END).bind(now.timestamp_micros()).bind(user.as_str()).bind(ids).bind(reason.as_str());
-    rows::ended_ids(&end.fetch_all(pool).await?)
+    let end =
+        sqlx::query(END).bind(now.timestamp_micros()).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
+    rows::ended_of_users(&end.fetch_all(pool).await?)
 }
 
 pub(super) async fn refresh_session(pool: &SqlitePool, attempt: RefreshAttempt) -> sqlx::Result<Refreshing> {

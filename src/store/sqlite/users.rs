@@ -5,7 +5,8 @@ use sqlx::SqlitePool;
 
 use super::rows;
 use super::sessions::end_sessions_of;
-use crate::sessions::{EndReason, SessionId};
+use crate::sessions::EndReason;
+use crate::store::EndedTogether;
 use crate::users::{User, UserDetails, UserId};
 
 pub(super) async fn user(pool: &SqlitePool, id: &UserId) -> sqlx::Result<Option<User>> {
@@ -37,19 +38,19 @@ pub(super) async fn delete_user(
     pool: &SqlitePool,
     id: &UserId,
     now: DateTime<Utc>,
-) -> sqlx::Result<Option<Vec<SessionId>>> {
+) -> sqlx::Result<Option<EndedTogether>> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
-    Ok((deleted.rows_affected() > 0 || !ended.is_empty()).then_some(ended))
+    Ok((deleted.rows_affected() > 0 || !ended.ids.is_empty()).then_some(ended))
 }
 
 pub(super) async fn ban_user(
     pool: &SqlitePool,
     id: &UserId,
     now: DateTime<Utc>,
-) -> sqlx::Result<(User, Vec<SessionId>)> {
+) -> sqlx::Result<(User, EndedTogether)> {
     const BAN: &str = concat!(
         "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
          ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),

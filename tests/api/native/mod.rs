@@ -16,6 +16,7 @@ mod outage;
 mod refresh;
 mod replicas;
 mod revoke;
+mod revoke_many;
 mod search;
 mod users;
 mod verify;

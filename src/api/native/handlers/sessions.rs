@@ -57,6 +57,34 @@ fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<O
     }
 }
 
+/// End many sessions
+///
+/// By their ids, by a filter, or all of everybody's. A filter takes effect at once, however many sessions it means; none
+/// that is opened afterwards is among them. Ask with `dry_run` first.
+#[utoipa::path(
+    post, path = "/v1/sessions/revoke", tag = "Sessions", operation_id = "revokeSessions",
+    request_body = wire::RevokeSessions,
+    responses(
+        (status = 200, description = "They have ended", body = wire::RevokedSessions),
+        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A selection that cannot be taken, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn revoke_sessions(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    Body(body, ..): Body<Native, wire::RevokeSessions>,
+) -> Result<axum::Json<wire::RevokedSessions>> {
+    let dry_run = body.dry_run;
+    let revoked = app.sessions.revoke(&caller, body.selection()?, dry_run).await?;
+    Ok(axum::Json(wire::RevokedSessions::new(revoked, dry_run, app.sessions.now())))
+}
+
 /// Search sessions
 ///
 /// Over all users, newest first unless told otherwise. Pages by cursor: pass `next_cursor` with the same conditions.

@@ -78,7 +78,7 @@ pub(crate) async fn delete_user(
     Caller(caller, _): Caller<Native>,
     PathText(id, _): PathText<Native>,
 ) -> Result<Json<wire::EndedSessions>> {
-    let ended = app.sessions.delete_user(&caller, &UserId::parse(id)?).await?.len();
+    let ended = app.sessions.delete_user(&caller, &UserId::parse(id)?).await?;
     Ok(Json(wire::EndedSessions { ended }))
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn ban_user(
     PathText(id, _): PathText<Native>,
 ) -> Result<Json<wire::BannedUser>> {
     let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id)?).await?;
-    Ok(Json(wire::BannedUser { user: user.into(), ended: ended.len() }))
+    Ok(Json(wire::BannedUser { user: user.into(), ended }))
 }
 
 /// Lift a ban

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::sessions::{self, DeviceType, IssuedTokens, Metadata, Opened, SessionId, State};
+use crate::sessions::{self, DeviceType, IssuedTokens, Metadata, Opened, Revoked, SessionId, State};
 use crate::users;
 
 /// A session that was opened, and its tokens.
@@ -294,6 +294,26 @@ pub struct CleanedUp {
     pub(in crate::api::native) deleted: u64,
     /// Whether they were only counted.
     pub(in crate::api::native) dry_run: bool,
+}
+
+/// What was ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RevokedSessions {
+    /// How many sessions were ended, or would have been; 10001 means that or more.
+    #[schema(example = 42)]
+    revoked: u32,
+    /// Whether they were only counted.
+    dry_run: bool,
+    /// Some of them, the newest, when they were only counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sample: Vec<Session>,
+}
+
+impl RevokedSessions {
+    pub(in crate::api::native) fn new(revoked: Revoked, dry_run: bool, now: DateTime<Utc>) -> Self {
+        let sample = revoked.sample.into_iter().map(|session| Session::new(session, None, now)).collect();
+        Self { revoked: revoked.sessions, dry_run, sample }
+    }
 }
 
 /// Somebody who has sessions.

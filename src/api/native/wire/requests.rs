@@ -6,7 +6,9 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{DeviceKind, SessionState};
-use crate::sessions::{self, DeviceType, FieldError, Filter, Metadata, Range, SessionDraft, Sort, State, TokenChoice};
+use crate::sessions::{
+    self, DeviceType, FieldError, Filter, Metadata, Range, Selection, SessionDraft, SessionId, Sort, State, TokenChoice,
+};
 use crate::users::{self, UserId};
 
 /// How old an answer may be.
@@ -279,6 +281,80 @@ impl SearchSessions {
         };
         let sort = self.sort.as_deref().map(Sort::parse).transpose()?.unwrap_or_default();
         Ok((filter, sort))
+    }
+}
+
+/// Which sessions to end: exactly one of `ids`, `filter` and `all`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeSessions {
+    /// These, as far as they are active.
+    #[schema(max_items = 500)]
+    ids: Option<Vec<String>>,
+    /// All active ones that meet every condition in it.
+    filter: Option<RevocationFilter>,
+    /// All active ones of everybody, the caller's too. Only `true` means something.
+    #[serde(default)]
+    all: bool,
+    /// Only counts, and shows some.
+    #[serde(default)]
+    pub(in crate::api::native) dry_run: bool,
+}
+
+/// Conditions on what never changes of a session; one at least.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RevocationFilter {
+    /// Of this user.
+    #[schema(example = "1001")]
+    user_id: Option<String>,
+    /// Opened for this application.
+    #[schema(example = "web")]
+    client_id: Option<String>,
+    /// On such a device.
+    device_type: Option<DeviceKind>,
+    /// From exactly this address.
+    #[schema(example = "203.0.113.7")]
+    ip_address: Option<String>,
+    /// Opened at this time or later.
+    created_from: Option<DateTime<Utc>>,
+    /// Opened before this time.
+    created_to: Option<DateTime<Utc>>,
+}
+
+impl RevokeSessions {
+    /// In the words of the core.
+    pub(in crate::api::native) fn selection(self) -> Result<Selection, FieldError> {
+        match (self.ids, self.filter, self.all) {
+            // A text that is no id is one that no session has.
+            (Some(ids), None, false) => {
+                Ok(Selection::Named(ids.iter().filter_map(|id| SessionId::parse(id)).collect()))
+            }
+            (None, Some(filter), false) => {
+                let RevocationFilter { user_id, client_id, device_type, ip_address, created_from, created_to } = filter;
+                let search = SearchSessions {
+                    user_id,
+                    state: None,
+                    client_id,
+                    device_type,
+                    ip_address,
+                    created_from,
+                    created_to,
+                    last_seen_from: None,
+                    last_seen_to: None,
+                    sort: None,
+                    limit: None,
+                    cursor: None,
+                };
+                let (filter, _) = search.filter()?;
+                if filter == Filter::default() {
+                    return Err(FieldError::new("filter", "must have a condition; all sessions are meant by all"));
+                }
+                Ok(Selection::Matching(filter))
+            }
+            (None, None, true) => Ok(Selection::Matching(Filter::default())),
+            _ => Err(FieldError::new("ids", "or filter or all must be there, and only one of them")),
+        }
     }
 }
 

@@ -1,0 +1,150 @@
+//! Ending many sessions at once, by rule.
+//!
+//! One row says which sessions have ended, and from then on they have, for every check and every list. Their own rows are
+//! brought up to it afterwards, a batch at a time, by whichever replica comes first.
+
+use super::{
+    Caller, EndReason, Ended, Error, FieldError, Filter, Owner, Range, Scope, Search, Session, SessionId, Sessions,
+    Sort, State,
+};
+use crate::users::UserId;
+
+/// The most sessions that can be named in one request.
+pub const MOST_NAMED: usize = 500;
+/// How far the sessions that are meant are counted.
+pub const COUNTED_TO: u32 = 10_001;
+/// How many of the sessions that are meant are shown beforehand.
+const SAMPLE: u32 = 10;
+
+/// An ending of many sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkEnding {
+    /// Which sessions: by what never changes of them.
+    pub filter: Filter,
+    /// Not this one.
+    pub except: Option<SessionId>,
+    /// When and why.
+    pub ended: Ended,
+}
+
+/// Which sessions are to be ended.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// These.
+    Named(Vec<SessionId>),
+    /// All active ones that meet the filter.
+    Matching(Filter),
+}
+
+/// What was ended, or would have been.
+#[derive(Debug, Clone)]
+pub struct Revoked {
+    /// How many sessions; at [`COUNTED_TO`]: or more.
+    pub sessions: u32,
+    /// The newest of them, when they were only to be shown.
+    pub sample: Vec<Session>,
+}
+
+impl Sessions {
+    /// Ends the active sessions that are meant, for a caller with `sessions:admin`; with `dry_run` it only tells which.
+    /// Refused: [`Error::Invalid`] for a filter on what changes (state, last use), because who is meant would depend on
+    /// when it is looked at, and for too many names.
+    pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<Revoked, Error> {
+        caller.require(Scope::ADMIN)?;
+        match selection {
+            Selection::Named(ids) => self.revoke_named(&ids, dry_run).await,
+            Selection::Matching(filter) => self.revoke_matching(filter, dry_run).await,
+        }
+    }
+
+    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool) -> Result<Revoked, Error> {
+        if ids.len() > MOST_NAMED {
+            return Err(FieldError::new("ids", format!("must have at most {MOST_NAMED} entries")).into());
+        }
+        let now = self.now();
+        if dry_run {
+            let found = self.store().sessions_of_tokens(ids).await?;
+            let mut sample: Vec<Session> =
+                found.into_iter().map(|found| found.session).filter(|session| session.is_active(now)).collect();
+            let sessions = u32::try_from(sample.len()).unwrap_or(u32::MAX);
+            sample.truncate(SAMPLE as usize);
+            return Ok(Revoked { sessions, sample });
+        }
+        let reason = EndReason::RevokedByAdmin;
+        let ended = self.store().end_named_sessions(ids, Owner::Anyone, reason, now).await?;
+        for (id, user) in &ended {
+            self.ended(user, &[*id], reason);
+        }
+        Ok(Revoked { sessions: u32::try_from(ended.len()).unwrap_or(u32::MAX), sample: Vec::new() })
+    }
+
+    async fn revoke_matching(&self, filter: Filter, dry_run: bool) -> Result<Revoked, Error> {
+        for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
+            if given {
+                return Err(
+                    FieldError::new(name, "changes while sessions are used, so it cannot say which to end").into()
+                );
+            }
+        }
+        let filter = Filter { ip_address: self.kept_address(filter.ip_address), ..filter };
+        let active = Filter { state: Some(State::Active), ..filter.clone() };
+        let search = |limit| Search {
+            owner: Owner::Anyone,
+            filter: &active,
+            sort: Sort::default(),
+            after: None,
+            limit,
+            now: self.now(),
+        };
+        let sessions = self.store().count_sessions(search(COUNTED_TO)).await?;
+        if dry_run {
+            return Ok(Revoked { sessions, sample: self.store().search_sessions(search(SAMPLE)).await? });
+        }
+        self.end_in_bulk(filter, None, EndReason::RevokedByAdmin).await?;
+        Ok(Revoked { sessions, sample: Vec::new() })
+    }
+
+    /// Ends what is left of a user's sessions, of which there were too many for one statement; answers how many, counted
+    /// up to [`COUNTED_TO`].
+    pub(super) async fn end_rest_of(
+        &self,
+        user: &UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let filter = Filter { user_id: Some(user.clone()), ..Filter::default() };
+        let active = Filter { state: Some(State::Active), ..filter.clone() };
+        let search = Search {
+            owner: Owner::Anyone,
+            filter: &active,
+            sort: Sort::default(),
+            after: None,
+            limit: COUNTED_TO,
+            now: self.now(),
+        };
+        let left = self.store().count_sessions(search).await? - u32::from(except.is_some());
+        self.end_in_bulk(filter, except, reason).await?;
+        Ok(left as usize)
+    }
+
+    async fn end_in_bulk(&self, filter: Filter, except: Option<SessionId>, reason: EndReason) -> Result<(), Error> {
+        let ending = BulkEnding { filter, except, ended: Ended { at: self.now(), reason } };
+        self.store().end_in_bulk(&ending).await?;
+        self.copies.everything_changed();
+        self.signals.written();
+        self.signals.bulk_ending();
+        tracing::warn!(filter = ?ending.filter, except = ?ending.except, reason = reason.as_str(), "sessions ended in bulk");
+        Ok(())
+    }
+
+    /// Brings sessions up to the bulk endings that mean them, until all are, or another process is at it.
+    pub async fn carry_out_bulk_endings(&self) -> Result<(), Error> {
+        while self.store().carry_out_bulk_ending(self.now()).await?.is_some() {}
+        Ok(())
+    }
+
+    /// Returns when there is a bulk ending that may have to be carried out.
+    pub async fn bulk_ending_made(&self) {
+        self.signals.bulk_ending_made().await;
+    }
+}

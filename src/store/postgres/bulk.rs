@@ -1,0 +1,97 @@
+//! Ending many sessions by one row, and bringing their own rows up to it.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgPool, Row};
+
+use crate::sessions::{BulkEnding, SessionId};
+use crate::users::UserId;
+
+/// Any number, as long as nobody takes it for something else in this database.
+const CARRYING_OUT_LOCK: i64 = 0x0062_756c_6b65_6e64;
+
+pub(super) async fn end_in_bulk(pool: &PgPool, ending: &BulkEnding) -> sqlx::Result<()> {
+    // The second lock waits for who is opening a session and holds up who comes next, so that the newest session there
+    // is tells exactly which ones are older than this.
+    const LOCK: &str = "LOCK TABLE bulk_endings, sessions IN SHARE ROW EXCLUSIVE MODE";
+    const END: &str = "
+        INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
+            ip_address, except_id)
+        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
+            least($3 - interval '1 microsecond',
+                  (SELECT created_at FROM sessions WHERE $5 IS NULL OR user_id = $5
+                   ORDER BY created_at DESC, id DESC LIMIT 1)),
+            $4, $5, $6, $7, $8, $9
+        WHERE EXISTS (SELECT FROM sessions WHERE $5 IS NULL OR user_id = $5)";
+    let BulkEnding { filter, except, ended } = ending;
+    let mut tx = pool.begin().await?;
+    sqlx::query(LOCK).execute(&mut *tx).await?;
+    // Planned for these very values: with a user the newest session is found by another index than without.
+    sqlx::query(END)
+        .persistent(false)
+        .bind(ended.at)
+        .bind(ended.reason.as_str())
+        .bind(filter.created.to)
+        .bind(filter.created.from)
+        .bind(filter.user_id.as_ref().map(UserId::as_str))
+        .bind(&filter.client_id)
+        .bind(filter.device_type.map(|kind| kind.as_str()))
+        .bind(filter.ip_address.map(|address| address.to_string()))
+        .bind(except.map(SessionId::as_uuid))
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
+}
+
+pub(super) async fn carry_out_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+    const FIND: &str = "SELECT sequence, user_id FROM bulk_endings WHERE done_at IS NULL ORDER BY sequence LIMIT 1";
+    /// Goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
+    macro_rules! carry_out {
+        ($of_user:literal) => {
+            concat!(
+                "WITH ending AS (
+                    SELECT * FROM bulk_endings WHERE sequence = $1
+                 ), span AS MATERIALIZED (
+                    SELECT id, created_at FROM sessions
+                    WHERE ",
+                $of_user,
+                " AND created_at <= (SELECT opened_until FROM ending)
+                      AND (created_at, id) > (
+                          SELECT coalesce(reached_at, opened_from - interval '1 microsecond', '-infinity'),
+                                 coalesce(reached_id, '00000000-0000-0000-0000-000000000000')
+                          FROM ending)
+                    ORDER BY created_at, id LIMIT 5000
+                 ), meant AS (
+                    SELECT sessions.id FROM sessions JOIN span USING (id), ending AS b
+                    WHERE sessions.ended_at IS NULL AND sessions.expires_at > b.at - interval '1 minute' AND ",
+                covered!(),
+                "   ORDER BY sessions.id FOR NO KEY UPDATE OF sessions
+                 ), ended AS (
+                    UPDATE sessions SET ended_at = ending.at, end_reason = ending.reason
+                    FROM meant, ending WHERE sessions.id = meant.id
+                 ), last AS (
+                    SELECT id, created_at FROM span ORDER BY created_at DESC, id DESC LIMIT 1
+                 )
+                 UPDATE bulk_endings SET reached_at = coalesce((SELECT created_at FROM last), reached_at),
+                    reached_id = coalesce((SELECT id FROM last), reached_id),
+                    done_at = CASE WHEN (SELECT count(*) FROM span) < 5000 THEN $2 END
+                 WHERE sequence = $1
+                 RETURNING done_at IS NULL"
+            )
+        };
+    }
+    let mut tx =
+        pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL sojourn.carrying_out = 'on'").await?;
+    let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(CARRYING_OUT_LOCK);
+    if !lock.fetch_one(&mut *tx).await? {
+        return Ok(None);
+    }
+    let Some(row) = sqlx::query(FIND).fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let (sequence, user): (i64, Option<String>) = (row.try_get("sequence")?, row.try_get("user_id")?);
+    let carry_out = match user {
+        None => sqlx::query_scalar(carry_out!("TRUE")).bind(sequence).bind(now),
+        Some(user) => sqlx::query_scalar(carry_out!("user_id = $3")).bind(sequence).bind(now).bind(user),
+    };
+    let more = carry_out.fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Some(more))
+}

@@ -1,0 +1,67 @@
+//! Ending many sessions by one row, and bringing their own rows up to it.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Row, SqlitePool};
+
+use crate::sessions::{BulkEnding, SessionId};
+use crate::users::UserId;
+
+pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx::Result<()> {
+    // There is one writer, so the newest session there is tells exactly which ones are older than this.
+    const END: &str = "
+        INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
+            ip_address, except_id)
+        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
+            min(coalesce($3 - 1, newest), newest), $4, $5, $6, $7, $8, $9
+        FROM (SELECT max(created_at) AS newest FROM sessions WHERE $5 IS NULL OR user_id = $5)
+        WHERE newest IS NOT NULL";
+    let BulkEnding { filter, except, ended } = ending;
+    sqlx::query(END)
+        .bind(ended.at.timestamp_micros())
+        .bind(ended.reason.as_str())
+        .bind(filter.created.to.map(|time| time.timestamp_micros()))
+        .bind(filter.created.from.map(|time| time.timestamp_micros()))
+        .bind(filter.user_id.as_ref().map(UserId::as_str))
+        .bind(&filter.client_id)
+        .bind(filter.device_type.map(|kind| kind.as_str()))
+        .bind(filter.ip_address.map(|address| address.to_string()))
+        .bind(except.map(SessionId::as_uuid))
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn carry_out_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+    const BEGIN: &str = "
+        UPDATE bulk_endings SET carrying_out = TRUE
+        WHERE sequence = (SELECT min(sequence) FROM bulk_endings WHERE done_at IS NULL)
+        RETURNING sequence, opened_until, coalesce(reached_at, opened_from - 1, 0) AS reached_at,
+            coalesce(reached_id, x'') AS reached_id";
+    // It goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
+    const END_OF_SPAN: &str = "
+        SELECT created_at, id FROM sessions WHERE created_at <= $1 AND (created_at, id) > ($2, $3)
+        ORDER BY created_at, id LIMIT 1 OFFSET 999";
+    const END: &str = concat!(
+        "UPDATE sessions SET ended_at = b.at, end_reason = b.reason FROM bulk_endings AS b
+         WHERE b.sequence = $1 AND (sessions.created_at, sessions.id) > ($2, $3)
+            AND (sessions.created_at, sessions.id) <= ($4, $5)
+            AND sessions.ended_at IS NULL AND sessions.expires_at > b.at - 60000000 AND ",
+        covered!()
+    );
+    const REACHED: &str = "
+        UPDATE bulk_endings SET carrying_out = FALSE, reached_at = $2, reached_id = $3, done_at = $4 WHERE sequence = $1";
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let Some(row) = sqlx::query(BEGIN).fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let (sequence, until): (i64, i64) = (row.try_get("sequence")?, row.try_get("opened_until")?);
+    let (from_at, from_id): (i64, Vec<u8>) = (row.try_get("reached_at")?, row.try_get("reached_id")?);
+    let end_of_span: Option<(i64, Vec<u8>)> =
+        sqlx::query_as(END_OF_SPAN).bind(until).bind(from_at).bind(&from_id).fetch_optional(&mut *tx).await?;
+    let more = end_of_span.is_some();
+    let (to_at, to_id) = end_of_span.unwrap_or_else(|| (until, vec![u8::MAX; 16]));
+    let end = sqlx::query(END).bind(sequence).bind(from_at).bind(from_id).bind(to_at).bind(&to_id);
+    end.execute(&mut *tx).await?;
+    let done_at = (!more).then(|| now.timestamp_micros());
+    sqlx::query(REACHED).bind(sequence).bind(to_at).bind(to_id).bind(done_at).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Some(more))
+}

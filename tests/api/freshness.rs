@@ -1,0 +1,214 @@
+//! How old an answer may be: strict, and fresh from a copy that the change log throws out.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use sojourn::sessions::Policy;
+
+use crate::support::database::TestDatabase;
+use crate::support::on_both_databases;
+use crate::support::proxy::Proxy;
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+
+/// Far beyond every bound: what decides is that it happens, not when.
+const EVENTUALLY: Duration = Duration::from_secs(20);
+
+async fn eventually_refused(server: &Server, token: &str) {
+    let refused = async {
+        while server.stands(token).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(EVENTUALLY, refused).await.expect("it is never refused");
+}
+
+async fn stands_strictly(server: &Server, token: &str) -> bool {
+    server.send("GET", "/v1/verify?freshness=strict", token).await.status == 200
+}
+
+async fn end(server: &Server, id: &str) {
+    server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
+}
+
+on_both_databases! {
+    async fn what_another_replica_ended_is_refused_soon_and_for_good(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        for _ in 0..5 {
+            let opened = one.open("alice").await;
+            assert!(two.stands(&opened.access).await);
+            end(&one, &opened.id).await;
+            assert!(!one.stands(&opened.access).await, "the replica that was asked refuses at once");
+            eventually_refused(&two, &opened.access).await;
+            for _ in 0..20 {
+                assert!(!two.stands(&opened.access).await, "it does not come back");
+            }
+        }
+    }
+
+    async fn a_strict_answer_is_never_old(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        for _ in 0..20 {
+            let opened = one.open("alice").await;
+            assert!(two.stands(&opened.access).await, "now the second has a copy");
+            end(&one, &opened.id).await;
+            assert!(!stands_strictly(&two, &opened.access).await);
+            let form = [("token", opened.access.as_str()), ("freshness", "strict")];
+            let said = two.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &form).await.expect(200).json();
+            assert_eq!(said, json!({ "active": false }));
+        }
+    }
+
+    async fn a_server_that_is_set_to_strict_needs_no_asking(database) {
+        let one = Server::start(database).await;
+        let policy = Policy { freshness: sojourn::sessions::Freshness::Strict, ..Policy::default() };
+        let two = one.replica_with(|options| Options { policy, ..options }).await;
+        for _ in 0..20 {
+            let opened = one.open("alice").await;
+            assert!(two.stands(&opened.access).await);
+            end(&one, &opened.id).await;
+            assert!(!two.stands(&opened.access).await);
+        }
+    }
+
+    async fn who_does_not_read_the_log_trusts_no_copy(database) {
+        let one = Server::start(database).await;
+        let two = one.replica_with(|options| Options { follows: false, ..options }).await;
+        for _ in 0..20 {
+            let opened = one.open("alice").await;
+            assert!(two.stands(&opened.access).await);
+            end(&one, &opened.id).await;
+            assert!(!two.stands(&opened.access).await);
+        }
+    }
+
+    async fn a_copy_never_says_no(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        let opened = one.open_with(&json!({ "user_id": "alice", "expires_in": 3600, "tokens": "session" })).await;
+        assert!(two.stands(&opened.access).await, "its copy ends in an hour");
+        let path = format!("/v1/sessions/{}/extend", opened.id);
+        one.send_json("POST", &path, BOOTSTRAP_KEY, &json!({ "extend_by": 7200 })).await.expect(200);
+        one.wait(TimeDelta::seconds(3601));
+        assert!(two.stands(&opened.access).await, "it was prolonged elsewhere");
+        one.wait(TimeDelta::seconds(7200));
+        assert!(!two.stands(&opened.access).await);
+    }
+
+    async fn a_use_elsewhere_keeps_a_session_alive_here(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        let opened = one.open_with(&json!({ "user_id": "alice", "idle_timeout": 600, "tokens": "session" })).await;
+        assert!(two.stands(&opened.access).await, "its copy is idle in ten minutes");
+        for _ in 0..4 {
+            one.wait(TimeDelta::seconds(400));
+            assert!(one.stands(&opened.access).await);
+            one.sessions.write_all_activity().await.unwrap();
+        }
+        assert!(two.stands(&opened.access).await);
+    }
+
+    async fn a_copy_ends_with_its_time(database) {
+        let server = Server::start(database).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "expires_in": 3600, "tokens": "session" })).await;
+        assert!(server.stands(&opened.access).await);
+        server.wait(TimeDelta::seconds(3600));
+        assert!(!server.stands(&opened.access).await);
+    }
+
+    async fn what_is_shown_of_a_user_is_thrown_out_with_its_copies(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        let opened = one.open_with(&json!({ "user_id": "alice", "user": { "name": "Alice" } })).await;
+        let name = async |server: &Server| server.send("GET", "/v1/verify", &opened.access).await.header("x-user-name").to_owned();
+        assert_eq!(name(&two).await, "Alice");
+        one.send_json("PUT", "/v1/users/alice", BOOTSTRAP_KEY, &json!({ "name": "Al" })).await.expect(200);
+        assert_eq!(name(&one).await, "Al");
+        two.catch_up().await;
+        assert_eq!(name(&two).await, "Al");
+    }
+
+    async fn every_dialect_refuses_with_the_same_check(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        let paths = ["/auth/sessions", "/api/v1/users/me/sessions", "/api/v0/sessions", "/api/user/alice/sessions", "/v1/me"];
+        for path in paths {
+            let opened = one.open("alice").await;
+            two.send("GET", path, &opened.access).await.expect(200);
+            end(&one, &opened.id).await;
+            two.catch_up().await;
+            two.send("GET", path, &opened.access).await.expect(401);
+        }
+        let opened = one.open_with(&json!({ "user_id": "alice", "scope": "sessions:admin" })).await;
+        two.send("GET", "/api/v1/jans-auth-server/session", &opened.access).await.expect(200);
+        end(&one, &opened.id).await;
+        two.catch_up().await;
+        two.send("GET", "/api/v1/jans-auth-server/session", &opened.access).await.expect(401);
+    }
+
+    async fn checks_that_come_together_are_answered_each_for_itself(database) {
+        let server = Server::start(database).await;
+        let mut opened = Vec::new();
+        for user in 0..30 {
+            opened.push(server.open(&format!("user {user}")).await);
+        }
+        for session in opened.iter().step_by(3) {
+            end(&server, &session.id).await;
+        }
+        let asked = opened.iter().cycle().take(300).enumerate().map(async |(number, session)| {
+            let answer = server.send("GET", "/v1/verify?freshness=strict", &session.access).await;
+            let ended = number % opened.len() % 3 == 0;
+            assert_eq!(answer.status.as_u16(), if ended { 401 } else { 200 });
+            if !ended {
+                assert_eq!(answer.json()["session_id"], session.id);
+            }
+        });
+        futures_util::future::join_all(asked).await;
+    }
+
+    async fn the_word_for_how_fresh_must_be_one(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("alice").await;
+        server.send("GET", "/v1/verify?freshness=fresh", &opened.access).await.expect(200);
+        server.send("GET", "/v1/verify?freshness=stale", &opened.access).await.expect_problem(400, "malformed_request");
+        // Below the path the query is that of the request behind the gateway.
+        server.send("GET", "/v1/verify/orders?freshness=stale", &opened.access).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_answers_for_a_database_that_is_gone_but_not_for_long_postgres() {
+    let database = TestDatabase::postgres().await;
+    let (proxy, url) = Proxy::start(database.url()).await;
+    let server = Server::start_with(database, Options { database_url: Some(url), ..Options::default() }).await;
+    let (known, unknown) = (server.open("alice").await, server.open("bob").await);
+    assert!(server.stands(&known.access).await);
+    server.catch_up().await;
+    proxy.cut();
+    server.send("GET", "/v1/verify", &known.access).await.expect(200);
+    server.send("GET", "/v1/verify", &unknown.access).await.expect(503);
+    server.send("GET", "/v1/verify?freshness=strict", &known.access).await.expect(503);
+    let gone = async {
+        loop {
+            let answer = server.send("GET", "/v1/verify", &known.access).await;
+            match answer.status.as_u16() {
+                200 => tokio::time::sleep(Duration::from_millis(50)).await,
+                status => return status,
+            }
+        }
+    };
+    let status = tokio::time::timeout(EVENTUALLY, gone).await.expect("it is answered from memory for ever");
+    assert_eq!(status, 503, "it is not known whether it stands: that is no no");
+    for _ in 0..5 {
+        server.send("GET", "/v1/verify", &known.access).await.expect(503);
+    }
+    proxy.mend();
+    let back = async {
+        while server.send("GET", "/v1/verify", &known.access).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(EVENTUALLY, back).await.expect("it does not come back");
+}

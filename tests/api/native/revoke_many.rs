@@ -1,0 +1,136 @@
+//! `POST /v1/sessions/revoke`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Server};
+
+const PATH: &str = "/v1/sessions/revoke";
+
+async fn revoke(server: &Server, body: Value) -> Value {
+    server.send_json("POST", PATH, BOOTSTRAP_KEY, &body).await.expect(200).json()
+}
+
+on_both_databases! {
+    async fn named_sessions_end_and_others_stay(database) {
+        let server = Server::start(database).await;
+        let (one, two, kept) = (server.open("alice").await, server.open("bob").await, server.open("alice").await);
+        let body = json!({ "ids": [one.id, two.id, one.id, "no-id", "01a20114-3d06-7355-88c5-d5965a7f8762"] });
+        let mut dry = body.clone();
+        dry["dry_run"] = json!(true);
+        let shown = revoke(&server, dry).await;
+        assert_eq!((&shown["revoked"], &shown["dry_run"]), (&json!(2), &json!(true)));
+        assert_eq!(shown["sample"].as_array().unwrap().len(), 2);
+        assert!(server.stands(&one.access).await);
+        assert_eq!(revoke(&server, body.clone()).await, json!({ "revoked": 2, "dry_run": false }));
+        assert!(!server.stands(&one.access).await && !server.stands(&two.access).await);
+        assert!(server.stands(&kept.access).await);
+        assert_eq!(revoke(&server, body).await["revoked"], 0);
+        let ended = server.send("GET", &format!("/v1/sessions/{}", one.id), BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(ended["end_reason"], "revoked_by_admin");
+    }
+
+    async fn a_filter_ends_what_it_means_on_every_replica_and_in_every_list(database) {
+        let server = Server::start(database).await;
+        let two = server.replica().await;
+        let open = async |user: &str, client: &str| server.open_with(&json!({ "user_id": user, "client_id": client })).await;
+        let (web, app) = (open("alice", "web").await, open("alice", "app").await);
+        assert!(two.stands(&web.access).await && two.stands(&app.access).await);
+        let filter = json!({ "client_id": "web" });
+        let shown = revoke(&server, json!({ "filter": filter, "dry_run": true })).await;
+        assert_eq!(shown["sample"][0]["id"], web.id);
+        assert_eq!(revoke(&server, json!({ "filter": filter })).await["revoked"], 1);
+        assert!(!server.stands(&web.access).await, "at once where it was asked");
+        two.catch_up().await;
+        assert!(!two.stands(&web.access).await);
+        server.refresh(&web.refresh).await.expect(400);
+        assert!(two.stands(&app.access).await);
+        let listed = two.send("GET", "/auth/sessions", &app.access).await.expect(200).json();
+        assert_eq!(listed.as_array().map_or(1, Vec::len), 1, "{listed}");
+        let again = open("alice", "web").await;
+        assert!(server.stands(&again.access).await && two.stands(&again.access).await, "who signs in afterwards stays");
+        server.sessions.carry_out_bulk_endings().await.unwrap();
+        assert!(server.stands(&again.access).await && server.stands(&app.access).await);
+        let ended = server.send("GET", "/v1/sessions?state=ended", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(ended["sessions"][0]["id"], web.id);
+    }
+
+    async fn everybody_can_be_signed_out_at_once(database) {
+        let server = Server::start(database).await;
+        let mut tokens = Vec::new();
+        for user in 0..20 {
+            tokens.push(server.open(&format!("user {user}")).await.access);
+        }
+        assert_eq!(revoke(&server, json!({ "all": true })).await["revoked"], 20);
+        for token in &tokens {
+            assert!(!server.stands(token).await);
+        }
+        assert!(server.stands(&server.open("user 1").await.access).await);
+    }
+
+    async fn a_user_with_very_many_sessions_is_signed_out_by_one_request(database) {
+        let server = Server::start(database).await;
+        let first = server.open("robot").await;
+        let mut last = first.clone();
+        // More than one statement ends.
+        for _ in 0..5 {
+            last = server.open("robot").await;
+        }
+        server.copy_session(&first.id, 6000).await;
+        let ended = server.send("DELETE", "/v1/users/robot/sessions", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(ended["ended"], 6006, "{ended}");
+        assert!(!server.stands(&first.access).await && !server.stands(&last.access).await);
+        assert!(server.stands(&server.open("robot").await.access).await);
+    }
+
+    async fn what_cannot_be_meant_is_refused(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("alice").await;
+        let bad = [
+            json!({}),
+            json!({ "all": false }),
+            json!({ "ids": [opened.id], "all": true }),
+            json!({ "filter": {} }),
+            json!({ "filter": { "user_id": "" } }),
+            json!({ "filter": { "ip_address": "nowhere" } }),
+            json!({ "ids": vec![opened.id.as_str(); 501] }),
+        ];
+        for body in bad {
+            server.send_json("POST", PATH, BOOTSTRAP_KEY, &body).await.expect_problem(422, "invalid_request");
+        }
+        for body in [json!({ "filter": { "state": "active" } }), json!({ "ids": "all" }), json!([true])] {
+            server.send_json("POST", PATH, BOOTSTRAP_KEY, &body).await.expect_problem(400, "malformed_request");
+        }
+        assert!(server.stands(&opened.access).await);
+        let key = server.key("sessions:read sessions:write").await;
+        server.send_json("POST", PATH, &key, &json!({ "all": true })).await.expect_problem(403, "insufficient_scope");
+    }
+
+    async fn sessions_opened_meanwhile_are_either_ended_or_stand_wholly(database) {
+        let server = Server::start(database).await;
+        let opening = async {
+            let mut opened = Vec::new();
+            for user in 0..60 {
+                opened.push(server.open(&format!("user {}", user % 5)).await);
+            }
+            opened
+        };
+        let ending = async {
+            for _ in 0..4 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                revoke(&server, json!({ "all": true })).await;
+            }
+        };
+        let (opened, ()) = tokio::join!(opening, ending);
+        let mut before = Vec::new();
+        for session in &opened {
+            before.push(server.stands(&session.access).await);
+        }
+        server.sessions.carry_out_bulk_endings().await.unwrap();
+        for (session, before) in opened.iter().zip(before) {
+            assert_eq!(server.stands(&session.access).await, before, "carrying it out changes nothing");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Ending many sessions by one row.
+
+use chrono::TimeDelta;
+use sojourn::sessions::{
+    BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, Search, Session, Sort, Stale, State,
+};
+use sojourn::store::{Change, LogPosition, Opening, Refreshing};
+
+use super::fixture::{Fixture, MICROSECOND, at, ids, new, session_at, session_of, user};
+use super::refreshing::attempt;
+
+on_both_stores! {
+    one_row_ends_all_there_are_for_every_question,
+    each_condition_means_what_it_says_before_and_after_it_is_carried_out,
+    nothing_revives_what_is_ended_by_it,
+    a_session_opened_afterwards_is_younger_whatever_its_clock_says,
+    it_is_carried_out_a_batch_at_a_time_and_says_so_once,
+    where_nothing_is_meant_nothing_happens,
+    a_user_with_too_many_sessions_for_one_statement_keeps_some_for_the_next,
+    it_is_forgotten_after_it_was_carried_out,
+}
+
+const REASON: EndReason = EndReason::RevokedByAdmin;
+
+fn everything(seconds: i64) -> BulkEnding {
+    BulkEnding { filter: Filter::default(), except: None, ended: Ended { at: at(seconds), reason: REASON } }
+}
+
+fn of(name: &str) -> BulkEnding {
+    BulkEnding { filter: Filter { user_id: Some(user(name)), ..Filter::default() }, ..everything(10) }
+}
+
+async fn active(fixture: &Fixture, seconds: i64) -> Vec<Session> {
+    let filter = Filter { state: Some(State::Active), ..Filter::default() };
+    let search = Search {
+        owner: Owner::Anyone,
+        filter: &filter,
+        sort: Sort { descending: false, ..Sort::default() },
+        after: None,
+        limit: 200,
+        now: at(seconds),
+    };
+    let found = fixture.store.search_sessions(search).await.unwrap();
+    assert_eq!(fixture.store.count_sessions(search).await.unwrap() as usize, found.len());
+    found
+}
+
+async fn carry_out(fixture: &Fixture) {
+    while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
+}
+
+async fn one_row_ends_all_there_are_for_every_question(fixture: &Fixture) {
+    let ann = fixture.open(session_at("ann", 0)).await;
+    let bob = fixture.open(session_at("bob", 9)).await;
+    fixture.store.end_in_bulk(&everything(10)).await.unwrap();
+    let new = fixture.open(session_at("ann", 11)).await;
+    for carried_out in [false, true] {
+        let ended = Some(Ended { at: at(10), reason: REASON });
+        for id in [ann.id, bob.id] {
+            assert_eq!(fixture.stored(id).await.ended, ended, "{carried_out}");
+            let of_token = fixture.store.sessions_of_tokens(&[id]).await.unwrap().pop().unwrap();
+            assert_eq!(of_token.session.ended, ended);
+        }
+        assert_eq!(fixture.active_ids(&user("ann"), at(12)).await, [new.id]);
+        assert_eq!(fixture.store.count_active_sessions_of(&user("bob"), at(12)).await.unwrap(), 0);
+        let stats = fixture.store.session_stats(&user("ann"), at(12)).await.unwrap();
+        assert_eq!((stats.active, stats.expired), (1, 0));
+        assert_eq!(ids(&active(fixture, 12).await), [new.id]);
+        carry_out(fixture).await;
+    }
+}
+
+async fn each_condition_means_what_it_says_before_and_after_it_is_carried_out(fixture: &Fixture) {
+    let address = |text: &str| Some(text.parse().unwrap());
+    let meant = || {
+        let mut session = session_at("ann", 5);
+        session.client_id = Some("web".to_owned());
+        session.device.kind = DeviceType::Mobile;
+        session.ip_address = address("192.0.2.1");
+        session
+    };
+    let filter = Filter {
+        user_id: Some(user("ann")),
+        client_id: Some("web".to_owned()),
+        device_type: Some(DeviceType::Mobile),
+        ip_address: address("192.0.2.1"),
+        created: Range { from: Some(at(5)), to: Some(at(5) + MICROSECOND) },
+        ..Filter::default()
+    };
+    let exact = fixture.open(meant()).await;
+    let kept = fixture.open(meant()).await;
+    let mut others = vec![
+        Session { user_id: user("bob"), ..meant() },
+        Session { client_id: None, ..meant() },
+        Session { client_id: Some("Web".to_owned()), ..meant() },
+        Session { device: session_of("x").device, ..meant() },
+        Session { ip_address: address("192.0.2.2"), ..meant() },
+        Session { ip_address: None, ..meant() },
+        Session { created_at: at(5) - MICROSECOND, ..meant() },
+        Session { created_at: at(5) + MICROSECOND, ..meant() },
+    ];
+    for other in &mut others {
+        fixture.open(other.clone()).await;
+    }
+    fixture.store.end_in_bulk(&BulkEnding { filter, except: Some(kept.id), ..everything(10) }).await.unwrap();
+    for _ in 0..2 {
+        let active = active(fixture, 11).await;
+        assert!(!ids(&active).contains(&exact.id));
+        assert_eq!(active.len(), others.len() + 1, "the one that is kept, and each that differs in one thing");
+        carry_out(fixture).await;
+    }
+}
+
+async fn nothing_revives_what_is_ended_by_it(fixture: &Fixture) {
+    let session = fixture.open(session_of("ann")).await;
+    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(fixture.store.refresh_session(attempt(session.id, 0, at(11))).await.unwrap(), Refreshing::NotActive);
+        let extended = fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(11)).await;
+        assert_eq!(extended.unwrap(), None);
+        carry_out(fixture).await;
+    }
+    assert_eq!(fixture.stored(session.id).await.ended, Some(Ended { at: at(10), reason: REASON }));
+}
+
+async fn a_session_opened_afterwards_is_younger_whatever_its_clock_says(fixture: &Fixture) {
+    fixture.open(session_at("ann", 100)).await;
+    fixture.store.end_in_bulk(&everything(95)).await.unwrap();
+    for seconds in [50, 99, 100] {
+        let opened = fixture.store.open_session(&new(&session_at("bob", seconds))).await.unwrap();
+        assert_eq!(opened, Opening::Outrun(at(100)));
+    }
+    let young = Session { created_at: at(100) + MICROSECOND, ..session_at("bob", 100) };
+    fixture.open(young.clone()).await;
+    carry_out(fixture).await;
+    assert_eq!(ids(&active(fixture, 101).await), [young.id]);
+}
+
+async fn it_is_carried_out_a_batch_at_a_time_and_says_so_once(fixture: &Fixture) {
+    let many = 12_000;
+    let one = fixture.open(session_at("ann", 0)).await;
+    fixture.database.copy_session(one.id.as_uuid(), many).await;
+    fixture.store.end_in_bulk(&everything(10)).await.unwrap();
+    let mut batches = 0;
+    while let Some(more) = fixture.store.carry_out_bulk_ending(at(20)).await.unwrap() {
+        batches += 1;
+        assert!(more || fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NULL").await == 0);
+    }
+    assert!(batches > 2, "{batches}");
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, many + 1);
+    let log = fixture.store.changes(LogPosition::default()).await.unwrap();
+    assert!(
+        matches!(log.changes.as_slice(), [only] if only.change == Change::BulkEnding(None)),
+        "{}",
+        log.changes.len()
+    );
+}
+
+async fn where_nothing_is_meant_nothing_happens(fixture: &Fixture) {
+    fixture.store.end_in_bulk(&everything(1)).await.unwrap();
+    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
+    assert_eq!(fixture.store.carry_out_bulk_ending(at(2)).await.unwrap(), None);
+    fixture.open(session_at("ann", 0)).await;
+    assert_eq!(active(fixture, 2).await.len(), 1);
+}
+
+async fn a_user_with_too_many_sessions_for_one_statement_keeps_some_for_the_next(fixture: &Fixture) {
+    let one = fixture.open(session_of("ann")).await;
+    fixture.database.copy_session(one.id.as_uuid(), 5005).await;
+    let first = fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(1)).await.unwrap();
+    assert!(first.more);
+    assert_eq!(first.ids.len(), 5000);
+    let rest = fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(2)).await.unwrap();
+    assert!(!rest.more);
+    assert_eq!(rest.ids.len(), 5);
+}
+
+async fn it_is_forgotten_after_it_was_carried_out(fixture: &Fixture) {
+    fixture.open(session_of("ann")).await;
+    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
+    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(30)), false).await.unwrap(), Some(0), "it is open");
+    carry_out(fixture).await;
+    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(19)), false).await.unwrap(), Some(0));
+    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(20)), false).await.unwrap(), Some(1));
+}

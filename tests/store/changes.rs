@@ -1,0 +1,199 @@
+//! The change log.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use sojourn::sessions::{EndReason, Ended, Owner};
+use sojourn::store::{Announcement, Change, LogPosition, MOST_CHANGES, SessionChange, Store};
+
+use super::fixture::{Fixture, Raw, at, details, session_of, user};
+use super::keys::{service_key, signing_key};
+use super::refreshing::attempt;
+
+on_both_stores! {
+    every_ending_is_in_the_log_whatever_ended_it,
+    what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes,
+    what_does_not_change_is_not_in_the_log,
+    a_revoked_service_key_and_changed_signing_keys_are_in_the_log,
+    the_log_is_read_from_any_place_and_in_parts,
+    what_is_forgotten_is_gone_and_the_rest_is_not,
+    an_ending_that_is_rolled_back_is_not_in_the_log,
+    a_change_of_a_newer_version_is_not_lost,
+}
+
+async fn all(store: &Arc<dyn Store>) -> Vec<Change> {
+    let changes = store.changes(LogPosition::default()).await.unwrap();
+    changes.changes.into_iter().map(|logged| logged.change).collect()
+}
+
+async fn every_ending_is_in_the_log_whatever_ended_it(fixture: &Fixture) {
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        sessions.push(fixture.open(session_of("ann")).await);
+    }
+    let by_hand = format!(
+        "UPDATE sessions SET ended_at = {}, end_reason = 'logout' WHERE id = {}",
+        fixture.raw.time(at(1)),
+        fixture.raw.id(sessions[0].id)
+    );
+    fixture.raw.run(&by_hand).await.unwrap();
+    fixture.store.end_session(sessions[1].id, Owner::Anyone, EndReason::RevokedByAdmin, at(2)).await.unwrap();
+    fixture.store.end_sessions_of(&user("ann"), Some(sessions[3].id), EndReason::RevokedByUser, at(3)).await.unwrap();
+    fixture.store.ban_user(&user("ann"), at(4)).await.unwrap();
+    let reasons = [EndReason::Logout, EndReason::RevokedByAdmin, EndReason::RevokedByUser, EndReason::UserBanned];
+    let mut logged = all(&fixture.store).await;
+    assert!(logged.contains(&Change::UserChanged(user("ann"))), "the ban itself");
+    logged.retain(|change| matches!(change, Change::SessionEnded { .. }));
+    let expected: Vec<Change> = sessions
+        .iter()
+        .zip(reasons)
+        .zip(1..)
+        .map(|((session, reason), seconds)| Change::SessionEnded {
+            id: session.id,
+            user: user("ann"),
+            ended: Ended { at: at(seconds), reason },
+        })
+        .collect();
+    assert_eq!(logged, expected);
+}
+
+async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixture: &Fixture) {
+    let (id, ann) = (fixture.open(session_of("ann")).await.id, user("ann"));
+    let change = SessionChange { device_name: Some(Some("Desk".to_owned())), metadata: None };
+    fixture.store.change_session(id, Owner::Anyone, &change, at(1)).await.unwrap().unwrap();
+    fixture.store.extend_session(id, Owner::Anyone, TimeDelta::hours(1), at(1)).await.unwrap().unwrap();
+    fixture.store.put_user(&ann, &details(Some("Ann"), None), at(2)).await.unwrap();
+    fixture.store.ban_user(&user("bob"), at(2)).await.unwrap();
+    fixture.store.unban_user(&user("bob"), at(3)).await.unwrap();
+    fixture.store.delete_user(&user("bob"), at(4)).await.unwrap();
+    let changed = |name| Change::UserChanged(user(name));
+    assert_eq!(
+        all(&fixture.store).await,
+        [changed("ann"), changed("ann"), changed("ann"), changed("bob"), changed("bob")]
+    );
+}
+
+async fn what_does_not_change_is_not_in_the_log(fixture: &Fixture) {
+    let session = fixture.open(session_of("ann")).await;
+    let touch = sojourn::sessions::Touch { id: session.id, seen_at: at(1), counter: 1 };
+    fixture.store.touch_sessions(&[touch]).await.unwrap();
+    fixture.store.put_user(&session.user_id, &details(None, None), at(2)).await.unwrap();
+    fixture.open(session_of("ann")).await;
+    fixture.store.refresh_session(attempt(session.id, 0, at(3))).await.unwrap();
+    assert_eq!(all(&fixture.store).await, []);
+}
+
+async fn a_revoked_service_key_and_changed_signing_keys_are_in_the_log(fixture: &Fixture) {
+    let key = service_key(7, 0);
+    fixture.store.add_service_key(&key).await.unwrap();
+    assert!(fixture.store.revoke_service_key(key.id, at(1)).await.unwrap());
+    fixture.store.add_signing_key(&signing_key(1, "one", sojourn::tokens::Algorithm::EdDsa)).await.unwrap();
+    assert_eq!(all(&fixture.store).await, [Change::ServiceKeyRevoked(key.id), Change::SigningKeysChanged]);
+}
+
+async fn the_log_is_read_from_any_place_and_in_parts(fixture: &Fixture) {
+    let many = i64::from(MOST_CHANGES) + 10;
+    let insert = match fixture.raw {
+        Raw::Postgres(_) => {
+            format!("INSERT INTO changes (kind) SELECT 'signing_keys_changed' FROM generate_series(1, {many})")
+        }
+        Raw::Sqlite(_) => format!(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {many})
+             INSERT INTO changes (kind) SELECT 'signing_keys_changed' FROM n"
+        ),
+    };
+    fixture.raw.run(&insert).await.unwrap();
+    let first = fixture.store.changes(LogPosition::default()).await.unwrap();
+    assert_eq!(first.changes.len(), MOST_CHANGES as usize);
+    let rest = fixture.store.changes(first.changes.last().unwrap().position).await.unwrap();
+    assert_eq!(rest.changes.len(), 10);
+    let places: BTreeSet<LogPosition> =
+        first.changes.iter().chain(&rest.changes).map(|logged| logged.position).collect();
+    assert_eq!(places.len(), many as usize, "each once");
+    let end = fixture.store.changes(*places.last().unwrap()).await.unwrap();
+    assert_eq!(end.changes, []);
+    assert!(end.settled >= first.settled);
+}
+
+async fn what_is_forgotten_is_gone_and_the_rest_is_not(fixture: &Fixture) {
+    let old = fixture.open(session_of("ann")).await;
+    fixture.store.end_session(old.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    let settled = fixture.store.changes(LogPosition::default()).await.unwrap();
+    let place = LogPosition { sequence: settled.changes[0].position.sequence + 1, ..settled.changes[0].position };
+    let new = fixture.open(session_of("ann")).await;
+    fixture.store.end_session(new.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
+    assert_eq!(fixture.store.forget_changes(place).await.unwrap(), 1);
+    assert_eq!(fixture.store.forget_changes(place).await.unwrap(), 0);
+    let left = all(&fixture.store).await;
+    assert!(matches!(left.as_slice(), [Change::SessionEnded { id, .. }] if *id == new.id), "{left:?}");
+}
+
+async fn an_ending_that_is_rolled_back_is_not_in_the_log(fixture: &Fixture) {
+    let session = fixture.open(session_of("ann")).await;
+    let (id, now) = (fixture.raw.id(session.id), fixture.raw.time(at(1)));
+    let end = format!("UPDATE sessions SET ended_at = {now}, end_reason = 'logout' WHERE id = {id}");
+    fixture.raw.run_all(&format!("BEGIN; {end}; ROLLBACK")).await;
+    assert_eq!(all(&fixture.store).await, []);
+}
+
+async fn a_change_of_a_newer_version_is_not_lost(fixture: &Fixture) {
+    fixture.raw.run("INSERT INTO changes (kind) VALUES ('something_new')").await.unwrap();
+    assert_eq!(all(&fixture.store).await, [Change::Unknown]);
+}
+
+/// C-12: a transaction that drew its number first and commits last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_commits_late_is_read_although_later_numbers_were_read_before() {
+    let fixture = Fixture::postgres().await;
+    let (slow, fast) = (fixture.open(session_of("ann")).await, fixture.open(session_of("bob")).await);
+    let Raw::Postgres(pool) = &fixture.raw else { panic!("this is PostgreSQL") };
+    let mut late = pool.begin().await.unwrap();
+    sqlx::query("UPDATE sessions SET ended_at = $1, end_reason = 'logout' WHERE id = $2")
+        .bind(at(1))
+        .bind(slow.id.as_uuid())
+        .execute(&mut *late)
+        .await
+        .unwrap();
+    fixture.store.end_session(fast.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
+    let before = fixture.store.changes(LogPosition::default()).await.unwrap();
+    assert_eq!(before.changes.len(), 1, "the fast one");
+    assert!(before.settled < before.changes[0].position, "the slow one may still come before it");
+    late.commit().await.unwrap();
+    let after = fixture.store.changes(before.settled).await.unwrap();
+    let ended: Vec<_> = after
+        .changes
+        .iter()
+        .map(|logged| match &logged.change {
+            Change::SessionEnded { id, .. } => *id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(ended, [slow.id, fast.id], "the slow one is there now, before the fast one, which is read again");
+    // Whatever else writes on this server holds it up, but not for ever.
+    while fixture.store.changes(before.settled).await.unwrap().settled <= after.changes[1].position {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_announced_is_heard_by_every_listener() {
+    let fixture = Fixture::postgres().await;
+    let mut one = fixture.store.listen().await.unwrap().unwrap();
+    let mut two = fixture.store.listen().await.unwrap().unwrap();
+    fixture.store.announce(Announcement::Heartbeat).await.unwrap();
+    fixture.store.announce(Announcement::Changes).await.unwrap();
+    for listener in [&mut one, &mut two] {
+        assert!(!listener.hear().await.unwrap(), "a heartbeat");
+        assert!(listener.hear().await.unwrap(), "the log has grown");
+    }
+    fixture.raw.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sojourn-notices' AND datname = current_database()").await.unwrap();
+    assert!(one.hear().await.is_err(), "a broken line is no silence");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_listens_at_a_file() {
+    let fixture = Fixture::sqlite().await;
+    assert!(fixture.store.listen().await.unwrap().is_none());
+    fixture.store.announce(Announcement::Changes).await.unwrap();
+}
