@@ -41,7 +41,7 @@ use opening::IDEMPOTENCY_LIFETIME;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 pub use reading::Page;
-pub use refreshing::Refreshed;
+pub use refreshing::{RefreshOutcome, Refreshed};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, State};
 
 use crate::clock::{Clock, Entropy};
