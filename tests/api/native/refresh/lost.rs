@@ -77,7 +77,7 @@ on_both_databases! {
     /// T-22: whether the rotation is done by then or not. Requests given up hold no connection to the database either.
     async fn a_client_that_hangs_up_at_once_is_not_logged_out(database) {
         let server = Server::start_with(database, Options { connections: 3, ..Options::default() }).await;
-        for _ in 0..30 {
+        for _ in 0..15 {
             let opened = server.open("alice").await;
             for _ in 0..3 {
                 drop(refresh_without_reading(&server, &opened.refresh).await);

@@ -114,7 +114,7 @@ on_both_databases! {
     /// T-28 where one session of a user ends the others while one of them refreshes.
     async fn ending_the_others_outruns_their_refreshes(database) {
         let server = start(database).await;
-        for round in 0..20 {
+        for round in 0..10 {
             let user = format!("user-{round}");
             let (mine, other) = (server.open(&user).await, server.open(&user).await);
             let (refreshed, ended) = tokio::join!(
@@ -135,11 +135,11 @@ on_both_databases! {
     /// brings nothing back.
     async fn a_storm_of_checks_does_not_bring_a_session_back(database) {
         let server = start(database).await;
-        for round in 0..6 {
+        for round in 0..3 {
             let user = format!("user-{round}");
             let opened = server.open(&user).await;
             let logged_out = Arc::new(AtomicBool::new(false));
-            let storm: Vec<_> = (0..16).map(|client| {
+            let storm: Vec<_> = (0..12).map(|client| {
                 let (server, opened, logged_out) = (Arc::clone(&server), opened.clone(), Arc::clone(&logged_out));
                 tokio::spawn(async move {
                     let mut afterwards = 0;
