@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::App;
 use super::limits::BudgetSlot;
-use crate::sessions::{Error, FieldError, GrantRefusal, Refusal};
+use crate::sessions::{Error, FieldError, Refusal};
 use crate::telemetry::chain;
 
 /// The longest request body, in bytes.
@@ -193,10 +193,6 @@ impl Failure {
     fn log(&self) {
         match self {
             Self::Core(Error::Unauthenticated(refusal)) => tracing::info!(%refusal, "refused"),
-            Self::Core(Error::InvalidGrant(refusal @ GrantRefusal::Reuse)) => {
-                tracing::warn!(%refusal, "refresh refused");
-            }
-            Self::Core(Error::InvalidGrant(refusal)) => tracing::info!(%refusal, "refresh refused"),
             Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),
             Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
             Self::Core(error) => tracing::debug!(%error, "refused"),

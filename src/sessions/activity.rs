@@ -5,6 +5,7 @@
 //! makes a session look older than it is by that much.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -89,9 +90,10 @@ impl Activity {
         pending.values().filter(|pending| pending.due_at <= now).map(|pending| pending.touch).take(most).collect()
     }
 
-    /// Every use that is not written, as [`Activity::due`].
-    pub fn all(&self, most: usize) -> Vec<Touch> {
-        self.lock().values().map(|pending| pending.touch).take(most).collect()
+    /// Every use that is not written, of the sessions after `after`, as [`Activity::due`].
+    pub fn all(&self, after: Option<SessionId>, most: usize) -> Vec<Touch> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.lock().range((from, Bound::Unbounded)).map(|(_, pending)| pending.touch).take(most).collect()
     }
 
     /// Forgets uses that were written; newer ones of the same sessions wait for their turn.

@@ -55,7 +55,7 @@ pub enum Refusal {
     NotAUser,
 }
 
-/// Why a refresh token was refused: for the log; the answer says `invalid_grant` (RFC 6749 section 5.2).
+/// Why a refresh token was refused: never for the answer, which says `invalid_grant` (RFC 6749 section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GrantRefusal {
     /// No refresh token of ours.

@@ -45,7 +45,7 @@ use opening::IDEMPOTENCY_LIFETIME;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 pub use reading::Page;
-pub use refreshing::Refreshed;
+pub use refreshing::{RefreshOutcome, Refreshed};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, State};
 
 use crate::clock::{Clock, Entropy};
@@ -119,20 +119,23 @@ impl Sessions {
 
     /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.
     pub async fn write_due_activity(&self) -> Result<(), Error> {
-        self.write_activity(|activity| activity.due(self.now(), MOST_TOUCHES)).await
-    }
-
-    /// Writes when sessions were last used, all of it, because the process is about to end.
-    pub async fn write_all_activity(&self) -> Result<(), Error> {
-        self.write_activity(|activity| activity.all(MOST_TOUCHES)).await
-    }
-
-    async fn write_activity(&self, next: impl Fn(&Activity) -> Vec<Touch>) -> Result<(), Error> {
         loop {
-            let touches = next(&self.activity);
+            let touches = self.activity.due(self.now(), MOST_TOUCHES);
             if touches.is_empty() {
                 return Ok(());
             }
+            self.write_touches(&touches).await?;
+        }
+    }
+
+    /// Writes when sessions were last used, all of it, because the process is about to end. Goes through the sessions
+    /// once, so that it ends however busy they are.
+    pub async fn write_all_activity(&self) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let touches = self.activity.all(after, MOST_TOUCHES);
+            let Some(last) = touches.last() else { return Ok(()) };
+            after = Some(last.id);
             self.write_touches(&touches).await?;
         }
     }

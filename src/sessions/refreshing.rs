@@ -1,8 +1,11 @@
 //! A new pair of tokens for a refresh token, without logging anybody out by accident.
 
-use super::{EndReason, Error, GrantRefusal, IssuedTokens, Session, Sessions, TokenChoice};
+use tracing::field::display;
+
+use super::{EndReason, Error, GrantRefusal, IssuedTokens, Session, SessionId, Sessions, TokenChoice};
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
+use crate::users::UserId;
 
 /// A session whose tokens were refreshed.
 #[derive(Debug, Clone)]
@@ -13,6 +16,49 @@ pub struct Refreshed {
     pub tokens: IssuedTokens,
 }
 
+/// What came of a refresh: one word for the operator, who is told more than the client.
+///
+/// A refresh that the store did not answer has none, because nobody knows whether it rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshOutcome {
+    /// The token was current: a new pair.
+    Rotated,
+    /// The successor again, within the grace: two tabs, or a retry.
+    Concurrent,
+    /// The successor again, after the grace: nothing that came with it was ever used, so the answer was lost.
+    NotSaved,
+    /// Refused: the token was spent before. Its session has been ended.
+    Reuse,
+    /// Refused: its session does not exist or does not stand any more.
+    NotActive,
+    /// Refused: no refresh token of ours.
+    InvalidToken,
+}
+
+impl RefreshOutcome {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Concurrent => "concurrent",
+            Self::NotSaved => "not_saved",
+            Self::Reuse => "reuse",
+            Self::NotActive => "not_active",
+            Self::InvalidToken => "invalid_token",
+        }
+    }
+
+    /// Makes it known, once for each refresh: the one line in the log.
+    fn record(self, session: Option<SessionId>, user: Option<&UserId>) {
+        let (outcome, session, user) = (self.as_str(), session.map(display), user.map(display));
+        if self == Self::Reuse {
+            tracing::warn!(outcome, session, user, "refresh");
+        } else {
+            tracing::info!(outcome, session, user, "refresh");
+        }
+    }
+}
+
 impl Sessions {
     /// Takes a refresh token and gives a new pair, in one statement.
     ///
@@ -20,7 +66,10 @@ impl Sessions {
     /// successor. A token spent before ends its session, because one of its two holders is a thief; the client is told
     /// nothing but [`Error::InvalidGrant`].
     pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
-        let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(GrantRefusal::Token)?;
+        let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(|refusal| {
+            RefreshOutcome::InvalidToken.record(None, None);
+            GrantRefusal::Token(refusal)
+        })?;
         let now = self.now();
         let policy = self.policy();
         let seen = self.activity.seen(derived.session_id);
@@ -33,21 +82,24 @@ impl Sessions {
             grace: policy.refresh_grace,
             slide_to: policy.sliding.map(|by| now + by),
         };
-        let (session, kind) = match self.store().refresh_session(attempt).await? {
-            Refreshing::Rotated(session) => (session, "rotated"),
-            Refreshing::Concurrent(session) => (session, "concurrent"),
-            Refreshing::NotSaved(session) => (session, "not_saved"),
-            Refreshing::Reused(session) => {
-                tracing::warn!(session = %session.id, user = %session.user_id, "spent refresh token presented again");
-                self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected);
-                return Err(GrantRefusal::Reuse.into());
+        let (outcome, session) = match self.store().refresh_session(attempt).await? {
+            Refreshing::Rotated(session) => (RefreshOutcome::Rotated, session),
+            Refreshing::Concurrent(session) => (RefreshOutcome::Concurrent, session),
+            Refreshing::NotSaved(session) => (RefreshOutcome::NotSaved, session),
+            Refreshing::Reused(session) => (RefreshOutcome::Reuse, session),
+            Refreshing::NotActive => {
+                RefreshOutcome::NotActive.record(Some(derived.session_id), None);
+                return Err(GrantRefusal::NotActive.into());
             }
-            Refreshing::NotActive => return Err(GrantRefusal::NotActive.into()),
         };
+        outcome.record(Some(session.id), Some(&session.user_id));
+        if outcome == RefreshOutcome::Reuse {
+            self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected);
+            return Err(GrantRefusal::Reuse.into());
+        }
         if policy.sliding.is_some() {
             self.changed(&session.user_id);
         }
-        tracing::info!(session = %session.id, user = %session.user_id, kind, "session refreshed");
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;
         Ok(Refreshed { session: *session, tokens })
     }

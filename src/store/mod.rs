@@ -300,6 +300,9 @@ pub trait Store: Send + Sync {
     /// younger than the grace, or when no access token of counter `c` was ever seen; else, and for everything older, the
     /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long
     /// only if `seen_at` is long past as well. A counter that has no successor is of no session.
+    ///
+    /// An attempt made before the last rotation is no theft: it is the same client's, held up on its way, and answers
+    /// [`Refreshing::NotActive`] without ending anything.
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
 
     /// Deletes one batch of what is kept no longer, and answers how many; 0 when nothing is left. May be lost in a crash:

@@ -10,6 +10,8 @@ enum Wire {
     Whole,
     /// Connections stay, and nothing goes through: as behind a firewall that drops.
     Blocked,
+    /// Connections stay, and nothing comes back: what is asked is done, and nobody learns of it.
+    Mute,
     /// Connections break, and none is taken.
     Cut,
 }
@@ -46,6 +48,11 @@ impl Proxy {
         self.wire.send_replace(Wire::Blocked);
     }
 
+    /// Lets no answer through, and breaks nothing.
+    pub fn mute(&self) {
+        self.wire.send_replace(Wire::Mute);
+    }
+
     /// Makes it whole again.
     pub fn mend(&self) {
         self.wire.send_replace(Wire::Whole);
@@ -57,12 +64,16 @@ async fn hand_on(mut client: TcpStream, target: String, mut state: watch::Receiv
         return;
     }
     let mut server = TcpStream::connect(target).await.unwrap();
-    let copying = tokio::io::copy_bidirectional(&mut client, &mut server);
-    tokio::pin!(copying);
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let asking = tokio::io::copy(&mut from_client, &mut to_server);
+    let answering = tokio::io::copy(&mut from_server, &mut to_client);
+    tokio::pin!(asking, answering);
     loop {
         let wire = *state.borrow_and_update();
         tokio::select! {
-            _ = &mut copying, if wire == Wire::Whole => return,
+            _ = &mut asking, if matches!(wire, Wire::Whole | Wire::Mute) => return,
+            _ = &mut answering, if wire == Wire::Whole => return,
             changed = state.changed() => if changed.is_err() || *state.borrow() == Wire::Cut { return },
         }
     }

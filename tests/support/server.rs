@@ -30,6 +30,8 @@ pub struct Options {
     pub http: HttpConfig,
     pub secret: MasterSecret,
     pub clock: Arc<ShiftedClock>,
+    /// The most connections to the database.
+    pub connections: u32,
     /// Where to reach the database, when not directly.
     pub database_url: Option<String>,
     /// Whether it follows the change log, as a real server does. Without it everything is strict.
@@ -44,6 +46,7 @@ impl Default for Options {
             http: HttpConfig::default(),
             secret: MasterSecret::generate(&SystemEntropy).unwrap(),
             clock: Arc::new(ShiftedClock::default()),
+            connections: 8,
             database_url: None,
             follows: true,
         }
@@ -141,12 +144,12 @@ impl Server {
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { policy, tokens, http, secret, clock, database_url, follows } = options;
+        let Options { policy, tokens, http, secret, clock, connections, database_url, follows } = options;
         let setup = Setup {
             storage: StorageConfig {
                 database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
                 database_shown: String::new(),
-                connections: 8,
+                connections,
                 secret: secret.clone(),
             },
             tokens,

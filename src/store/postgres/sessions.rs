@@ -302,7 +302,7 @@ pub(super) async fn refresh_session(pool: &PgPool, attempt: RefreshAttempt) -> s
             expires_at = CASE WHEN ",
         reuse!(),
         " THEN expires_at ELSE least(greatest(expires_at, $6), absolute_expires_at) END
-         WHERE id = $2 AND ",
+         WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
         active!("greatest(last_seen_at, $7)"),
         " RETURNING refresh_repeated, rotated_at > $4 AS within_grace, ",
         columns!()

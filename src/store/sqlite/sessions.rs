@@ -336,7 +336,7 @@ pub(super) async fn refresh_session(pool: &SqlitePool, attempt: RefreshAttempt) 
             expires_at = CASE WHEN ",
         reuse!(),
         " THEN expires_at ELSE min(max(expires_at, coalesce($6, expires_at)), absolute_expires_at) END
-         WHERE id = $2 AND ",
+         WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
         active!("max(last_seen_at, coalesce($7, last_seen_at))"),
         " RETURNING refresh_repeated, rotated_at > $4 AS within_grace, ",
         columns!()

@@ -1,24 +1,18 @@
-//! `POST /oauth2/token`.
-
-use std::collections::HashSet;
-use std::sync::Arc;
+//! What a refresh gives, and to whom.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::config::HttpConfig;
 use sojourn::sessions::Policy;
 
+use super::{assert_refused, successor, text};
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 
-fn text(answer: &Answer, name: &str) -> String {
-    answer.json()[name].as_str().unwrap().to_owned()
-}
-
-fn assert_refused(answer: &Answer) {
-    assert_eq!(answer.status.as_u16(), 400, "{}", answer.text);
-    let body = answer.json();
-    assert_eq!(body["error"], "invalid_grant");
-    assert_eq!(body.as_object().unwrap().len(), 2, "nothing but the error and its description: {body}");
+/// Deletes what is kept no longer, once nothing of now is.
+async fn purge(server: &Server) {
+    server.wait(TimeDelta::days(31));
+    server.send_json("POST", "/v1/cleanup", BOOTSTRAP_KEY, &json!({})).await.expect(200);
 }
 
 on_both_databases! {
@@ -38,91 +32,7 @@ on_both_databases! {
         assert!(server.stands(&text(&again, "access_token")).await);
     }
 
-    async fn the_answer_lost_the_same_token_gets_the_same_successor_however_late(database) {
-        let server = Server::start(database).await;
-        let opened = server.open("alice").await;
-        let lost = server.refresh(&opened.refresh).await.expect(200);
-        for wait in [2, 60, 86_400] {
-            server.wait(TimeDelta::seconds(wait));
-            let again = server.refresh(&opened.refresh).await.expect(200);
-            assert_eq!(text(&again, "refresh_token"), text(&lost, "refresh_token"));
-        }
-        let next = server.refresh(&text(&lost, "refresh_token")).await.expect(200);
-        assert!(server.stands(&text(&next, "access_token")).await);
-    }
-
-    async fn a_token_spent_by_somebody_who_used_the_new_one_is_theft_after_the_grace(database) {
-        let server = Server::start(database).await;
-        let opened = server.open("alice").await;
-        let refreshed = server.refresh(&opened.refresh).await.expect(200);
-        assert!(server.stands(&text(&refreshed, "access_token")).await, "the answer arrived: its token is in use");
-        server.wait(TimeDelta::seconds(15));
-        let second_tab = server.refresh(&opened.refresh).await.expect(200);
-        assert_eq!(text(&second_tab, "refresh_token"), text(&refreshed, "refresh_token"), "within the grace: a second tab");
-        server.wait(TimeDelta::seconds(16));
-        assert_refused(&server.refresh(&opened.refresh).await);
-        assert_refused(&server.refresh(&text(&refreshed, "refresh_token")).await);
-        assert!(!server.stands(&text(&refreshed, "access_token")).await, "the session is ended although the answer was an error");
-        let session = server.send("GET", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.json();
-        assert_eq!(session["end_reason"], "reuse_detected");
-    }
-
-    async fn that_the_new_token_is_in_use_is_known_after_it_was_written_too(database) {
-        let server = Server::start(database).await;
-        let opened = server.open("alice").await;
-        let refreshed = server.refresh(&opened.refresh).await.expect(200);
-        assert!(server.stands(&text(&refreshed, "access_token")).await);
-        server.sessions.write_all_activity().await.unwrap();
-        server.wait(TimeDelta::seconds(31));
-        assert_refused(&server.refresh(&opened.refresh).await);
-    }
-
-    async fn a_token_older_than_the_predecessor_is_theft_at_any_time(database) {
-        let server = Server::start(database).await;
-        let opened = server.open("alice").await;
-        let second = server.refresh(&opened.refresh).await.expect(200);
-        let third = server.refresh(&text(&second, "refresh_token")).await.expect(200);
-        assert_refused(&server.refresh(&opened.refresh).await);
-        assert_refused(&server.refresh(&text(&third, "refresh_token")).await);
-        assert!(!server.stands(&text(&third, "access_token")).await);
-    }
-
-    async fn fifty_at_once_get_one_successor_and_nobody_is_logged_out(database) {
-        let server = Arc::new(Server::start(database).await);
-        let mut current = server.open("alice").await.refresh;
-        for _ in 0..3 {
-            let requests: Vec<_> = (0..50).map(|_| {
-                let (server, token) = (Arc::clone(&server), current.clone());
-                tokio::spawn(async move { text(&server.refresh(&token).await.expect(200), "refresh_token") })
-            }).collect();
-            let mut successors = HashSet::new();
-            for request in requests {
-                successors.insert(request.await.unwrap());
-            }
-            assert_eq!(successors.len(), 1);
-            current = successors.into_iter().next().unwrap();
-        }
-        server.refresh(&current).await.expect(200);
-    }
-
-    async fn no_token_of_a_session_works_after_its_end_was_answered(database) {
-        let server = Arc::new(Server::start(database).await);
-        for _ in 0..20 {
-            let opened = server.open("alice").await;
-            let (refreshing, token) = (Arc::clone(&server), opened.refresh.clone());
-            let refresh = tokio::spawn(async move { refreshing.refresh(&token).await });
-            server.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
-            let refreshed = refresh.await.unwrap();
-            if refreshed.status == 200 {
-                assert!(!server.stands(&text(&refreshed, "access_token")).await);
-                assert_refused(&server.refresh(&text(&refreshed, "refresh_token")).await);
-            } else {
-                assert_refused(&refreshed);
-            }
-            assert_refused(&server.refresh(&opened.refresh).await);
-        }
-    }
-
+    /// T-31.
     async fn refreshing_never_passes_the_end_of_the_session(database) {
         let policy = Policy { sliding: Some(TimeDelta::hours(2)), ..Policy::default() };
         let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
@@ -130,20 +40,84 @@ on_both_databases! {
         let absolute = opened.body["session"]["absolute_expires_at"].clone();
         let mut token = opened.refresh;
         let mut refreshed = 0;
+        let path = format!("/v1/sessions/{}", opened.id);
         let last: Value = loop {
             server.wait(TimeDelta::minutes(14));
             let answer = server.refresh(&token).await;
             if answer.status == 400 {
                 assert_refused(&answer);
-                break server.send("GET", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.json();
+                break server.send("GET", &path, BOOTSTRAP_KEY).await.json();
             }
             token = text(&answer, "refresh_token");
             refreshed += 1;
         };
         assert_eq!((&last["absolute_expires_at"], &last["expires_at"], &last["state"]), (&absolute, &absolute, &json!("expired")));
         assert_eq!(refreshed, 12 * 60 / 14, "it slid up to the absolute end and not further");
+        purge(&server).await;
+        assert_refused(&server.refresh(&token).await);
+        server.send("GET", &path, BOOTSTRAP_KEY).await.expect(404);
     }
 
+    /// T-32.
+    async fn of_sessions_extended_expired_revoked_and_purged_only_the_first_is_refreshed(database) {
+        let server = Server::start(database).await;
+        let purged = server.open("alice").await;
+        server.send("DELETE", &format!("/v1/sessions/{}", purged.id), BOOTSTRAP_KEY).await.expect(204);
+        purge(&server).await;
+        server.send("GET", &format!("/v1/sessions/{}", purged.id), BOOTSTRAP_KEY).await.expect(404);
+        let short = json!({ "user_id": "alice", "expires_in": 60 });
+        let (extended, expired, revoked) = (server.open_with(&short).await, server.open_with(&short).await, server.open("alice").await);
+        let extend = format!("/v1/sessions/{}/extend", extended.id);
+        server.send_json("POST", &extend, BOOTSTRAP_KEY, &json!({ "extend_by": 3600 })).await.expect(200);
+        server.send("DELETE", &format!("/v1/sessions/{}", revoked.id), BOOTSTRAP_KEY).await.expect(204);
+        server.wait(TimeDelta::seconds(120));
+        for session in [&expired, &revoked, &purged] {
+            assert_refused(&server.refresh(&session.refresh).await);
+        }
+        server.refresh(&extended.refresh).await.expect(200);
+    }
+
+    /// T-29: a refresh token is bound to its session and to nothing else; there are no client secrets and no DPoP keys.
+    /// Whatever else a client claims to be, the pair stays its session's.
+    async fn what_a_client_says_of_itself_changes_nothing_about_whose_the_pair_is(database) {
+        let server = Server::start(database).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "scope": "profile" })).await;
+        let form = [
+            ("grant_type", "refresh_token"), ("refresh_token", &opened.refresh), ("client_id", "other"),
+            ("scope", "sessions:admin"), ("user_id", "bob"),
+        ];
+        let request = server.request("POST", "/oauth2/token").header("dpop", "e30.e30.e30").basic_auth("other", Some("x"));
+        let refreshed = answer(request.form(&form)).await.expect(200);
+        assert_eq!(refreshed.json()["token_type"], "Bearer");
+        for name in ["access_token", "refresh_token"] {
+            let token = text(&refreshed, name);
+            let told = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", &token)]).await.expect(200).json();
+            let whose = ["sub", "sid", "client_id", "scope"].map(|claim| told[claim].as_str().unwrap().to_owned());
+            assert_eq!(whose, ["alice", &opened.id, "web", "profile"]);
+        }
+        let elsewhere = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        assert_refused(&elsewhere.refresh(&opened.refresh).await);
+    }
+
+    /// T-30: a refresh says nothing about cookies, so one that lost a race cannot clear the winner's.
+    async fn no_refresh_sets_or_clears_a_cookie(database) {
+        let http = HttpConfig { cookie: Some("__Host-session".to_owned()), ..HttpConfig::default() };
+        let server = Server::start_with(database, Options { http, ..Options::default() }).await;
+        let browser = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let cookie = format!("__Host-session={}", browser.access);
+        let opened = server.open("alice").await;
+        let second = successor(&server, &opened.refresh).await;
+        let outcomes = [(&opened.refresh, 200), (&second, 200), (&opened.refresh, 400), (&second, 400), (&browser.access, 400)];
+        for (token, status) in outcomes {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
+            let request = server.request("POST", "/oauth2/token").header("cookie", &cookie).form(&form);
+            let answer = answer(request).await.expect(status);
+            assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
+        }
+        answer(server.request("GET", "/v1/me").header("cookie", &cookie)).await.expect(200);
+    }
+
+    /// T-33.
     async fn an_access_token_never_outlives_the_session(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await;
@@ -152,6 +126,9 @@ on_both_databases! {
         let refreshed = server.refresh(&opened.refresh).await.expect(200).json();
         let lifetime = refreshed["expires_in"].as_i64().unwrap();
         assert!((35..=41).contains(&lifetime), "{lifetime}");
+        assert!(server.stands(refreshed["access_token"].as_str().unwrap()).await);
+        server.wait(TimeDelta::seconds(lifetime + 1));
+        assert!(!server.stands(refreshed["access_token"].as_str().unwrap()).await);
     }
 
     async fn when_the_user_authenticated_never_changes(database) {

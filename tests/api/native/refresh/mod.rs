@@ -1,0 +1,45 @@
+//! `POST /oauth2/token`: nobody is logged out by accident, and a stolen token is caught.
+//!
+//! | room | cases |
+//! |---|---|
+//! | `pairs` | what a refresh gives and to whom: T-29 to T-33 |
+//! | `spent` | a token presented again: T-20, T-22 to T-25, T-27 |
+//! | `races` | many at once: T-21, T-28, T-34, FT-23, FT-24 |
+//! | `lost` | answers that never arrive, restarts, a database that hangs: T-22, T-26 |
+//! | `outcomes` | what the operator is told, and the client is not |
+
+mod lost;
+mod outcomes;
+mod pairs;
+mod races;
+mod spent;
+
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Server};
+
+fn text(answer: &Answer, name: &str) -> String {
+    answer.json()[name].as_str().unwrap().to_owned()
+}
+
+/// The refresh token that this one gets.
+async fn successor(server: &Server, token: &str) -> String {
+    text(&server.refresh(token).await.expect(200), "refresh_token")
+}
+
+#[track_caller]
+fn assert_refused(answer: &Answer) {
+    assert_eq!(answer.status.as_u16(), 400, "{}", answer.text);
+    let body = answer.json();
+    assert_eq!(body["error"], "invalid_grant");
+    assert_eq!(body.as_object().unwrap().len(), 2, "nothing but the error and its description: {body}");
+}
+
+/// Whether a token of any kind stands, as an application would ask.
+async fn is_active(server: &Server, token: &str) -> bool {
+    let answer = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", token)]).await.expect(200);
+    answer.json()["active"].as_bool().unwrap()
+}
+
+/// Why a session was ended, as JSON; null when it was not.
+async fn end_reason(server: &Server, id: &str) -> serde_json::Value {
+    server.send("GET", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(200).json()["end_reason"].clone()
+}
