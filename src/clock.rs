@@ -2,7 +2,8 @@
 //!
 //! Everything else gets them handed in, so that a test can move time and repeat a run.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
@@ -11,6 +12,9 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync {
     /// The present instant, UTC, truncated to the microsecond.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Learns what time it is by the clock that all replicas share, give or take `uncertainty`. Most clocks do not care.
+    fn learn(&self, _shared: DateTime<Utc>, _uncertainty: TimeDelta) {}
 }
 
 /// The machine's clock.
@@ -42,6 +46,40 @@ impl Clock for ShiftedClock {
     fn now(&self) -> DateTime<Utc> {
         let offset = self.offset.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         SystemClock.now() + *offset
+    }
+}
+
+/// A clock that keeps to the one all replicas share, the database's, however far the machine's own is off: so replicas
+/// agree on what has expired.
+pub struct SharedClock {
+    machine: Arc<dyn Clock>,
+    /// What the shared clock is ahead of the machine's, in microseconds.
+    ahead: AtomicI64,
+}
+
+/// Nearer than this the machine's clock is left alone: it is steadier than what can be measured from afar.
+const TOLERANCE: TimeDelta = TimeDelta::milliseconds(500);
+
+impl SharedClock {
+    /// Goes by `machine` until it learns better.
+    pub fn new(machine: Arc<dyn Clock>) -> Self {
+        Self { machine, ahead: AtomicI64::new(0) }
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.machine.now() + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
+    }
+
+    fn learn(&self, shared: DateTime<Utc>, uncertainty: TimeDelta) {
+        let off = shared - self.now();
+        if off.abs() <= TOLERANCE + uncertainty {
+            return;
+        }
+        let ahead = (shared - self.machine.now()).num_microseconds().unwrap_or(0);
+        self.ahead.store(ahead, Ordering::Relaxed);
+        tracing::warn!(seconds = off.as_seconds_f64(), "this machine's clock is off; going by the database's");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 
 use crate::background::{KeysError, SigningKeys};
-use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::clock::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
 use crate::config::{self, SettingError, Source, StorageConfig, TokenConfig};
 use crate::sessions::{Parts, Policy, Sessions};
 use crate::store::{self, OpenError, Store};
@@ -59,7 +59,14 @@ impl Setup {
         let (tokens, policy) = (TokenConfig::read(source)?, config::policy(source)?);
         let bootstrap_key = config::bootstrap_key(source)?;
         let storage = StorageConfig::read(source, entropy.as_ref())?;
-        Ok(Self { storage, tokens, policy, bootstrap_key, clock: Arc::new(SystemClock), entropy })
+        Ok(Self {
+            storage,
+            tokens,
+            policy,
+            bootstrap_key,
+            clock: Arc::new(SharedClock::new(Arc::new(SystemClock))),
+            entropy,
+        })
     }
 
     /// Opens the store, brings its tables and signing keys up to date, and puts the core together.

@@ -72,6 +72,12 @@ fn sql_never_asks_the_database_for_the_time() {
     for (path, text) in sources("src/store") {
         // Rust's `Instant::now()` measures how long something takes.
         let text = text.to_lowercase().replace("::now()", "");
+        // Replicas agree on what time it is by the database's clock, and ask it in one place.
+        let text = if path.ends_with("postgres/changes.rs") {
+            text.replacen("clock_timestamp() as time", "", 1)
+        } else {
+            text
+        };
         for word in ["now()", "current_timestamp", "clock_timestamp", "datetime('now", "unixepoch"] {
             assert!(!text.contains(word), "{} says {word}", path.display());
         }

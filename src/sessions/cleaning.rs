@@ -80,6 +80,7 @@ impl Sessions {
     /// Deletes all that is kept no longer, unless another replica is at it. What a stop cuts short, the next time
     /// completes.
     pub async fn clean_up_unasked(&self) -> Result<u64, Error> {
+        self.agree_on_time().await?;
         let over = self.retained_since();
         let mut deleted = 0;
         for stale in [
@@ -104,6 +105,7 @@ impl Sessions {
     }
 
     async fn delete_past_retention(&self) -> Result<u64, Error> {
+        self.agree_on_time().await?;
         let over = self.retained_since();
         Ok(self.delete(Stale::Expired(over), MOST_BATCHES).await?
             + self.delete(Stale::Ended(over), MOST_BATCHES).await?)

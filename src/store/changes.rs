@@ -1,6 +1,7 @@
 //! The change log: what every replica must learn of, in the words that the stores keep it in.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::Result;
 use crate::sessions::{Ended, SessionId};
@@ -61,6 +62,8 @@ pub struct Changes {
     pub settled: LogPosition,
     /// The changes, in the order of their places.
     pub changes: Vec<LoggedChange>,
+    /// What time it was by the clock that all replicas share; `None` when there is but one process.
+    pub time: Option<DateTime<Utc>>,
 }
 
 /// Hears when other replicas have written to the log.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sojourn::api::limits::RateLimits;
 use sojourn::api::{self, App};
 use sojourn::background::SigningKeys;
-use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
+use sojourn::clock::{self, Clock, SharedClock, ShiftedClock, SystemClock, SystemEntropy};
 use sojourn::config::{HttpConfig, StorageConfig, TokenConfig};
 use sojourn::sessions::{Follower, Policy, Scope, Sessions};
 use sojourn::setup::{Assembled, Setup};
@@ -36,6 +36,8 @@ pub struct Options {
     pub database_url: Option<String>,
     /// Whether it follows the change log, as a real server does. Without it everything is strict.
     pub follows: bool,
+    /// Whether it goes by the database's clock, as a real server does; then its own cannot be moved.
+    pub agrees: bool,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             connections: 8,
             database_url: None,
             follows: true,
+            agrees: false,
         }
     }
 }
@@ -144,7 +147,7 @@ impl Server {
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { policy, tokens, http, secret, clock, connections, database_url, follows } = options;
+        let Options { policy, tokens, http, secret, clock, connections, database_url, follows, agrees } = options;
         let setup = Setup {
             storage: StorageConfig {
                 database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
@@ -155,7 +158,7 @@ impl Server {
             tokens,
             policy,
             bootstrap_key: Some(Secret::new(BOOTSTRAP_KEY.to_owned())),
-            clock: Arc::clone(&clock) as _,
+            clock: if agrees { Arc::new(SharedClock::new(Arc::clone(&clock) as _)) } else { Arc::clone(&clock) as _ },
             entropy: Arc::new(SystemEntropy),
         };
         let Assembled { sessions, store, signing_keys } = setup.assemble().await.unwrap();

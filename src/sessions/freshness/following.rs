@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::STANDING_IN_FOR;
 use crate::sessions::{Error, Sessions};
-use crate::store::{Announcement, Change, Listener, LogPosition, LoggedChange, MOST_CHANGES};
+use crate::store::{Announcement, Change, Changes, Listener, LogPosition, LoggedChange, MOST_CHANGES};
 
 /// How far one process has read the log.
 #[derive(Debug, Default)]
@@ -96,7 +97,7 @@ impl Sessions {
         let mut settled = None;
         let mut from = follower.settled;
         loop {
-            let page = self.store().changes(from).await?;
+            let page = self.changes(from).await?;
             let settled = *settled.get_or_insert(page.settled);
             if settled < follower.settled {
                 // Another database than before: restored from a backup, or a standby that knows less.
@@ -128,6 +129,23 @@ impl Sessions {
         self.log.reached(started, follower.settled);
         self.copies.log_read(started);
         Ok(followed)
+    }
+
+    async fn changes(&self, after: LogPosition) -> Result<Changes, Error> {
+        let asked = Instant::now();
+        let page = self.store().changes(after).await?;
+        if let Some(time) = page.time {
+            // It was that late somewhere between the question and now.
+            let uncertainty = TimeDelta::from_std(asked.elapsed() / 2).unwrap_or_default();
+            self.parts.clock.learn(time + uncertainty, uncertainty);
+        }
+        Ok(page)
+    }
+
+    /// Asks what time it is: a clock that has just jumped must not decide what is old enough to be deleted.
+    pub(in crate::sessions) async fn agree_on_time(&self) -> Result<(), Error> {
+        let nothing = LogPosition { transaction: i64::MAX, sequence: i64::MAX };
+        self.changes(nothing).await.map(drop)
     }
 
     /// For how long the log is kept: longer than an access token lives, because offline verifiers want to know what was

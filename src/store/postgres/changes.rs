@@ -49,9 +49,10 @@ impl Line {
 }
 
 pub(super) async fn changes(line: &Line, after: LogPosition) -> Result<Changes> {
+    // The one statement that asks the database for the time, because this is where replicas agree on it.
     // Who reads `transaction_id` up to the oldest transaction that still runs has read all there will ever be of it.
     const READ: &str = "
-        SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS settled,
+        SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS settled, clock_timestamp() AS time,
                transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at
         FROM (VALUES (1)) AS always LEFT JOIN LATERAL (
             SELECT * FROM changes WHERE (transaction_id, sequence) > ($1::text::xid8, $2)
@@ -68,9 +69,10 @@ pub(super) async fn changes(line: &Line, after: LogPosition) -> Result<Changes> 
         })
         .await?;
     let read = || {
-        let mut settled = LogPosition::default();
+        let (mut settled, mut time) = (LogPosition::default(), None);
         let mut changes = Vec::with_capacity(rows.len());
         for row in &rows {
+            time = row.try_get("time")?;
             settled = LogPosition { transaction: row.try_get("settled")?, sequence: 0 };
             let Some(transaction) = row.try_get::<Option<i64>, _>("transaction_id")? else { continue };
             let position = LogPosition { transaction, sequence: row.try_get("sequence")? };
@@ -83,7 +85,7 @@ pub(super) async fn changes(line: &Line, after: LogPosition) -> Result<Changes> 
             )?;
             changes.push(LoggedChange { position, change });
         }
-        Ok(Changes { settled, changes })
+        Ok(Changes { settled, changes, time })
     };
     read().map_err(failure)
 }

@@ -25,7 +25,7 @@ pub(super) async fn changes(pool: &SqlitePool, after: LogPosition) -> sqlx::Resu
     }
     // Commits are in the order of the numbers, so nothing can appear before what was read.
     let settled = changes.last().map_or(after, |last| last.position);
-    Ok(Changes { settled, changes })
+    Ok(Changes { settled, changes, time: None })
 }
 
 pub(super) async fn forget_changes(pool: &SqlitePool, position: LogPosition) -> sqlx::Result<u64> {

@@ -1,7 +1,13 @@
 //! Two servers on one database, and one after the other.
 
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use sojourn::clock::ShiftedClock;
+
+use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
 
 on_both_databases! {
     async fn what_one_replica_opens_the_other_knows_and_ends_for_both(database) {
@@ -89,5 +95,47 @@ on_both_databases! {
         let stored = server.store.signing_keys().await.unwrap();
         assert_eq!(stored.len(), 2, "one, however often it is looked");
         assert_eq!(stored[1].active_from, stored[1].created_at + sojourn::tokens::PUBLICATION_LEAD);
+    }
+}
+
+/// Replicas of which one is five seconds ahead, one five behind, and one two hours behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_whose_clocks_differ_agree_on_what_time_it_is_postgres() {
+    let off = |seconds: i64| {
+        move |options: Options| {
+            let clock = Arc::new(ShiftedClock::default());
+            clock.shift(TimeDelta::seconds(seconds));
+            Options { clock, agrees: true, ..options }
+        }
+    };
+    let server = Server::start(TestDatabase::postgres().await).await;
+    let mut replicas = Vec::new();
+    for seconds in [5, -5, -7200] {
+        let replica = server.replica_with(off(seconds)).await;
+        replica.catch_up().await;
+        replicas.push(replica);
+    }
+    for replica in &replicas {
+        let differ = (replica.sessions.now() - server.sessions.now()).abs();
+        assert!(differ < TimeDelta::milliseconds(1500), "{differ}");
+    }
+    // What the one opens stands with the other at once: neither in the future nor in the past.
+    let opened = replicas[0].open("alice").await;
+    for replica in &replicas {
+        assert!(replica.stands(&opened.access).await);
+    }
+}
+
+/// FT-17: a jump decides nothing about what is old enough to be deleted, and brings nothing back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_deletes_nothing_and_revives_nothing_postgres() {
+    let database = TestDatabase::postgres().await;
+    let server = Server::start_with(database, Options { agrees: true, follows: false, ..Options::default() }).await;
+    let (kept, ended) = (server.open("alice").await, server.open("bob").await);
+    server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+    for jump in [TimeDelta::days(400), TimeDelta::days(-800)] {
+        server.wait(jump);
+        assert_eq!(server.sessions.clean_up_unasked().await.unwrap(), 0);
+        assert!(server.stands(&kept.access).await && !server.stands(&ended.access).await, "after {jump}");
     }
 }
