@@ -1,6 +1,7 @@
 //! Ending sessions.
 
 use super::{Caller, EndReason, Error, Owner, Scope, SessionId, Sessions, SignedIn};
+use crate::metrics;
 use crate::store::Ending;
 use crate::tokens::{Form, RefreshToken, SessionToken};
 use crate::users::UserId;
@@ -84,8 +85,9 @@ impl Sessions {
     }
 }
 
-/// One line in the log for each session that was ended.
+/// One line in the log for each session that was ended, and the count of all.
 pub(crate) fn log_ended(user: &UserId, ids: &[SessionId], reason: EndReason) {
+    metrics::sessions_ended(ids.len(), reason);
     for id in ids {
         tracing::info!(session = %id, %user, reason = reason.as_str(), "session ended");
     }

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Caller, Device, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session, SessionId, Sessions,
-    SignedIn, text,
+    Caller, Device, EndReason, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session, SessionId,
+    Sessions, SignedIn, log_ended, text,
 };
 use crate::clock;
+use crate::metrics;
 use crate::store::{Idempotency, NewSession, Opening};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
 use crate::users::{UserDetails, UserId};
@@ -133,6 +134,8 @@ impl Sessions {
             Opening::Opened { user, evicted } => {
                 let session = new.session;
                 tracing::info!(session = %session.id, user = %session.user_id, evicted = evicted.len(), "session opened");
+                metrics::session_opened();
+                log_ended(&session.user_id, &evicted, EndReason::Replaced);
                 let tokens = self.issue(&session, choice, now)?;
                 Opened { signed_in: SignedIn { session, user }, tokens, evicted }
             }

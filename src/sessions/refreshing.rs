@@ -2,6 +2,7 @@
 
 use super::ending::log_ended;
 use super::{EndReason, Error, GrantRefusal, IssuedTokens, Session, Sessions, TokenChoice};
+use crate::metrics;
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
 
@@ -21,6 +22,16 @@ impl Sessions {
     /// successor. A token spent before ends its session, because one of its two holders is a thief; the client is told
     /// nothing but [`Error::InvalidGrant`].
     pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
+        let refreshed = self.refresh_uncounted(token).await;
+        match &refreshed {
+            Ok((_, outcome)) => metrics::refreshed(outcome),
+            Err(Error::InvalidGrant(refusal)) => metrics::refreshed(refusal.as_str()),
+            Err(_) => metrics::refreshed("failed"),
+        }
+        refreshed.map(|(refreshed, _)| refreshed)
+    }
+
+    async fn refresh_uncounted(&self, token: &str) -> Result<(Refreshed, &'static str), Error> {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(GrantRefusal::Token)?;
         let now = self.now();
         let policy = self.policy();
@@ -47,6 +58,6 @@ impl Sessions {
         };
         tracing::info!(session = %session.id, user = %session.user_id, kind, "session refreshed");
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;
-        Ok(Refreshed { session: *session, tokens })
+        Ok((Refreshed { session: *session, tokens }, kind))
     }
 }

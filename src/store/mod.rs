@@ -141,6 +141,24 @@ pub enum Refreshing {
     NotActive,
 }
 
+/// Connections to the database that serve one purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Their purpose, in one word.
+    pub name: &'static str,
+    /// How many run something.
+    pub in_use: usize,
+    /// How many are ready for it.
+    pub idle: usize,
+}
+
+impl Pool {
+    fn of<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>) -> Self {
+        let idle = pool.num_idle();
+        Self { name, in_use: (pool.size() as usize).saturating_sub(idle), idle }
+    }
+}
+
 /// The contract of a store.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -310,8 +328,11 @@ pub trait Store: Send + Sync {
     /// Forgets the signing keys before `sequence`.
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
 
-    /// Whether the database answers and has the tables of this version; [`Error::Unavailable`] when not.
-    async fn ping(&self) -> Result<()>;
+    /// Asks the database whether it has the tables of this version.
+    async fn ping(&self) -> Result<bool>;
+
+    /// The connections as they are now.
+    fn pools(&self) -> Vec<Pool>;
 
     /// Closes all connections, after what runs on them.
     async fn close(&self);
