@@ -365,8 +365,8 @@ fn divide(connections: u32) -> (u32, u32) {
 }
 
 /// Opens the store that `url` names and brings its tables up to date, which is safe when several replicas start at once.
-/// `connections`: the most that are kept open, at least 2: a few of them are for searches, so that slow ones hold up
-/// nothing else.
+/// `connections`: the most that are kept open, or 4 when that is more. A few of them are for searches, so that slow ones hold
+/// up nothing else.
 pub async fn open(url: &str, connections: u32) -> std::result::Result<Arc<dyn Store>, OpenError> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("postgres" | "postgresql") => Ok(Arc::new(postgres::PostgresStore::open(url, connections).await?)),

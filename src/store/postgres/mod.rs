@@ -1,4 +1,5 @@
 //! The store on PostgreSQL. READ COMMITTED throughout; every statement stands here in full, to be pasted into `psql`.
+//! How long each may take, and which are tried again, stands in `attempts.rs`.
 
 #[macro_use]
 mod rows;
