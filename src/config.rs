@@ -4,6 +4,8 @@
 //! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
 //! under the same name in each. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
+mod server;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write as _;
@@ -16,6 +18,8 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
+pub use server::ServerConfig;
+
 use crate::clock::Entropy;
 use crate::sessions::{Freshness, IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret, Secret};
@@ -24,6 +28,13 @@ use crate::users::DnTemplate;
 /// Every setting with its default and what it is for, in the order in which `--help` shows them.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("SOJOURN_LISTEN", "127.0.0.1:8080", "Where to listen. PORT alone means 0.0.0.0 and that port"),
+    (
+        "SOJOURN_MAX_CONNECTIONS",
+        "what the limit of open files allows, at most 10000",
+        "The most connections of clients",
+    ),
+    ("SOJOURN_DRAIN_DELAY", "3s", "How long requests are still served after SIGTERM, before the port is closed"),
+    ("SOJOURN_METRICS_LISTEN", "none", "An address of its own for /metrics, which is then not at the main one"),
     ("DATABASE_URL", "sqlite://<data dir>/sojourn.db", "sqlite://… or postgres://…; also as DATABASE_URL_FILE"),
     ("SOJOURN_DATABASE_CONNECTIONS", "16", "The most connections to the database"),
     ("SOJOURN_DATA_DIR", "./sojourn-data", "Where the SQLite file and the generated secret are kept"),
@@ -264,13 +275,16 @@ impl LogConfig {
 
 /// Where to listen, also for a health check.
 pub fn listen_address(source: &Source) -> Result<String, SettingError> {
-    let is_address = |text: &str| {
-        let (host, port) = text.rsplit_once(':')?;
-        (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| text.to_owned())
-    };
-    let listen = source.parse("SOJOURN_LISTEN", "an address and a port such as 127.0.0.1:8080", is_address)?;
+    let listen = address(source, "SOJOURN_LISTEN")?;
     let port = source.parse("PORT", "a port number", |text| text.parse::<u16>().ok())?;
     Ok(listen.or_else(|| port.map(|port| format!("0.0.0.0:{port}"))).unwrap_or_else(|| "127.0.0.1:8080".to_owned()))
+}
+
+fn address(source: &Source, name: &str) -> Result<Option<String>, SettingError> {
+    source.parse(name, "an address and a port such as 127.0.0.1:8080", |text| {
+        let (host, port) = text.rsplit_once(':')?;
+        (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| text.to_owned())
+    })
 }
 
 /// Where sessions are kept and with which secret: what every command needs.
@@ -459,6 +473,8 @@ pub struct HttpConfig {
     pub rate_limit: u32,
     /// The proxies that may speak for a client's address.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where the metrics are, if not where everything else is.
+    pub metrics_listen: Option<String>,
 }
 
 impl HttpConfig {
@@ -487,7 +503,8 @@ impl HttpConfig {
         let expected = "networks such as 10.0.0.0/8, separated by commas";
         let trusted_proxies = source.parse("SOJOURN_TRUSTED_PROXIES", expected, networks)?.unwrap_or_default();
         let cookie = cookie.filter(|name| name != "off");
-        Ok(Self { cookie, cors_origins, janssen_user_dn, rate_limit, trusted_proxies })
+        let metrics_listen = address(source, "SOJOURN_METRICS_LISTEN")?;
+        Ok(Self { cookie, cors_origins, janssen_user_dn, rate_limit, trusted_proxies, metrics_listen })
     }
 }
 

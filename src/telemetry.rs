@@ -11,9 +11,10 @@ use axum::response::Response;
 use tracing::Instrument as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::api::App;
+use crate::api::{App, FamilyName};
 use crate::clock;
 use crate::config::{LogConfig, LogFormat};
+use crate::metrics;
 
 /// The header that carries a request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,17 +42,17 @@ pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, nex
     let id = request.headers().get(REQUEST_ID).filter(|value| is_harmless(value)).cloned().or_else(|| new_id(&app));
     let id = id.unwrap_or_else(|| HeaderValue::from_static("unknown"));
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-    let span = tracing::info_span!(
-        "request",
-        id = id.to_str().unwrap_or_default(),
-        method = standard_method(request.method()),
-        route,
-    );
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let method = standard_method(request.method());
+    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), method, route);
     let started = Instant::now();
-    let mut response = async move {
+    let mut response = async {
         let response = next.run(request).await;
-        tracing::info!(status = response.status().as_u16(), microseconds = started.elapsed().as_micros(), "answered");
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        tracing::info!(status, microseconds = took.as_micros(), "answered");
+        let family = response.extensions().get().map_or("none", |FamilyName(name)| name);
+        metrics::answered(family, route, method, status, took);
         response
     }
     .instrument(span)

@@ -12,5 +12,6 @@ mod api;
 mod commands;
 mod layout;
 mod openapi;
+mod operations;
 mod store;
 mod support;

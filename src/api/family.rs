@@ -14,6 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::App;
 use super::limits::BudgetSlot;
+use crate::metrics;
 use crate::sessions::{Error, FieldError, Refusal};
 use crate::telemetry::chain;
 
@@ -24,6 +25,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A family of wire formats.
 pub trait Family: Send + Sync + 'static {
+    /// What the operator knows it by.
+    const NAME: &'static str;
     /// Where its paths begin: an unknown path below them is answered in its words.
     const PREFIXES: &'static [&'static str];
     /// Whether its callers may present the session cookie, where one is set.
@@ -35,6 +38,10 @@ pub trait Family: Send + Sync + 'static {
     /// A failure in the family's own words. Headers that all families share are added to it.
     fn respond(failure: &Failure) -> Response;
 }
+
+/// Which family gave an answer, for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FamilyName(pub(crate) &'static str);
 
 /// Why a request was not answered as wished.
 #[derive(Debug)]
@@ -192,7 +199,10 @@ impl Failure {
     /// Tells the operator what the client is not told.
     fn log(&self) {
         match self {
-            Self::Core(Error::Unauthenticated(refusal)) => tracing::info!(%refusal, "refused"),
+            Self::Core(Error::Unauthenticated(refusal)) => {
+                metrics::refused(refusal.as_str());
+                tracing::info!(%refusal, "refused");
+            }
             Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),
             Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
             Self::Core(error) => tracing::debug!(%error, "refused"),
@@ -281,6 +291,7 @@ async fn within_limits<F: Family>(State(app): State<Arc<App>>, mut request: Requ
         Some(budget) => budget.tell_originals(response.headers_mut(), app.sessions.now()),
         None => {}
     }
+    response.extensions_mut().insert(FamilyName(F::NAME));
     response
 }
 

@@ -23,6 +23,7 @@ use axum::middleware;
 use axum::response::Response;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+pub(crate) use family::FamilyName;
 pub use family::{Failure, Family, Refused, Rejection};
 pub use openapi::{FAMILIES, document, family_document};
 
@@ -66,10 +67,16 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
         .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus::also_without_api(cumulonimbus), &app))
         .merge(family::guard::<janssen::Janssen>(janssen, &app))
         .merge(operations::router())
+        .merge(if http.metrics_listen.is_none() { operations::metrics_router() } else { Router::new() })
         .fallback(unknown_path)
         .with_state(Arc::clone(&app));
     let router = if http.cors_origins.is_empty() { router } else { router.layer(cors(http)) };
     router.layer(middleware::from_fn_with_state(app, telemetry::log_requests))
+}
+
+/// What is at the metrics' own address, when they have one.
+pub fn metrics_router(app: Arc<App>) -> Router {
+    operations::metrics_router().with_state(app)
 }
 
 /// Below a family's prefix its own words, elsewhere the native ones.

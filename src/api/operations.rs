@@ -12,7 +12,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::openapi::DocumentError;
 use super::{App, Refused, Rejection, document, family_document, native, openapi};
-use crate::sessions::Error;
+use crate::sessions::{Error, NotReady};
 
 type Refusal = Refused<native::Native>;
 
@@ -27,24 +27,44 @@ pub(super) fn router() -> Router<Arc<App>> {
         .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
 }
 
+/// The metrics, wherever they are read.
+pub(super) fn metrics_router() -> Router<Arc<App>> {
+    Router::new().route("/metrics", get(metrics))
+}
+
+/// Everything counted and measured, as Prometheus reads it.
+async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
+    app.sessions.measure();
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4"), (header::CACHE_CONTROL, "no-store")];
+    (headers, crate::metrics::render())
+}
+
 /// The process runs.
 async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// Requests can be served: the database answers and the server is not about to stop.
+/// Requests can be served: the database answers, its tables are of this version, and the server is not about to stop.
 async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
     if *app.stopping.borrow() {
-        return Err((StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response());
+        return Err(not_ready("stopping", "The server is about to stop"));
     }
     match app.sessions.ready().await {
         Ok(()) => Ok("ready\n"),
         Err(error) => {
             tracing::warn!(error = %crate::telemetry::chain(&error), "not ready");
-            let retry = [(header::RETRY_AFTER, "1")];
-            Err((StatusCode::SERVICE_UNAVAILABLE, retry, "the database does not answer\n").into_response())
+            Err(match error {
+                NotReady::Database(_) => not_ready("database", "The database does not answer"),
+                NotReady::Migrations => not_ready("migrations", "The database has not been migrated to this version"),
+            })
         }
     }
+}
+
+/// The code says why in one word.
+fn not_ready(code: &str, detail: &str) -> Response {
+    let problem = native::problem(StatusCode::SERVICE_UNAVAILABLE, code, detail.to_owned(), &[]);
+    ([(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], problem).into_response()
 }
 
 async fn merged_document() -> Result<Response, Refusal> {

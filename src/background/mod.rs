@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::App;
 use crate::clock::{Clock, Entropy};
+use crate::metrics;
 use crate::sessions::{Error, Sessions};
 use crate::store::{self, Store};
 use crate::telemetry::chain;
@@ -153,6 +154,7 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
         tokio::spawn(async move {
             while !stopped_within(&mut stop, FLUSH_INTERVAL).await {
                 flush(&sessions).await;
+                metrics::tidy();
             }
         })
     };

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::CommandError;
 use crate::api::limits::RateLimits;
 use crate::api::{self, App};
-use crate::config::{HttpConfig, LogConfig, Source, listen_address};
+use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
-use crate::{background, server, telemetry};
+use crate::{background, metrics, server, telemetry};
 
 /// How long the last writes may take. With the time for running requests it stays below 15 seconds.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,15 +20,20 @@ const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
 /// Serves until a signal comes.
 pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     telemetry::start(&LogConfig::read(source)?);
-    let (address, http) = (listen_address(source)?, HttpConfig::read(source)?);
+    metrics::start();
+    let (address, http, config) = (listen_address(source)?, HttpConfig::read(source)?, ServerConfig::read(source)?);
     let setup = Setup::read(source)?;
     let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
-    let listener = TcpListener::bind(&address)
-        .await
-        .map_err(|error| CommandError::Other(format!("SOJOURN_LISTEN: cannot listen on {address}: {error}")))?;
+    let listener = listen("SOJOURN_LISTEN", &address).await?;
+    let metrics_listener = match &http.metrics_listen {
+        Some(address) => Some(listen("SOJOURN_METRICS_LISTEN", address).await?),
+        None => None,
+    };
     let stop = server::stop_signal()?;
-    let tasks = background::start(&sessions, signing_keys, &stop);
+    // What happens in the background goes on as long as requests are served.
+    let (end, ended) = watch::channel(false);
+    let tasks = background::start(&sessions, signing_keys, &ended);
     let app = App {
         sessions: Arc::clone(&sessions),
         entropy,
@@ -37,10 +43,14 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
         stopping: stop.clone(),
     };
     let app = Arc::new(app);
-    background::forget_idle_callers(Arc::clone(&app), &stop);
+    background::forget_idle_callers(Arc::clone(&app), &ended);
     welcome(&listener, &database)?;
 
-    server::serve(listener, api::router(app, &http), stop).await;
+    if let Some(listener) = metrics_listener {
+        tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
+    }
+    server::serve(listener, api::router(app, &http), config, stop).await;
+    end.send_replace(true);
 
     // A database that hangs must not keep the process: what cannot be written by then is lost, as in a crash.
     let ending = async {
@@ -55,6 +65,11 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandError> {
+    let failed = |error| CommandError::Other(format!("{setting}: cannot listen on {address}: {error}"));
+    TcpListener::bind(address).await.map_err(failed)
 }
 
 /// What a person wants to know who has just started it.

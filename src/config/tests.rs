@@ -10,7 +10,7 @@ fn source(values: &[(&str, &str)]) -> Result<Source, SettingError> {
 #[test]
 fn a_bad_setting_is_named_in_one_line() {
     type Row = (&'static str, &'static str, fn(&Source) -> Option<SettingError>);
-    let rows: [Row; 11] = [
+    let rows: [Row; 14] = [
         ("SOJOURN_LISTEN", "nowhere", |source| listen_address(source).err()),
         ("PORT", "99999", |source| listen_address(source).err()),
         ("SOJOURN_PROFILE", "aal9", |source| policy(source).err()),
@@ -21,6 +21,9 @@ fn a_bad_setting_is_named_in_one_line() {
         ("SOJOURN_CORS_ORIGINS", "*", |source| HttpConfig::read(source).err()),
         ("SOJOURN_RATE_LIMIT", "-1", |source| HttpConfig::read(source).err()),
         ("SOJOURN_TRUSTED_PROXIES", "10.0.0.0/33", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_DRAIN_DELAY", "10m", |source| ServerConfig::read(source).err()),
+        ("SOJOURN_MAX_CONNECTIONS", "0", |source| ServerConfig::read(source).err()),
+        ("SOJOURN_METRICS_LISTEN", "here", |source| HttpConfig::read(source).err()),
         ("SOJOURN_LOG_FORMAT", "xml", |source| LogConfig::read(source).err()),
     ];
     for (name, value, read) in rows {

@@ -1,6 +1,7 @@
 //! Ending sessions.
 
 use super::{Caller, EndReason, Error, Owner, Scope, SessionId, Sessions, SignedIn};
+use crate::metrics;
 use crate::store::{EndedTogether, Ending};
 use crate::tokens::{Form, RefreshToken, SessionToken};
 use crate::users::UserId;
@@ -20,7 +21,11 @@ impl Sessions {
                 self.ended(&session.user_id, &[id], reason);
                 Ok(())
             }
-            Some(Ending::AlreadyEnded(_)) => Ok(()),
+            // Perhaps by this very call, when its first answer was lost.
+            Some(Ending::AlreadyEnded(session)) => {
+                self.changed(&session.user_id);
+                Ok(())
+            }
             None => Err(Error::SessionNotFound),
         }
     }
@@ -90,16 +95,19 @@ impl Sessions {
             }
         };
         let ending = self.store().end_session(id, Owner::Anyone, EndReason::Logout, self.now()).await?;
-        if let Some(Ending::Ended(session)) = ending {
-            self.ended(&session.user_id, &[id], EndReason::Logout);
+        match ending {
+            Some(Ending::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
+            Some(Ending::AlreadyEnded(session)) => self.changed(&session.user_id),
+            None => {}
         }
         Ok(())
     }
 
     /// After sessions of a user were ended here: they count as ended in this process from now on, the other replicas are
-    /// told, and there is a line in the log for each. To be called before anybody is answered.
+    /// told, they are counted, and there is a line in the log for each. To be called before anybody is answered.
     pub(crate) fn ended(&self, user: &UserId, ids: &[SessionId], reason: EndReason) {
         self.changed(user);
+        metrics::sessions_ended(ids.len(), reason);
         for id in ids {
             tracing::info!(session = %id, %user, reason = reason.as_str(), "session ended");
         }

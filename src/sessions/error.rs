@@ -55,6 +55,23 @@ pub enum Refusal {
     NotAUser,
 }
 
+impl Refusal {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Several => "several",
+            Self::CrossSite => "cross_site",
+            Self::Token(_) => "invalid_token",
+            Self::UnknownSession => "unknown_session",
+            Self::NotActive(state) => state.as_str(),
+            Self::Banned => "banned",
+            Self::ServiceKey => "service_key",
+            Self::NotAUser => "not_a_user",
+        }
+    }
+}
+
 /// Why a refresh token was refused: never for the answer, which says `invalid_grant` (RFC 6749 section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GrantRefusal {
@@ -67,6 +84,17 @@ pub enum GrantRefusal {
     /// It was spent long ago: the session has been ended.
     #[error("spent token presented again")]
     Reuse,
+}
+
+/// Why sessions cannot be served for now.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Database(#[source] store::Error),
+    /// Its tables are not those of this version.
+    #[error("the database has not been migrated to this version")]
+    Migrations,
 }
 
 /// What can go wrong in the core.

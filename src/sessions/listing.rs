@@ -102,7 +102,11 @@ impl Sessions {
                 self.ended(&session.user_id, &[id], reason);
                 Ok(())
             }
-            Some(Ending::AlreadyEnded(_)) | None => Err(Error::SessionNotFound),
+            Some(Ending::AlreadyEnded(session)) => {
+                self.changed(&session.user_id);
+                Err(Error::SessionNotFound)
+            }
+            None => Err(Error::SessionNotFound),
         }
     }
 

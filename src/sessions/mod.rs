@@ -33,7 +33,7 @@ pub use caller::{Caller, Owner, Scope, Service};
 pub use checking::{Introspection, TokenKind};
 pub use cleaning::{SessionStats, Stale};
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
-pub use error::{Error, FieldError, GrantRefusal, Refusal};
+pub use error::{Error, FieldError, GrantRefusal, NotReady, Refusal};
 pub use filter::{
     Condition, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
 };
@@ -49,7 +49,8 @@ pub use refreshing::{RefreshOutcome, Refreshed};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, State};
 
 use crate::clock::{Clock, Entropy};
-use crate::store::Store;
+use crate::metrics;
+use crate::store::{Pool, Store};
 use crate::tokens::{AccessTokens, Keyring, Secret};
 
 /// The most uses written in one statement.
@@ -112,9 +113,20 @@ impl Sessions {
         &self.parts.policy
     }
 
-    /// Whether sessions can be served: the store answers.
-    pub async fn ready(&self) -> Result<(), Error> {
-        Ok(self.store().ping().await?)
+    /// Whether sessions can be served: the store answers, and has the tables of this version.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        match self.store().ping().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NotReady::Migrations),
+            Err(error) => Err(NotReady::Database(error)),
+        }
+    }
+
+    /// Records what is measured only when somebody asks.
+    pub fn measure(&self) {
+        for Pool { name, in_use, idle } in self.store().pools() {
+            metrics::database_connections(name, in_use, idle);
+        }
     }
 
     /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.

@@ -9,6 +9,7 @@ use super::{
     Sessions, SignedIn, text,
 };
 use crate::clock;
+use crate::metrics;
 use crate::store::{Idempotency, NewSession, Opening};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
 use crate::users::{UserDetails, UserId};
@@ -148,6 +149,7 @@ impl Sessions {
                     self.ended(&session.user_id, &evicted, EndReason::Replaced);
                 }
                 tracing::info!(session = %session.id, user = %session.user_id, evicted = evicted.len(), "session opened");
+                metrics::session_opened();
                 let tokens = self.issue(&session, choice, now)?;
                 Opened { signed_in: SignedIn { session, user }, tokens, evicted }
             }

@@ -3,6 +3,7 @@
 use tracing::field::display;
 
 use super::{EndReason, Error, GrantRefusal, IssuedTokens, Session, SessionId, Sessions, TokenChoice};
+use crate::metrics;
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
 use crate::users::UserId;
@@ -48,8 +49,9 @@ impl RefreshOutcome {
         }
     }
 
-    /// Makes it known, once for each refresh: the one line in the log.
+    /// Makes it known, once for each refresh: the one line in the log, and the count.
     fn record(self, session: Option<SessionId>, user: Option<&UserId>) {
+        metrics::refreshed(self.as_str());
         let (outcome, session, user) = (self.as_str(), session.map(display), user.map(display));
         if self == Self::Reuse {
             tracing::warn!(outcome, session, user, "refresh");
@@ -66,6 +68,14 @@ impl Sessions {
     /// successor. A token spent before ends its session, because one of its two holders is a thief; the client is told
     /// nothing but [`Error::InvalidGrant`].
     pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
+        let refreshed = self.refresh_answered(token).await;
+        if matches!(&refreshed, Err(error) if !matches!(error, Error::InvalidGrant(_))) {
+            metrics::refreshed("failed");
+        }
+        refreshed
+    }
+
+    async fn refresh_answered(&self, token: &str) -> Result<Refreshed, Error> {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(|refusal| {
             RefreshOutcome::InvalidToken.record(None, None);
             GrantRefusal::Token(refusal)

@@ -165,6 +165,24 @@ pub enum Refreshing {
     NotActive,
 }
 
+/// Connections to the database that serve one purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Their purpose, in one word.
+    pub name: &'static str,
+    /// How many run something.
+    pub in_use: usize,
+    /// How many are ready for it.
+    pub idle: usize,
+}
+
+impl Pool {
+    fn of<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>) -> Self {
+        let idle = pool.num_idle();
+        Self { name, in_use: (pool.size() as usize).saturating_sub(idle), idle }
+    }
+}
+
 /// The contract of a store.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -366,8 +384,11 @@ pub trait Store: Send + Sync {
     /// May be lost in a crash.
     async fn forget_changes(&self, before: LogPosition) -> Result<u64>;
 
-    /// Whether the database answers and has the tables of this version; [`Error::Unavailable`] when not.
-    async fn ping(&self) -> Result<()>;
+    /// Asks the database whether it has the tables of this version.
+    async fn ping(&self) -> Result<bool>;
+
+    /// The connections as they are now.
+    fn pools(&self) -> Vec<Pool>;
 
     /// Closes all connections, after what runs on them.
     async fn close(&self);
@@ -400,8 +421,8 @@ fn divide(connections: u32) -> (u32, u32) {
 }
 
 /// Opens the store that `url` names and brings its tables up to date, which is safe when several replicas start at once.
-/// `connections`: the most that are kept open, at least 2: a few of them are for searches, so that slow ones hold up
-/// nothing else.
+/// `connections`: the most that are kept open, or 4 when that is more. A few of them are for searches, so that slow ones hold
+/// up nothing else.
 pub async fn open(url: &str, connections: u32) -> std::result::Result<Arc<dyn Store>, OpenError> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("postgres" | "postgresql") => Ok(Arc::new(postgres::PostgresStore::open(url, connections).await?)),

@@ -152,22 +152,6 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn a_store_works_again_after_its_connections_were_cut_postgres() {
-    let fixture = Fixture::postgres().await;
-    let session = fixture.open(session_of("ann")).await;
-    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-               WHERE datname = current_database() AND application_name = 'sojourn'";
-    fixture.raw.run(cut).await.unwrap();
-    let mut answers = Vec::new();
-    for _ in 0..10 {
-        answers.push(fixture.store.session(session.id, Owner::Anyone).await);
-    }
-    let cut_off = answers.iter().filter(|answer| matches!(answer, Err(Error::Unavailable(_)))).count();
-    let answered = answers.into_iter().filter_map(Result::ok).flatten().count();
-    assert!(cut_off >= 1 && answered + cut_off == 10 && answered > 0, "{cut_off} cut off, {answered} answered");
-}
-
-#[tokio::test]
 async fn a_server_that_is_not_there_is_told_at_the_start() {
     let opened = sojourn::store::open("postgres://nobody@127.0.0.1:1/nothing", 2).await;
     assert!(matches!(opened, Err(sojourn::store::OpenError::Connect(_))));

@@ -67,9 +67,9 @@ async fn a_store_opened_again_finds_what_was_stored(fixture: &Fixture) {
 }
 
 async fn ping_tells_whether_the_tables_are_of_this_version(fixture: &Fixture) {
-    fixture.store.ping().await.unwrap();
+    assert!(fixture.store.ping().await.unwrap());
     fixture.raw.run("DELETE FROM _sqlx_migrations").await.unwrap();
-    assert!(matches!(fixture.store.ping().await, Err(Error::Unavailable(_))));
+    assert!(!fixture.store.ping().await.unwrap());
 }
 
 async fn a_closed_store_is_not_available(fixture: &Fixture) {

@@ -6,6 +6,7 @@
 mod fixture;
 
 mod activity;
+mod attempts;
 mod bulk;
 mod changes;
 mod changing;

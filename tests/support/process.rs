@@ -42,10 +42,16 @@ impl Folder {
 
     /// Starts the server on a free port and waits until it says where it listens.
     pub fn serve(&self, settings: &[(&str, &str)]) -> Process {
+        self.serve_by(self.program(), settings)
+    }
+
+    /// As [`Folder::serve`], but by a command of the test's own, which becomes the server.
+    pub fn serve_by(&self, mut program: Command, settings: &[(&str, &str)]) -> Process {
         let log = self.path.join("log");
-        let mut child = self
-            .program()
+        let mut child = program
+            .current_dir(&self.path)
             .env("SOJOURN_LISTEN", "127.0.0.1:0")
+            .env("SOJOURN_DRAIN_DELAY", "0")
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&log).unwrap())

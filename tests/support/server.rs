@@ -1,6 +1,7 @@
 //! A real server on a real port, with a clock that can be moved, and a client for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
@@ -10,7 +11,7 @@ use sojourn::api::limits::RateLimits;
 use sojourn::api::{self, App};
 use sojourn::background::SigningKeys;
 use sojourn::clock::{self, Clock, SharedClock, ShiftedClock, SystemClock, SystemEntropy};
-use sojourn::config::{HttpConfig, StorageConfig, TokenConfig};
+use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};
 use sojourn::sessions::{Follower, Policy, Scope, Sessions};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::store::Store;
@@ -28,6 +29,7 @@ pub struct Options {
     pub policy: Policy,
     pub tokens: TokenConfig,
     pub http: HttpConfig,
+    pub serving: ServerConfig,
     pub secret: MasterSecret,
     pub clock: Arc<ShiftedClock>,
     /// The most connections to the database.
@@ -46,6 +48,7 @@ impl Default for Options {
             policy: Policy::default(),
             tokens: TokenConfig::default(),
             http: HttpConfig::default(),
+            serving: ServerConfig { drain_delay: Duration::ZERO, most_connections: 1000 },
             secret: MasterSecret::generate(&SystemEntropy).unwrap(),
             clock: Arc::new(ShiftedClock::default()),
             connections: 8,
@@ -147,7 +150,9 @@ impl Server {
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { policy, tokens, http, secret, clock, connections, database_url, follows, agrees } = options;
+        let Options { policy, tokens, http, serving, secret, clock, connections, database_url, follows, agrees } =
+            options;
+        sojourn::metrics::start();
         let setup = Setup {
             storage: StorageConfig {
                 database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
@@ -176,7 +181,8 @@ impl Server {
         if follows {
             sojourn::background::follow(&sessions, &Arc::default(), &stopping);
         }
-        tokio::spawn(sojourn::server::serve(listener, api::router(Arc::new(app), &http), stopping));
+        let router = api::router(Arc::new(app), &http);
+        tokio::spawn(sojourn::server::serve(listener, router, serving, stopping));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }
     }

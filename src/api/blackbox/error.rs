@@ -11,6 +11,7 @@ use crate::api::{Failure, Family};
 pub struct Blackbox;
 
 impl Family for Blackbox {
+    const NAME: &'static str = "blackbox";
     const PREFIXES: &'static [&'static str] = &["/api/v0"];
 
     fn respond(failure: &Failure) -> Response {

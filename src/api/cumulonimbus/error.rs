@@ -13,6 +13,7 @@ use crate::sessions::{Error, Refusal};
 pub struct Cumulonimbus;
 
 impl Family for Cumulonimbus {
+    const NAME: &'static str = "cumulonimbus";
     const PREFIXES: &'static [&'static str] = &["/api/user", "/user"];
     const COOKIE: bool = true;
 

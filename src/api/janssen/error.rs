@@ -12,6 +12,7 @@ use crate::api::{Failure, Family};
 pub struct Janssen;
 
 impl Family for Janssen {
+    const NAME: &'static str = "janssen";
     const PREFIXES: &'static [&'static str] = &["/api/v1/jans-auth-server"];
 
     fn respond(failure: &Failure) -> Response {

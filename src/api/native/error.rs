@@ -1,40 +1,44 @@
 //! Errors as RFC 9457 problems.
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::{Failure, Family, Rejection};
-use crate::sessions::{Error, Refusal};
+use crate::sessions::{Error, FieldError, Refusal};
 
 /// The native family.
 pub struct Native;
 
 impl Family for Native {
+    const NAME: &'static str = "native";
     const PREFIXES: &'static [&'static str] = &["/v1"];
     const COOKIE: bool = true;
     const STANDARD_LIMITS: bool = true;
 
     fn respond(failure: &Failure) -> Response {
-        let status = failure.status();
-        let code = code(failure);
-        let fields = failure.fields().iter();
-        let problem = Problem {
-            r#type: format!("urn:sojourn:problem:{code}"),
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
-            status: status.as_u16(),
-            code: code.to_owned(),
-            detail: failure.message(),
-            errors: fields
-                .map(|error| InvalidField { field: error.field.to_string(), message: error.message.to_string() })
-                .collect(),
-        };
-        let mut response = (status, axum::Json(problem)).into_response();
-        let problem_json = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, problem_json);
-        response
+        problem(failure.status(), code(failure), failure.message(), failure.fields())
     }
+}
+
+/// An answer that is a problem.
+pub(in crate::api) fn problem(status: StatusCode, code: &str, detail: String, fields: &[FieldError]) -> Response {
+    let problem = Problem {
+        r#type: format!("urn:sojourn:problem:{code}"),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        code: code.to_owned(),
+        detail,
+        errors: fields
+            .iter()
+            .map(|error| InvalidField { field: error.field.to_string(), message: error.message.to_string() })
+            .collect(),
+    };
+    let mut response = (status, axum::Json(problem)).into_response();
+    let problem_json = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, problem_json);
+    response
 }
 
 /// The code of a failure: clients count on these words.

@@ -20,6 +20,7 @@ use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
 use super::App;

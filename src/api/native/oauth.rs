@@ -29,6 +29,7 @@ pub struct OAuth;
 type Result<T> = std::result::Result<T, Refused<OAuth>>;
 
 impl Family for OAuth {
+    const NAME: &'static str = "oauth";
     const PREFIXES: &'static [&'static str] = &["/oauth2", "/.well-known"];
     const STANDARD_LIMITS: bool = true;
 

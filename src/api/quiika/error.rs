@@ -12,6 +12,7 @@ use crate::sessions::Error;
 pub struct Quiika;
 
 impl Family for Quiika {
+    const NAME: &'static str = "quiika";
     const PREFIXES: &'static [&'static str] = &["/auth"];
 
     fn respond(failure: &Failure) -> Response {

@@ -12,6 +12,7 @@ use crate::api::{Failure, Family};
 pub struct Vault;
 
 impl Family for Vault {
+    const NAME: &'static str = "vault";
     const PREFIXES: &'static [&'static str] = &["/api/v1/users"];
 
     fn respond(failure: &Failure) -> Response {

@@ -1,7 +1,7 @@
 //! Ending many sessions by one row, and bringing their own rows up to it.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
 use crate::sessions::{BulkEnding, SessionId};
 use crate::users::UserId;
@@ -9,7 +9,7 @@ use crate::users::UserId;
 /// Any number, as long as nobody takes it for something else in this database.
 const CARRYING_OUT_LOCK: i64 = 0x0062_756c_6b65_6e64;
 
-pub(super) async fn end_in_bulk(pool: &PgPool, ending: &BulkEnding) -> sqlx::Result<()> {
+pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx::Result<()> {
     // The second lock waits for who is opening a session and holds up who comes next, so that the newest session there
     // is tells exactly which ones are older than this.
     const LOCK: &str = "LOCK TABLE bulk_endings, sessions IN SHARE ROW EXCLUSIVE MODE";
@@ -23,7 +23,7 @@ pub(super) async fn end_in_bulk(pool: &PgPool, ending: &BulkEnding) -> sqlx::Res
             $4, $5, $6, $7, $8, $9
         WHERE EXISTS (SELECT FROM sessions WHERE $5 IS NULL OR user_id = $5)";
     let BulkEnding { filter, except, ended } = ending;
-    let mut tx = pool.begin().await?;
+    let mut tx = connection.begin().await?;
     sqlx::query(LOCK).execute(&mut *tx).await?;
     // Planned for these very values: with a user the newest session is found by another index than without.
     sqlx::query(END)

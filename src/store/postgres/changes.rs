@@ -8,12 +8,19 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
 use tokio::sync::Mutex;
 
-use super::{before, failure};
+use super::attempts::failure;
 use crate::store::{Announcement, Changes, Error, Listener, LogPosition, LoggedChange, MOST_CHANGES, Result, values};
 
 /// How long one look at the log may take, and one word to the others.
 const LOG_DEADLINE: Duration = Duration::from_secs(1);
 const CHANNEL: &str = "sojourn";
+
+async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(LOG_DEADLINE, work).await {
+        Ok(done) => done.map_err(failure),
+        Err(_) => Err(Error::unavailable("no answer in time")),
+    }
+}
 
 /// A connection for one use alone, which nothing else can keep busy. It is made when needed, and left when it fails or
 /// hangs.
@@ -29,7 +36,7 @@ impl Line {
     }
 
     async fn run<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
-        before(LOG_DEADLINE, async {
+        in_time(async {
             // Taken out while in use: a use that is broken off takes the connection along.
             let mut place = self.connection.lock().await;
             let mut connection = match place.take() {
@@ -126,7 +133,7 @@ struct PostgresListener(PgListener);
 pub(super) async fn listen(options: &PgConnectOptions) -> Result<Box<dyn Listener>> {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(LOG_DEADLINE);
     let pool = pool.connect_lazy_with(options.clone().application_name("sojourn-notices"));
-    let listener = before(LOG_DEADLINE, async {
+    let listener = in_time(async {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(listener)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 use crate::sessions::Scope;
 use crate::store::values::OrUnreadable;
@@ -31,9 +31,12 @@ pub(super) async fn add_service_key(pool: &PgPool, key: &StoredServiceKey) -> sq
     Ok(())
 }
 
-pub(super) async fn service_key(pool: &PgPool, id: ServiceKeyId) -> sqlx::Result<Option<StoredServiceKey>> {
+pub(super) async fn service_key(
+    connection: &mut PgConnection,
+    id: ServiceKeyId,
+) -> sqlx::Result<Option<StoredServiceKey>> {
     const FIND: &str = concat!("SELECT ", service_key_columns!(), " FROM service_keys WHERE id = $1");
-    sqlx::query(FIND).bind(id.0).fetch_optional(pool).await?.as_ref().map(stored_service_key).transpose()
+    sqlx::query(FIND).bind(id.0).fetch_optional(connection).await?.as_ref().map(stored_service_key).transpose()
 }
 
 pub(super) async fn service_keys(pool: &PgPool) -> sqlx::Result<Vec<StoredServiceKey>> {

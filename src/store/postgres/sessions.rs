@@ -4,7 +4,7 @@
 //! each other. One that returns what is stored reads it after the lock, so a racer's change is in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgExecutor, PgPool, Row};
+use sqlx::{PgConnection, PgExecutor, PgPool, Row};
 
 use super::rows;
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
@@ -182,7 +182,7 @@ pub(super) async fn change_session(
 }
 
 pub(super) async fn end_session(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     id: SessionId,
     owner: Owner<'_>,
     reason: EndReason,
@@ -204,13 +204,13 @@ pub(super) async fn end_session(
          SELECT TRUE AS by_this_call, * FROM ended UNION ALL SELECT FALSE, * FROM already_ended"
     );
     let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(values::owned_by(owner)).bind(reason.as_str());
-    let Some(row) = end.fetch_optional(pool).await? else { return Ok(None) };
+    let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
     let session = Box::new(rows::session(&row)?);
     Ok(Some(if row.try_get("by_this_call")? { Ending::Ended(session) } else { Ending::AlreadyEnded(session) }))
 }
 
 pub(super) async fn end_active_session(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     id: SessionId,
     user: &UserId,
     reason: EndReason,
@@ -223,7 +223,7 @@ pub(super) async fn end_active_session(
         not_idle!("last_seen_at")
     );
     let end = sqlx::query_scalar(END).bind(now).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
-    Ok(end.fetch_optional(pool).await?.unwrap_or(false))
+    Ok(end.fetch_optional(connection).await?.unwrap_or(false))
 }
 
 pub(super) async fn end_sessions_of(
@@ -255,7 +255,7 @@ pub(super) async fn end_sessions_of(
 }
 
 pub(super) async fn end_named_sessions(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     ids: &[SessionId],
     owner: Owner<'_>,
     reason: EndReason,
@@ -274,7 +274,7 @@ pub(super) async fn end_named_sessions(
     );
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
     let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    rows::ended_of_users(&end.fetch_all(pool).await?)
+    rows::ended_of_users(&end.fetch_all(connection).await?)
 }
 
 pub(super) async fn refresh_session(pool: &PgPool, attempt: RefreshAttempt) -> sqlx::Result<Refreshing> {

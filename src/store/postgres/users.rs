@@ -2,7 +2,7 @@
 //! waits for it, or has committed, and then the statement after it sees the session.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::rows;
 use super::sessions::end_sessions_of;
@@ -35,15 +35,23 @@ pub(super) async fn put_user(
     rows::user(&put.fetch_one(pool).await?)
 }
 
-pub(super) async fn delete_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<Option<EndedTogether>> {
-    let mut tx = pool.begin().await?;
+pub(super) async fn delete_user(
+    connection: &mut PgConnection,
+    id: &UserId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<EndedTogether>> {
+    let mut tx = connection.begin().await?;
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
     Ok((deleted.rows_affected() > 0 || !ended.ids.is_empty()).then_some(ended))
 }
 
-pub(super) async fn ban_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<(User, EndedTogether)> {
+pub(super) async fn ban_user(
+    connection: &mut PgConnection,
+    id: &UserId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<(User, EndedTogether)> {
     const BAN: &str = concat!(
         "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
          ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),
@@ -51,7 +59,7 @@ pub(super) async fn ban_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -> 
          RETURNING ",
         user_columns!()
     );
-    let mut tx = pool.begin().await?;
+    let mut tx = connection.begin().await?;
     let user = sqlx::query(BAN).bind(now).bind(id.as_str()).fetch_one(&mut *tx).await?;
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserBanned, now).await?;
     tx.commit().await?;

@@ -23,9 +23,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::{
-    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening,
+    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
     RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
 };
+use crate::metrics::{self, DatabaseFailure};
 use crate::sessions::{
     BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch,
 };
@@ -127,6 +128,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 /// Tells what may work in a moment from what is a defect.
 fn failure(error: sqlx::Error) -> Error {
+    metrics::database_failed(kind(&error));
     let unavailable = match &error {
         // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
         sqlx::Error::Database(_) => matches!(result_code(&error), Some(5 | 6 | 8 | 10 | 13 | 14 | 15)),
@@ -137,8 +139,22 @@ fn failure(error: sqlx::Error) -> Error {
 }
 
 fn search_failure(error: sqlx::Error) -> Error {
-    // INTERRUPT.
-    if result_code(&error) == Some(9) { Error::TooSlow } else { failure(error) }
+    let too_slow = kind(&error) == DatabaseFailure::StatementTimeout;
+    let error = failure(error);
+    if too_slow { Error::TooSlow } else { error }
+}
+
+fn kind(error: &sqlx::Error) -> DatabaseFailure {
+    match (error, result_code(error)) {
+        (sqlx::Error::PoolTimedOut, _) => DatabaseFailure::AcquireTimeout,
+        // BUSY, LOCKED.
+        (_, Some(5 | 6)) => DatabaseFailure::LockTimeout,
+        // INTERRUPT.
+        (_, Some(9)) => DatabaseFailure::StatementTimeout,
+        // NOMEM, FULL.
+        (_, Some(7 | 13)) => DatabaseFailure::Resources,
+        _ => DatabaseFailure::Other,
+    }
 }
 
 #[async_trait]
@@ -340,10 +356,13 @@ impl Store for SqliteStore {
         changes::forget_changes(&self.writer, position).await.map_err(failure)
     }
 
-    async fn ping(&self) -> Result<()> {
+    async fn ping(&self) -> Result<bool> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        let ping = sqlx::query_scalar::<_, bool>(PING).bind(newest).fetch_one(&self.readers).await;
-        if ping.map_err(failure)? { Ok(()) } else { Err(Error::unavailable("its tables are older than this program")) }
+        sqlx::query_scalar(PING).bind(newest).fetch_one(&self.readers).await.map_err(failure)
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        vec![Pool::of("writer", &self.writer), Pool::of("readers", &self.readers), Pool::of("searches", &self.searches)]
     }
 
     async fn close(&self) {

@@ -1,0 +1,235 @@
+//! What is counted and measured, for Prometheus.
+//!
+//! A new metric gets a line in [`METRICS`] and a function here that records it; nothing else names a metric. Labels have few
+//! values, all known beforehand: never an id, a token or anything that a client chose.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::sessions::EndReason;
+
+/// How a metric behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever grows while the process runs.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Sorts durations, in seconds, into buckets.
+    Histogram,
+}
+
+/// Every metric: its name, how it behaves, its labels, and what it tells.
+pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
+    (
+        REQUESTS,
+        Kind::Counter,
+        &["family", "route", "method", "status"],
+        "Requests answered, by family, route template, method and class of status",
+    ),
+    (REQUEST_SECONDS, Kind::Histogram, &["family", "route"], "How long answers took, in seconds"),
+    (CONNECTIONS, Kind::Gauge, &[], "Connections of clients that are open"),
+    (OPENED, Kind::Counter, &[], "Sessions opened"),
+    (ENDED, Kind::Counter, &["reason"], "Sessions ended before their time, by reason"),
+    (REFRESHES, Kind::Counter, &["outcome"], "Refresh tokens presented, by what became of them"),
+    (REFUSALS, Kind::Counter, &["reason"], "Credentials refused, by reason"),
+    (DATABASE_CONNECTIONS, Kind::Gauge, &["pool", "state"], "Connections to the database, idle or in use"),
+    (
+        DATABASE_FAILURES,
+        Kind::Counter,
+        &["kind"],
+        "Failures of the database, by kind; repeated statements count each time",
+    ),
+    (DATABASE_RETRIES, Kind::Counter, &[], "Statements repeated after a failure"),
+    (DATABASE_UNAVAILABLE, Kind::Gauge, &[], "For how many seconds the database has not answered; 0 when it does"),
+    (BUILD, Kind::Gauge, &["version"], "Always 1, for the version that runs"),
+];
+
+const REQUESTS: &str = "sojourn_requests_total";
+const REQUEST_SECONDS: &str = "sojourn_request_duration_seconds";
+const CONNECTIONS: &str = "sojourn_connections";
+const OPENED: &str = "sojourn_sessions_opened_total";
+const ENDED: &str = "sojourn_sessions_ended_total";
+const REFRESHES: &str = "sojourn_refreshes_total";
+const REFUSALS: &str = "sojourn_authentication_refusals_total";
+const DATABASE_CONNECTIONS: &str = "sojourn_database_connections";
+const DATABASE_FAILURES: &str = "sojourn_database_failures_total";
+const DATABASE_RETRIES: &str = "sojourn_database_retries_total";
+const DATABASE_UNAVAILABLE: &str = "sojourn_database_unavailable_seconds";
+const BUILD: &str = "sojourn_build_info";
+
+const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// One recorder serves the whole process, because what it counts, such as connections, is the process's.
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Starts recording; what was recorded before is lost. A second call changes nothing.
+pub fn start() {
+    RECORDER.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        let builder = builder.set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &BUCKETS).ok()?;
+        let handle = builder.install_recorder().ok()?;
+        for (name, kind, _, help) in METRICS {
+            match kind {
+                Kind::Counter => describe_counter!(*name, *help),
+                Kind::Gauge => describe_gauge!(*name, *help),
+                Kind::Histogram => describe_histogram!(*name, *help),
+            }
+        }
+        // A count that has not begun is 0, not missing: else a rate would not see its first step.
+        counter!(OPENED).increment(0);
+        counter!(DATABASE_RETRIES).increment(0);
+        for reason in EndReason::ALL {
+            counter!(ENDED, "reason" => reason.as_str()).increment(0);
+        }
+        for kind in DatabaseFailure::ALL {
+            counter!(DATABASE_FAILURES, "kind" => kind.as_str()).increment(0);
+        }
+        gauge!(CONNECTIONS).set(0.0);
+        gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        Some(handle)
+    });
+}
+
+/// Everything, in the Prometheus text format.
+pub fn render() -> String {
+    gauge!(DATABASE_UNAVAILABLE).set(outage().map_or(0.0, |since| since.elapsed().as_secs_f64()));
+    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// Sorts into buckets what was measured since the last time; without it memory would grow as long as nobody reads.
+pub fn tidy() {
+    if let Some(Some(recorder)) = RECORDER.get() {
+        recorder.run_upkeep();
+    }
+}
+
+/// A request was answered.
+pub fn answered(family: &'static str, route: &str, method: &'static str, status: u16, took: Duration) {
+    let status = match status {
+        ..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        500.. => "5xx",
+    };
+    let route = metrics::SharedString::from_shared(route.into());
+    counter!(REQUESTS, "family" => family, "route" => route.clone(), "method" => method, "status" => status)
+        .increment(1);
+    histogram!(REQUEST_SECONDS, "family" => family, "route" => route).record(took.as_secs_f64());
+}
+
+/// A client connected.
+pub fn connected() {
+    gauge!(CONNECTIONS).increment(1.0);
+}
+
+/// A client's connection is closed.
+pub fn disconnected() {
+    gauge!(CONNECTIONS).decrement(1.0);
+}
+
+/// A session was opened.
+pub fn session_opened() {
+    counter!(OPENED).increment(1);
+}
+
+/// Sessions were ended.
+pub fn sessions_ended(number: usize, reason: EndReason) {
+    counter!(ENDED, "reason" => reason.as_str()).increment(number as u64);
+}
+
+/// A refresh token was presented.
+pub fn refreshed(outcome: &'static str) {
+    counter!(REFRESHES, "outcome" => outcome).increment(1);
+}
+
+/// A credential was refused.
+pub fn refused(reason: &'static str) {
+    counter!(REFUSALS, "reason" => reason).increment(1);
+}
+
+/// How many connections a pool of the store has.
+pub fn database_connections(pool: &'static str, in_use: usize, idle: usize) {
+    for (state, number) in [("in_use", in_use), ("idle", idle)] {
+        gauge!(DATABASE_CONNECTIONS, "pool" => pool, "state" => state).set(u32::try_from(number).unwrap_or(u32::MAX));
+    }
+}
+
+/// How the database can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseFailure {
+    /// All connections were in use for too long.
+    AcquireTimeout,
+    /// A connection could not be made, or broke.
+    Connection,
+    /// No answer came in time.
+    Deadline,
+    /// A lock was not to be had in time.
+    LockTimeout,
+    /// A statement took too long, and the database stopped it.
+    StatementTimeout,
+    /// Two transactions were in each other's way.
+    Conflict,
+    /// The database is out of space, memory or connections.
+    Resources,
+    /// Anything else.
+    Other,
+}
+
+impl DatabaseFailure {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::AcquireTimeout,
+        Self::Connection,
+        Self::Deadline,
+        Self::LockTimeout,
+        Self::StatementTimeout,
+        Self::Conflict,
+        Self::Resources,
+        Self::Other,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::AcquireTimeout => "acquire_timeout",
+            Self::Connection => "connection",
+            Self::Deadline => "deadline",
+            Self::LockTimeout => "lock_timeout",
+            Self::StatementTimeout => "statement_timeout",
+            Self::Conflict => "conflict",
+            Self::Resources => "resources",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Since when the database has not answered.
+static OUTAGE: Mutex<Option<Instant>> = Mutex::new(None);
+
+fn outage() -> MutexGuard<'static, Option<Instant>> {
+    OUTAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The database did what it was asked.
+pub fn database_answered() {
+    *outage() = None;
+}
+
+/// The database did not answer.
+pub fn database_silent() {
+    outage().get_or_insert_with(Instant::now);
+}
+
+/// The database failed.
+pub fn database_failed(failure: DatabaseFailure) {
+    counter!(DATABASE_FAILURES, "kind" => failure.as_str()).increment(1);
+}
+
+/// A statement is repeated after a failure.
+pub fn database_retried() {
+    counter!(DATABASE_RETRIES).increment(1);
+}

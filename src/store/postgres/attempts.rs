@@ -1,0 +1,243 @@
+//! How long an intention may take, how often it is tried, and on which connection.
+//!
+//! Within its deadline an intention is tried up to three times, a little later each time. What has certainly not happened is
+//! always tried again: a deadlock, a serialization failure. When the connection broke, it may have happened, and only the
+//! answer was lost; then it depends on what a repeat would do:
+//!
+//! | intention | repeated when its fate is unknown | because |
+//! |---|---|---|
+//! | everything that only reads | yes | |
+//! | `touch_sessions` | yes | a time is only ever moved forward |
+//! | `refresh_session` | yes | the predecessor gets the same successor as long as that was never used, and it was not |
+//! | `end_session` | yes | it tells that the session is ended already |
+//! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
+//! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time stands; what is gone is gone |
+//! | `end_in_bulk` | yes | the second means what the first did, and nothing more |
+//! | `delete_stale`, `forget_changes`, `carry_out_bulk_ending` | no | it would be another batch; the next time goes on |
+//! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer what they ended, and a repeat would find nothing. Their connection is proved alive first |
+//! | `extend_session` | no | it would be extended twice |
+//! | `open_session` | no | it would find its own id, or a place taken by itself |
+//! | `add_service_key`, `add_signing_key` | no | a repeat would find its own key and take it for another's |
+//!
+//! Too long a wait for a lock or for a connection is never repeated: it would only be longer.
+//!
+//! An intention that is not repeated is answered as not available. That goes for a lost COMMIT too: it is never a success,
+//! nor a "not there".
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable as _};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool, Postgres};
+
+use super::PostgresStore;
+use crate::metrics::{self, DatabaseFailure};
+use crate::store::{Error, Result, SEARCH_TIME};
+
+/// How long one intention may take in all. The database keeps to its own limits as long as it runs; this one is for when
+/// nothing comes back at all.
+const DEADLINE: Duration = Duration::from_millis(4500);
+/// How long a health check waits.
+const PING_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a request waits for a connection.
+const ACQUIRE_TIME: Duration = Duration::from_secs(1);
+/// How long an ending waits for one of the connections that all share, before it takes the one that is kept for it.
+const SHARED_ACQUIRE_TIME: Duration = Duration::from_millis(100);
+
+const THREE_TRIES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(10))
+    .with_max_delay(Duration::from_millis(100))
+    .with_max_times(2)
+    .with_jitter();
+
+/// When a connection was last found broken. Older ones are then not used any more: mostly they broke all at once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastBreak(Arc<Mutex<Option<Instant>>>);
+
+impl LastBreak {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_before(&self, age: Duration) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|last| age < last.elapsed())
+    }
+
+    /// Connections that are made when they are needed.
+    pub(super) fn pool(&self, most: u32, options: PgConnectOptions) -> PgPool {
+        let last_break = self.clone();
+        PgPoolOptions::new()
+            .max_connections(most)
+            .acquire_timeout(ACQUIRE_TIME)
+            // Asking whether a connection still works would double the round trips; a dead one fails its first use.
+            .test_before_acquire(false)
+            .before_acquire(move |_, connection| {
+                let usable = last_break.is_before(connection.age);
+                Box::pin(async move { Ok(usable) })
+            })
+            .connect_lazy_with(options)
+    }
+}
+
+impl PostgresStore {
+    /// An intention that is repeated only when it has certainly not happened.
+    pub(super) async fn once<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        self.before(DEADLINE, attempt, is_undone, failure).await
+    }
+
+    /// An intention that may be repeated when nobody knows whether it happened.
+    pub(super) async fn repeated<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        self.before(DEADLINE, attempt, is_undone_or_broken, failure).await
+    }
+
+    /// As [`PostgresStore::repeated`], for a health check.
+    pub(super) async fn asked<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        self.before(PING_DEADLINE, attempt, is_undone_or_broken, failure).await
+    }
+
+    /// As [`PostgresStore::repeated`], for searches, which are two statements at most: the database itself stops one that
+    /// reads for too long, before this does.
+    pub(super) async fn searched<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        self.before(SEARCH_TIME * 2 + ACQUIRE_TIME, attempt, is_undone_or_broken, search_failure).await
+    }
+
+    async fn before<T, F>(
+        &self,
+        deadline: Duration,
+        attempt: impl FnMut() -> F,
+        may_be_repeated: fn(&sqlx::Error) -> bool,
+        failure: fn(sqlx::Error) -> Error,
+    ) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let attempts = attempt
+            .retry(THREE_TRIES)
+            .when(|error| {
+                self.note(error);
+                may_be_repeated(error)
+            })
+            .notify(|_, _| metrics::database_retried());
+        match tokio::time::timeout(deadline, attempts).await {
+            Ok(Ok(done)) => {
+                metrics::database_answered();
+                Ok(done)
+            }
+            Ok(Err(error)) => Err(failure(error)),
+            Err(_) => {
+                metrics::database_failed(DatabaseFailure::Deadline);
+                metrics::database_silent();
+                Err(Error::unavailable("no answer in time"))
+            }
+        }
+    }
+
+    fn note(&self, error: &sqlx::Error) {
+        let kind = kind(error);
+        metrics::database_failed(kind);
+        match kind {
+            DatabaseFailure::Connection => {
+                self.last_break.note();
+                metrics::database_silent();
+            }
+            DatabaseFailure::AcquireTimeout => metrics::database_silent(),
+            _ => {}
+        }
+    }
+
+    /// A connection to end sessions on, which is there although others wait.
+    pub(super) async fn for_ending(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        self.shared_or_kept(&self.endings).await
+    }
+
+    /// As [`PostgresStore::for_ending`], but known to be alive a moment ago, for what is not repeated.
+    pub(super) async fn proved_for_ending(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        let proved = || async move {
+            let mut connection = self.for_ending().await?;
+            connection.ping().await?;
+            Ok(connection)
+        };
+        // Whoever called notes the last failure.
+        let tried_again = |error: &sqlx::Error, _| {
+            self.note(error);
+            metrics::database_retried();
+        };
+        proved.retry(THREE_TRIES).when(is_broken).notify(tried_again).await
+    }
+
+    /// A connection to find out on who is asking: whoever may end a session must be let in to do it.
+    pub(super) async fn for_caller(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        self.shared_or_kept(&self.callers).await
+    }
+
+    async fn shared_or_kept(&self, kept: &PgPool) -> sqlx::Result<PoolConnection<Postgres>> {
+        match tokio::time::timeout(SHARED_ACQUIRE_TIME, self.pool.acquire()).await {
+            Ok(connection) => connection,
+            Err(_) => kept.acquire().await,
+        }
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}
+
+/// Whether the database has taken back whatever was done.
+fn is_undone(error: &sqlx::Error) -> bool {
+    matches!(kind(error), DatabaseFailure::Conflict)
+}
+
+fn is_broken(error: &sqlx::Error) -> bool {
+    matches!(kind(error), DatabaseFailure::Connection)
+}
+
+fn is_undone_or_broken(error: &sqlx::Error) -> bool {
+    is_undone(error) || is_broken(error)
+}
+
+/// Sorts failures, those that the database tells by their class (PostgreSQL appendix A).
+fn kind(error: &sqlx::Error) -> DatabaseFailure {
+    match error {
+        // Protocol: a connection that breaks off in its first bytes looks like a server that speaks nonsense.
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => DatabaseFailure::Connection,
+        sqlx::Error::PoolTimedOut => DatabaseFailure::AcquireTimeout,
+        sqlx::Error::Database(_) => match code(error).as_deref().unwrap_or_default() {
+            "40001" | "40P01" => DatabaseFailure::Conflict,
+            "55P03" => DatabaseFailure::LockTimeout,
+            "57014" => DatabaseFailure::StatementTimeout,
+            // A statement that is told this has been waiting in a transaction of ours that took too long.
+            "25P03" => DatabaseFailure::Connection,
+            code if code.starts_with("08") || code.starts_with("57P") => DatabaseFailure::Connection,
+            code if code.starts_with("53") => DatabaseFailure::Resources,
+            _ => DatabaseFailure::Other,
+        },
+        _ => DatabaseFailure::Other,
+    }
+}
+
+/// Tells what may work in a moment from what is a defect.
+pub(super) fn failure(error: sqlx::Error) -> Error {
+    // 25006: the server has become a standby.
+    let may_work = kind(&error) != DatabaseFailure::Other
+        || matches!(error, sqlx::Error::PoolClosed)
+        || code(&error).as_deref() == Some("25006");
+    if may_work { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
+}
+
+fn search_failure(error: sqlx::Error) -> Error {
+    if kind(&error) == DatabaseFailure::StatementTimeout { Error::TooSlow } else { failure(error) }
+}

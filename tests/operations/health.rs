@@ -1,0 +1,57 @@
+//! Whether it runs, and whether it can serve.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::database::TestDatabase;
+use crate::support::proxy::Proxy;
+use crate::support::server::{Options, Server, answer};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_says_in_one_word_why_it_is_not_ready() {
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let raw = sqlx::PgPool::connect_lazy(database.url()).unwrap();
+    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let ready = async || answer(server.request("GET", "/readyz")).await;
+    assert_eq!(ready().await.expect(200).text, "ready\n");
+
+    sqlx::query("UPDATE _sqlx_migrations SET success = FALSE").execute(&raw).await.unwrap();
+    assert_eq!(ready().await.expect_problem(503, "migrations").header("retry-after"), "1");
+    sqlx::query("UPDATE _sqlx_migrations SET success = TRUE").execute(&raw).await.unwrap();
+    raw.close().await;
+
+    proxy.cut();
+    let not_ready = ready().await.expect_problem(503, "database");
+    assert_eq!((not_ready.header("retry-after"), not_ready.header("cache-control")), ("1", "no-store"));
+    assert!(!not_ready.text.contains("127.0.0.1") && !not_ready.text.contains("sql"), "{}", not_ready.text);
+    let asked = Instant::now();
+    answer(server.request("GET", "/healthz")).await.expect(200);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+}
+
+/// Whoever must wait is told for how long, in every family.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_family_says_when_to_come_again() {
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let opened = server.open("alice").await;
+    proxy.cut();
+    let paths = [
+        "/v1/me",
+        "/v1/verify",
+        "/auth/sessions",
+        "/api/v1/users/me/sessions",
+        "/api/v0/sessions",
+        "/user/alice/sessions",
+        "/api/v1/jans-auth-server/session",
+    ];
+    for path in paths {
+        let answer = server.send("GET", path, &opened.access).await.expect(503);
+        assert_eq!(answer.header("retry-after"), "1", "{path}");
+    }
+    let refused = server.refresh(&opened.refresh).await.expect(503);
+    assert_eq!((refused.header("retry-after"), &refused.json()["error"]), ("1", &json!("temporarily_unavailable")));
+}

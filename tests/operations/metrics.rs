@@ -1,0 +1,221 @@
+//! What Prometheus reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use sojourn::config::HttpConfig;
+use sojourn::metrics::{Kind, METRICS};
+
+use crate::support::database::TestDatabase;
+use crate::support::on_both_databases;
+use crate::support::process::{Folder, Process};
+use crate::support::proxy::Proxy;
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+
+/// The text format, read strictly: every sample's value by its name and labels, and every metric's type.
+struct Samples {
+    values: BTreeMap<String, f64>,
+    types: BTreeMap<String, String>,
+}
+
+impl Samples {
+    fn parse(text: &str) -> Self {
+        let (mut values, mut types) = (BTreeMap::new(), BTreeMap::new());
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            if let Some(comment) = line.strip_prefix("# ") {
+                let mut words = comment.splitn(3, ' ');
+                let (word, name, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+                match word {
+                    "TYPE" => assert!(types.insert(name.to_owned(), rest.to_owned()).is_none(), "{line}"),
+                    word => assert_eq!(word, "HELP", "{line}"),
+                }
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(values.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{line} is there twice");
+        }
+        Self { values, types }
+    }
+
+    async fn of(server: &Remote) -> Self {
+        let answer = answer(server.request("GET", "/metrics", "")).await.expect(200);
+        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4");
+        Self::parse(&answer.text)
+    }
+
+    fn value(&self, series: &str) -> f64 {
+        *self.values.get(series).unwrap_or_else(|| panic!("{series} is not in {:#?}", self.values.keys()))
+    }
+
+    fn series(&self) -> BTreeSet<&str> {
+        self.values.keys().map(String::as_str).collect()
+    }
+}
+
+/// A server in a process of its own, because a process counts everything that happens in it.
+struct Remote {
+    process: Process,
+    client: reqwest::Client,
+    _folder: Folder,
+}
+
+impl Remote {
+    fn start(database_url: &str) -> Self {
+        let folder = Folder::new();
+        let process = folder.serve(&[
+            ("DATABASE_URL", database_url),
+            ("SOJOURN_SECRET", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+            ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY),
+        ]);
+        Self { process, client: reqwest::Client::builder().no_proxy().build().unwrap(), _folder: folder }
+    }
+
+    fn request(&self, method: &str, path: &str, token: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.process.base);
+        self.client.request(method.parse().unwrap(), url).bearer_auth(token)
+    }
+
+    async fn send(&self, method: &str, path: &str, token: &str) -> Answer {
+        answer(self.request(method, path, token)).await
+    }
+
+    async fn open(&self, user: &str) -> Value {
+        let request = self.request("POST", "/v1/sessions", BOOTSTRAP_KEY).json(&json!({ "user_id": user }));
+        answer(request).await.expect(201).json()
+    }
+
+    async fn refresh(&self, token: &str) -> Answer {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        answer(self.request("POST", "/oauth2/token", "").form(&form)).await
+    }
+}
+
+/// One of each kind of request, as one user.
+async fn use_everything(server: &Remote, user: &str) {
+    let opened = server.open(user).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (access, refresh) = (text(&opened["access_token"]), text(&opened["refresh_token"]));
+    let session = format!("/v1/sessions/{}", text(&opened["session"]["id"]));
+    server.send("GET", "/v1/me", &access).await.expect(200);
+    server.send("GET", "/auth/sessions", &access).await.expect(200);
+    server.send("GET", &session, BOOTSTRAP_KEY).await.expect(200);
+    let refreshed = server.refresh(&refresh).await.expect(200).json();
+    server.refresh(&refresh).await.expect(200);
+    server.refresh("sjr_nonsense").await.expect(400);
+    server.send("GET", "/v1/me", &format!("nonsense-{user}")).await.expect(401);
+    server.send("GET", &format!("/{user}"), &access).await.expect(404);
+    server.send(&user.to_uppercase().replace('-', ""), "/v1/me", "").await.expect(405);
+    server.send("DELETE", &session, BOOTSTRAP_KEY).await.expect(204);
+    server.refresh(&text(&refreshed["refresh_token"])).await.expect(400);
+}
+
+on_both_databases! {
+    /// O-08: neither users nor what clients make up become labels.
+    async fn every_listed_metric_is_there_with_its_labels_and_users_add_none(database) {
+        let server = Remote::start(database.url());
+        use_everything(&server, "first").await;
+        Samples::of(&server).await;
+        let before = Samples::of(&server).await;
+        for number in 0..20 {
+            use_everything(&server, &format!("user-{number}")).await;
+        }
+        let after = Samples::of(&server).await;
+        assert_eq!(before.series(), after.series());
+
+        let listed: BTreeSet<&str> = METRICS.iter().map(|(name, ..)| *name).collect();
+        let told: BTreeSet<&str> = after.types.keys().map(String::as_str).collect();
+        assert_eq!(listed, told);
+        for (name, kind, labels, _) in METRICS {
+            let expected = match kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Histogram => "histogram",
+            };
+            assert_eq!(after.types[*name], expected, "{name}");
+            let ends: &[&str] = if *kind == Kind::Histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
+            for end in ends {
+                let name = format!("{name}{end}");
+                let mut series = after.values.keys().filter(|series| series.split('{').next() == Some(&name)).peekable();
+                assert!(series.peek().is_some(), "{name} has no sample");
+                for series in series {
+                    let pairs = series.split_once('{').map_or("", |(_, pairs)| pairs.trim_end_matches('}'));
+                    let told: Vec<&str> = pairs.split(',').filter(|pair| !pair.is_empty() && !pair.starts_with("le=")).map(|pair| pair.split('=').next().unwrap()).collect();
+                    assert_eq!(told, *labels, "{series}");
+                }
+            }
+        }
+    }
+
+    async fn what_happens_is_counted(database) {
+        let server = Remote::start(database.url());
+        let before = Samples::of(&server).await;
+        use_everything(&server, "alice").await;
+        let after = Samples::of(&server).await;
+        let rises = [
+            ("sojourn_sessions_opened_total", 1.0),
+            ("sojourn_sessions_ended_total{reason=\"revoked_by_admin\"}", 1.0),
+            ("sojourn_refreshes_total{outcome=\"rotated\"}", 1.0),
+            ("sojourn_refreshes_total{outcome=\"concurrent\"}", 1.0),
+            ("sojourn_refreshes_total{outcome=\"invalid_token\"}", 1.0),
+            ("sojourn_refreshes_total{outcome=\"not_active\"}", 1.0),
+            ("sojourn_authentication_refusals_total{reason=\"invalid_token\"}", 1.0),
+            ("sojourn_requests_total{family=\"native\",route=\"/v1/me\",method=\"GET\",status=\"2xx\"}", 1.0),
+            ("sojourn_requests_total{family=\"native\",route=\"/v1/me\",method=\"GET\",status=\"4xx\"}", 1.0),
+            ("sojourn_requests_total{family=\"native\",route=\"/v1/me\",method=\"other\",status=\"4xx\"}", 1.0),
+            ("sojourn_requests_total{family=\"quiika\",route=\"/auth/sessions\",method=\"GET\",status=\"2xx\"}", 1.0),
+            ("sojourn_requests_total{family=\"oauth\",route=\"/oauth2/token\",method=\"POST\",status=\"4xx\"}", 2.0),
+            ("sojourn_requests_total{family=\"none\",route=\"unmatched\",method=\"GET\",status=\"4xx\"}", 1.0),
+            ("sojourn_request_duration_seconds_count{family=\"quiika\",route=\"/auth/sessions\"}", 1.0),
+        ];
+        for (series, rise) in rises {
+            let was = before.values.get(series).copied().unwrap_or_default();
+            assert!((after.value(series) - was - rise).abs() < 0.5, "{series}: {was}, then {}", after.value(series));
+        }
+        assert!(after.value("sojourn_connections") >= 1.0);
+        assert!(after.value("sojourn_database_unavailable_seconds") <= 0.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_for_how_long_the_database_has_been_gone_and_what_failed() {
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let server = Remote::start(&through);
+    let opened = server.open("alice").await;
+    let access = opened["access_token"].as_str().unwrap();
+    let failures = |samples: &Samples| {
+        let sum: f64 = ["connection", "acquire_timeout", "deadline"]
+            .iter()
+            .map(|kind| samples.value(&format!("sojourn_database_failures_total{{kind=\"{kind}\"}}")))
+            .sum();
+        sum
+    };
+    let before = Samples::of(&server).await;
+    proxy.cut();
+    server.send("GET", "/v1/me", access).await.expect(503);
+    let first = Samples::of(&server).await;
+    assert!(failures(&first) > failures(&before));
+    let first = first.value("sojourn_database_unavailable_seconds");
+    let second = Samples::of(&server).await.value("sojourn_database_unavailable_seconds");
+    assert!(first > 0.0 && second > first, "{first} {second}");
+    proxy.mend();
+    while server.send("GET", "/v1/me", access).await.status != 200 {}
+    assert!(Samples::of(&server).await.value("sojourn_database_unavailable_seconds") <= 0.0);
+}
+
+#[tokio::test]
+async fn they_can_have_an_address_of_their_own() {
+    let http = HttpConfig { metrics_listen: Some("127.0.0.1:0".to_owned()), ..HttpConfig::default() };
+    let server = Server::start_with(TestDatabase::sqlite().await, Options { http, ..Options::default() }).await;
+    answer(server.request("GET", "/metrics")).await.expect(404);
+
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let folder = Folder::new();
+    let server = folder.serve(&[("SOJOURN_METRICS_LISTEN", &address)]);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let status = async |url: String| client.get(url).send().await.unwrap().status().as_u16();
+    assert_eq!(status(format!("{}/metrics", server.base)).await, 404);
+    assert_eq!(status(format!("http://{address}/metrics")).await, 200);
+    assert_eq!(status(format!("http://{address}/v1/me")).await, 404);
+}

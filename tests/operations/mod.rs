@@ -1,0 +1,7 @@
+//! What operators see: the stop, connections, health, metrics.
+
+mod connections;
+mod health;
+mod metrics;
+mod overload;
+mod stopping;

@@ -1,0 +1,82 @@
+//! The orderly stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use serde_json::json;
+
+use crate::support::on_both_databases;
+use crate::support::process::Folder;
+
+const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+on_both_databases! {
+    /// O-03, FT-25.
+    async fn no_request_fails_while_the_server_stops_and_it_says_at_once_that_it_does(database) {
+        let folder = Folder::new();
+        let mut server = folder.serve(&[
+            ("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_BOOTSTRAP_KEY", KEY),
+            ("SOJOURN_DRAIN_DELAY", "3s"),
+        ]);
+        let opened = client().post(format!("{}/v1/sessions", server.base)).bearer_auth(KEY).json(&json!({ "user_id": "1" }));
+        let opened: serde_json::Value = opened.send().await.unwrap().json().await.unwrap();
+        let token = opened["access_token"].as_str().unwrap().to_owned();
+
+        let (gone_elsewhere, open, closing) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let load: Vec<_> = (0..6).map(|number| {
+            let (url, token) = (format!("{}/v1/me", server.base), token.clone());
+            let (gone_elsewhere, open, closing) = (Arc::clone(&gone_elsewhere), Arc::clone(&open), Arc::clone(&closing));
+            tokio::spawn(async move {
+                let mut kept = client();
+                while !gone_elsewhere.load(Ordering::Relaxed) {
+                    // Half of them keep their connections.
+                    if number % 2 == 0 {
+                        kept = client();
+                    }
+                    let answer = kept.get(&url).bearer_auth(&token).send().await.expect("a request failed");
+                    assert_eq!(answer.status(), 200);
+                    let closes = answer.headers().get("connection").is_some_and(|value| value == "close");
+                    assert!(answer.text().await.unwrap().contains("user_id"));
+                    if closes { &closing } else { &open }.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        }).collect();
+        while open.load(Ordering::Relaxed) < 30 {
+            tokio::task::yield_now().await;
+        }
+        server.terminate();
+        let ready = loop {
+            let ready = client().get(format!("{}/readyz", server.base)).send().await.unwrap();
+            if ready.status() == 503 {
+                break ready;
+            }
+        };
+        assert_eq!((&ready.headers()["connection"], &ready.headers()["retry-after"]), (&"close".parse().unwrap(), &"1".parse().unwrap()));
+        assert_eq!(ready.json::<serde_json::Value>().await.unwrap()["code"], "stopping");
+        while closing.load(Ordering::Relaxed) < 30 {
+            assert!(load.iter().all(|client| !client.is_finished()), "a request failed");
+            tokio::task::yield_now().await;
+        }
+        gone_elsewhere.store(true, Ordering::Relaxed);
+        for client in load {
+            client.await.unwrap();
+        }
+        assert!(server.wait().success());
+        assert!(client().get(format!("{}/healthz", server.base)).send().await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let folder = Folder::new();
+    let mut server = folder.serve(&[("SOJOURN_DRAIN_DELAY", "5m")]);
+    server.terminate();
+    while client().get(format!("{}/readyz", server.base)).send().await.unwrap().status() != 503 {}
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(130));
+}
