@@ -36,6 +36,10 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
     (ENDED, Kind::Counter, &["reason"], "Sessions ended before their time, by reason"),
     (REFRESHES, Kind::Counter, &["outcome"], "Refresh tokens presented, by what became of them"),
     (REFUSALS, Kind::Counter, &["reason"], "Credentials refused, by reason"),
+    (CHECKS, Kind::Counter, &["answered_from"], "Tokens checked, by where the answer came from: a copy or the store"),
+    (COPIES, Kind::Gauge, &[], "Sessions kept as copies"),
+    (LOG_AGE, Kind::Gauge, &[], "For how many seconds the change log has not been read to its end"),
+    (LISTENING, Kind::Gauge, &[], "1 while other replicas are heard, 0 while the log alone is read"),
     (DATABASE_CONNECTIONS, Kind::Gauge, &["pool", "state"], "Connections to the database, idle or in use"),
     (
         DATABASE_FAILURES,
@@ -55,6 +59,10 @@ const OPENED: &str = "sojourn_sessions_opened_total";
 const ENDED: &str = "sojourn_sessions_ended_total";
 const REFRESHES: &str = "sojourn_refreshes_total";
 const REFUSALS: &str = "sojourn_authentication_refusals_total";
+const CHECKS: &str = "sojourn_checks_total";
+const COPIES: &str = "sojourn_copies";
+const LOG_AGE: &str = "sojourn_change_log_age_seconds";
+const LISTENING: &str = "sojourn_listening";
 const DATABASE_CONNECTIONS: &str = "sojourn_database_connections";
 const DATABASE_FAILURES: &str = "sojourn_database_failures_total";
 const DATABASE_RETRIES: &str = "sojourn_database_retries_total";
@@ -88,7 +96,12 @@ pub fn start() {
         for kind in DatabaseFailure::ALL {
             counter!(DATABASE_FAILURES, "kind" => kind.as_str()).increment(0);
         }
+        for source in [AnsweredFrom::Copy, AnsweredFrom::Store] {
+            checked(source, 0);
+        }
         gauge!(CONNECTIONS).set(0.0);
+        listening(false);
+        freshness(0, None);
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Some(handle)
     });
@@ -145,6 +158,35 @@ pub fn sessions_ended(number: usize, reason: EndReason) {
 /// A refresh token was presented.
 pub fn refreshed(outcome: &'static str) {
     counter!(REFRESHES, "outcome" => outcome).increment(1);
+}
+
+/// Where the answer to a check came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnsweredFrom {
+    /// A copy in this process.
+    Copy,
+    /// The store.
+    Store,
+}
+
+/// Tokens were checked.
+pub fn checked(answered_from: AnsweredFrom, times: u64) {
+    let answered_from = match answered_from {
+        AnsweredFrom::Copy => "copy",
+        AnsweredFrom::Store => "store",
+    };
+    counter!(CHECKS, "answered_from" => answered_from).increment(times);
+}
+
+/// How many copies are kept, and how long ago the change log was read; `None`: never.
+pub fn freshness(copies: usize, log_age: Option<Duration>) {
+    gauge!(COPIES).set(u32::try_from(copies).unwrap_or(u32::MAX));
+    gauge!(LOG_AGE).set(log_age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+}
+
+/// Whether other replicas are heard.
+pub fn listening(heard: bool) {
+    gauge!(LISTENING).set(if heard { 1.0 } else { 0.0 });
 }
 
 /// A credential was refused.

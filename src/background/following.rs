@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::stopped_within;
+use crate::metrics;
 use crate::sessions::{Follower, Sessions};
 use crate::store::{Announcement, Listener};
 use crate::telemetry::chain;
@@ -58,8 +59,8 @@ async fn read(
     let mut failing = false;
     loop {
         match sessions.follow(&mut follower).await {
-            Ok(followed) => {
-                if followed.signing_keys_changed {
+            Ok(news) => {
+                if news.signing_keys_changed {
                     keys_changed.notify_one();
                 }
                 if failing {
@@ -97,7 +98,9 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
                 failing = false;
                 // What was said before is not heard any more, but it is in the log.
                 sessions.heard_of_changes();
+                metrics::listening(true);
                 hear(&sessions, listener).await;
+                metrics::listening(false);
             }
             Err(error) => {
                 if !failing {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::freshness::PATIENCE;
 use super::{Activity, Caller, Error, Freshness, Refusal, Scope, Service, SessionId, Sessions, SignedIn, State, Touch};
+use crate::metrics::{self, AnsweredFrom};
 use crate::store;
 use crate::tokens::{
     AccessClaims, Form, RefreshToken, ServiceKey, ServiceKeyId, SessionToken, StoredServiceKey, bootstrap_key_matches,
@@ -123,9 +124,13 @@ impl Sessions {
             Freshness::Fresh => self.copies.session(id).filter(|copy| self.check_active(&copy.value, now).is_ok()),
         };
         let stand_in = match copy {
-            Some(copy) if copy.is_truth => return Ok(copy.value),
+            Some(copy) if copy.is_truth => {
+                metrics::checked(AnsweredFrom::Copy, 1);
+                return Ok(copy.value);
+            }
             copy => copy.is_some(),
         };
+        metrics::checked(AnsweredFrom::Store, 1);
         let read = or_stand_in(stand_in, self.read_session(id), || self.copies.session(id).map(|copy| copy.value));
         let signed_in = read.await?.ok_or(Refusal::UnknownSession)?;
         self.check_active(&signed_in, now)?;

@@ -127,6 +127,7 @@ impl Sessions {
         for Pool { name, in_use, idle } in self.store().pools() {
             metrics::database_connections(name, in_use, idle);
         }
+        metrics::freshness(self.copies.sessions_kept(), self.copies.log_age());
     }
 
     /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.

@@ -110,7 +110,7 @@ async fn the_log_is_read_from_any_place_and_in_parts(fixture: &Fixture) {
     assert_eq!(rest.changes.len(), 10);
     let places: BTreeSet<LogPosition> =
         first.changes.iter().chain(&rest.changes).map(|logged| logged.position).collect();
-    assert_eq!(places.len(), many as usize, "each once");
+    assert_eq!(i64::try_from(places.len()).unwrap(), many, "each once");
     let end = fixture.store.changes(*places.last().unwrap()).await.unwrap();
     assert_eq!(end.changes, []);
     assert!(end.settled >= first.settled);

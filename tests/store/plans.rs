@@ -139,7 +139,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         store.open_session(&new(&session_at(ann.as_str(), 20_000))).await.unwrap();
         store.end_session(id, anyone, EndReason::Logout, now).await.unwrap().unwrap();
         store.end_active_session(id, &ann, EndReason::Logout, now).await.unwrap();
-        store.end_sessions_of(&ann, Some(id), EndReason::Logout, now).await.unwrap().ids;
+        store.end_sessions_of(&ann, Some(id), EndReason::Logout, now).await.unwrap();
         store.user(&ann).await.unwrap().unwrap();
         store.put_user(&ann, &UserDetails::default(), now).await.unwrap();
         store.ban_user(&ann, now).await.unwrap();

@@ -1,7 +1,7 @@
 //! Copies of sessions and service keys that were read lately and stood then.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -124,6 +124,16 @@ impl Copies {
     /// The log was read to its end, as it stood at `instant` or later.
     pub fn log_read(&self, instant: Instant) {
         self.notices.read_to_end(instant);
+    }
+
+    /// How many sessions are kept.
+    pub fn sessions_kept(&self) -> usize {
+        self.sessions.as_ref().map_or(0, Cache::len)
+    }
+
+    /// How long ago the log was last read to its end; `None`: never.
+    pub fn log_age(&self) -> Option<Duration> {
+        self.notices.age()
     }
 
     /// `None`: no copy may be used at all.

@@ -93,7 +93,7 @@ impl Sessions {
     /// Reads the log from where `follower` stands to its end, and takes what is new.
     pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
         let started = Instant::now();
-        let mut followed = Followed::default();
+        let mut news = Followed::default();
         let mut settled = None;
         let mut from = follower.settled;
         loop {
@@ -111,8 +111,8 @@ impl Sessions {
             from = page.changes.last().map_or(from, |last| last.position);
             for change in page.changes {
                 if follower.taken.insert(change.position) {
-                    followed.changes += 1;
-                    followed.signing_keys_changed |= self.take(&change);
+                    news.changes += 1;
+                    news.signing_keys_changed |= self.take(&change);
                 }
             }
             if !full {
@@ -128,7 +128,7 @@ impl Sessions {
         follower.read_at = Some(started);
         self.log.reached(started, follower.settled);
         self.copies.log_read(started);
-        Ok(followed)
+        Ok(news)
     }
 
     async fn changes(&self, after: LogPosition) -> Result<Changes, Error> {

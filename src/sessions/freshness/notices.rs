@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{STANDING_IN_FOR, TRUSTED_FOR};
 
@@ -78,13 +78,16 @@ impl Notices {
         self.read_at.fetch_max(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
     }
 
-    pub(super) fn trust(&self) -> Trust {
+    /// How long ago the log was last read to its end; `None`: never.
+    pub(super) fn age(&self) -> Option<Duration> {
         let read_at = self.read_at.load(Ordering::SeqCst);
-        let age = self.started.elapsed().saturating_sub(std::time::Duration::from_micros(read_at));
-        match read_at {
-            0 => Trust::Lost,
-            _ if age <= TRUSTED_FOR => Trust::Full,
-            _ if age <= STANDING_IN_FOR => Trust::LastResort,
+        (read_at > 0).then(|| self.started.elapsed().saturating_sub(Duration::from_micros(read_at)))
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        match self.age() {
+            Some(age) if age <= TRUSTED_FOR => Trust::Full,
+            Some(age) if age <= STANDING_IN_FOR => Trust::LastResort,
             _ => Trust::Lost,
         }
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
-use crate::sessions::{BulkEnding, SessionId};
+use crate::sessions::{BulkEnding, DeviceType, SessionId};
 use crate::users::UserId;
 
 /// Any number, as long as nobody takes it for something else in this database.
@@ -34,7 +34,7 @@ pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEndi
         .bind(filter.created.from)
         .bind(filter.user_id.as_ref().map(UserId::as_str))
         .bind(&filter.client_id)
-        .bind(filter.device_type.map(|kind| kind.as_str()))
+        .bind(filter.device_type.map(DeviceType::as_str))
         .bind(filter.ip_address.map(|address| address.to_string()))
         .bind(except.map(SessionId::as_uuid))
         .execute(&mut *tx)

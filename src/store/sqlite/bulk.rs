@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
-use crate::sessions::{BulkEnding, SessionId};
+use crate::sessions::{BulkEnding, DeviceType, SessionId};
 use crate::users::UserId;
 
 pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx::Result<()> {
@@ -23,7 +23,7 @@ pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx:
         .bind(filter.created.from.map(|time| time.timestamp_micros()))
         .bind(filter.user_id.as_ref().map(UserId::as_str))
         .bind(&filter.client_id)
-        .bind(filter.device_type.map(|kind| kind.as_str()))
+        .bind(filter.device_type.map(DeviceType::as_str))
         .bind(filter.ip_address.map(|address| address.to_string()))
         .bind(except.map(SessionId::as_uuid))
         .execute(pool)
