@@ -16,6 +16,7 @@
 //! | [`server`] | the listener, and the orderly stop |
 //! | [`background`] | what happens without being asked: last-seen times are written, signing keys rotate, old rows are deleted |
 //! | [`telemetry`] | the log |
+//! | [`mutants`] | deliberate defects that the fault tests must find; none in a release build |
 //!
 //! # The rules
 //!
@@ -30,6 +31,7 @@ pub mod background;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod mutants;
 pub mod server;
 pub mod sessions;
 pub mod setup;

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use crate::mutants::{self, Mutant};
+
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest head of a request, in bytes, give or take what one read brings.
@@ -45,6 +47,9 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
+        if mutants::enabled(Mutant::Leak) {
+            std::mem::forget(vec![1_u8; 16 * 1024]);
+        }
         let service = router.clone().map_request(move |request: hyper::Request<hyper::body::Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -59,6 +64,9 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
         });
     }
     drop(listener);
+    if mutants::enabled(Mutant::NoDrain) {
+        return;
+    }
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were still running at the end");
     }

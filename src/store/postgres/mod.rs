@@ -21,6 +21,7 @@ use super::{
     Ending, Error, NewSession, OpenError, Opening, RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange,
     Store, divide,
 };
+use crate::mutants::{self, Mutant};
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -58,7 +59,7 @@ impl PostgresStore {
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
         let options = url.parse::<PgConnectOptions>().map_err(OpenError::Url)?;
         let options = options.application_name("sojourn").disable_statement_logging();
-        let durable = migrate(&options).await?;
+        let durable = migrate(&options).await? || mutants::enabled(Mutant::RelaxedCommit);
 
         let (connections, searching) = divide(connections);
         // Whoever turned it off for the database did not mean revocations; stronger settings than `on` are kept.
@@ -68,7 +69,8 @@ impl PostgresStore {
         let search_options = options.clone().options([("statement_timeout", search_time)]);
         let pool = |connections| {
             // Asking whether a connection still works would double the round trips; a dead one fails its first use.
-            PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIME).test_before_acquire(false)
+            let patience = if mutants::enabled(Mutant::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
+            PgPoolOptions::new().max_connections(connections).acquire_timeout(patience).test_before_acquire(false)
         };
         Ok(Self {
             pool: pool(connections).connect_lazy_with(options),
@@ -110,6 +112,7 @@ fn failure(error: sqlx::Error) -> Error {
         | sqlx::Error::PoolClosed => true,
         _ => false,
     };
+    let unavailable = unavailable && !mutants::enabled(Mutant::OutageIsDefect);
     if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }
 }
 
@@ -119,6 +122,7 @@ async fn within<T>(intention: impl Future<Output = sqlx::Result<T>>) -> Result<T
 }
 
 async fn before<T>(deadline: Duration, intention: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    let deadline = if mutants::enabled(Mutant::NoDeadline) { Duration::MAX } else { deadline };
     match tokio::time::timeout(deadline, intention).await {
         Ok(done) => done.map_err(failure),
         Err(_) => Err(Error::Unavailable("no answer in time".into())),

@@ -24,6 +24,7 @@ use super::{
     Ending, Error, NewSession, OpenError, Opening, RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange,
     Store, divide,
 };
+use crate::mutants::{self, Mutant};
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch};
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -52,7 +53,11 @@ impl SqliteStore {
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
         let options = url.parse::<SqliteConnectOptions>().map_err(OpenError::Url)?;
         let options = options
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(if mutants::enabled(Mutant::RelaxedCommit) {
+                SqliteSynchronous::Normal
+            } else {
+                SqliteSynchronous::Full
+            })
             .foreign_keys(true)
             .busy_timeout(WRITER_TIME)
             .disable_statement_logging();
@@ -129,6 +134,7 @@ fn failure(error: sqlx::Error) -> Error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         _ => false,
     };
+    let unavailable = unavailable && !mutants::enabled(Mutant::OutageIsDefect);
     if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }
 }
 
