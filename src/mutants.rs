@@ -1,6 +1,11 @@
 //! Deliberate defects that a debug build can be told to have, so that the fault tests can prove that they would find the
 //! real ones. A release build has none of them and no setting for them.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::sessions::{SessionId, SignedIn};
+
 /// The setting that names the one defect to have.
 pub const SETTING: &str = "SOJOURN_TEST_MUTANT";
 
@@ -19,6 +24,8 @@ pub enum Mutant {
     NoDeadline,
     /// A request waits for a connection for as long as its client does.
     PatientPool,
+    /// A session is as it was when it was first read.
+    StaleRead,
     /// What was not kept long enough is cleaned up too.
     CleanEarly,
     /// Requests under way are broken off at the end.
@@ -40,6 +47,16 @@ pub fn enabled(mutant: Mutant) -> bool {
 #[cfg(not(debug_assertions))]
 pub const fn enabled(_: Mutant) -> bool {
     false
+}
+
+/// The first answer of all for the same session, in a process that has [`Mutant::StaleRead`].
+pub fn as_first_read(id: SessionId, read: Option<SignedIn>) -> Option<SignedIn> {
+    static FIRST: Mutex<BTreeMap<SessionId, SignedIn>> = Mutex::new(BTreeMap::new());
+    if !enabled(Mutant::StaleRead) {
+        return read;
+    }
+    let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+    read.map(|read| first.entry(id).or_insert(read).clone())
 }
 
 /// Does what was answered already, when it is too late to tell anybody that it failed.

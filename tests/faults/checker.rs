@@ -109,7 +109,8 @@ fn check_unknown(operations: &[Operation], allowed: Allowed, findings: &mut Find
         let refused = operations.iter().filter(|operation| operation.event == Event::Check(Seen::Refused));
         let Some(refused) = refused.map(|check| check.ended).min() else { return };
         let again = operations.iter().filter(|operation| operation.event == Event::Check(Seen::Stands));
-        findings.resurrected += usize::from(again.map(|check| check.began).any(|began| began > refused + allowed.elsewhere));
+        findings.resurrected +=
+            usize::from(again.map(|check| check.began).any(|began| began > refused + allowed.elsewhere));
     }
 }
 

@@ -71,7 +71,11 @@ async fn killed_database(flaw: Flaw, kills: u32) -> Verdict {
     let (mut recovery, mut back) = (Duration::ZERO, Duration::ZERO);
     for kill in 0..kills {
         work(&load, &mut random, kills > 2).await;
-        if kill % 2 == 0 { cluster.kill() } else { cluster.stop_immediately() }
+        if kill % 2 == 0 {
+            cluster.kill()
+        } else {
+            cluster.stop_immediately()
+        }
         recovery = recovery.max(cluster.start_again().await);
         back = back.max(until("service", async || replica.open("after").await.is_some()).await);
     }
@@ -85,9 +89,11 @@ async fn killed_database(flaw: Flaw, kills: u32) -> Verdict {
 }
 
 async fn restarted_database(flaw: Flaw, restarts: u32) -> Verdict {
-    let mut verdict = Verdict::new("FT-03", "PR-12", "only 503; service back 3 s after the database; no connection left");
+    let mut verdict =
+        Verdict::new("FT-03", "PR-12", "only 503; service back 3 s after the database; no connection left");
     let mut cluster = Cluster::start(&[]).await;
-    let replica = Replica::start(0, &cluster.url(), flaw, &[("SOJOURN_DATABASE_CONNECTIONS", &CONNECTIONS.to_string())]);
+    let replica =
+        Replica::start(0, &cluster.url(), flaw, &[("SOJOURN_DATABASE_CONNECTIONS", &CONNECTIONS.to_string())]);
     let seed = seed();
     let mut random = SmallRng::seed_from_u64(seed);
     let load = Load::start(&[replica.clone()], WRITERS, seed);

@@ -15,13 +15,20 @@
 //! with all other tests; `scripts/faults` runs everything and prints the figures.
 
 mod checker;
+mod cleaning;
 mod cluster;
 mod crashes;
+mod embedded;
 mod flaw;
 mod history;
 mod load;
+mod notices;
 mod outages;
+mod overload;
+mod races;
 mod replicas;
+mod soak;
+mod stopping;
 mod verdict;
 
 /// Makes tests of a scenario: without a flaw the promise must be kept, with one it must be seen to be broken.

@@ -58,7 +58,7 @@ pub struct Replica {
     settings: Vec<(String, String)>,
     process: Mutex<Process>,
     base: RwLock<String>,
-    client: reqwest::Client,
+    client: RwLock<reqwest::Client>,
     statuses: Mutex<BTreeMap<u16, usize>>,
 }
 
@@ -78,14 +78,13 @@ impl Replica {
         all.extend(flaw.setting().map(|(name, value)| (name.to_owned(), value)));
         let process = serve(&folder, &all);
         let base = RwLock::new(process.base.clone());
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Arc::new(Self {
             number,
             folder,
             settings: all,
             process: Mutex::new(process),
             base,
-            client,
+            client: RwLock::new(client()),
             statuses: Mutex::default(),
         })
     }
@@ -126,6 +125,11 @@ impl Replica {
         started.elapsed()
     }
 
+    /// Closes the connections to it; the next request makes a new one.
+    pub fn forget_connections(&self) {
+        *self.client.write().unwrap() = client();
+    }
+
     /// How often each status was answered, but for health checks.
     pub fn statuses(&self) -> BTreeMap<u16, usize> {
         self.statuses.lock().unwrap().clone()
@@ -144,6 +148,12 @@ impl Replica {
             None => request,
         })
         .await
+    }
+
+    /// Posts with an idempotency key.
+    pub async fn administer_once(&self, path: &str, body: &Value, key: &str) -> Reply {
+        let request = self.request("POST", path).bearer_auth(BOOTSTRAP_KEY).header("idempotency-key", key);
+        self.counted(request.json(body)).await
     }
 
     /// Presents a refresh token.
@@ -209,7 +219,7 @@ impl Replica {
 
     fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.base.read().unwrap());
-        self.client.request(method.parse().unwrap(), url)
+        self.client.read().unwrap().request(method.parse().unwrap(), url)
     }
 
     async fn counted(&self, request: reqwest::RequestBuilder) -> Reply {
@@ -242,17 +252,30 @@ impl Replica {
     }
 }
 
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+}
+
 fn serve(folder: &Folder, settings: &[(String, String)]) -> Process {
     let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     folder.serve(&settings)
 }
 
-/// Waits until something holds. Answers how long that took.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
+/// Waits until something holds, without which a scenario makes no sense. Answers how long that took.
+pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) -> Duration {
+    let took = time_until(holds).await;
+    assert!(took < LIMIT, "{what} does not come true");
+    took
+}
+
+/// How long it takes until something holds; the limit, if it does not by then.
+pub async fn time_until(mut holds: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
-    while !holds().await {
-        assert!(started.elapsed() < LIMIT, "{what} does not come true");
+    while started.elapsed() < LIMIT {
+        if holds().await {
+            return started.elapsed();
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    started.elapsed()
+    LIMIT
 }

@@ -152,7 +152,7 @@ impl Store for PostgresStore {
     }
 
     async fn session_of_token(&self, id: SessionId) -> Result<Option<SignedIn>> {
-        within(sessions::session_of_token(&self.pool, id)).await
+        Ok(mutants::as_first_read(id, within(sessions::session_of_token(&self.pool, id)).await?))
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
