@@ -90,10 +90,13 @@ fn check_session(operations: &[Operation], allowed: Allowed, findings: &mut Find
     let after = |check: &&Operation| check.began >= end.ended;
     let allowance = |check: &Operation| if check.replica == end.replica { Duration::ZERO } else { allowed.elsewhere };
     let standing: Vec<&Operation> = saw(Seen::Stands).filter(after).collect();
-    let longest = standing.iter().map(|check| check.began - end.ended).max().unwrap_or_default();
+    let longest = standing.iter().map(|check| check.began.saturating_sub(end.ended)).max().unwrap_or_default();
     findings.longest = findings.longest.max(longest);
-    let last_standing =
-        standing.iter().filter(|check| check.began - end.ended >= allowance(check)).map(|check| check.began).max();
+    let last_standing = standing
+        .iter()
+        .filter(|check| check.began.saturating_sub(end.ended) >= allowance(check))
+        .map(|check| check.began)
+        .max();
     let last_refused = saw(Seen::Refused).filter(after).map(|check| check.began).max();
     match (last_standing, last_refused) {
         (None, None) => findings.unread += 1,

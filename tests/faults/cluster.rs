@@ -102,7 +102,9 @@ impl Cluster {
     pub fn freeze(&self) -> Frozen {
         let backends = self.backends();
         assert!(!backends.is_empty());
-        backends.iter().for_each(|process| signal(*process, Signal::SIGSTOP));
+        for process in &backends {
+            signal(*process, Signal::SIGSTOP);
+        }
         Frozen(backends)
     }
 
@@ -150,7 +152,9 @@ pub struct Frozen(Vec<u32>);
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        self.0.iter().for_each(|process| signal(*process, Signal::SIGCONT));
+        for process in &self.0 {
+            signal(*process, Signal::SIGCONT);
+        }
     }
 }
 
@@ -221,11 +225,20 @@ fn database_user() -> Option<(u32, u32)> {
     Some((number(), number()))
 }
 
+/// Where PostgreSQL's programs are: as `scripts/with-postgres` says, else in the path, else where Debian keeps them.
 #[expect(clippy::disallowed_methods, reason = "settings of tests are read where they are used")]
 fn binaries() -> PathBuf {
-    let told = std::env::var("TEST_POSTGRES_BINARIES").unwrap_or_default();
-    assert!(!told.is_empty(), "no programs of PostgreSQL: run this test with scripts/with-postgres");
-    told.into()
+    let told = std::env::var("TEST_POSTGRES_BINARIES").ok().map(PathBuf::from);
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut versions: Vec<PathBuf> =
+        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|version| version.path()).collect();
+    versions.sort();
+    let of_debian = versions.into_iter().rev().map(|version| version.join("bin"));
+    told.into_iter()
+        .chain(path.split(':').map(PathBuf::from))
+        .chain(of_debian)
+        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .expect("PostgreSQL's programs are installed (scripts/with-postgres can do that)")
 }
 
 fn children_of(parent: u32) -> Vec<u32> {

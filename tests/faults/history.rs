@@ -64,6 +64,11 @@ impl History {
         self.start.elapsed()
     }
 
+    /// How long ago something began.
+    pub fn since(&self, began: Duration) -> Duration {
+        self.now().saturating_sub(began)
+    }
+
     /// Adds an operation that ends now.
     pub fn add(&self, session: usize, replica: usize, event: Event, began: Duration) {
         let mut operations = self.operations.lock().unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream;
 use sojourn::mutants::Mutant;
 use sqlx::ConnectOptions as _;
@@ -14,7 +15,7 @@ use super::checker::{Allowed, check};
 use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome, Seen};
-use super::replicas::{LIMIT, Replica, Subject, time_until};
+use super::replicas::{Replica, Subject, time_until};
 use super::verdict::{Verdict, milliseconds};
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
@@ -24,13 +25,13 @@ fault_tests! {
     #[ignore = "takes long; scripts/faults runs it"]
     ten_thousand_ends_are_known_everywhere_at_once: |flaw| known_everywhere(flaw, 10_000), Flaw::None;
     an_end_that_another_replica_never_learns_of_is_noticed:
-        |flaw| known_everywhere(flaw, 20), Flaw::Code(Mutant::StaleRead);
+        |flaw| known_everywhere(flaw, 8), Flaw::Code(Mutant::StaleRead);
 
     #[ignore = "takes long; scripts/faults runs it"]
-    an_end_is_known_soon_when_the_connection_of_the_notices_dies: dead_listener, Flaw::None;
+    an_end_is_known_soon_when_the_connection_of_the_notices_dies: |flaw| dead_listener(flaw, 20), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
     an_end_that_is_never_learnt_of_is_noticed_when_that_connection_dies:
-        dead_listener, Flaw::Code(Mutant::StaleRead);
+        |flaw| dead_listener(flaw, 2), Flaw::Code(Mutant::StaleRead);
 
     #[ignore = "takes long; scripts/faults runs it"]
     an_end_is_known_soon_when_the_connection_of_the_notices_hangs: hanging_listener, Flaw::None;
@@ -50,26 +51,28 @@ const LISTENER: &str = "sojourn-notices";
 const WITH_NOTICES: Duration = Duration::from_millis(250);
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
 const MOST_ALONE: Duration = Duration::from_secs(5);
+const SERVICE_BACK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Opens a session, and makes sure that every replica has seen it stand.
+/// Opens a session, and makes sure that the replicas that will not end it have seen it stand.
 async fn open(replicas: &[Arc<Replica>], history: &History, user: &str) -> Arc<Subject> {
     let subject = replicas[0].open(user).await.unwrap();
-    for replica in replicas {
+    for replica in &replicas[1..] {
         assert_eq!(replica.check(history, &subject).await, Seen::Stands);
     }
     subject
 }
 
-/// Ends a session on the first replica and asks the others, until all refuse or clearly never will.
+/// Ends a session on the first replica and asks all of them, until they refuse or clearly never will.
 async fn end(replicas: &[Arc<Replica>], history: &History, subject: &Subject) {
     assert_eq!(replicas[0].revoke(history, subject).await, Outcome::Done);
     let ended = Instant::now();
-    for replica in replicas {
+    join_all(replicas.iter().map(async |replica| {
         while replica.check(history, subject).await != Seen::Refused && ended.elapsed() < WITHOUT_NOTICES * 2 {
             tokio::time::sleep(PAUSE).await;
         }
-    }
+    }))
+    .await;
 }
 
 /// For each end, how long after it a check began that still said that the token stands; in rising order.
@@ -98,7 +101,9 @@ fn tell(verdict: &mut Verdict, staleness: &[Duration]) {
 }
 
 async fn known_everywhere(flaw: Flaw, ends: usize) -> Verdict {
-    const AT_ONCE: usize = 8;
+    const AT_ONCE: usize = 16;
+    // A slow machine does not get as far, which is no failure.
+    const LONGEST: Duration = Duration::from_mins(2);
     let mut verdict =
         Verdict::new("notices", "PR-2, PR-3", "at once where it was ended; elsewhere p99 50 ms, max 250 ms");
     let database = TestDatabase::postgres().await;
@@ -106,6 +111,9 @@ async fn known_everywhere(flaw: Flaw, ends: usize) -> Verdict {
     let history = History::new();
     let started = Instant::now();
     let one = async |number: usize| {
+        if started.elapsed() > LONGEST {
+            return;
+        }
         let subject = open(&replicas, &history, &format!("user-{}", number % 64)).await;
         end(&replicas, &history, &subject).await;
     };
@@ -117,12 +125,12 @@ async fn known_everywhere(flaw: Flaw, ends: usize) -> Verdict {
     let p99 = staleness[(staleness.len() - 1) * 99 / 100];
     verdict.must(p99 <= Duration::from_millis(50), format!("p99 is {}", milliseconds(p99)));
     #[expect(clippy::cast_precision_loss, reason = "a figure to read")]
-    let rate = ends as f64 / took.as_secs_f64();
-    verdict.measured("ends per second, each with opening and 4 checks,", format!("{rate:.0}"));
+    let rate = staleness.len() as f64 / took.as_secs_f64();
+    verdict.measured("ends per second, each with opening and checking,", format!("{rate:.0}"));
     verdict
 }
 
-async fn dead_listener(flaw: Flaw) -> Verdict {
+async fn dead_listener(flaw: Flaw, ends: usize) -> Verdict {
     let mut verdict = Verdict::new("FT-06", "PR-3, PR-4", "elsewhere in 1.5 s without notices");
     let database = TestDatabase::postgres().await;
     let replicas: Vec<_> = (0..2).map(|number| Replica::start(number, database.url(), flaw, &[])).collect();
@@ -132,7 +140,7 @@ async fn dead_listener(flaw: Flaw) -> Verdict {
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                      WHERE datname = current_database() AND application_name = $1";
     let mut terminated = 0;
-    for _ in 0..20 {
+    for _ in 0..ends {
         let subject = open(&replicas, &history, "alice").await;
         terminated += sqlx::query_scalar::<_, i64>(terminate).bind(LISTENER).fetch_one(&mut connection).await.unwrap();
         end(&replicas, &history, &subject).await;
@@ -179,8 +187,8 @@ async fn cut_off_replica(flaw: Flaw) -> Verdict {
     let cut = history.now();
     assert_eq!(replicas[0].revoke(&history, &ended).await, Outcome::Done);
     // Asked in parallel, because an answer may take its time.
-    let clients = futures_util::future::join_all([&ended, &ended, &kept, &kept].map(async |subject| {
-        while history.now() - cut < MOST_ALONE * 2 {
+    let clients = join_all([&ended, &ended, &kept, &kept].map(async |subject| {
+        while history.since(cut) < MOST_ALONE * 2 {
             alone.check(&history, subject).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -194,7 +202,10 @@ async fn cut_off_replica(flaw: Flaw) -> Verdict {
     let alone_in = |event| {
         let operations = history.operations();
         let cut_off = operations.into_iter().filter(move |operation| operation.replica == 1 && operation.began >= cut);
-        cut_off.filter(move |operation| operation.event == event).map(|operation| operation.began - cut).max()
+        cut_off
+            .filter(move |operation| operation.event == event)
+            .map(|operation| operation.began.saturating_sub(cut))
+            .max()
     };
     let longest = alone_in(Event::Check(Seen::Stands)).unwrap_or_default();
     verdict.within("yes while cut off", longest, MOST_ALONE);
@@ -203,11 +214,11 @@ async fn cut_off_replica(flaw: Flaw) -> Verdict {
 
     proxy.mend();
     let mended = Instant::now();
-    let refused = time_until(async || alone.check(&history, &ended).await == Seen::Refused).await;
-    verdict.must(refused < LIMIT, "it never learns of the end");
+    let refused = time_until(SERVICE_BACK, async || alone.check(&history, &ended).await == Seen::Refused).await;
+    verdict.must(refused < SERVICE_BACK, "it does not learn of the end");
     verdict.within("correct after mending", mended.elapsed(), WITHOUT_NOTICES);
-    time_until(async || alone.check(&history, &kept).await == Seen::Stands).await;
-    verdict.within("service back", mended.elapsed(), Duration::from_secs(5));
+    time_until(SERVICE_BACK, async || alone.check(&history, &kept).await == Seen::Stands).await;
+    verdict.within("service back", mended.elapsed(), SERVICE_BACK);
     verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE }));
     verdict
 }

@@ -150,7 +150,7 @@ async fn missing_standby(flaw: Flaw) -> Verdict {
     until("the wait for the standby", async || replica.open("bob").await.is_none()).await;
     let began = history.now();
     let reply = replica.administer("DELETE", &path, None).await;
-    verdict.within("refusal", history.now() - began, Duration::from_secs(5));
+    verdict.within("refusal", history.since(began), Duration::from_secs(5));
     verdict.must(reply.status == Some(503) && reply.retry_after.is_some(), format!("{reply:?}"));
     wait_for("").await;
     let mut retried = Outcome::Unknown;

@@ -263,19 +263,19 @@ fn serve(folder: &Folder, settings: &[(String, String)]) -> Process {
 
 /// Waits until something holds, without which a scenario makes no sense. Answers how long that took.
 pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) -> Duration {
-    let took = time_until(holds).await;
+    let took = time_until(LIMIT, holds).await;
     assert!(took < LIMIT, "{what} does not come true");
     took
 }
 
 /// How long it takes until something holds; the limit, if it does not by then.
-pub async fn time_until(mut holds: impl AsyncFnMut() -> bool) -> Duration {
+pub async fn time_until(limit: Duration, mut holds: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
-    while started.elapsed() < LIMIT {
+    while started.elapsed() < limit {
         if holds().await {
             return started.elapsed();
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    LIMIT
+    limit
 }

@@ -20,7 +20,7 @@ fault_tests! {
     a_stop_that_breaks_requests_off_is_noticed: stopping, Flaw::Code(Mutant::NoDrain);
 }
 
-/// Clients send to it for as long as a load balancer that asks ten times a second would let them.
+/// Clients send to it for as long as a load balancer would let them that asks twice a second whether it is ready.
 async fn stopping(flaw: Flaw) -> Verdict {
     const CLIENTS: u32 = 20;
     let mut verdict = Verdict::new("FT-25", "PR-13", "every request answered; stopped in 15 s");
@@ -52,16 +52,20 @@ async fn stopping(flaw: Flaw) -> Verdict {
         tokio::time::sleep(Duration::from_secs(1)).await;
         replica.process().terminate();
         let started = Instant::now();
-        let mut tick = tokio::time::interval(Duration::from_millis(100));
-        while replica.get("/readyz").await.status == Some(200) {
-            tick.tick().await;
-        }
+        let ready = loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let ready = replica.get("/readyz").await.status;
+            if ready != Some(200) {
+                break ready;
+            }
+        };
         known.store(true, Ordering::Relaxed);
-        started
+        (started, ready)
     };
-    let (clients, started) = tokio::join!(clients, stop);
+    let (clients, (started, ready)) = tokio::join!(clients, stop);
     let status = tokio::task::block_in_place(|| replica.process().wait());
     verdict.within("stopped", started.elapsed(), Duration::from_secs(15));
+    verdict.must(ready == Some(503), format!("asked whether it is ready it says {ready:?}"));
     verdict.must(status.success(), format!("it ends with {status}"));
     let answered: usize = clients.iter().map(|(answered, _)| answered).sum();
     let failed: Vec<_> = clients.into_iter().flat_map(|(_, failed)| failed).collect();

@@ -58,9 +58,10 @@ impl Verdict {
         let Self { test, promise, bound, measured, broken } = self;
         let kept = broken.is_empty();
         let mutant = flaw.name();
+        let problems: Vec<String> = broken.iter().map(|problem| problem.chars().take(200).collect()).collect();
         report(&json!({
             "test": test, "promise": promise, "bound": bound, "measured": measured.join("; "),
-            "mutant": mutant, "broken": broken, "as_expected": kept == mutant.is_none(),
+            "mutant": mutant, "broken": problems, "as_expected": kept == mutant.is_none(),
         }));
         match mutant {
             None => assert!(kept, "{test} ({promise}) is broken: {broken:#?}\nmeasured: {measured:#?}"),
