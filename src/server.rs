@@ -64,9 +64,6 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
         });
     }
     drop(listener);
-    if mutants::enabled(Mutant::NoDrain) {
-        return;
-    }
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were still running at the end");
     }
@@ -89,6 +86,9 @@ pub fn stop_signal() -> io::Result<watch::Receiver<bool>> {
     tokio::spawn(async move {
         let mut next = async || tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () };
         next().await;
+        if mutants::enabled(Mutant::NoDrain) {
+            std::process::exit(0);
+        }
         tracing::info!("stopping");
         sender.send_replace(true);
         next().await;

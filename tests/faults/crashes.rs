@@ -28,7 +28,7 @@ fault_tests! {
     a_database_that_is_killed_six_times_has_lost_nothing: |flaw| killed_database(flaw, 6), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
     a_commit_that_is_not_durable_is_noticed_when_the_database_is_killed:
-        |flaw| killed_database(flaw, 2), Flaw::Code(Mutant::RelaxedCommit);
+        |flaw| killed_database(flaw, 5), Flaw::Code(Mutant::RelaxedCommit);
 
     a_database_that_restarts_is_a_short_outage: |flaw| restarted_database(flaw, 1), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
@@ -48,15 +48,15 @@ async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
     let seed = seed();
     let mut random = SmallRng::seed_from_u64(seed);
     let load = Load::start(std::slice::from_ref(&replica), WRITERS, seed);
-    let mut slowest = Duration::ZERO;
+    let mut restarts = Vec::new();
     for _ in 0..kills {
-        work(&load, &mut random, kills > 2).await;
-        slowest = slowest.max(replica.kill_and_start_again().await);
+        work(&load, &mut random, kills > 5).await;
+        restarts.push(replica.kill_and_start_again().await);
     }
     let history = load.stop().await;
     verdict.measured("kills", kills);
     verdict.sessions(&check(&history.operations(), Allowed::default()));
-    verdict.within("restart to ready", slowest, Duration::from_secs(1));
+    verdict.usually_within("restart to ready", restarts, Duration::from_secs(1));
     verdict.measured("seed", seed);
     verdict
 }
@@ -71,7 +71,7 @@ async fn killed_database(flaw: Flaw, kills: u32) -> Verdict {
     let load = Load::start(std::slice::from_ref(&replica), WRITERS, seed);
     let (mut recovery, mut back) = (Duration::ZERO, Duration::ZERO);
     for kill in 0..kills {
-        work(&load, &mut random, kills > 2).await;
+        work(&load, &mut random, kills > 5).await;
         if kill % 2 == 0 {
             cluster.kill();
         } else {
@@ -121,6 +121,6 @@ async fn restarted_database(flaw: Flaw, restarts: u32) -> Verdict {
 
 /// Lets the writers do some work, how much is left to chance.
 async fn work(load: &Load, random: &mut SmallRng, long: bool) {
-    let enough = load.opened() + random.random_range(20..60) * if long { 5 } else { 1 };
+    let enough = load.opened() + random.random_range(20..60) * if long { 6 } else { 1 };
     until("work", async || load.opened() >= enough).await;
 }

@@ -86,16 +86,16 @@ async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
     let seed = seed();
     let mut random = SmallRng::seed_from_u64(seed);
     let load = Load::start(std::slice::from_ref(&replica), 4, seed);
-    let mut slowest = Duration::ZERO;
+    let mut restarts = Vec::new();
     for _ in 0..kills {
-        let enough = load.opened() + random.random_range(20..60) * if kills > 2 { 5 } else { 1 };
+        let enough = load.opened() + random.random_range(20..60) * if kills > 2 { 6 } else { 1 };
         until("work", async || load.opened() >= enough).await;
-        slowest = slowest.max(replica.kill_and_start_again().await);
+        restarts.push(replica.kill_and_start_again().await);
     }
     let history = load.stop().await;
     verdict.measured("kills", kills);
     verdict.sessions(&check(&history.operations(), Allowed::default()));
-    verdict.within("restart to ready", slowest, Duration::from_secs(1));
+    verdict.usually_within("restart to ready", restarts, Duration::from_secs(1));
     verdict.measured("seed", seed);
     verdict
 }

@@ -10,7 +10,8 @@
 //! | [`flaw`] | what is made wrong on purpose |
 //! | [`verdict`] | whether a promise was kept, and the figures |
 //!
-//! The others hold the scenarios, called FT-01 and so on. A scenario runs at least twice: as it is, when it must come to
+//! The others hold the scenarios, called FT-01 and so on; PR-1 and so on are the promises, which the verdicts spell out. A
+//! scenario runs at least twice: as it is, when it must come to
 //! the verdict that the promise is kept, and with each flaw that it is there to find, when it must not. The quick ones run
 //! with all other tests; `scripts/faults` runs everything and prints the figures.
 

@@ -65,7 +65,7 @@ fault_tests! {
     an_end_that_meets_a_refresh_leaves_no_token: |flaw| refresh_meets_end(flaw, 25), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
     five_hundred_ends_that_meet_a_refresh_leave_no_token: |flaw| refresh_meets_end(flaw, 500), Flaw::None;
-    an_end_that_is_written_over_is_noticed: |flaw| refresh_meets_end(flaw, 15), LOST_UPDATE;
+    an_end_that_is_written_over_is_noticed: |flaw| refresh_meets_end(flaw, 20), LOST_UPDATE;
 }
 
 async fn duplicates(flaw: Flaw) -> Verdict {

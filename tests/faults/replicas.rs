@@ -130,6 +130,16 @@ impl Replica {
         *self.client.write().unwrap() = client();
     }
 
+    /// Asks so often whether it is alive, and answers how long each time took.
+    pub async fn watch_health(&self, times: usize) -> Vec<Duration> {
+        let mut took = Vec::new();
+        for _ in 0..times {
+            took.push(self.get("/healthz").await.took);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        took
+    }
+
     /// How often each status was answered, but for health checks.
     pub fn statuses(&self) -> BTreeMap<u16, usize> {
         self.statuses.lock().unwrap().clone()

@@ -20,7 +20,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Nothing is broken yet. `test` and `promise` as the table of fault tests calls them.
+    /// Nothing is broken yet. `test` and `promise` are short names for the table, `bound` is the promise itself.
     pub fn new(test: &'static str, promise: &'static str, bound: &'static str) -> Self {
         Self { test, promise, bound, measured: Vec::new(), broken: Vec::new() }
     }
@@ -41,6 +41,21 @@ impl Verdict {
     pub fn within(&mut self, what: &str, took: Duration, most: Duration) {
         self.measured(what, milliseconds(took));
         self.must(took <= most, format!("{what} took {}, more than {}", milliseconds(took), milliseconds(most)));
+    }
+
+    /// Notes how long something took each time. Nine times in ten it must not take longer, and never three times as long: a
+    /// machine that does something else as well must not decide.
+    pub fn usually_within(&mut self, what: &str, mut took: Vec<Duration>, most: Duration) {
+        const ENOUGH: usize = 5;
+        took.sort();
+        let (Some(usual), Some(slowest)) = (took.get((took.len().max(1) - 1) * 9 / 10), took.last()) else {
+            self.broken.push(format!("{what} was never measured"));
+            return;
+        };
+        self.measured(what, format!("{} (at most {})", milliseconds(*usual), milliseconds(*slowest)));
+        self.must(*slowest <= most * 3, format!("{what} took {}", milliseconds(*slowest)));
+        let kept = took.len() < ENOUGH || *usual <= most;
+        self.must(kept, format!("{what} takes {}, more than {}", milliseconds(*usual), milliseconds(most)));
     }
 
     /// Notes what became of the sessions that were ended.
