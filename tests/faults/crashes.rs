@@ -121,6 +121,5 @@ async fn restarted_database(flaw: Flaw, restarts: u32) -> Verdict {
 
 /// Lets the writers do some work, how much is left to chance.
 async fn work(load: &Load, random: &mut SmallRng, long: bool) {
-    let enough = load.opened() + random.random_range(20..60) * if long { 6 } else { 1 };
-    until("work", async || load.opened() >= enough).await;
+    load.work(random.random_range(20..60) * if long { 6 } else { 1 }).await;
 }

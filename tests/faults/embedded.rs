@@ -50,7 +50,7 @@ async fn many_writers(flaw: Flaw, locked: bool) -> Verdict {
     let replicas = [Replica::start(0, database.url(), flaw, &[]), Replica::start(1, database.url(), flaw, &[])];
     let seed = seed();
     let load = Load::start(&replicas, 16, seed);
-    until("work", async || load.opened() >= 100).await;
+    load.work(100).await;
     if locked {
         let options: SqliteConnectOptions = database.url().parse().unwrap();
         let mut other = options.busy_timeout(Duration::from_secs(30)).connect().await.unwrap();
@@ -58,8 +58,7 @@ async fn many_writers(flaw: Flaw, locked: bool) -> Verdict {
         let outages = || replicas.iter().map(|replica| count_but(replica, &[200, 201, 204, 401])).sum::<usize>();
         until("an outage", async || outages() > 0).await;
         lock.rollback().await.unwrap();
-        let more = load.opened() + 20;
-        until("work", async || load.opened() >= more).await;
+        load.work(20).await;
     }
     let history = load.stop().await;
     verdict.sessions(&check(&history.operations(), Allowed::default()));
@@ -88,8 +87,7 @@ async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
     let load = Load::start(std::slice::from_ref(&replica), 4, seed);
     let mut restarts = Vec::new();
     for _ in 0..kills {
-        let enough = load.opened() + random.random_range(20..60) * if kills > 2 { 6 } else { 1 };
-        until("work", async || load.opened() >= enough).await;
+        load.work(random.random_range(20..60) * if kills > 2 { 6 } else { 1 }).await;
         restarts.push(replica.kill_and_start_again().await);
     }
     let history = load.stop().await;

@@ -11,10 +11,12 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinHandle;
 
 use super::history::{History, Outcome, Seen};
-use super::replicas::{LIMIT, Replica, Subject};
+use super::replicas::{LIMIT, Replica, Subject, time_until, until};
 
 /// How long a client waits after something that failed.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long work is waited for between two faults, so that a slow machine tests less instead of longer.
+const LONGEST_WORK: Duration = Duration::from_secs(6);
 
 /// Writers at work.
 pub struct Load {
@@ -43,8 +45,15 @@ impl Load {
         Self { history, replicas: replicas.to_vec(), subjects, stop, writers }
     }
 
+    /// Lets the writers open so many sessions more, as far as they get within a few seconds, and one at least.
+    pub async fn work(&self, sessions: usize) {
+        let (some, enough) = (self.opened() + 1, self.opened() + sessions);
+        until("work", async || self.opened() >= some).await;
+        time_until(LONGEST_WORK, async || self.opened() >= enough).await;
+    }
+
     /// How many sessions have been opened so far.
-    pub fn opened(&self) -> usize {
+    fn opened(&self) -> usize {
         self.subjects.lock().unwrap().len()
     }
 
