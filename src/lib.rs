@@ -17,6 +17,7 @@
 //! | [`background`] | what happens without being asked: last-seen times are written, signing keys rotate, old rows are deleted |
 //! | [`telemetry`] | the log |
 //! | [`metrics`] | what is counted and measured |
+//! | [`mutants`] | deliberate defects that the fault tests must find; none in a release build |
 //!
 //! # The rules
 //!
@@ -32,6 +33,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod metrics;
+pub mod mutants;
 pub mod server;
 pub mod sessions;
 pub mod setup;

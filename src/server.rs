@@ -26,6 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::config::ServerConfig;
 use crate::metrics;
+use crate::mutants::{self, Mutant};
 use patience::{Patient, Progress};
 
 /// The longest head of a request, in bytes, give or take what one read brings.
@@ -83,6 +84,9 @@ fn take_waiting(listener: TcpListener, door: &Door, graceful: &GracefulShutdown)
 }
 
 fn take(door: &Door, place: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    if mutants::enabled(Mutant::Leak) {
+        std::mem::forget(vec![1_u8; 16 * 1024]);
+    }
     // Answers are short: waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -183,6 +187,9 @@ pub fn stop_signal() -> io::Result<watch::Receiver<bool>> {
     tokio::spawn(async move {
         let mut next = async || tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () };
         next().await;
+        if mutants::enabled(Mutant::NoDrain) {
+            std::process::exit(0);
+        }
         tracing::info!("stopping");
         sender.send_replace(true);
         next().await;

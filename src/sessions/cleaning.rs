@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Caller, Error, IDEMPOTENCY_LIFETIME, Scope, Sessions, SignedIn};
+use crate::mutants::{self, Mutant};
 use crate::users::UserId;
 
 /// How long a session must have been idle for too long before its user may have it deleted: until then another process
@@ -101,7 +102,8 @@ impl Sessions {
 
     /// Sessions that were over at this instant are kept no longer.
     fn retained_since(&self) -> DateTime<Utc> {
-        self.now() - self.policy().retention
+        let early = if mutants::enabled(Mutant::CleanEarly) { TimeDelta::days(1) } else { TimeDelta::zero() };
+        self.now() - self.policy().retention + early
     }
 
     async fn delete_past_retention(&self) -> Result<u64, Error> {

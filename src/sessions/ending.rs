@@ -1,7 +1,10 @@
 //! Ending sessions.
 
+use std::sync::Arc;
+
 use super::{Caller, EndReason, Error, Owner, Scope, SessionId, Sessions, SignedIn};
 use crate::metrics;
+use crate::mutants::{self, Mutant};
 use crate::store::{EndedTogether, Ending};
 use crate::tokens::{Form, RefreshToken, SessionToken};
 use crate::users::UserId;
@@ -16,6 +19,11 @@ impl Sessions {
             Owner::User(_) => EndReason::RevokedByUser,
             Owner::Anyone => EndReason::RevokedByAdmin,
         };
+        if mutants::enabled(Mutant::AnswerBeforeWrite) {
+            let (store, now) = (Arc::clone(&self.parts.store), self.now());
+            mutants::later(async move { drop(store.end_session(id, Owner::Anyone, reason, now).await) });
+            return Ok(());
+        }
         match self.store().end_session(id, owner, reason, self.now()).await? {
             Some(Ending::Ended(session)) => {
                 self.ended(&session.user_id, &[id], reason);
@@ -59,6 +67,11 @@ impl Sessions {
         keep: Option<SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
+        if mutants::enabled(Mutant::EndOneByOne) {
+            for session in self.store().active_sessions_of(user, self.now()).await? {
+                self.store().end_active_session(session.id, user, reason, self.now()).await?;
+            }
+        }
         let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await?;
         self.all_ended(user, keep, ended, reason).await
     }

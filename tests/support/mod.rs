@@ -1,6 +1,7 @@
 //! What the tests stand on: databases, servers, clients.
 
 pub mod database;
+pub mod postgres_wire;
 pub mod process;
 pub mod proxy;
 pub mod server;

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// A folder to run in, gone afterwards.
 pub struct Folder {
     pub path: PathBuf,
@@ -86,10 +90,20 @@ pub struct Process {
 }
 
 impl Process {
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop.
     pub fn terminate(&self) {
-        let status = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(status.success());
+        signal(self.child.id(), Signal::SIGTERM);
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for its end, which must come within the 15 seconds that orchestrators give.
@@ -109,6 +123,12 @@ impl Process {
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
+}
+
+/// Sends a signal to a process that a test has started; one that is gone already does not mind.
+pub fn signal(process: u32, signal: Signal) {
+    let sent = kill(Pid::from_raw(process.try_into().unwrap()), signal);
+    assert!(matches!(sent, Ok(()) | Err(Errno::ESRCH)), "{sent:?}");
 }
 
 impl Drop for Process {

@@ -1,24 +1,51 @@
-//! A wire between a server and its database that can be cut or blocked.
+//! A wire between a server and its database that can be cut, blocked, slowed down, or made to lose an answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the wire does.
+use super::postgres_wire::{Answers, Requests};
+
+/// What is wrong with a wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wire {
-    /// Everything goes through.
-    Whole,
+pub enum Fault {
+    /// Nothing: everything goes through.
+    None,
     /// Connections stay, and nothing goes through: as behind a firewall that drops.
     Blocked,
-    /// Connections stay, and nothing comes back: what is asked is done, and nobody learns of it.
+    /// Questions go through, answers do not.
     Mute,
     /// Connections break, and none is taken.
     Cut,
+    /// Each answer comes this much later.
+    Slow(Duration),
+    /// A connection breaks when this many more bytes have come back through it.
+    CutAfter(usize),
+    /// What is executed takes effect; then the connection breaks in place of the answer.
+    LosesAnswers,
+}
+
+/// What is wrong, and with which wires: all, or those whose client calls itself so.
+#[derive(Debug, Clone)]
+struct State {
+    fault: Fault,
+    application: Option<&'static str>,
+}
+
+impl State {
+    fn of(&self, application: Option<&str>) -> Fault {
+        if self.application.is_none_or(|meant| application == Some(meant)) { self.fault } else { Fault::None }
+    }
 }
 
 /// Hands connections on, as long as it is let.
 pub struct Proxy {
-    wire: watch::Sender<Wire>,
+    state: watch::Sender<State>,
+    lost_answers: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -29,52 +56,117 @@ impl Proxy {
         let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (wire, state) = watch::channel(Wire::Whole);
+        let (state, faults) = watch::channel(State { fault: Fault::None, application: None });
+        let lost_answers = Arc::new(AtomicUsize::new(0));
+        let lost = Arc::clone(&lost_answers);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(hand_on(client, target.clone(), state.clone()));
+                tokio::spawn(hand_on(client, target.clone(), faults.clone(), Arc::clone(&lost)));
             }
         });
-        (Self { wire }, format!("{before}@{address}/{path}"))
+        (Self { state, lost_answers }, format!("{before}@{address}/{path}"))
     }
 
     /// Breaks all connections, and every new one.
     pub fn cut(&self) {
-        self.wire.send_replace(Wire::Cut);
+        self.set(Fault::Cut);
     }
 
     /// Lets nothing through, and breaks nothing.
     pub fn block(&self) {
-        self.wire.send_replace(Wire::Blocked);
+        self.set(Fault::Blocked);
     }
 
     /// Lets no answer through, and breaks nothing.
     pub fn mute(&self) {
-        self.wire.send_replace(Wire::Mute);
+        self.set(Fault::Mute);
     }
 
     /// Makes it whole again.
     pub fn mend(&self) {
-        self.wire.send_replace(Wire::Whole);
+        self.set(Fault::None);
+    }
+
+    /// Does this to every wire.
+    pub fn set(&self, fault: Fault) {
+        self.state.send_replace(State { fault, application: None });
+    }
+
+    /// Does this to the wires of clients that call themselves so (`application_name`); mends the others.
+    pub fn set_for(&self, application: &'static str, fault: Fault) {
+        self.state.send_replace(State { fault, application: Some(application) });
+    }
+
+    /// How many answers [`Fault::LosesAnswers`] has lost.
+    pub fn lost_answers(&self) -> usize {
+        self.lost_answers.load(Ordering::Relaxed)
     }
 }
 
-async fn hand_on(mut client: TcpStream, target: String, mut state: watch::Receiver<Wire>) {
-    if *state.borrow() == Wire::Cut {
+async fn hand_on(mut client: TcpStream, target: String, mut state: watch::Receiver<State>, lost: Arc<AtomicUsize>) {
+    if state.borrow().of(None) == Fault::Cut {
         return;
     }
-    let mut server = TcpStream::connect(target).await.unwrap();
-    let (mut from_client, mut to_client) = client.split();
-    let (mut from_server, mut to_server) = server.split();
-    let asking = tokio::io::copy(&mut from_client, &mut to_server);
-    let answering = tokio::io::copy(&mut from_server, &mut to_client);
-    tokio::pin!(asking, answering);
+    // A database that is down takes no connection: then neither does the wire.
+    let Ok(mut server) = TcpStream::connect(target).await else { return };
+    drop((client.set_nodelay(true), server.set_nodelay(true)));
+    let (mut requests, mut answers) = (Requests::default(), Answers::default());
+    let (mut sent, mut received) = (Vec::with_capacity(8192), Vec::with_capacity(8192));
+    let mut passed = 0;
     loop {
-        let wire = *state.borrow_and_update();
+        let fault = state.borrow_and_update().of(requests.application());
+        if fault == Fault::Cut {
+            return;
+        }
+        if fault == Fault::None {
+            passed = 0;
+        }
+        let open = fault != Fault::Blocked;
         tokio::select! {
-            _ = &mut asking, if matches!(wire, Wire::Whole | Wire::Mute) => return,
-            _ = &mut answering, if wire == Wire::Whole => return,
-            changed = state.changed() => if changed.is_err() || *state.borrow() == Wire::Cut { return },
+            biased;
+            changed = state.changed() => if changed.is_err() { return },
+            read = client.read_buf(&mut sent), if open => {
+                if !matches!(read, Ok(1..)) {
+                    return;
+                }
+                requests.follow(&sent);
+                if requests.take_raw_answer() {
+                    answers.expect_raw_byte();
+                }
+                if server.write_all(&sent).await.is_err() {
+                    return;
+                }
+                sent.clear();
+            }
+            read = server.read_buf(&mut received), if open && fault != Fault::Mute => {
+                let Ok(count @ 1..) = read else { return };
+                // Unless answers are held back, the buffer was empty before.
+                let done = answers.follow(&received[received.len() - count..]);
+                match fault {
+                    Fault::Slow(by) => tokio::time::sleep(by).await,
+                    Fault::LosesAnswers if requests.has_executed() => match done {
+                        None => continue,
+                        Some(done) if done.committed => {
+                            lost.fetch_add(1, Ordering::Relaxed);
+                            return;
+                        }
+                        Some(_) => {}
+                    },
+                    Fault::CutAfter(most) if passed + received.len() > most => {
+                        drop(client.write_all(&received[..most - passed]).await);
+                        return;
+                    }
+                    _ => {}
+                }
+                passed += received.len();
+                if done.is_some() {
+                    requests.forget_executed();
+                }
+                if client.write_all(&received).await.is_err() {
+                    return;
+                }
+                received.clear();
+            }
         }
     }
 }

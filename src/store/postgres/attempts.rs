@@ -34,6 +34,7 @@ use sqlx::{Connection as _, PgPool, Postgres};
 
 use super::PostgresStore;
 use crate::metrics::{self, DatabaseFailure};
+use crate::mutants::{self, Mutant};
 use crate::store::{Error, Result, SEARCH_TIME};
 
 /// How long one intention may take in all. The database keeps to its own limits as long as it runs; this one is for when
@@ -43,6 +44,8 @@ const DEADLINE: Duration = Duration::from_millis(4500);
 const PING_DEADLINE: Duration = Duration::from_secs(1);
 /// How long a request waits for a connection.
 const ACQUIRE_TIME: Duration = Duration::from_secs(1);
+/// How long a connection is kept that nobody uses.
+const IDLE_TIME: Duration = Duration::from_secs(5);
 /// How long an ending waits for one of the connections that all share, before it takes the one that is kept for it.
 const SHARED_ACQUIRE_TIME: Duration = Duration::from_millis(100);
 
@@ -68,9 +71,12 @@ impl LastBreak {
     /// Connections that are made when they are needed.
     pub(super) fn pool(&self, most: u32, options: PgConnectOptions) -> PgPool {
         let last_break = self.clone();
+        let patience = if mutants::enabled(Mutant::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
         PgPoolOptions::new()
             .max_connections(most)
-            .acquire_timeout(ACQUIRE_TIME)
+            .acquire_timeout(patience)
+            // Connections that one server does not need are there for the others.
+            .idle_timeout(IDLE_TIME)
             // Asking whether a connection still works would double the round trips; a dead one fails its first use.
             .test_before_acquire(false)
             .before_acquire(move |_, connection| {
@@ -125,6 +131,7 @@ impl PostgresStore {
     where
         F: Future<Output = sqlx::Result<T>>,
     {
+        let deadline = if mutants::enabled(Mutant::NoDeadline) { Duration::MAX } else { deadline };
         let attempts = attempt
             .retry(THREE_TRIES)
             .when(|error| {
@@ -235,6 +242,7 @@ pub(super) fn failure(error: sqlx::Error) -> Error {
     let may_work = kind(&error) != DatabaseFailure::Other
         || matches!(error, sqlx::Error::PoolClosed)
         || code(&error).as_deref() == Some("25006");
+    let may_work = may_work && !mutants::enabled(Mutant::OutageIsDefect);
     if may_work { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
 }
 

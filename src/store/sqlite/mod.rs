@@ -27,6 +27,7 @@ use super::{
     RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
 };
 use crate::metrics::{self, DatabaseFailure};
+use crate::mutants::{self, Mutant};
 use crate::sessions::{
     BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch,
 };
@@ -57,7 +58,11 @@ impl SqliteStore {
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
         let options = url.parse::<SqliteConnectOptions>().map_err(OpenError::Url)?;
         let options = options
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(if mutants::enabled(Mutant::RelaxedCommit) {
+                SqliteSynchronous::Normal
+            } else {
+                SqliteSynchronous::Full
+            })
             .foreign_keys(true)
             .busy_timeout(WRITER_TIME)
             .disable_statement_logging();
@@ -135,6 +140,7 @@ fn failure(error: sqlx::Error) -> Error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         _ => false,
     };
+    let unavailable = unavailable && !mutants::enabled(Mutant::OutageIsDefect);
     if unavailable { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
 }
 

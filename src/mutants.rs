@@ -1,0 +1,68 @@
+//! Deliberate defects that a debug build can be told to have, so that the fault tests can prove that they would find the
+//! real ones. A release build has none of them and no setting for them.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::sessions::{SessionId, SignedIn};
+
+/// The setting that names the one defect to have.
+pub const SETTING: &str = "SOJOURN_TEST_MUTANT";
+
+/// A deliberate defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// That a session is ended is answered before it is written.
+    AnswerBeforeWrite,
+    /// A user's sessions are ended one after the other, each in a transaction of its own.
+    EndOneByOne,
+    /// Commits are only as durable as the operator set the database to be, and SQLite's as durable as is usual.
+    RelaxedCommit,
+    /// An outage of the database passes for a defect of ours.
+    OutageIsDefect,
+    /// The database may take as long as it likes.
+    NoDeadline,
+    /// A request waits for a connection for as long as its client does.
+    PatientPool,
+    /// A session is as it was when it was first read.
+    StaleRead,
+    /// What was not kept long enough is cleaned up too.
+    CleanEarly,
+    /// Requests under way are broken off at the end.
+    NoDrain,
+    /// Every connection leaves some memory behind.
+    Leak,
+}
+
+/// Whether this process has that defect.
+#[cfg(debug_assertions)]
+pub fn enabled(mutant: Mutant) -> bool {
+    use std::sync::LazyLock;
+    #[expect(clippy::disallowed_methods, reason = "no setting of the product, and read where no configuration reaches")]
+    static CHOSEN: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(SETTING).ok());
+    CHOSEN.as_deref().is_some_and(|chosen| chosen == format!("{mutant:?}"))
+}
+
+/// Whether this process has that defect: never.
+#[cfg(not(debug_assertions))]
+pub const fn enabled(_: Mutant) -> bool {
+    false
+}
+
+/// The first answer of all for each session, in a process that has [`Mutant::StaleRead`].
+pub fn as_first_read(read: Vec<SignedIn>) -> Vec<SignedIn> {
+    static FIRST: Mutex<BTreeMap<SessionId, SignedIn>> = Mutex::new(BTreeMap::new());
+    if !enabled(Mutant::StaleRead) {
+        return read;
+    }
+    let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+    read.into_iter().map(|read| first.entry(read.session.id).or_insert(read).clone()).collect()
+}
+
+/// Does what was answered already, when it is too late to tell anybody that it failed.
+pub fn later(work: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        work.await;
+    });
+}

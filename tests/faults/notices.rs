@@ -1,0 +1,224 @@
+//! A session that one replica has ended is refused by the others in time: when all is well, when the connection that brings
+//! the notices dies (FT-06) or hangs (FT-07), and when a replica is cut off from the database (FT-08).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+use sojourn::mutants::Mutant;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
+
+use super::checker::{Allowed, check};
+use super::fault_tests;
+use super::flaw::Flaw;
+use super::history::{Event, History, Outcome, Seen};
+use super::replicas::{Replica, Subject, time_until};
+use super::verdict::{Verdict, milliseconds};
+use crate::support::database::TestDatabase;
+use crate::support::proxy::{Fault, Proxy};
+
+fault_tests! {
+    an_end_is_known_everywhere_at_once: |flaw| known_everywhere(flaw, 100), Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    ten_thousand_ends_are_known_everywhere_at_once: |flaw| known_everywhere(flaw, 10_000), Flaw::None;
+    an_end_that_another_replica_never_learns_of_is_noticed:
+        |flaw| known_everywhere(flaw, 8), Flaw::Code(Mutant::StaleRead);
+
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_end_is_known_soon_when_the_connection_of_the_notices_dies: |flaw| dead_listener(flaw, 20), Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_end_that_is_never_learnt_of_is_noticed_when_that_connection_dies:
+        |flaw| dead_listener(flaw, 2), Flaw::Code(Mutant::StaleRead);
+
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_end_is_known_soon_when_the_connection_of_the_notices_hangs: hanging_listener, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_end_that_is_never_learnt_of_is_noticed_when_that_connection_hangs:
+        hanging_listener, Flaw::Code(Mutant::StaleRead);
+
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_replica_without_a_database_soon_says_nothing: cut_off_replica, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_end_that_is_never_learnt_of_is_noticed_after_a_partition:
+        cut_off_replica, Flaw::Code(Mutant::StaleRead);
+}
+
+/// What the connection that brings the notices calls itself.
+const LISTENER: &str = "sojourn-notices";
+const WITH_NOTICES: Duration = Duration::from_millis(250);
+const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
+const MOST_ALONE: Duration = Duration::from_secs(5);
+const SERVICE_BACK: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Opens a session, and makes sure that the replicas that will not end it have seen it stand.
+async fn open(replicas: &[Arc<Replica>], history: &History, user: &str) -> Arc<Subject> {
+    let subject = replicas[0].open(user).await.unwrap();
+    for replica in &replicas[1..] {
+        assert_eq!(replica.check(history, &subject).await, Seen::Stands);
+    }
+    subject
+}
+
+/// Ends a session on the first replica and asks all of them, until they refuse or clearly never will.
+async fn end(replicas: &[Arc<Replica>], history: &History, subject: &Subject) {
+    assert_eq!(replicas[0].revoke(history, subject).await, Outcome::Done);
+    let ended = Instant::now();
+    join_all(replicas.iter().map(async |replica| {
+        while replica.check(history, subject).await != Seen::Refused && ended.elapsed() < WITHOUT_NOTICES * 2 {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }))
+    .await;
+}
+
+/// For each end, how long after it a check began that still said that the token stands; in rising order.
+fn staleness(history: &History) -> Vec<Duration> {
+    let operations = history.operations();
+    let mut ends: std::collections::BTreeMap<usize, (Duration, Duration)> = operations
+        .iter()
+        .filter(|operation| operation.event == Event::Revoke(Outcome::Done))
+        .map(|operation| (operation.session, (operation.ended, Duration::ZERO)))
+        .collect();
+    for check in operations.iter().filter(|operation| operation.event == Event::Check(Seen::Stands)) {
+        if let Some((ended, longest)) = ends.get_mut(&check.session) {
+            *longest = check.began.saturating_sub(*ended).max(*longest);
+        }
+    }
+    let mut staleness: Vec<Duration> = ends.into_values().map(|(_, longest)| longest).collect();
+    staleness.sort();
+    staleness
+}
+
+fn tell(verdict: &mut Verdict, staleness: &[Duration]) {
+    let at = |percent: usize| milliseconds(staleness[(staleness.len() - 1) * percent / 100]);
+    verdict.measured("stood elsewhere for p50", at(50));
+    verdict.measured("p99", at(99));
+    verdict.measured("max", at(100));
+}
+
+async fn known_everywhere(flaw: Flaw, ends: usize) -> Verdict {
+    const AT_ONCE: usize = 16;
+    // A slow machine does not get as far, which is no failure.
+    const LONGEST: Duration = Duration::from_mins(2);
+    let mut verdict =
+        Verdict::new("notices", "PR-2, PR-3", "at once where it was ended; elsewhere p99 50 ms, max 250 ms");
+    let database = TestDatabase::postgres().await;
+    let replicas: Vec<_> = (0..2).map(|number| Replica::start(number, database.url(), flaw, &[])).collect();
+    let history = History::new();
+    let started = Instant::now();
+    let one = async |number: usize| {
+        if started.elapsed() > LONGEST {
+            return;
+        }
+        let subject = open(&replicas, &history, &format!("user-{}", number % 64)).await;
+        end(&replicas, &history, &subject).await;
+    };
+    stream::iter(0..ends).for_each_concurrent(AT_ONCE, one).await;
+    let took = started.elapsed();
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: WITH_NOTICES }));
+    let staleness = staleness(&history);
+    tell(&mut verdict, &staleness);
+    let p99 = staleness[(staleness.len() - 1) * 99 / 100];
+    verdict.must(p99 <= Duration::from_millis(50), format!("p99 is {}", milliseconds(p99)));
+    #[expect(clippy::cast_precision_loss, reason = "a figure to read")]
+    let rate = staleness.len() as f64 / took.as_secs_f64();
+    verdict.measured("ends per second, each with opening and checking,", format!("{rate:.0}"));
+    verdict
+}
+
+async fn dead_listener(flaw: Flaw, ends: usize) -> Verdict {
+    let mut verdict = Verdict::new("FT-06", "PR-3, PR-4", "elsewhere in 1.5 s without notices");
+    let database = TestDatabase::postgres().await;
+    let replicas: Vec<_> = (0..2).map(|number| Replica::start(number, database.url(), flaw, &[])).collect();
+    let history = History::new();
+    let options: PgConnectOptions = database.url().parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE datname = current_database() AND application_name = $1";
+    let mut terminated = 0;
+    for _ in 0..ends {
+        let subject = open(&replicas, &history, "alice").await;
+        terminated += sqlx::query_scalar::<_, i64>(terminate).bind(LISTENER).fetch_one(&mut connection).await.unwrap();
+        end(&replicas, &history, &subject).await;
+    }
+    verdict.measured("connections terminated", terminated);
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: WITHOUT_NOTICES }));
+    tell(&mut verdict, &staleness(&history));
+    verdict
+}
+
+async fn hanging_listener(flaw: Flaw) -> Verdict {
+    let mut verdict = Verdict::new("FT-07", "PR-4", "elsewhere in 1.5 s without notices");
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let urls = [database.url(), &through];
+    let replicas: Vec<_> = (0..2).map(|number| Replica::start(number, urls[number], flaw, &[])).collect();
+    let history = History::new();
+    let started = Instant::now();
+    proxy.set_for(LISTENER, Fault::Blocked);
+    let mut ends = 0;
+    while started.elapsed() < Duration::from_secs(10) {
+        let subject = open(&replicas, &history, "alice").await;
+        end(&replicas, &history, &subject).await;
+        ends += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    proxy.mend();
+    verdict.measured("ends", ends);
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: WITHOUT_NOTICES }));
+    tell(&mut verdict, &staleness(&history));
+    verdict
+}
+
+async fn cut_off_replica(flaw: Flaw) -> Verdict {
+    let mut verdict = Verdict::new("FT-08", "PR-5", "no yes after 5 s, then 503; correct 1.5 s after mending");
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let replicas = [Replica::start(0, database.url(), flaw, &[]), Replica::start(1, &through, flaw, &[])];
+    let history = History::new();
+    let (ended, kept) = (open(&replicas, &history, "alice").await, open(&replicas, &history, "bob").await);
+    let alone = &replicas[1];
+
+    proxy.block();
+    let cut = history.now();
+    assert_eq!(replicas[0].revoke(&history, &ended).await, Outcome::Done);
+    // Asked in parallel, because an answer may take its time.
+    let clients = join_all([&ended, &ended, &kept, &kept].map(async |subject| {
+        while history.since(cut) < MOST_ALONE * 2 {
+            alone.check(&history, subject).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }));
+    let ready = async {
+        tokio::time::sleep(MOST_ALONE + Duration::from_millis(500)).await;
+        alone.get("/readyz").await.status
+    };
+    let (_, ready) = tokio::join!(clients, ready);
+    verdict.must(ready == Some(503), format!("cut off, it says of itself {ready:?}"));
+    let alone_in = |event| {
+        let operations = history.operations();
+        let cut_off = operations.into_iter().filter(move |operation| operation.replica == 1 && operation.began >= cut);
+        cut_off
+            .filter(move |operation| operation.event == event)
+            .map(|operation| operation.began.saturating_sub(cut))
+            .max()
+    };
+    let longest = alone_in(Event::Check(Seen::Stands)).unwrap_or_default();
+    verdict.within("yes while cut off", longest, MOST_ALONE);
+    let silent = alone_in(Event::Check(Seen::Nothing));
+    verdict.must(silent.is_some(), "it always had an answer");
+
+    proxy.mend();
+    let mended = Instant::now();
+    let refused = time_until(SERVICE_BACK, async || alone.check(&history, &ended).await == Seen::Refused).await;
+    verdict.must(refused < SERVICE_BACK, "it does not learn of the end");
+    verdict.within("correct after mending", mended.elapsed(), WITHOUT_NOTICES);
+    time_until(SERVICE_BACK, async || alone.check(&history, &kept).await == Seen::Stands).await;
+    verdict.within("service back", mended.elapsed(), SERVICE_BACK);
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE }));
+    verdict
+}

@@ -1,0 +1,124 @@
+//! Hours in a minute: mixed requests with an outage now and then, while memory, files and connections are watched (FT-36).
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use sojourn::mutants::Mutant;
+use sqlx::ConnectOptions as _;
+
+use super::fault_tests;
+use super::flaw::Flaw;
+use super::history::History;
+use super::load::seed;
+use super::replicas::{Replica, until};
+use super::verdict::Verdict;
+use crate::support::database::TestDatabase;
+use crate::support::proxy::{Fault, Proxy};
+
+fault_tests! {
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_minute_of_faults_leaves_nothing_behind: |flaw| soak(flaw, Duration::from_secs(80)), Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    memory_that_is_left_behind_is_noticed: |flaw| soak(flaw, Duration::from_secs(30)), Flaw::Code(Mutant::Leak);
+}
+
+const CONNECTIONS: i64 = 8;
+/// More than a quiet process grows by within a minute, and a small part of what a leak per connection comes to.
+const MOST_GROWTH: u64 = 6 * 1024;
+
+async fn soak(flaw: Flaw, length: Duration) -> Verdict {
+    let mut verdict = Verdict::new("FT-36", "steady", "memory grows by 6 MiB at most; files and connections do not");
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let settings = [("SOJOURN_DATABASE_CONNECTIONS", CONNECTIONS.to_string())];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let replica = Replica::start(0, &through, flaw, &settings);
+    let process = replica.process().id();
+    let files_before = files(process);
+    let seed = seed();
+    let stop = AtomicBool::new(false);
+    let history = History::new();
+    let work = futures_util::future::join_all((0..4).map(async |client: u64| {
+        let mut random = SmallRng::seed_from_u64(seed.wrapping_add(client));
+        let mut requests = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let subject = replica.open_pair(&format!("user-{client}")).await;
+            requests += 1;
+            let Some(subject) = subject else { continue };
+            for _ in 0..20 {
+                match random.random_range(0..20) {
+                    0 => drop(replica.refresh(&subject.refresh).await),
+                    1 => drop(replica.administer("GET", "/v1/sessions?limit=5", None).await),
+                    _ => drop(replica.check(&history, &subject).await),
+                }
+                replica.forget_connections();
+                requests += 1;
+            }
+            replica.revoke(&history, &subject).await;
+        }
+        requests
+    }));
+    let faults = async {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let started = Instant::now();
+        let (mut samples, mut count) = (Vec::new(), 0);
+        while started.elapsed() < length {
+            let fault = match random.random_range(0..4) {
+                0 => Fault::Cut,
+                1 => Fault::Slow(Duration::from_millis(20)),
+                2 => Fault::LosesAnswers,
+                _ => Fault::CutAfter(random.random_range(0..2000)),
+            };
+            proxy.set(fault);
+            count += 1;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            proxy.mend();
+            tokio::time::sleep(Duration::from_millis(1700)).await;
+            samples.push(memory(process));
+        }
+        stop.store(true, Ordering::Relaxed);
+        (samples, count)
+    };
+    let (requests, (samples, faults)) = tokio::join!(work, faults);
+    // The first half fills what is meant to be filled: pools, buffers, what is remembered for a minute.
+    let (early, late) = samples.split_at(samples.len() / 2);
+    let least = |samples: &[u64]| samples.iter().copied().min().unwrap_or_default();
+    let (before, after) = (early.iter().copied().max().unwrap_or_default(), least(&late[late.len() / 2..]));
+    verdict.measured("requests", requests.iter().sum::<u64>());
+    verdict.measured("faults", faults);
+    verdict.measured("memory", format!("{} KiB at first, {before} KiB halfway, {after} KiB at last", samples[0]));
+    verdict.must(after <= before + MOST_GROWTH, format!("memory grew from {before} to {after} KiB"));
+
+    replica.forget_connections();
+    let options: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    let of_server = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'sojourn%'";
+    let connections: i64 = sqlx::query_scalar(of_server).fetch_one(&mut connection).await.unwrap();
+    verdict.measured("connections", connections);
+    // One more is for what is listened to.
+    verdict.must(connections <= CONNECTIONS + 1, format!("{connections} connections of at most {CONNECTIONS}"));
+    // The pool's connections, and the one that the last request may have left.
+    let most = files_before + usize::try_from(CONNECTIONS).unwrap() + 4;
+    let settled = async || files(process) <= most;
+    let quiet = tokio::time::timeout(Duration::from_secs(15), until("quiet", settled)).await;
+    verdict.measured("files", files(process));
+    verdict.must(quiet.is_ok(), format!("{} files are open, more than {most}", files(process)));
+    verdict.measured("seed", seed);
+    verdict
+}
+
+/// The memory that a process has, in KiB.
+fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// How many files and connections a process has open.
+fn files(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
+}

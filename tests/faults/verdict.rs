@@ -1,0 +1,108 @@
+//! What a scenario comes to: whether a promise was kept, and the figures.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::checker::Findings;
+use super::flaw::Flaw;
+
+/// A promise, and what was seen of it.
+pub struct Verdict {
+    test: &'static str,
+    promise: &'static str,
+    bound: &'static str,
+    measured: Vec<String>,
+    broken: Vec<String>,
+}
+
+impl Verdict {
+    /// Nothing is broken yet. `test` and `promise` are short names for the table, `bound` is the promise itself.
+    pub fn new(test: &'static str, promise: &'static str, bound: &'static str) -> Self {
+        Self { test, promise, bound, measured: Vec::new(), broken: Vec::new() }
+    }
+
+    /// Notes a figure.
+    pub fn measured(&mut self, what: &str, figure: impl Display) {
+        self.measured.push(format!("{what} {figure}"));
+    }
+
+    /// Notes what must hold.
+    pub fn must(&mut self, holds: bool, what: impl Display) {
+        if !holds {
+            self.broken.push(what.to_string());
+        }
+    }
+
+    /// Notes how long something took, and that it must not take longer.
+    pub fn within(&mut self, what: &str, took: Duration, most: Duration) {
+        self.measured(what, milliseconds(took));
+        self.must(took <= most, format!("{what} took {}, more than {}", milliseconds(took), milliseconds(most)));
+    }
+
+    /// Notes how long something took each time. Nine times in ten it must not take longer, and never three times as long: a
+    /// machine that does something else as well must not decide.
+    pub fn usually_within(&mut self, what: &str, mut took: Vec<Duration>, most: Duration) {
+        const ENOUGH: usize = 5;
+        took.sort();
+        let (Some(usual), Some(slowest)) = (took.get((took.len().max(1) - 1) * 9 / 10), took.last()) else {
+            self.broken.push(format!("{what} was never measured"));
+            return;
+        };
+        self.measured(what, format!("{} (at most {})", milliseconds(*usual), milliseconds(*slowest)));
+        self.must(*slowest <= most * 3, format!("{what} took {}", milliseconds(*slowest)));
+        let kept = took.len() < ENOUGH || *usual <= most;
+        self.must(kept, format!("{what} takes {}, more than {}", milliseconds(*usual), milliseconds(most)));
+    }
+
+    /// Notes what became of the sessions that were ended.
+    pub fn sessions(&mut self, findings: &Findings) {
+        let Findings { acknowledged, unknown, stale, lost, checks, .. } = findings;
+        self.measured.push(format!(
+            "{acknowledged} acknowledged, {unknown} unknown, {checks} checks: {lost} lost, {stale} stale"
+        ));
+        self.broken.extend(findings.problems());
+    }
+
+    /// Fails the test if the promise was broken, without a flaw; if it was not, with one.
+    #[track_caller]
+    pub fn settle(self, flaw: &Flaw) {
+        let Self { test, promise, bound, measured, broken } = self;
+        let kept = broken.is_empty();
+        let mutant = flaw.name();
+        let problems: Vec<String> = broken.iter().map(|problem| problem.chars().take(200).collect()).collect();
+        report(&json!({
+            "test": test, "promise": promise, "bound": bound, "measured": measured.join("; "),
+            "mutant": mutant, "broken": problems, "as_expected": kept == mutant.is_none(),
+        }));
+        match mutant {
+            None => assert!(kept, "{test} ({promise}) is broken: {broken:#?}\nmeasured: {measured:#?}"),
+            Some(mutant) => assert!(!kept, "{test} does not notice {mutant}; measured: {measured:#?}"),
+        }
+    }
+}
+
+/// A duration as people read it.
+pub fn milliseconds(duration: Duration) -> String {
+    if duration < Duration::from_millis(10) {
+        format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+    } else {
+        format!("{} ms", duration.as_millis())
+    }
+}
+
+/// One line for the table that `scripts/faults` prints.
+#[expect(clippy::disallowed_methods, reason = "settings of tests are read where they are used")]
+fn report(line: &Value) {
+    // Written at once, so that lines of tests that run side by side do not mix.
+    let line = format!("{line}\n");
+    match std::env::var("SOJOURN_FAULTS_REPORT") {
+        Ok(path) => {
+            File::options().create(true).append(true).open(path).unwrap().write_all(line.as_bytes()).unwrap();
+        }
+        Err(_) => std::io::stdout().write_all(line.as_bytes()).unwrap(),
+    }
+}

@@ -1,0 +1,111 @@
+//! As much of PostgreSQL's protocol as it takes to break a connection at a chosen moment.
+
+/// Asks for encryption (TLS or GSS); it is answered by one byte, which is no message.
+const ENCRYPTION_REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
+
+/// Follows what a client sends.
+#[derive(Debug, Default)]
+pub struct Requests {
+    pending: Vec<u8>,
+    application: Option<String>,
+    started: bool,
+    raw_answer: bool,
+    executed: bool,
+}
+
+impl Requests {
+    /// Takes in what was sent.
+    pub fn follow(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        loop {
+            // The first messages have a length and no type.
+            let head = usize::from(self.started);
+            let Some(length) = length_at(&self.pending, head).filter(|length| self.pending.len() >= head + length)
+            else {
+                return;
+            };
+            let message: Vec<u8> = self.pending.drain(..head + length).collect();
+            if self.started {
+                // Execute, and the simple query.
+                self.executed |= matches!(message[0], b'E' | b'Q');
+            } else if message.len() == 8 && ENCRYPTION_REQUESTS.contains(&number_at(&message, 4)) {
+                self.raw_answer = true;
+            } else {
+                self.started = true;
+                self.application = application(&message[8..]);
+            }
+        }
+    }
+
+    /// What the client calls itself, once it has said so.
+    pub fn application(&self) -> Option<&str> {
+        self.application.as_deref()
+    }
+
+    /// Whether the answer to come begins with one byte that is no message; true once.
+    pub fn take_raw_answer(&mut self) -> bool {
+        std::mem::take(&mut self.raw_answer)
+    }
+
+    /// Whether the client has executed something that was not answered yet.
+    pub fn has_executed(&self) -> bool {
+        self.executed
+    }
+
+    /// It was answered.
+    pub fn forget_executed(&mut self) {
+        self.executed = false;
+    }
+}
+
+/// That an answer is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Whether no transaction is open any more.
+    pub committed: bool,
+}
+
+/// Follows what a server sends.
+#[derive(Debug, Default)]
+pub struct Answers {
+    pending: Vec<u8>,
+    raw_bytes: usize,
+}
+
+impl Answers {
+    /// One byte comes that is no message.
+    pub fn expect_raw_byte(&mut self) {
+        self.raw_bytes += 1;
+    }
+
+    /// Takes in what was sent; tells of the last answer that it completes.
+    pub fn follow(&mut self, bytes: &[u8]) -> Option<Done> {
+        self.pending.extend_from_slice(bytes);
+        let raw = self.raw_bytes.min(self.pending.len());
+        self.pending.drain(..raw);
+        self.raw_bytes -= raw;
+        let mut done = None;
+        while let Some(length) = length_at(&self.pending, 1).filter(|length| self.pending.len() > *length) {
+            let message: Vec<u8> = self.pending.drain(..=length).collect();
+            // ReadyForQuery says whether a transaction is open.
+            if message[0] == b'Z' {
+                done = Some(Done { committed: message[5] == b'I' });
+            }
+        }
+        done
+    }
+}
+
+fn number_at(bytes: &[u8], start: usize) -> u32 {
+    u32::from_be_bytes(bytes[start..start + 4].try_into().unwrap())
+}
+
+fn length_at(bytes: &[u8], start: usize) -> Option<usize> {
+    (bytes.len() >= start + 4).then(|| number_at(bytes, start).try_into().unwrap())
+}
+
+fn application(parameters: &[u8]) -> Option<String> {
+    let mut words = parameters.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    words.find(|word| word == "application_name")?;
+    words.next()
+}
