@@ -14,6 +14,7 @@ mod error;
 mod filter;
 mod freshness;
 mod listing;
+mod live;
 mod managing;
 mod opening;
 mod policy;
@@ -38,6 +39,8 @@ pub use filter::{
 use freshness::{Copies, Reader, Signals};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
+use live::Live;
+pub use live::{Ending, Events, LOG_KEPT_FOR, LONGEST_WAIT, Over, Revocations, Revoked, Told, Watch, Watched};
 pub use managing::{Handle, Managed};
 use opening::IDEMPOTENCY_LIFETIME;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
@@ -78,13 +81,15 @@ pub struct Sessions {
     copies: Copies,
     reader: Arc<Reader>,
     signals: Signals,
+    live: Live,
 }
 
 impl Sessions {
     /// Puts the core together.
     pub fn new(parts: Parts) -> Self {
         let (copies, reader) = (Copies::new(parts.policy.copies_bytes), Reader::new(Arc::clone(&parts.store)));
-        Self { parts, activity: Activity::default(), copies, reader, signals: Signals::default() }
+        let live = Live::new(parts.policy.stream_limit);
+        Self { parts, activity: Activity::default(), copies, reader, signals: Signals::default(), live }
     }
 
     /// What time it is for every decision made here.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::STANDING_IN_FOR;
-use crate::sessions::{Error, Sessions};
+use crate::sessions::{Ending, Error, Sessions};
 use crate::store::{Announcement, Change, Listener, LogPosition, LoggedChange, MOST_CHANGES};
 
 /// How far one process has read the log.
@@ -47,8 +47,8 @@ impl Signals {
 impl Sessions {
     /// Reads the log from where `follower` stands to its end, and takes what is new.
     pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
-        let started = Instant::now();
-        let mut followed = Followed::default();
+        let (started, as_of) = (Instant::now(), self.now());
+        let mut found = Followed::default();
         let mut settled = None;
         let mut from = follower.settled;
         loop {
@@ -57,7 +57,8 @@ impl Sessions {
             if settled < follower.settled {
                 // Another database than before: restored from a backup, or a standby that knows less.
                 tracing::warn!("the change log begins anew");
-                self.copies.everything_changed();
+                self.distrust();
+                self.live.begin_anew();
                 *follower = Follower::default();
                 from = LogPosition::default();
                 continue;
@@ -66,8 +67,8 @@ impl Sessions {
             from = page.changes.last().map_or(from, |last| last.position);
             for change in page.changes {
                 if follower.taken.insert(change.position) {
-                    followed.changes += 1;
-                    followed.signing_keys_changed |= self.take(&change);
+                    found.changes += 1;
+                    found.signing_keys_changed |= self.take(change, settled);
                 }
             }
             if !full {
@@ -78,22 +79,37 @@ impl Sessions {
         follower.taken = follower.taken.split_off(&follower.settled);
         // Who was away for longer may have missed what is deleted by now.
         if follower.read_at.is_none_or(|before| started - before > STANDING_IN_FOR) {
-            self.copies.everything_changed();
+            self.distrust();
         }
         follower.read_at = Some(started);
         self.copies.log_read(started);
-        Ok(followed)
+        self.live.log_read(follower.settled, started, as_of);
+        Ok(found)
     }
 
     /// Whether a change is about the signing keys.
-    fn take(&self, logged: &LoggedChange) -> bool {
-        match &logged.change {
-            Change::SessionEnded { user, .. } | Change::UserChanged(user) => self.copies.user_changed(user),
-            Change::ServiceKeyRevoked(id) => self.copies.key_changed(*id),
+    fn take(&self, LoggedChange { position, change }: LoggedChange, settled: LogPosition) -> bool {
+        match change {
+            Change::SessionEnded { id, user, ended } => {
+                self.copies.user_changed(&user);
+                let ending = Ending::new(id, user, ended, position, settled);
+                self.live.session_ended(ending, self.revocations_count_since());
+            }
+            Change::UserChanged(user) => self.copies.user_changed(&user),
+            Change::ServiceKeyRevoked(id) => {
+                self.copies.key_changed(id);
+                self.live.key_revoked(id, self.now());
+            }
             Change::SigningKeysChanged => return true,
-            Change::Unknown => self.copies.everything_changed(),
+            Change::Unknown => self.distrust(),
         }
         false
+    }
+
+    /// Anything may have changed.
+    fn distrust(&self) {
+        self.copies.everything_changed();
+        self.live.distrust();
     }
 
     /// Returns when this process has written to the log, or has learnt that another has.
