@@ -76,7 +76,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "How old an answer may be: strict (never), or fresh (what other replicas ended counts in milliseconds)",
     ),
     ("SOJOURN_CACHE_MEGABYTES", "64", "Memory for sessions checked lately, about 2000 a megabyte; 0 for none"),
-    ("SOJOURN_STREAM_LIMIT", "10000", "Streams of events and watched sessions open at once, about 10 kB each"),
+    ("SOJOURN_STREAM_LIMIT", "10000", "Streams of events and watched sessions open at once, about 15 kB each"),
     (
         "SOJOURN_JANSSEN_USER_DN",
         "inum={id},ou=people,o=jans",

@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Over;
 use super::lifeline::Lifeline;
 use super::registry::Subject;
-use crate::sessions::{Caller, Error, Scope, Session, SessionId, Sessions};
+use crate::sessions::{Caller, Error, Owner, Scope, Session, SessionId, Sessions};
 
 /// What a watcher is told.
 #[derive(Debug, Clone)]
@@ -36,12 +36,20 @@ enum Next {
 impl Sessions {
     /// Starts to watch a session: a user's own, or anybody's for a caller with `sessions:read`. No use of any session.
     pub async fn watch(self: &Arc<Self>, caller: &Caller, id: SessionId) -> Result<Watch, Error> {
-        caller.reach(Scope::READ)?;
+        let owner = caller.reach(Scope::READ)?;
+        let own = caller.session_id() == Some(id);
         let place = self.live.place()?;
         // Followed before it is read: what happens between is told.
         let following = self.live.registry.follow(Subject::Session(id));
-        let caller_line = if caller.session_id() == Some(id) { None } else { self.lifeline_of(caller).await? };
-        let session = self.session(caller, id).await?;
+        let caller_line = if own { None } else { self.lifeline_of(caller).await? };
+        let session = if own || owner == Owner::Anyone {
+            // Together with others: after a restart all watchers come back at once.
+            let mut session = self.reader.session(id).await?.ok_or(Error::SessionNotFound)?.session;
+            self.activity.overlay(&mut session);
+            session
+        } else {
+            self.session(caller, id).await?
+        };
         let watched = Lifeline::of_session(self, following, &session);
         let first = self.over(&session).map_or_else(|| Watched::Session(Box::new(session)), Watched::Ended);
         Ok(Watch { next: Next::First(first), watched, caller: caller_line, _place: place })
