@@ -87,6 +87,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "How old an answer may be: strict (never), or fresh (what other replicas ended counts in milliseconds)",
     ),
     ("SOJOURN_CACHE_MEGABYTES", "64", "Memory for sessions checked lately, about 2000 a megabyte; 0 for none"),
+    ("SOJOURN_STREAM_LIMIT", "10000", "Streams of events and watched sessions open at once, about 15 kB each"),
     (
         "SOJOURN_JANSSEN_USER_DN",
         "inum={id},ou=people,o=jans",
@@ -446,6 +447,9 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     let freshness = source.parse("SOJOURN_FRESHNESS", "strict or fresh", Freshness::parse)?;
     let megabytes = |text: &str| text.parse::<u64>().ok().filter(|number| *number <= 65_536);
     let cache = source.parse("SOJOURN_CACHE_MEGABYTES", "a number from 0 to 65536", megabytes)?;
+    let streams = source.parse("SOJOURN_STREAM_LIMIT", "a number from 0 to 1000000", |text| {
+        text.parse::<u32>().ok().filter(|number| *number <= 1_000_000)
+    })?;
     Ok(Policy {
         lifetime,
         access_token_lifetime: access.unwrap_or(defaults.access_token_lifetime),
@@ -457,6 +461,7 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         retention: retention.unwrap_or(defaults.retention),
         freshness: freshness.unwrap_or(defaults.freshness),
         copies_bytes: cache.map_or(defaults.copies_bytes, |megabytes| megabytes << 20),
+        stream_limit: streams.unwrap_or(defaults.stream_limit),
         search_page_limit: page.unwrap_or(defaults.search_page_limit),
         search_total_limit: total.unwrap_or(defaults.search_total_limit),
     })

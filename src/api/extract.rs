@@ -33,6 +33,21 @@ impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
     }
 }
 
+/// As [`Caller`], for streams: opening one is no use of the caller's session.
+pub struct Watcher<F>(pub sessions::Caller, pub PhantomData<F>);
+
+impl<F: Family> FromRequestParts<Arc<App>> for Watcher<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let authenticated = match credential::<F>(parts, app, Place::Bearer) {
+            Ok(credential) => app.sessions.authenticate_watcher(&credential).await,
+            Err(refusal) => Err(refusal),
+        };
+        admit(parts, app, authenticated).map(|caller| Self(caller, PhantomData))
+    }
+}
+
 /// As [`Caller`], for routes whose clients leave out `Bearer`.
 pub struct CallerWithBareToken<F>(pub sessions::Caller, pub PhantomData<F>);
 
@@ -85,6 +100,14 @@ pub(super) async fn caller<F: Family>(
         Ok(credential) => app.sessions.authenticate(&credential, freshness).await,
         Err(refusal) => Err(refusal),
     };
+    admit(parts, app, authenticated)
+}
+
+fn admit<F: Family>(
+    parts: &Parts,
+    app: &App,
+    authenticated: Result<sessions::Caller, Error>,
+) -> Result<sessions::Caller, Refused<F>> {
     match authenticated {
         Ok(caller) => {
             app.limits.admit(parts, Some(&caller))?;

@@ -104,7 +104,7 @@ impl Failure {
                 Error::IdempotencyKeyReused | Error::Invalid(_) | Error::SearchTooBroad => {
                     StatusCode::UNPROCESSABLE_ENTITY
                 }
-                Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+                Error::Unavailable(_) | Error::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
                 Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Request(rejection) => match rejection {
@@ -151,6 +151,7 @@ impl Failure {
                 Error::SearchTooBroad => {
                     "The search would read too much: narrow it by user or by a range of created_at".to_owned()
                 }
+                Error::TooManyStreams => "Too many streams are open here, try again later".to_owned(),
                 Error::Unavailable(_) => "The database is not available, try again in a moment".to_owned(),
                 Error::Internal(_) => "Something went wrong on our side".to_owned(),
             },
@@ -250,7 +251,10 @@ impl<F: Family> IntoResponse for Refused<F> {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
         }
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            // A place becomes free when somebody leaves; an outage may be over at any moment.
+            let full = matches!(self.failure, Failure::Core(Error::TooManyStreams));
+            let seconds = if full { "10" } else { "1" };
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }
@@ -269,11 +273,17 @@ pub(super) fn unknown_path_of<F: Family>(path: &str) -> Option<Response> {
 
 /// Puts the guards of family `F` around its routes: method, size, time, panics, and headers that keep answers private.
 pub(super) fn guard<F: Family>(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    guard_waiting::<F>(router, app, Duration::ZERO)
+}
+
+/// As [`guard`], for routes whose clients may ask to wait so long for their answer.
+pub(super) fn guard_waiting<F: Family>(router: Router<Arc<App>>, app: &Arc<App>, wait: Duration) -> Router<Arc<App>> {
+    let within = REQUEST_TIMEOUT + wait;
     router
         .method_not_allowed_fallback(async || Refused::<F>::from(Rejection::MethodNotAllowed))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| panicked::<F>(cause.as_ref())))
-        .layer(middleware::from_fn_with_state(Arc::clone(app), within_limits::<F>))
+        .layer(middleware::from_fn_with_state((Arc::clone(app), within), within_limits::<F>))
 }
 
 fn panicked<F: Family>(cause: &(dyn Any + Send)) -> Response {
@@ -282,10 +292,14 @@ fn panicked<F: Family>(cause: &(dyn Any + Send)) -> Response {
     Refused::<F>::from(Rejection::Panic).into_response()
 }
 
-async fn within_limits<F: Family>(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+async fn within_limits<F: Family>(
+    State((app, within)): State<(Arc<App>, Duration)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let slot = BudgetSlot::default();
     request.extensions_mut().insert(slot.clone());
-    let mut response = within_size_and_time::<F>(request, next).await;
+    let mut response = within_size_and_time::<F>(request, next, within).await;
     match slot.take() {
         Some(budget) if F::STANDARD_LIMITS => budget.tell_standard(response.headers_mut()),
         Some(budget) => budget.tell_originals(response.headers_mut(), app.sessions.now()),
@@ -295,12 +309,12 @@ async fn within_limits<F: Family>(State(app): State<Arc<App>>, mut request: Requ
     response
 }
 
-async fn within_size_and_time<F: Family>(request: Request, next: Next) -> Response {
+async fn within_size_and_time<F: Family>(request: Request, next: Next, within: Duration) -> Response {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > MAX_BODY_BYTES as u64) {
         return private(Refused::<F>::from(Rejection::TooLarge).into_response());
     }
-    let response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let response = tokio::time::timeout(within, next.run(request)).await;
     private(response.unwrap_or_else(|_| Refused::<F>::from(Rejection::Timeout).into_response()))
 }
 

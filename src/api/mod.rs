@@ -29,7 +29,7 @@ pub use openapi::{FAMILIES, document, family_document};
 
 use crate::clock::Entropy;
 use crate::config::HttpConfig;
-use crate::sessions::Sessions;
+use crate::sessions::{LONGEST_WAIT, Sessions};
 use crate::telemetry;
 use crate::users::DnTemplate;
 
@@ -52,6 +52,7 @@ pub struct App {
 /// All routes, ready to serve.
 pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
     let (native, _) = native::router().split_for_parts();
+    let (live, _) = native::live_router().split_for_parts();
     let (oauth, _) = native::oauth::router().split_for_parts();
     let (quiika, _) = quiika::router().split_for_parts();
     let (blackbox, _) = blackbox::router().split_for_parts();
@@ -60,6 +61,7 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
     let (vault, _) = vault::router().split_for_parts();
     let router = Router::new()
         .merge(family::guard::<native::Native>(native::verify_below(native), &app))
+        .merge(family::guard_waiting::<native::Native>(live, &app, LONGEST_WAIT))
         .merge(family::guard::<native::oauth::OAuth>(oauth, &app))
         .merge(family::guard::<quiika::Quiika>(quiika, &app))
         .merge(family::guard::<vault::Vault>(vault, &app))

@@ -59,7 +59,7 @@ fn family(name: &str) -> Option<OpenApi> {
     let paths = |router: OpenApiRouter<_>| router.into_openapi();
     Some(match name {
         "native" => described(
-            paths(native::router().merge(native::oauth::router())),
+            paths(native::router().merge(native::live_router()).merge(native::oauth::router())),
             "Sojourn: native API",
             "Sessions, users, and the OAuth 2.0 endpoints around them. Errors are RFC 9457 problems, or RFC 6749 errors below /oauth2.",
             "http://localhost:8080",

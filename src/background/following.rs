@@ -39,6 +39,7 @@ pub fn follow(
         tokio::spawn(read(Arc::clone(sessions), Arc::clone(keys_changed), hearing, stop.clone())),
         tokio::spawn(until_stopped(listen(Arc::clone(sessions), deaf), stop.clone())),
         tokio::spawn(until_stopped(tell(Arc::clone(sessions)), stop.clone())),
+        tokio::spawn(until_stopped(look_again(Arc::clone(sessions)), stop.clone())),
     ]
 }
 
@@ -127,6 +128,17 @@ async fn hear(sessions: &Sessions, mut listener: Box<dyn Listener>) {
                 tracing::warn!("nothing was heard on the line to other replicas");
                 return;
             }
+        }
+    }
+}
+
+/// Where endings may have been missed, those who wait for one must not wait for ever.
+async fn look_again(sessions: Arc<Sessions>) {
+    loop {
+        sessions.distrusted().await;
+        while let Err(error) = sessions.look_again().await {
+            tracing::debug!(error = %chain(&error), "watched sessions cannot be read");
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }

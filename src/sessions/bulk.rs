@@ -38,7 +38,7 @@ pub enum Selection {
 
 /// What was ended, or would have been.
 #[derive(Debug, Clone)]
-pub struct Revoked {
+pub struct EndedInBulk {
     /// How many sessions; at [`COUNTED_TO`]: or more.
     pub sessions: u32,
     /// The newest of them, when they were only to be shown.
@@ -49,7 +49,7 @@ impl Sessions {
     /// Ends the active sessions that are meant, for a caller with `sessions:admin`; with `dry_run` it only tells which.
     /// Refused: [`Error::Invalid`] for a filter on what changes (state, last use), because who is meant would depend on
     /// when it is looked at, and for too many names.
-    pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<Revoked, Error> {
+    pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         caller.require(Scope::ADMIN)?;
         match selection {
             Selection::Named(ids) => self.revoke_named(&ids, dry_run).await,
@@ -57,7 +57,7 @@ impl Sessions {
         }
     }
 
-    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool) -> Result<Revoked, Error> {
+    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool) -> Result<EndedInBulk, Error> {
         if ids.len() > MOST_NAMED {
             return Err(FieldError::new("ids", format!("must have at most {MOST_NAMED} entries")).into());
         }
@@ -68,17 +68,17 @@ impl Sessions {
                 found.into_iter().map(|found| found.session).filter(|session| session.is_active(now)).collect();
             let sessions = u32::try_from(sample.len()).unwrap_or(u32::MAX);
             sample.truncate(SAMPLE as usize);
-            return Ok(Revoked { sessions, sample });
+            return Ok(EndedInBulk { sessions, sample });
         }
         let reason = EndReason::RevokedByAdmin;
         let ended = self.store().end_named_sessions(ids, Owner::Anyone, reason, now).await?;
         for (id, user) in &ended {
             self.ended(user, &[*id], reason);
         }
-        Ok(Revoked { sessions: u32::try_from(ended.len()).unwrap_or(u32::MAX), sample: Vec::new() })
+        Ok(EndedInBulk { sessions: u32::try_from(ended.len()).unwrap_or(u32::MAX), sample: Vec::new() })
     }
 
-    async fn revoke_matching(&self, filter: Filter, dry_run: bool) -> Result<Revoked, Error> {
+    async fn revoke_matching(&self, filter: Filter, dry_run: bool) -> Result<EndedInBulk, Error> {
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
                 return Err(
@@ -98,10 +98,10 @@ impl Sessions {
         };
         let sessions = self.store().count_sessions(search(COUNTED_TO)).await?;
         if dry_run {
-            return Ok(Revoked { sessions, sample: self.store().search_sessions(search(SAMPLE)).await? });
+            return Ok(EndedInBulk { sessions, sample: self.store().search_sessions(search(SAMPLE)).await? });
         }
         self.end_in_bulk(filter, None, EndReason::RevokedByAdmin).await?;
-        Ok(Revoked { sessions, sample: Vec::new() })
+        Ok(EndedInBulk { sessions, sample: Vec::new() })
     }
 
     /// Ends what is left of a user's sessions, of which there were too many for one statement; answers how many, counted

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Error, FieldError, Session, SessionId, SignedIn};
+use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
 
 /// What a credential may do: space-separated words (RFC 6749 section 3.3), of which three are ours.
@@ -69,6 +70,13 @@ pub struct Service {
     pub name: String,
     /// What it may do.
     pub scope: Scope,
+}
+
+impl Service {
+    /// Its key; the bootstrap key has no id.
+    pub fn key_id(&self) -> Option<ServiceKeyId> {
+        self.id.parse().ok().map(ServiceKeyId)
+    }
 }
 
 /// What a credential resolves to.

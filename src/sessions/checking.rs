@@ -36,11 +36,27 @@ pub struct Introspection {
     pub expires_at: DateTime<Utc>,
 }
 
+/// Whether a look at a session keeps it alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Counts,
+    None,
+}
+
 impl Sessions {
     /// Whose credential this is: a user's access or session token whose session stands, or a service's key. As fresh as
     /// asked, else as policy has it. One look-up at most; none for what is no token of ours. Counts as a use of the
     /// session.
     pub async fn authenticate(&self, credential: &str, freshness: Option<Freshness>) -> Result<Caller, Error> {
+        self.identify(credential, freshness, Use::Counts).await
+    }
+
+    /// As [`Sessions::authenticate`], for who only watches: no use of the session.
+    pub async fn authenticate_watcher(&self, credential: &str) -> Result<Caller, Error> {
+        self.identify(credential, None, Use::None).await
+    }
+
+    async fn identify(&self, credential: &str, freshness: Option<Freshness>, counting: Use) -> Result<Caller, Error> {
         let freshness = freshness.unwrap_or(self.policy().freshness);
         if self.parts.bootstrap_key.as_ref().is_some_and(|key| bootstrap_key_matches(credential, key)) {
             let name = "bootstrap".to_owned();
@@ -50,7 +66,7 @@ impl Sessions {
             Form::ServiceKey => self.authenticate_service(credential, freshness).await,
             Form::AccessToken | Form::SessionToken | Form::RefreshToken => {
                 let now = self.now();
-                let (signed_in, _) = self.standing(credential, freshness, now).await?;
+                let (signed_in, _) = self.standing(credential, freshness, counting, now).await?;
                 Ok(Caller::User(Box::new(signed_in)))
             }
         }
@@ -72,7 +88,7 @@ impl Sessions {
             Form::ServiceKey => return Ok(None),
             Form::RefreshToken => self.standing_refresh(token, now).await,
             Form::AccessToken | Form::SessionToken => {
-                self.standing(token, freshness, now).await.map(|(signed_in, claims)| {
+                self.standing(token, freshness, Use::Counts, now).await.map(|(signed_in, claims)| {
                     let expires_at = claims.as_ref().map_or(signed_in.session.expires_at, |claims| claims.expires_at);
                     let issued_at = claims.as_ref().map_or(signed_in.session.created_at, |claims| claims.issued_at);
                     let kind = if claims.is_some() { TokenKind::Access } else { TokenKind::Session };
@@ -95,6 +111,7 @@ impl Sessions {
         &self,
         token: &str,
         freshness: Freshness,
+        counting: Use,
         now: DateTime<Utc>,
     ) -> Result<(SignedIn, Option<AccessClaims>), Error> {
         let (id, claims) = if Form::of(token) == Form::SessionToken {
@@ -107,10 +124,12 @@ impl Sessions {
         if claims.as_ref().is_some_and(|claims| claims.user_id != stored.session.user_id) {
             return Err(Refusal::UnknownSession.into());
         }
-        let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
-        self.activity.note(&stored.session, counter, now);
-        if Activity::is_urgent(&stored.session, now) {
-            self.write_touches(&[Touch { id, seen_at: now, counter }]).await?;
+        if counting == Use::Counts {
+            let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
+            self.activity.note(&stored.session, counter, now);
+            if Activity::is_urgent(&stored.session, now) {
+                self.write_touches(&[Touch { id, seen_at: now, counter }]).await?;
+            }
         }
         let mut signed_in = stored;
         self.activity.overlay(&mut signed_in.session);
@@ -118,7 +137,12 @@ impl Sessions {
     }
 
     /// An active session as it is stored, or was stored lately. A copy may only say yes.
-    async fn active_session(&self, id: SessionId, freshness: Freshness, now: DateTime<Utc>) -> Result<SignedIn, Error> {
+    pub(super) async fn active_session(
+        &self,
+        id: SessionId,
+        freshness: Freshness,
+        now: DateTime<Utc>,
+    ) -> Result<SignedIn, Error> {
         let copy = match freshness {
             Freshness::Strict => None,
             Freshness::Fresh => self.copies.session(id).filter(|copy| self.check_active(&copy.value, now).is_ok()),
@@ -183,7 +207,7 @@ impl Sessions {
         Ok(Caller::Service(Service { id: stored.id.to_string(), name, scope }))
     }
 
-    async fn service_key(
+    pub(super) async fn service_key(
         &self,
         id: ServiceKeyId,
         freshness: Freshness,

@@ -3,9 +3,11 @@
 //! Sessions that are over are kept for the policy's retention, so that people can be told what happened; then they are
 //! deleted. Users may have their own expired sessions deleted at once. An active session is never deleted.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Caller, Error, IDEMPOTENCY_LIFETIME, Scope, Sessions, SignedIn};
+use super::{Caller, Error, IDEMPOTENCY_LIFETIME, LOG_KEPT_FOR, Scope, Sessions, SignedIn};
 use crate::mutants::{self, Mutant};
 use crate::users::UserId;
 
@@ -94,7 +96,7 @@ impl Sessions {
                 deleted += batch;
             }
         }
-        if let Some(position) = self.log.read_long_ago(self.log_retention()) {
+        if let Some(position) = self.log.read_long_ago(LOG_KEPT_FOR.to_std().unwrap_or(Duration::MAX)) {
             while self.store().forget_changes(position).await? > 0 {}
         }
         Ok(deleted)

@@ -139,6 +139,9 @@ pub enum Error {
     /// The search would read too much.
     #[error("the search would read too much")]
     SearchTooBroad,
+    /// As many streams are open as the operator allows.
+    #[error("too many streams are open")]
+    TooManyStreams,
     /// The store does not answer for now.
     #[error("the store is not available")]
     Unavailable(#[source] store::Error),

@@ -15,6 +15,7 @@ mod error;
 mod filter;
 mod freshness;
 mod listing;
+mod live;
 mod managing;
 mod opening;
 mod policy;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use activity::{Activity, Touch};
-pub use bulk::{BulkEnding, COUNTED_TO, MOST_NAMED, Revoked, Selection};
+pub use bulk::{BulkEnding, COUNTED_TO, EndedInBulk, MOST_NAMED, Selection};
 pub use caller::{Caller, Owner, Scope, Service};
 pub use checking::{Introspection, TokenKind};
 pub use cleaning::{SessionStats, Stale};
@@ -40,6 +41,8 @@ pub use filter::{
 use freshness::{Copies, Progress, Reader, Signals};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
+use live::Live;
+pub use live::{Ending, Events, LOG_KEPT_FOR, LONGEST_WAIT, Over, Revocations, Revoked, Told, Watch, Watched};
 pub use managing::{Handle, Managed};
 use opening::IDEMPOTENCY_LIFETIME;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
@@ -82,12 +85,14 @@ pub struct Sessions {
     reader: Arc<Reader>,
     signals: Signals,
     log: Progress,
+    live: Live,
 }
 
 impl Sessions {
     /// Puts the core together.
     pub fn new(parts: Parts) -> Self {
         let (copies, reader) = (Copies::new(parts.policy.copies_bytes), Reader::new(Arc::clone(&parts.store)));
+        let live = Live::new(parts.policy.stream_limit);
         Self {
             parts,
             activity: Activity::default(),
@@ -95,6 +100,7 @@ impl Sessions {
             reader,
             signals: Signals::default(),
             log: Progress::default(),
+            live,
         }
     }
 

@@ -163,6 +163,8 @@ pub struct Policy {
     pub freshness: Freshness,
     /// Room for copies of sessions, in bytes; 0: none are kept.
     pub copies_bytes: u64,
+    /// The most streams that are open at once.
+    pub stream_limit: u32,
 }
 
 impl Default for Policy {
@@ -180,6 +182,7 @@ impl Default for Policy {
             search_total_limit: 10_001,
             freshness: Freshness::Fresh,
             copies_bytes: 64 << 20,
+            stream_limit: 10_000,
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::keyring::sha256;
+use super::signing::SigningKey;
 use super::{KeySet, NoSigningKey, Secret, TokenError};
 use crate::sessions::{Session, SessionId};
 use crate::users::UserId;
@@ -145,11 +146,13 @@ impl AccessTokens {
             amr: session.amr.clone(),
             refresh_count: session.refresh_counter,
         };
-        let mut header = Header::new(key.algorithm);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(key.kid.clone());
-        let token = jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(|_| NoSigningKey)?;
+        let token = encode(TYPE, &claims, key)?;
         Ok((Secret::new(token), TimeDelta::seconds(claims.exp - claims.iat)))
+    }
+
+    /// Signs something else than an access token, with the same key. Its `typ` keeps the one from being taken for the other.
+    pub fn sign(&self, typ: &str, claims: &impl Serialize, now: DateTime<Utc>) -> Result<String, NoSigningKey> {
+        encode(typ, claims, self.keys().signing(now)?)
     }
 
     /// Reads an access token of ours that is good at `now`. Whether its session stands is for the caller to ask.
@@ -224,6 +227,13 @@ impl AccessTokens {
             refresh_counter: claims.refresh_count,
         })
     }
+}
+
+fn encode(typ: &str, claims: &impl Serialize, key: &SigningKey) -> Result<String, NoSigningKey> {
+    let mut header = Header::new(key.algorithm);
+    header.typ = Some(typ.to_owned());
+    header.kid = Some(key.kid.clone());
+    jsonwebtoken::encode(&header, claims, &key.encoding).map_err(|_| NoSigningKey)
 }
 
 /// The client id that a session's tokens name (RFC 9068 section 2.2 wants one in each).

@@ -66,6 +66,9 @@ const TABLE: &[Row] = &[
     ("endUserSessions", "DELETE", "/v1/users/{user}/sessions", Nothing, ADMINISTER),
     ("verify", "GET", "/v1/verify", Nothing, OWN),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
+    ("watchSession", "GET", "/v1/sessions/{session}/watch", Nothing, [401, 401, 200, 404, 200, 403, 200, 200]),
+    ("listen", "GET", "/v1/events", Nothing, READ),
+    ("listRevocations", "GET", "/v1/revocations", Nothing, READ),
     ("introspectToken", "POST", "/oauth2/introspect", Token, READ),
     ("revokeToken", "POST", "/oauth2/revoke", Token, EVERYBODY),
     ("refreshToken", "POST", "/oauth2/token", RefreshToken, EVERYBODY),
@@ -133,6 +136,7 @@ async fn send(
 on_both_databases! {
     async fn every_operation_answers_every_kind_of_caller_as_the_table_says(database) {
         let server = Server::start(database).await;
+        server.follows().await;
         let keys = [server.key("sessions:read").await, server.key("sessions:write").await, server.key("sessions:admin").await];
         let mut wrong = Vec::new();
         for (number, row) in TABLE.iter().enumerate() {

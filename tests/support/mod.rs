@@ -5,6 +5,7 @@ pub mod postgres_wire;
 pub mod process;
 pub mod proxy;
 pub mod server;
+pub mod stream;
 
 /// Makes two tests out of one case: on PostgreSQL and on SQLite. The case gets an empty database.
 macro_rules! on_both_databases {

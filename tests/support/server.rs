@@ -1,7 +1,7 @@
 //! A real server on a real port, with a clock that can be moved, and a client for it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
@@ -202,6 +202,25 @@ impl Server {
         &self.signing_keys
     }
 
+    /// Where the database is, to change it behind the server's back.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// Returns when the server knows what was ended lately, which it reads right after its start.
+    pub async fn follows(&self) {
+        let started = Instant::now();
+        while self.send("GET", "/v1/revocations", BOOTSTRAP_KEY).await.status != 200 {
+            assert!(started.elapsed() < Duration::from_secs(10), "it does not follow the log");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Asks the server to stop.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// What time this server takes it to be.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
@@ -276,6 +295,10 @@ impl Server {
 /// Sends a request that was put together by hand.
 pub async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
+    if response.headers().get("content-type").is_some_and(|value| value == "text/event-stream") {
+        // It would be read for ever.
+        return Answer { status: response.status(), headers: response.headers().clone(), text: String::new() };
+    }
     Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
 }
 

@@ -48,6 +48,7 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             Error::SessionLimitReached
             | Error::IdempotencyKeyReused
             | Error::SearchTooBroad
+            | Error::TooManyStreams
             | Error::Unavailable(_)
             | Error::Internal(_) => ("INTERNAL_SERVER_ERROR", "Internal Server Error"),
         },

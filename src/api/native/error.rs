@@ -58,6 +58,7 @@ fn code(failure: &Failure) -> &'static str {
             Error::InvalidGrant(_) => "invalid_grant",
             Error::Invalid(_) => "invalid_request",
             Error::SearchTooBroad => "search_too_broad",
+            Error::TooManyStreams => "too_many_streams",
             Error::Unavailable(_) => "unavailable",
             Error::Internal(_) => "internal_error",
         },

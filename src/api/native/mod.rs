@@ -46,6 +46,14 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::verify::verify))
 }
 
+/// The routes whose answers take as long as their clients wish.
+pub fn live_router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(handlers::live::watch_session))
+        .routes(routes!(handlers::live::listen))
+        .routes(routes!(handlers::live::list_revocations))
+}
+
 /// Envoy's `ext_authz` asks below a prefix, with the method and path of the request it guards: the same check, which no
 /// OpenAPI document can express.
 pub(super) fn verify_below(router: Router<Arc<App>>) -> Router<Arc<App>> {

@@ -136,6 +136,11 @@ impl Copies {
         self.notices.age()
     }
 
+    /// Whether the log was read to its end lately: what is known of it is all there is to know.
+    pub fn is_current(&self) -> bool {
+        self.notices.trust() == Trust::Full
+    }
+
     /// `None`: no copy may be used at all.
     fn is_truth(&self) -> Option<bool> {
         match self.notices.trust() {

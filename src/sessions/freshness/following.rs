@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::STANDING_IN_FOR;
-use crate::sessions::{Error, Sessions};
+use crate::sessions::{Ending, Error, Sessions};
 use crate::store::{Announcement, Change, Changes, Listener, LogPosition, LoggedChange, MOST_CHANGES};
 
 /// How far one process has read the log.
@@ -92,7 +92,7 @@ impl Signals {
 impl Sessions {
     /// Reads the log from where `follower` stands to its end, and takes what is new.
     pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
-        let started = Instant::now();
+        let (started, as_of) = (Instant::now(), self.now());
         let mut news = Followed::default();
         let mut settled = None;
         let mut from = follower.settled;
@@ -102,7 +102,8 @@ impl Sessions {
             if settled < follower.settled {
                 // Another database than before: restored from a backup, or a standby that knows less.
                 tracing::warn!("the change log begins anew");
-                self.copies.everything_changed();
+                self.distrust();
+                self.live.begin_anew();
                 *follower = Follower::default();
                 from = LogPosition::default();
                 continue;
@@ -112,7 +113,7 @@ impl Sessions {
             for change in page.changes {
                 if follower.taken.insert(change.position) {
                     news.changes += 1;
-                    news.signing_keys_changed |= self.take(&change);
+                    news.signing_keys_changed |= self.take(change, settled);
                 }
             }
             if !full {
@@ -123,11 +124,12 @@ impl Sessions {
         follower.taken = follower.taken.split_off(&follower.settled);
         // Who was away for longer may have missed what is deleted by now.
         if follower.read_at.is_some_and(|before| started - before > STANDING_IN_FOR) {
-            self.copies.everything_changed();
+            self.distrust();
         }
         follower.read_at = Some(started);
         self.log.reached(started, follower.settled);
         self.copies.log_read(started);
+        self.live.log_read(follower.settled, started, as_of);
         Ok(news)
     }
 
@@ -148,26 +150,34 @@ impl Sessions {
         self.changes(nothing).await.map(drop)
     }
 
-    /// For how long the log is kept: longer than an access token lives, because offline verifiers want to know what was
-    /// ended since, and longer than any replica is behind.
-    pub(in crate::sessions) fn log_retention(&self) -> Duration {
-        const LEAST: Duration = Duration::from_mins(10);
-        self.policy().access_token_lifetime.to_std().unwrap_or(LEAST).max(LEAST) * 2
-    }
-
     /// Whether a change is about the signing keys.
-    fn take(&self, logged: &LoggedChange) -> bool {
-        match &logged.change {
-            Change::SessionEnded { user, .. } | Change::UserChanged(user) => self.copies.user_changed(user),
-            Change::ServiceKeyRevoked(id) => self.copies.key_changed(*id),
+    fn take(&self, LoggedChange { position, change }: LoggedChange, settled: LogPosition) -> bool {
+        match change {
+            Change::SessionEnded { id, user, ended } => {
+                self.copies.user_changed(&user);
+                let ending = Ending::new(id, user, ended, position, settled);
+                self.live.session_ended(ending, self.revocations_count_since());
+            }
+            Change::UserChanged(user) => self.copies.user_changed(&user),
             Change::BulkEnding(_) => {
-                self.copies.everything_changed();
+                // It may mean any session that is watched.
+                self.distrust();
                 self.signals.bulk_ending();
             }
+            Change::ServiceKeyRevoked(id) => {
+                self.copies.key_changed(id);
+                self.live.key_revoked(id, self.now());
+            }
             Change::SigningKeysChanged => return true,
-            Change::Unknown => self.copies.everything_changed(),
+            Change::Unknown => self.distrust(),
         }
         false
+    }
+
+    /// Anything may have changed.
+    fn distrust(&self) {
+        self.copies.everything_changed();
+        self.live.distrust();
     }
 
     /// Returns when this process has written to the log, or has learnt that another has.

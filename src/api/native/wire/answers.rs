@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::sessions::{self, DeviceType, IssuedTokens, Metadata, Opened, Revoked, SessionId, State};
+use crate::sessions::{self, DeviceType, EndedInBulk, IssuedTokens, Metadata, Opened, SessionId, State};
 use crate::users;
 
 /// A session that was opened, and its tokens.
@@ -310,7 +310,7 @@ pub struct RevokedSessions {
 }
 
 impl RevokedSessions {
-    pub(in crate::api::native) fn new(revoked: Revoked, dry_run: bool, now: DateTime<Utc>) -> Self {
+    pub(in crate::api::native) fn new(revoked: EndedInBulk, dry_run: bool, now: DateTime<Utc>) -> Self {
         let sample = revoked.sample.into_iter().map(|session| Session::new(session, None, now)).collect();
         Self { revoked: revoked.sessions, dry_run, sample }
     }

@@ -1,0 +1,167 @@
+//! Hearing of every ending.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::time::Instant;
+
+use super::cursor::LogCursor;
+use super::lifeline::Lifeline;
+use super::revocations::not_known;
+use super::watching::over_of;
+use super::{Ending, LOG_KEPT_FOR};
+use crate::sessions::{Caller, Error, Scope, Sessions};
+use crate::store::{Change, LogPosition, LoggedChange, MOST_CHANGES};
+use crate::telemetry::chain;
+use crate::users::UserId;
+
+/// How often a listener learns how far it has heard when nothing else is told, so that it can go on from there.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What a listener is told. Each comes with a cursor: who goes on from it misses nothing.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// A session was ended.
+    Ended(Arc<Ending>, String),
+    /// The place to go on from was not known, or is kept no longer: endings may have been missed.
+    Missed(String),
+    /// Nothing has happened.
+    Nothing(String),
+}
+
+/// One who hears of every ending, or of one user's.
+pub struct Events {
+    sessions: Arc<Sessions>,
+    caller: Option<Lifeline>,
+    user: Option<UserId>,
+    ready: VecDeque<Told>,
+    /// Where to read on in the log, before what is told live.
+    replay: Option<LogPosition>,
+    /// Told from the log, and perhaps once more live.
+    replayed: BTreeSet<LogPosition>,
+    live: broadcast::Receiver<Arc<Ending>>,
+    /// What was told live has a later place than this, or was told before.
+    joined_at: LogPosition,
+    heartbeat_at: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Sessions {
+    /// Starts to hear of the endings, of one user's sessions or of everybody's, for a caller with `sessions:read`: from now
+    /// on, or from the cursor `after` as far back as the log is kept.
+    pub async fn events(
+        self: &Arc<Self>,
+        caller: &Caller,
+        user: Option<UserId>,
+        after: Option<&str>,
+    ) -> Result<Events, Error> {
+        caller.require(Scope::READ)?;
+        let place = self.live.place()?;
+        let caller = self.lifeline_of(caller).await?;
+        // In this order: what is told live from here on stands after this place.
+        let (joined_at, as_of) = self.live.ring().progress().ok_or_else(not_known)?;
+        let live = self.live.endings.subscribe();
+        let cursor = LogCursor { settled: joined_at, newest: joined_at, at: as_of }.write(&self.parts.keyring);
+        let mut ready = VecDeque::new();
+        let replay = match after.map(|text| LogCursor::read(&self.parts.keyring, text)) {
+            None => {
+                ready.push_back(Told::Nothing(cursor));
+                None
+            }
+            Some(known) => {
+                let kept_since = self.now() - LOG_KEPT_FOR;
+                // Another process may have read further than this one; but not before this one did.
+                let is_elsewhere = |known: &LogCursor| known.settled > joined_at && known.at <= as_of;
+                if known.as_ref().is_none_or(|known| known.at < kept_since || is_elsewhere(known)) {
+                    ready.push_back(Told::Missed(cursor));
+                }
+                known.map(|known| known.settled.min(joined_at))
+            }
+        };
+        let heartbeat_at = Instant::now() + HEARTBEAT;
+        let (sessions, replayed) = (Arc::clone(self), BTreeSet::new());
+        Ok(Events { sessions, caller, user, ready, replay, replayed, live, joined_at, heartbeat_at, _place: place })
+    }
+}
+
+impl Events {
+    /// What there is to tell next. `None` when the caller's credential has died, when it does not keep up, or when the log
+    /// cannot be read: it may come back with its last cursor.
+    pub async fn next(&mut self) -> Option<Told> {
+        let told = loop {
+            if self.caller.as_ref().is_some_and(Lifeline::is_over) {
+                return None;
+            }
+            if let Some(told) = self.ready.pop_front() {
+                break told;
+            }
+            if let Some(after) = self.replay {
+                self.read_on(after).await?;
+                continue;
+            }
+            tokio::select! {
+                () = over_of(&mut self.caller) => return None,
+                ending = self.live.recv() => {
+                    // Either it was too slow, or nothing will be told any more.
+                    let ending = ending.ok()?;
+                    if self.wants(&ending) && !self.replayed.remove(&ending.position) {
+                        break self.told(ending);
+                    }
+                }
+                () = tokio::time::sleep_until(self.heartbeat_at) => {
+                    self.heartbeat_at = Instant::now() + HEARTBEAT;
+                    if let Some(cursor) = self.heard_all() {
+                        break Told::Nothing(cursor);
+                    }
+                }
+            }
+        };
+        self.heartbeat_at = Instant::now() + HEARTBEAT;
+        Some(told)
+    }
+
+    /// Reads a page of the log. `None` when it cannot be read.
+    async fn read_on(&mut self, after: LogPosition) -> Option<()> {
+        let page = match self.sessions.store().changes(after).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "a listener cannot go on: the change log cannot be read");
+                return None;
+            }
+        };
+        let full = page.changes.len() >= MOST_CHANGES as usize;
+        self.replay = page.changes.last().map(|last| last.position).filter(|_| full);
+        for LoggedChange { position, change } in page.changes {
+            if let Change::SessionEnded { id, user, ended } = change {
+                let ending = Ending::new(id, user, ended, position, page.settled);
+                if self.wants(&ending) {
+                    if position > self.joined_at {
+                        self.replayed.insert(position);
+                    }
+                    let told = self.told(Arc::new(ending));
+                    self.ready.push_back(told);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn wants(&self, ending: &Ending) -> bool {
+        self.user.as_ref().is_none_or(|user| *user == ending.user_id)
+    }
+
+    fn told(&self, ending: Arc<Ending>) -> Told {
+        let cursor = LogCursor { settled: ending.heard_to, newest: ending.heard_to, at: ending.ended.at };
+        Told::Ended(ending, cursor.write(&self.sessions.parts.keyring))
+    }
+
+    /// A cursor after everything, if this listener has heard everything.
+    fn heard_all(&self) -> Option<String> {
+        // In this order: what is told live later stands after this place.
+        let (settled, at) = self.sessions.live.ring().progress()?;
+        let cursor = LogCursor { settled, newest: settled, at };
+        self.live.is_empty().then(|| cursor.write(&self.sessions.parts.keyring))
+    }
+}

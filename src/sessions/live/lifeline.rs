@@ -1,0 +1,127 @@
+//! One session or service key, known to stand until it is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::registry::{Following, Subject};
+use super::{Live, Over};
+use crate::sessions::{Caller, Error, Freshness, Refusal, Session, Sessions, State};
+
+/// The pause before a store that does not answer is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The clock may be set, so the time that is left is looked at this often at least. That asks nobody.
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+
+/// Tells when one session or service key is over, whether somebody ended it or its time came. Asks the store only when a
+/// session's time seems to have come, because it may have been extended or used.
+pub struct Lifeline {
+    sessions: Arc<Sessions>,
+    following: Following,
+    /// When it is over by itself, as far as is known; `None`: never.
+    due_at: Option<DateTime<Utc>>,
+}
+
+enum Look {
+    Over(Over),
+    Until(Option<DateTime<Utc>>),
+}
+
+impl Lifeline {
+    /// Of a session that was read after it was followed.
+    pub fn of_session(sessions: &Arc<Sessions>, following: Following, session: &Session) -> Self {
+        let due_at = Some(sessions.due_at(session));
+        Self { sessions: Arc::clone(sessions), following, due_at }
+    }
+
+    /// Whether it is known already that it is over.
+    pub fn is_over(&self) -> bool {
+        self.following.told().is_some()
+    }
+
+    /// Returns when it is over. May be given up and asked again.
+    pub async fn over(&mut self) -> Over {
+        loop {
+            let left = self.due_at.map(|due_at| (due_at - self.sessions.now()).to_std().unwrap_or_default());
+            let sleep = tokio::time::sleep(left.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP));
+            tokio::select! {
+                over = self.following.over() => return over,
+                () = sleep => {}
+            }
+            let Some(due_at) = self.due_at.filter(|due_at| *due_at <= self.sessions.now()) else { continue };
+            match self.look(due_at).await {
+                Ok(Look::Over(over)) => return over,
+                Ok(Look::Until(due_at)) => self.due_at = due_at,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot tell whether it is over");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn look(&self, due_at: DateTime<Utc>) -> Result<Look, Error> {
+        let expired = Over { reason: State::Expired.as_str(), at: due_at };
+        match self.following.subject() {
+            // The end of a service key is never moved.
+            Subject::Key(_) => Ok(Look::Over(expired)),
+            Subject::Session(id) => {
+                // Only what is over is deleted.
+                let Some(signed_in) = self.sessions.reader.session(id).await? else { return Ok(Look::Over(expired)) };
+                let session = signed_in.session;
+                Ok(match self.sessions.over(&session) {
+                    Some(over) => Look::Over(over),
+                    None => Look::Until(Some(self.sessions.due_at(&session))),
+                })
+            }
+        }
+    }
+}
+
+impl Live {
+    fn follow(&self, subject: Subject) -> Following {
+        self.registry.follow(subject)
+    }
+}
+
+impl Sessions {
+    /// What the caller's credential hangs on; `None` when that never ends. Refuses a caller whose credential has died since
+    /// it was looked at.
+    pub(super) async fn lifeline_of(self: &Arc<Self>, caller: &Caller) -> Result<Option<Lifeline>, Error> {
+        match caller {
+            Caller::User(signed_in) => {
+                let id = signed_in.session.id;
+                let following = self.live.follow(Subject::Session(id));
+                let signed_in = self.active_session(id, Freshness::Fresh, self.now()).await?;
+                Ok(Some(Lifeline::of_session(self, following, &signed_in.session)))
+            }
+            Caller::Service(service) => {
+                let Some(id) = service.key_id() else { return Ok(None) };
+                let following = self.live.follow(Subject::Key(id));
+                let key = self.service_key(id, Freshness::Fresh).await?.filter(|key| key.is_active(self.now()));
+                let due_at = key.ok_or(Refusal::ServiceKey)?.expires_at;
+                Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at }))
+            }
+        }
+    }
+
+    /// Why and since when a session stands no more; `None` if it stands.
+    pub(super) fn over(&self, session: &Session) -> Option<Over> {
+        let seen_at = self.activity.seen(session.id).map(|touch| touch.seen_at);
+        match session.state_as_seen(seen_at, self.now()) {
+            State::Active => None,
+            State::Ended => session.ended.map(Over::from),
+            State::Expired => Some(Over { reason: State::Expired.as_str(), at: session.expires_at }),
+            State::IdleExpired => Some(Over { reason: State::IdleExpired.as_str(), at: self.due_at(session) }),
+        }
+    }
+
+    /// When a session is over if nothing happens.
+    fn due_at(&self, session: &Session) -> DateTime<Utc> {
+        let seen_at = self.activity.seen(session.id).map(|touch| touch.seen_at);
+        let last_seen_at = seen_at.map_or(session.last_seen_at, |seen_at| session.last_seen_at.max(seen_at));
+        let idle_at = session.idle_timeout.map(|idle| last_seen_at + idle);
+        idle_at.map_or(session.expires_at, |idle_at| idle_at.min(session.expires_at))
+    }
+}

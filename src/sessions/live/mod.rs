@@ -1,0 +1,186 @@
+//! Telling at once what has ended, to whoever keeps a stream open or verifies tokens without asking.
+//!
+//! Everything here is fed by the change log as this process follows it ([`super::freshness`]), so it costs memory and no
+//! queries: those who wait for one session hang on a [`registry`], those who want to hear of every ending on a channel,
+//! and those who verify offline read a [`ring`] of what was ended lately. Nobody can be slow at the cost of others: a
+//! stream that does not keep up is closed, and goes on from its [`cursor`] when it comes back.
+
+mod cursor;
+mod events;
+mod lifeline;
+mod registry;
+mod revocations;
+mod ring;
+mod watching;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+
+pub use events::{Events, Told};
+use registry::{Registry, Subject};
+pub use revocations::{LONGEST_WAIT, Revocations};
+pub use ring::Revoked;
+use ring::Ring;
+pub use watching::{Watch, Watched};
+
+use super::{Ended, Error, SessionId, Sessions, State};
+use crate::store::LogPosition;
+use crate::tokens::ServiceKeyId;
+use crate::users::UserId;
+
+/// The change log must be kept at least this long: offline verifiers hear of what was ended within the longest life of an
+/// access token from a process that has just started, and streams go on where they broke off.
+pub const LOG_KEPT_FOR: TimeDelta = TimeDelta::hours(2);
+/// How many endings a stream may be behind before it is closed.
+const MOST_BEHIND: usize = 8192;
+/// The most sessions read in one statement when everything is looked at again.
+const MOST_TOGETHER: usize = 250;
+
+/// That a session or a service key stands no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over {
+    /// Why: the reason of its ending, or `expired` or `idle_expired`.
+    pub reason: &'static str,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl From<Ended> for Over {
+    fn from(ended: Ended) -> Self {
+        Self { reason: ended.reason.as_str(), at: ended.at }
+    }
+}
+
+/// That a session was ended, as everybody who listens is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Which.
+    pub session_id: SessionId,
+    /// Whose.
+    pub user_id: UserId,
+    /// When and why.
+    pub ended: Ended,
+    /// Where it stands in the change log.
+    position: LogPosition,
+    /// Who has heard of this ending has heard of all that stands up to here.
+    heard_to: LogPosition,
+}
+
+/// What this process knows of the endings.
+pub struct Live {
+    registry: Arc<Registry>,
+    places: Arc<Semaphore>,
+    endings: broadcast::Sender<Arc<Ending>>,
+    ring: Mutex<Ring>,
+    /// When the latest complete reading of the log began.
+    readings: watch::Sender<Option<Instant>>,
+    /// The ring has grown.
+    news: watch::Sender<()>,
+    /// Something may have been missed.
+    distrusted: Notify,
+}
+
+impl Live {
+    /// With room for so many streams.
+    pub fn new(streams: u32) -> Self {
+        let places = usize::try_from(streams).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self {
+            registry: Arc::default(),
+            places: Arc::new(Semaphore::new(places)),
+            endings: broadcast::Sender::new(MOST_BEHIND),
+            ring: Mutex::default(),
+            readings: watch::Sender::new(None),
+            news: watch::Sender::new(()),
+            distrusted: Notify::new(),
+        }
+    }
+
+    /// The log tells that a session was ended. What was ended before `counts_since` is of no use to offline verifiers.
+    pub fn session_ended(&self, ending: Ending, counts_since: DateTime<Utc>) {
+        let Ending { session_id, ended, position, .. } = ending;
+        self.registry.over(Subject::Session(session_id), ended.into());
+        self.ring().add(position, Revoked { session_id, ended_at: ended.at }, counts_since);
+        // Nobody may be listening.
+        drop(self.endings.send(Arc::new(ending)));
+        self.news.send_replace(());
+    }
+
+    /// The log tells that a service key was revoked.
+    pub fn key_revoked(&self, id: ServiceKeyId, now: DateTime<Utc>) {
+        self.registry.over(Subject::Key(id), Over { reason: "revoked", at: now });
+    }
+
+    /// Endings may have been missed: whoever waits for one is looked at again.
+    pub fn distrust(&self) {
+        self.distrusted.notify_one();
+    }
+
+    /// The log is another than before: places in the old one mean nothing.
+    pub fn begin_anew(&self) {
+        *self.ring() = Ring::default();
+        self.readings.send_replace(None);
+    }
+
+    /// The log was read to its end, as it stood at `started` or later; nothing will appear before `settled` any more.
+    pub fn log_read(&self, settled: LogPosition, started: Instant, as_of: DateTime<Utc>) {
+        self.ring().read_to(settled, as_of);
+        self.readings.send_replace(Some(started));
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::TooManyStreams)
+    }
+}
+
+impl Ending {
+    /// As read from the change log, where nothing will appear before `settled` any more.
+    ///
+    /// A place before `settled` is heard of for good; of those after it some may still appear in front.
+    pub fn new(
+        session_id: SessionId,
+        user_id: UserId,
+        ended: Ended,
+        position: LogPosition,
+        settled: LogPosition,
+    ) -> Self {
+        Self { session_id, user_id, ended, position, heard_to: position.min(settled) }
+    }
+}
+
+impl Sessions {
+    /// Returns when endings may have been missed: then [`Sessions::look_again`] is due.
+    pub async fn distrusted(&self) {
+        self.live.distrusted.notified().await;
+    }
+
+    /// Reads everything again that somebody waits for, many at once, and tells what has ended meanwhile.
+    pub async fn look_again(&self) -> Result<(), Error> {
+        let (sessions, keys) = self.live.registry.subjects();
+        for ids in sessions.chunks(MOST_TOGETHER) {
+            let found = self.store().sessions_of_tokens(ids).await?;
+            for id in ids {
+                let over = match found.iter().find(|signed_in| signed_in.session.id == *id) {
+                    Some(signed_in) => signed_in.session.ended.map(Over::from),
+                    // Only what is over for long is deleted.
+                    None => Some(Over { reason: State::Expired.as_str(), at: self.now() }),
+                };
+                if let Some(over) = over {
+                    self.live.registry.over(Subject::Session(*id), over);
+                }
+            }
+        }
+        for id in keys {
+            if self.store().service_key(id).await?.is_none_or(|key| !key.is_active(self.now())) {
+                self.live.key_revoked(id, self.now());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Who waits for the end of what.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::Over;
+use crate::sessions::SessionId;
+use crate::tokens::ServiceKeyId;
+
+/// What can end while somebody waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A session.
+    Session(SessionId),
+    /// A service key.
+    Key(ServiceKeyId),
+}
+
+/// The subjects that somebody waits for; others are not kept.
+#[derive(Debug, Default)]
+pub struct Registry {
+    subjects: Mutex<HashMap<Subject, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    followers: usize,
+    news: watch::Sender<Option<Over>>,
+}
+
+impl Registry {
+    /// From now on nothing that is told of `subject` is missed.
+    pub fn follow(self: &Arc<Self>, subject: Subject) -> Following {
+        let mut subjects = self.lock();
+        let entry = subjects.entry(subject).or_insert_with(|| Entry { followers: 0, news: watch::Sender::new(None) });
+        entry.followers += 1;
+        Following { registry: Arc::clone(self), subject, news: entry.news.subscribe() }
+    }
+
+    /// Tells all who wait for `subject` that it is over.
+    pub fn over(&self, subject: Subject, over: Over) {
+        if let Some(entry) = self.lock().get(&subject) {
+            entry.news.send_if_modified(|known| {
+                let new = known.is_none();
+                known.get_or_insert(over);
+                new
+            });
+        }
+    }
+
+    /// Everything that somebody waits for.
+    pub fn subjects(&self) -> (Vec<SessionId>, Vec<ServiceKeyId>) {
+        let (mut sessions, mut keys) = (Vec::new(), Vec::new());
+        for subject in self.lock().keys() {
+            match subject {
+                Subject::Session(id) => sessions.push(*id),
+                Subject::Key(id) => keys.push(*id),
+            }
+        }
+        (sessions, keys)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Subject, Entry>> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits.
+#[derive(Debug)]
+pub struct Following {
+    registry: Arc<Registry>,
+    subject: Subject,
+    news: watch::Receiver<Option<Over>>,
+}
+
+impl Following {
+    /// What is waited for.
+    pub fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// What was told so far.
+    pub fn told(&self) -> Option<Over> {
+        *self.news.borrow()
+    }
+
+    /// Returns when it is told that the subject is over.
+    pub async fn over(&mut self) -> Over {
+        match self.news.wait_for(Option::is_some).await.map(|over| *over) {
+            Ok(Some(over)) => over,
+            // The sender lives as long as anybody follows.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mut subjects = self.registry.lock();
+        if let Some(entry) = subjects.get_mut(&self.subject) {
+            entry.followers -= 1;
+            if entry.followers == 0 {
+                subjects.remove(&self.subject);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const OVER: Over = Over { reason: "logout", at: DateTime::UNIX_EPOCH };
+
+    #[tokio::test]
+    async fn the_first_word_counts_for_all_who_wait_and_nothing_is_kept_for_nobody() {
+        let registry = Arc::new(Registry::default());
+        let subject = Subject::Session(SessionId::from_uuid(Uuid::from_u128(1)));
+        registry.over(subject, OVER);
+        let (mut one, mut two) = (registry.follow(subject), registry.follow(subject));
+        assert_eq!(one.told(), None, "what was told to nobody is not kept");
+        registry.over(subject, OVER);
+        registry.over(subject, Over { reason: "replaced", ..OVER });
+        assert_eq!((one.over().await, two.over().await), (OVER, OVER));
+        let mut late = registry.follow(subject);
+        assert_eq!(late.over().await, OVER);
+        drop((one, two));
+        assert_eq!(registry.subjects().0.len(), 1);
+        drop(late);
+        assert_eq!(registry.subjects(), (vec![], vec![]));
+    }
+}

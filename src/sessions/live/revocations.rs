@@ -1,0 +1,115 @@
+//! The list that offline verifiers follow.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::timeout_at;
+
+use super::Revoked;
+use super::cursor::LogCursor;
+use crate::sessions::{Caller, Error, Scope, Sessions, TRUSTED_FOR};
+use crate::store;
+
+/// The longest that a request may wait for news.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// For how long after its `exp` a token may be believed: clocks differ, and verifiers allow for it.
+const LEEWAY: TimeDelta = TimeDelta::minutes(1);
+/// What stands after a client's settled place was told to it, or committed late. It is told again, but not all the time.
+const REPETITION: Duration = Duration::from_secs(1);
+
+/// Sessions whose tokens must be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocations {
+    /// Asking with it brings what is new.
+    pub cursor: String,
+    /// Whether these are all there are, or to be added to those known.
+    pub complete: bool,
+    /// Every ending before this instant is told.
+    pub as_of: DateTime<Utc>,
+    /// The sessions. Some may be told again.
+    pub revoked: Vec<Revoked>,
+}
+
+impl Sessions {
+    /// What was ended within the longest life of an access token, for a caller with `sessions:read`: what is new since a
+    /// cursor, waiting up to `wait` until there is something, or all of it.
+    ///
+    /// A cursor that is not of this change log gets all of it. [`Error::Unavailable`] when the log was not read lately: an
+    /// empty list means that nothing was ended, never that nothing is known.
+    pub async fn revocations(
+        self: &Arc<Self>,
+        caller: &Caller,
+        since: Option<&str>,
+        wait: Duration,
+    ) -> Result<Revocations, Error> {
+        caller.require(Scope::READ)?;
+        let since = since.and_then(|text| LogCursor::read(&self.parts.keyring, text));
+        let since = self.of_this_log(since).await?;
+        if let Some(since) = since.filter(|_| !wait.is_zero()) {
+            self.wait_for_news(since, wait.min(LONGEST_WAIT)).await;
+            // The credential may have died meanwhile.
+            drop(self.lifeline_of(caller).await?);
+        }
+        self.told_since(since)
+    }
+
+    /// What was ended before this instant is of no use to offline verifiers: no token of it is alive.
+    pub(in crate::sessions) fn revocations_count_since(&self) -> DateTime<Utc> {
+        self.now() - self.policy().access_token_lifetime - LEEWAY
+    }
+
+    /// A cursor may be ahead of this process: another one that has read further handed it out. When it is still ahead after
+    /// the log was read anew, it is of another log.
+    async fn of_this_log(&self, since: Option<LogCursor>) -> Result<Option<LogCursor>, Error> {
+        let Some(since) = since else { return Ok(None) };
+        let is_behind = || self.live.ring().progress().is_none_or(|(settled, _)| settled < since.settled);
+        if is_behind() {
+            let asked = Instant::now();
+            let mut readings = self.live.readings.subscribe();
+            self.heard_of_changes();
+            let read = readings.wait_for(|reading| reading.is_some_and(|started| started >= asked));
+            if tokio::time::timeout(TRUSTED_FOR, read).await.is_err() {
+                return Err(not_known());
+            }
+        }
+        Ok(Some(since).filter(|_| !is_behind()))
+    }
+
+    async fn wait_for_news(&self, since: LogCursor, wait: Duration) {
+        let end = tokio::time::Instant::now() + wait;
+        let repetition = end.min(tokio::time::Instant::now() + REPETITION);
+        let mut news = self.live.news.subscribe();
+        let (new, again) = {
+            let ring = self.live.ring();
+            (ring.has_after(since.newest), ring.has_after(since.settled))
+        };
+        if !new {
+            // The time being up is an answer too.
+            drop(timeout_at(if again { repetition } else { end }, news.changed()).await);
+        }
+    }
+
+    fn told_since(&self, since: Option<LogCursor>) -> Result<Revocations, Error> {
+        let counts_since = self.revocations_count_since();
+        let ring = self.live.ring();
+        // Looked at while the list cannot change.
+        if !self.copies.is_current() {
+            return Err(not_known());
+        }
+        let (settled, as_of) = ring.progress().ok_or_else(not_known)?;
+        let revoked = ring.after(since.map(|since| since.settled), counts_since).ok_or_else(too_many)?;
+        let newest = ring.newest().max(since.map(|since| since.newest)).unwrap_or_default().max(settled);
+        let cursor = LogCursor { settled, newest, at: as_of }.write(&self.parts.keyring);
+        Ok(Revocations { cursor, complete: since.is_none(), as_of, revoked })
+    }
+}
+
+/// The log was not read lately: nothing can be told of what was ended.
+pub(super) fn not_known() -> Error {
+    store::Error::unavailable("the change log was not read lately").into()
+}
+
+fn too_many() -> Error {
+    store::Error::unavailable("more sessions were ended than are remembered").into()
+}

@@ -1,0 +1,131 @@
+//! What was ended lately, for those who verify tokens without asking.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use chrono::{DateTime, Utc};
+
+use crate::sessions::SessionId;
+use crate::store::LogPosition;
+
+/// The most endings kept, about 50 bytes each. When there are more, the whole list is told to nobody.
+const MOST_KEPT: usize = 200_000;
+
+/// A session whose tokens do not stand, whatever their `exp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revoked {
+    /// Which.
+    pub session_id: SessionId,
+    /// When it was ended.
+    pub ended_at: DateTime<Utc>,
+}
+
+/// The endings whose tokens can still be alive, by their place in the change log.
+#[derive(Debug, Default)]
+pub struct Ring {
+    entries: BTreeMap<LogPosition, Revoked>,
+    /// All before this place is here, as of this instant; `None` before the log was read to its end.
+    read_to: Option<(LogPosition, DateTime<Utc>)>,
+    /// What stands up to this place is here no more, though it counts.
+    forgotten_to: Option<LogPosition>,
+}
+
+impl Ring {
+    pub fn add(&mut self, position: LogPosition, revoked: Revoked, counts_since: DateTime<Utc>) {
+        if revoked.ended_at >= counts_since {
+            self.entries.insert(position, revoked);
+        }
+        self.forget_before(counts_since);
+        while self.entries.len() > MOST_KEPT {
+            self.forgotten_to = self.entries.pop_first().map(|(position, _)| position).max(self.forgotten_to);
+        }
+    }
+
+    /// Forgets from the front; the few that stand behind a younger one are passed over when the list is told.
+    fn forget_before(&mut self, counts_since: DateTime<Utc>) {
+        while self.entries.first_key_value().is_some_and(|(_, revoked)| revoked.ended_at < counts_since) {
+            self.entries.pop_first();
+        }
+    }
+
+    pub fn read_to(&mut self, settled: LogPosition, as_of: DateTime<Utc>) {
+        self.read_to = Some((settled, as_of));
+    }
+
+    /// How far the log is read, and as of when.
+    pub fn progress(&self) -> Option<(LogPosition, DateTime<Utc>)> {
+        self.read_to
+    }
+
+    /// The place of the last ending that is known.
+    pub fn newest(&self) -> Option<LogPosition> {
+        self.entries.last_key_value().map(|(position, _)| *position)
+    }
+
+    /// What was ended after a place, or at all; what was ended before `counts_since` is not told any more. `None` when it
+    /// is not known in full.
+    pub fn after(&self, place: Option<LogPosition>, counts_since: DateTime<Utc>) -> Option<Vec<Revoked>> {
+        if self.forgotten_to.is_some_and(|forgotten_to| place.is_none_or(|place| place < forgotten_to)) {
+            return None;
+        }
+        let from = place.map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = self.entries.range((from, Bound::Unbounded)).map(|(_, revoked)| *revoked);
+        Some(entries.filter(|revoked| revoked.ended_at >= counts_since).collect())
+    }
+
+    /// Whether anything stands after a place.
+    pub fn has_after(&self, place: LogPosition) -> bool {
+        self.newest().is_some_and(|newest| newest > place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
+    }
+
+    fn place(transaction: i64) -> LogPosition {
+        LogPosition { transaction, sequence: 0 }
+    }
+
+    fn revoked(number: i64) -> Revoked {
+        Revoked {
+            session_id: SessionId::from_uuid(Uuid::from_u64_pair(0, number.cast_unsigned())),
+            ended_at: at(number),
+        }
+    }
+
+    #[test]
+    fn what_commits_late_is_told_after_its_place_and_what_is_old_falls_out() {
+        let mut ring = Ring::default();
+        ring.add(place(5), revoked(5), at(0));
+        ring.add(place(3), revoked(3), at(0));
+        assert_eq!(ring.after(None, at(0)).unwrap(), [revoked(3), revoked(5)]);
+        assert_eq!(ring.after(Some(place(2)), at(0)).unwrap(), [revoked(3), revoked(5)]);
+        assert_eq!(ring.after(Some(place(3)), at(0)).unwrap(), [revoked(5)]);
+        assert_eq!(ring.after(None, at(4)).unwrap(), [revoked(5)], "though nothing was added since");
+        ring.add(place(9), revoked(9), at(6));
+        assert_eq!(ring.after(None, at(0)).unwrap(), [revoked(9)]);
+        ring.add(place(10), revoked(1), at(6));
+        assert_eq!(ring.newest(), Some(place(9)));
+    }
+
+    #[test]
+    fn a_list_that_is_not_whole_is_told_only_to_those_who_have_the_rest() {
+        let mut ring = Ring::default();
+        let most = i64::try_from(MOST_KEPT).unwrap();
+        for number in 1..=most + 2 {
+            ring.add(place(number), revoked(number), at(0));
+        }
+        assert_eq!(ring.after(None, at(0)), None);
+        assert_eq!(ring.after(Some(place(1)), at(0)), None);
+        assert_eq!(ring.after(Some(place(2)), at(0)).unwrap().len(), MOST_KEPT);
+        assert_eq!(ring.after(Some(place(most + 1)), at(0)).unwrap(), [revoked(most + 2)]);
+    }
+}

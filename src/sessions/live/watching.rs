@@ -1,0 +1,85 @@
+//! Watching one session until it is over.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Over;
+use super::lifeline::Lifeline;
+use super::registry::Subject;
+use crate::sessions::{Caller, Error, Owner, Scope, Session, SessionId, Sessions};
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub enum Watched {
+    /// The session as it stands at the beginning.
+    Session(Box<Session>),
+    /// It is over; nothing comes after this.
+    Ended(Over),
+}
+
+/// One who watches a session.
+pub struct Watch {
+    next: Next,
+    watched: Lifeline,
+    /// `None` when it is the watched session, or never ends.
+    caller: Option<Lifeline>,
+    _place: OwnedSemaphorePermit,
+}
+
+enum Next {
+    First(Watched),
+    Standing,
+    Nothing,
+}
+
+impl Sessions {
+    /// Starts to watch a session: a user's own, or anybody's for a caller with `sessions:read`. No use of any session.
+    pub async fn watch(self: &Arc<Self>, caller: &Caller, id: SessionId) -> Result<Watch, Error> {
+        let owner = caller.reach(Scope::READ)?;
+        let own = caller.session_id() == Some(id);
+        let place = self.live.place()?;
+        // Followed before it is read: what happens between is told.
+        let following = self.live.registry.follow(Subject::Session(id));
+        let caller_line = if own { None } else { self.lifeline_of(caller).await? };
+        let session = if own || owner == Owner::Anyone {
+            // Together with others: after a restart all watchers come back at once.
+            let mut session = self.reader.session(id).await?.ok_or(Error::SessionNotFound)?.session;
+            self.activity.overlay(&mut session);
+            session
+        } else {
+            self.session(caller, id).await?
+        };
+        let watched = Lifeline::of_session(self, following, &session);
+        let first = self.over(&session).map_or_else(|| Watched::Session(Box::new(session)), Watched::Ended);
+        Ok(Watch { next: Next::First(first), watched, caller: caller_line, _place: place })
+    }
+}
+
+impl Watch {
+    /// What there is to tell next; `None` when that was all, or when the caller's credential has died.
+    pub async fn next(&mut self) -> Option<Watched> {
+        match std::mem::replace(&mut self.next, Next::Nothing) {
+            Next::First(first) => {
+                if matches!(first, Watched::Session(_)) {
+                    self.next = Next::Standing;
+                }
+                Some(first)
+            }
+            Next::Standing => tokio::select! {
+                biased;
+                over = self.watched.over() => Some(Watched::Ended(over)),
+                () = over_of(&mut self.caller) => None,
+            },
+            Next::Nothing => None,
+        }
+    }
+}
+
+/// Returns when the caller's credential has died.
+pub(super) async fn over_of(caller: &mut Option<Lifeline>) {
+    match caller {
+        Some(lifeline) => drop(lifeline.over().await),
+        None => std::future::pending().await,
+    }
+}

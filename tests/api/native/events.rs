@@ -1,0 +1,137 @@
+//! `GET /v1/events`.
+
+use serde_json::json;
+use sojourn::tokens::ServiceKey;
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use crate::support::database::TestDatabase;
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::stream::{Message, Stream};
+
+/// A stream, and what came first: where to go on from, or that something may have been missed.
+async fn listen(server: &Server, query: &str, credential: &str, after: Option<&str>) -> Stream {
+    server.follows().await;
+    let request = server.request("GET", &format!("/v1/events{query}")).bearer_auth(credential);
+    Stream::open(match after {
+        Some(id) => request.header("last-event-id", id),
+        None => request,
+    })
+    .await
+}
+
+async fn end(server: &Server, id: &str) {
+    server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
+}
+
+/// What comes until the ending of that session is told, that included.
+async fn until(stream: &mut Stream, id: &str) -> Vec<Message> {
+    let mut messages = Vec::new();
+    loop {
+        let message = stream.next_event("session.ended").await;
+        let found = message.json()["session_id"] == id;
+        messages.push(message);
+        if found {
+            return messages;
+        }
+    }
+}
+
+on_both_databases! {
+    async fn every_ending_is_told_and_a_filter_leaves_out_others(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        let (alice, bob) = (one.open("alice").await, one.open("bob").await);
+        let mut all = listen(&one, "", BOOTSTRAP_KEY, None).await;
+        let mut bobs = listen(&one, "?user_id=bob", &one.key("sessions:read").await, None).await;
+        end(&two, &alice.id).await;
+        end(&two, &bob.id).await;
+        let shown = one.send("GET", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.json();
+        let told = all.next_event("session.ended").await;
+        let expected = json!({ "session_id": alice.id, "user_id": "alice", "reason": "revoked_by_admin", "ended_at": shown["ended_at"] });
+        assert_eq!(told.json(), expected);
+        assert_eq!(all.next_event("session.ended").await.json()["session_id"], bob.id);
+        assert_eq!(bobs.next_event("session.ended").await.json()["session_id"], bob.id);
+    }
+
+    async fn a_listener_goes_on_where_it_broke_off(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        let mut sessions = Vec::new();
+        for _ in 0..4 {
+            sessions.push(one.open("alice").await.id);
+        }
+        let mut stream = listen(&one, "", BOOTSTRAP_KEY, None).await;
+        let start = stream.next().await.unwrap();
+        assert!(!start.id.is_empty() && start.event.is_empty(), "where to go on from, before anything is told: {start:?}");
+        end(&one, &sessions[0]).await;
+        let first = until(&mut stream, &sessions[0]).await.pop().unwrap();
+        drop(stream);
+        end(&one, &sessions[1]).await;
+        end(&two, &sessions[2]).await;
+        for (server, id, missed) in [(&two, &first.id, &sessions[1..3]), (&one, &start.id, &sessions[..3])] {
+            let mut stream = listen(server, "", BOOTSTRAP_KEY, Some(id)).await;
+            let told: Vec<_> = until(&mut stream, &sessions[2]).await.iter().map(|message| message.json()["session_id"].clone()).collect();
+            for id in missed {
+                assert!(told.contains(&json!(id)), "{id} in {told:?}");
+            }
+        }
+        let mut stream = listen(&one, "", BOOTSTRAP_KEY, Some(&first.id)).await;
+        until(&mut stream, &sessions[2]).await;
+        end(&two, &sessions[3]).await;
+        let rest = until(&mut stream, &sessions[3]).await;
+        assert_eq!(rest.len(), 1, "and then live, once: {rest:?}");
+    }
+
+    async fn who_cannot_go_on_is_told_so(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("alice").await;
+        let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;
+        let start = stream.next().await.unwrap().id;
+        server.wait(chrono::TimeDelta::hours(3));
+        for id in ["17", "", "AAAA", &start] {
+            let mut stream = listen(&server, "", BOOTSTRAP_KEY, Some(id)).await;
+            let missed = stream.next_event("missed").await;
+            assert!(!missed.id.is_empty(), "{id}");
+        }
+        end(&server, &opened.id).await;
+        assert_eq!(stream.next_event("session.ended").await.json()["session_id"], opened.id);
+    }
+
+    async fn the_stream_closes_when_its_credential_dies(database) {
+        let server = Server::start(database).await;
+        let key = server.key("sessions:read").await;
+        let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:read" })).await;
+        let (by_key, by_session) = (listen(&server, "?user_id=x", &key, None).await, listen(&server, "?user_id=x", &staff.access, None).await);
+        server.store.revoke_service_key(ServiceKey::parse(&key).unwrap().id, server.now()).await.unwrap();
+        end(&server, &staff.id).await;
+        by_key.expect_end().await;
+        by_session.expect_end().await;
+    }
+}
+
+/// Ends a session behind the server's back, in a transaction that the test commits when it wants to.
+async fn end_slowly(connection: &mut PgConnection, id: &str) {
+    sqlx::query("BEGIN").execute(&mut *connection).await.unwrap();
+    sqlx::query("UPDATE sessions SET ended_at = created_at, end_reason = 'logout' WHERE id = $1")
+        .bind(Uuid::parse_str(id).unwrap())
+        .execute(connection)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_commits_late_is_told_to_who_goes_on_after_it() {
+    let server = Server::start(TestDatabase::postgres().await).await;
+    let (slow, quick) = (server.open("alice").await, server.open("alice").await);
+    let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;
+    let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
+    end_slowly(&mut connection, &slow.id).await;
+    end(&server, &quick.id).await;
+    let last = until(&mut stream, &quick.id).await.pop().unwrap();
+    drop(stream);
+    sqlx::query("COMMIT").execute(&mut connection).await.unwrap();
+    let mut stream = listen(&server, "", BOOTSTRAP_KEY, Some(&last.id)).await;
+    until(&mut stream, &slow.id).await;
+}
