@@ -15,10 +15,12 @@ use std::io::{self, BufRead as _, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 /// Without news for longer than this nothing is accepted.
 const BOUND: Duration = Duration::from_secs(10);
@@ -40,7 +42,8 @@ const AUDIENCE: &str = "sojourn";
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
-    sid: String,
+    sid: Uuid,
+    client_id: String,
 }
 
 #[derive(Deserialize)]
@@ -48,18 +51,47 @@ struct Revocations {
     cursor: String,
     complete: bool,
     revoked: Vec<Revoked>,
+    bulk: Vec<BulkRevocation>,
 }
 
 #[derive(Deserialize)]
 struct Revoked {
-    session_id: String,
+    session_id: Uuid,
+}
+
+/// That many sessions were ended together.
+#[derive(Deserialize)]
+struct BulkRevocation {
+    opened_before: DateTime<Utc>,
+    opened_from: Option<DateTime<Utc>>,
+    user_id: Option<String>,
+    client_id: Option<String>,
+    except: Option<Uuid>,
+}
+
+impl BulkRevocation {
+    /// Whether a session may be among them. Where tokens do not say enough to be sure (`ask`), one could ask the server;
+    /// here it is refused. So is one opened in the very millisecond of the limit.
+    fn may_mean(&self, claims: &Claims) -> bool {
+        let milliseconds = claims.sid.get_timestamp().map(|timestamp| {
+            let (seconds, nanoseconds) = timestamp.to_unix();
+            i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000) + i64::from(nanoseconds / 1_000_000)
+        });
+        let Some(opened) = milliseconds else { return true };
+        opened <= self.opened_before.timestamp_millis()
+            && self.opened_from.is_none_or(|from| opened >= from.timestamp_millis())
+            && self.user_id.as_ref().is_none_or(|user| *user == claims.sub)
+            && self.client_id.as_ref().is_none_or(|client| *client == claims.client_id)
+            && self.except != Some(claims.sid)
+    }
 }
 
 /// What is known of the revocations.
 #[derive(Default)]
 struct Feed {
     /// Ended sessions, and when we heard of it.
-    ended: HashMap<String, Instant>,
+    ended: HashMap<Uuid, Instant>,
+    bulk: Vec<BulkRevocation>,
     cursor: Option<String>,
     /// When the request was sent whose answer came last: what was ended before is known. Better too old than too young.
     heard_at: Option<Instant>,
@@ -72,6 +104,7 @@ impl Feed {
         }
         self.ended.retain(|_, heard_at| heard_at.elapsed() < 2 * LONGEST_TOKEN);
         self.ended.extend(list.revoked.into_iter().map(|revoked| (revoked.session_id, asked_at)));
+        self.bulk = list.bulk;
         self.cursor = Some(list.cursor);
         self.heard_at = Some(asked_at);
     }
@@ -121,7 +154,7 @@ impl Verifier {
         if feed.heard_at.is_none_or(|heard_at| heard_at.elapsed() > BOUND) {
             return Err("it is not known what was ended lately".to_owned());
         }
-        if feed.ended.contains_key(&claims.sid) {
+        if feed.ended.contains_key(&claims.sid) || feed.bulk.iter().any(|bulk| bulk.may_mean(&claims)) {
             return Err("its session was ended".to_owned());
         }
         Ok(claims)

@@ -26,6 +26,12 @@ pub enum Mutant {
     PatientPool,
     /// A session is as it was when it was first read.
     StaleRead,
+    /// Copies outlive what the change log tells of their sessions.
+    DeafToNotices,
+    /// The change log is read only when somebody says that it has grown, and copies are trusted all the while.
+    RelyOnNotices,
+    /// No connection is kept for ending sessions.
+    NoReserve,
     /// What was not kept long enough is cleaned up too.
     CleanEarly,
     /// Requests under way are broken off at the end.

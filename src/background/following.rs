@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::stopped_within;
 use crate::metrics;
+use crate::mutants::{self, Mutant};
 use crate::sessions::{Follower, Sessions};
 use crate::store::{Announcement, Listener};
 use crate::telemetry::chain;
@@ -75,6 +76,10 @@ async fn read(
                 }
                 failing = true;
             }
+        }
+        if mutants::enabled(Mutant::RelyOnNotices) {
+            sessions.log_grown().await;
+            continue;
         }
         let interval = if *deaf.borrow() { DEAF_READING_INTERVAL } else { READING_INTERVAL };
         tokio::select! {

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::api;
 use crate::config::{LogConfig, SETTINGS, SettingError, Source};
 use crate::setup::{Setup, StartError};
-use crate::store;
+use crate::store::{self, Announcement};
 use crate::telemetry;
 
 /// A session server: what comes after login.
@@ -147,6 +147,8 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                     Command::Session(command) => administration::session(command, &assembled).await,
                     _ => print("The database is up to date."),
                 };
+                // Servers would find out by themselves a little later.
+                drop(store.announce(Announcement::Changes).await);
                 store.close().await;
                 result
             }

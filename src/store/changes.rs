@@ -35,8 +35,13 @@ pub enum Change {
     },
     /// What is shown of a session or its user is another.
     UserChanged(UserId),
-    /// Many sessions were ended together: of a user, or of anybody.
-    BulkEnding(Option<UserId>),
+    /// Many sessions were ended together.
+    BulkEnding {
+        /// Of this user; `None`: of anybody.
+        user: Option<UserId>,
+        /// When and why.
+        ended: Ended,
+    },
     /// A service key was revoked.
     ServiceKeyRevoked(ServiceKeyId),
     /// A signing key was added or forgotten.

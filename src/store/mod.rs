@@ -305,6 +305,10 @@ pub trait Store: Send + Sync {
     /// it, whatever the clocks say.
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
 
+    /// The bulk endings made at `since` or later, in their order, carried out or not. Each says up to when its sessions were
+    /// opened (`filter.created.to`).
+    async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>>;
+
     /// Brings a batch of sessions up to the oldest bulk ending whose sessions are not all there yet. `Some(true)`: there is
     /// more to do for it. `None` when there is nothing to do, or another process is at it. May be lost in a crash: then it
     /// is still to be done.

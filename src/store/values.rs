@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::Change;
-use crate::sessions::{EndReason, Ended, Owner, SessionId};
+use crate::sessions::{BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, SessionId};
 use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
 
@@ -96,9 +96,44 @@ pub(super) fn stored_change(
             ended: stored_ended(at, reason)?.or_unreadable("at")?,
         },
         "session_changed" | "user_changed" => Change::UserChanged(user_id()?),
-        "bulk_ending" => Change::BulkEnding(user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?),
+        "bulk_ending" => Change::BulkEnding {
+            user: user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?,
+            ended: stored_ended(at, reason)?.or_unreadable("at")?,
+        },
         "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
         "signing_keys_changed" => Change::SigningKeysChanged,
         _ => Change::Unknown,
     })
+}
+
+/// A bulk ending, column by column.
+pub(super) struct StoredBulkEnding {
+    pub(super) ended: Option<Ended>,
+    pub(super) opened_until: DateTime<Utc>,
+    pub(super) opened_from: Option<DateTime<Utc>>,
+    pub(super) user: Option<String>,
+    pub(super) client: Option<String>,
+    pub(super) device_type: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) except: Option<Uuid>,
+}
+
+impl StoredBulkEnding {
+    pub(super) fn read(self) -> Result<BulkEnding, sqlx::Error> {
+        // A range ends before its end.
+        let to = self.opened_until + TimeDelta::microseconds(1);
+        let device_type = |word: String| DeviceType::parse(&word).or_unreadable("device_type");
+        Ok(BulkEnding {
+            filter: Filter {
+                user_id: self.user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?,
+                client_id: self.client,
+                device_type: self.device_type.map(device_type).transpose()?,
+                ip_address: stored_address(self.address)?,
+                created: Range { from: self.opened_from, to: Some(to) },
+                ..Filter::default()
+            },
+            except: self.except.map(SessionId::from_uuid),
+            ended: self.ended.or_unreadable("at")?,
+        })
+    }
 }

@@ -21,8 +21,9 @@ fault_tests! {
     #[ignore = "takes long; scripts/faults runs it"]
     a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Mutant::PatientPool);
 
-    #[ignore = "not yet: no connection is kept for ends"]
     an_end_finds_a_connection_when_all_others_are_busy: reserved_connection, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_end_that_finds_no_connection_is_noticed: reserved_connection, Flaw::Code(Mutant::NoReserve);
 
     #[ignore = "takes long; scripts/faults runs it"]
     ten_servers_that_want_more_connections_than_there_are_all_serve: connection_storm, Flaw::None;

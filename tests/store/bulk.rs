@@ -18,6 +18,7 @@ on_both_stores! {
     where_nothing_is_meant_nothing_happens,
     a_user_with_too_many_sessions_for_one_statement_keeps_some_for_the_next,
     it_is_forgotten_after_it_was_carried_out,
+    those_made_lately_are_listed_with_what_they_mean,
 }
 
 const REASON: EndReason = EndReason::RevokedByAdmin;
@@ -150,7 +151,7 @@ async fn it_is_carried_out_a_batch_at_a_time_and_says_so_once(fixture: &Fixture)
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, many + 1);
     let log = fixture.store.changes(LogPosition::default()).await.unwrap();
     assert!(
-        matches!(log.changes.as_slice(), [only] if only.change == Change::BulkEnding(None)),
+        matches!(log.changes.as_slice(), [only] if only.change == Change::BulkEnding { user: None, ended: Ended { at: at(10), reason: REASON } }),
         "{}",
         log.changes.len()
     );
@@ -182,4 +183,26 @@ async fn it_is_forgotten_after_it_was_carried_out(fixture: &Fixture) {
     carry_out(fixture).await;
     assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(19)), false).await.unwrap(), Some(0));
     assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(20)), false).await.unwrap(), Some(1));
+}
+
+async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
+    let kept = fixture.open(session_at("ann", 7)).await;
+    let filter = Filter {
+        user_id: Some(user("ann")),
+        client_id: Some("web".to_owned()),
+        device_type: Some(DeviceType::Mobile),
+        ip_address: Some("192.0.2.1".parse().unwrap()),
+        created: Range { from: Some(at(1)), to: None },
+        ..Filter::default()
+    };
+    let made = BulkEnding { filter: filter.clone(), except: Some(kept.id), ..everything(10) };
+    fixture.store.end_in_bulk(&made).await.unwrap();
+    fixture.store.end_in_bulk(&everything(9)).await.unwrap();
+    let until = Range { from: Some(at(1)), to: Some(at(7) + MICROSECOND) };
+    let expected = BulkEnding { filter: Filter { created: until, ..filter }, ..made };
+    for _ in 0..2 {
+        assert_eq!(fixture.store.bulk_endings(at(10)).await.unwrap(), std::slice::from_ref(&expected));
+        assert_eq!(fixture.store.bulk_endings(at(9)).await.unwrap().len(), 2);
+        carry_out(fixture).await;
+    }
 }

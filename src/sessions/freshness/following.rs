@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::STANDING_IN_FOR;
+use crate::mutants::{self, Mutant};
 use crate::sessions::{Ending, Error, Sessions};
 use crate::store::{Announcement, Change, Changes, Listener, LogPosition, LoggedChange, MOST_CHANGES};
 
@@ -94,7 +95,7 @@ impl Sessions {
     pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
         let (started, as_of) = (Instant::now(), self.now());
         let mut news = Followed::default();
-        let mut settled = None;
+        let (mut settled, mut bulk) = (None, false);
         let mut from = follower.settled;
         loop {
             let page = self.changes(from).await?;
@@ -112,6 +113,7 @@ impl Sessions {
             from = page.changes.last().map_or(from, |last| last.position);
             for change in page.changes {
                 if follower.taken.insert(change.position) {
+                    bulk |= matches!(change.change, Change::BulkEnding { .. });
                     news.changes += 1;
                     news.signing_keys_changed |= self.take(change, settled);
                 }
@@ -119,6 +121,10 @@ impl Sessions {
             if !full {
                 break;
             }
+        }
+        // Before the log counts as read: what is told to offline verifiers is whole.
+        if bulk {
+            self.live.bulk_endings_are(self.store().bulk_endings(self.revocations_count_since()).await?);
         }
         follower.settled = settled.unwrap_or_default();
         follower.taken = follower.taken.split_off(&follower.settled);
@@ -154,15 +160,18 @@ impl Sessions {
     fn take(&self, LoggedChange { position, change }: LoggedChange, settled: LogPosition) -> bool {
         match change {
             Change::SessionEnded { id, user, ended } => {
-                self.copies.user_changed(&user);
+                if !mutants::enabled(Mutant::DeafToNotices) {
+                    self.copies.user_changed(&user);
+                }
                 let ending = Ending::new(id, user, ended, position, settled);
-                self.live.session_ended(ending, self.revocations_count_since());
+                self.live.session_ended(id, ending, self.revocations_count_since());
             }
             Change::UserChanged(user) => self.copies.user_changed(&user),
-            Change::BulkEnding(_) => {
+            Change::BulkEnding { user, ended } => {
                 // It may mean any session that is watched.
                 self.distrust();
                 self.signals.bulk_ending();
+                self.live.many_ended(Ending::of_many(user, ended, position, settled));
             }
             Change::ServiceKeyRevoked(id) => {
                 self.copies.key_changed(id);

@@ -134,22 +134,26 @@ impl Events {
         let full = page.changes.len() >= MOST_CHANGES as usize;
         self.replay = page.changes.last().map(|last| last.position).filter(|_| full);
         for LoggedChange { position, change } in page.changes {
-            if let Change::SessionEnded { id, user, ended } = change {
-                let ending = Ending::new(id, user, ended, position, page.settled);
-                if self.wants(&ending) {
-                    if position > self.joined_at {
-                        self.replayed.insert(position);
-                    }
-                    let told = self.told(Arc::new(ending));
-                    self.ready.push_back(told);
+            let ending = match change {
+                Change::SessionEnded { id, user, ended } => Ending::new(id, user, ended, position, page.settled),
+                Change::BulkEnding { user, ended } => Ending::of_many(user, ended, position, page.settled),
+                _ => continue,
+            };
+            if self.wants(&ending) {
+                if position > self.joined_at {
+                    self.replayed.insert(position);
                 }
+                let told = self.told(Arc::new(ending));
+                self.ready.push_back(told);
             }
         }
         Some(())
     }
 
     fn wants(&self, ending: &Ending) -> bool {
-        self.user.as_ref().is_none_or(|user| *user == ending.user_id)
+        // An ending of anybody's sessions may concern every user.
+        let (wanted, told) = (self.user.as_ref(), ending.user_id.as_ref());
+        wanted.is_none() || told.is_none() || wanted == told
     }
 
     fn told(&self, ending: Arc<Ending>) -> Told {

@@ -26,7 +26,7 @@ pub use ring::Revoked;
 use ring::Ring;
 pub use watching::{Watch, Watched};
 
-use super::{Ended, Error, SessionId, Sessions, State};
+use super::{BulkEnding, Ended, Error, SessionId, Sessions, State};
 use crate::store::LogPosition;
 use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
@@ -54,13 +54,13 @@ impl From<Ended> for Over {
     }
 }
 
-/// That a session was ended, as everybody who listens is told.
+/// That a session was ended, or many together, as everybody who listens is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// Which.
-    pub session_id: SessionId,
-    /// Whose.
-    pub user_id: UserId,
+    /// Which; `None`: many.
+    pub session_id: Option<SessionId>,
+    /// Whose; `None`: anybody's.
+    pub user_id: Option<UserId>,
     /// When and why.
     pub ended: Ended,
     /// Where it stands in the change log.
@@ -99,12 +99,25 @@ impl Live {
     }
 
     /// The log tells that a session was ended. What was ended before `counts_since` is of no use to offline verifiers.
-    pub fn session_ended(&self, ending: Ending, counts_since: DateTime<Utc>) {
-        let Ending { session_id, ended, position, .. } = ending;
+    pub fn session_ended(&self, session_id: SessionId, ending: Ending, counts_since: DateTime<Utc>) {
+        let Ending { ended, position, .. } = ending;
         self.registry.over(Subject::Session(session_id), ended.into());
         self.ring().add(position, Revoked { session_id, ended_at: ended.at }, counts_since);
         // Nobody may be listening.
         drop(self.endings.send(Arc::new(ending)));
+        self.news.send_replace(());
+    }
+
+    /// The log tells that many sessions were ended together.
+    pub fn many_ended(&self, ending: Ending) {
+        self.ring().bulk_ended(ending.position);
+        drop(self.endings.send(Arc::new(ending)));
+        self.news.send_replace(());
+    }
+
+    /// The bulk endings whose sessions' tokens can still be alive.
+    pub fn bulk_endings_are(&self, endings: Vec<BulkEnding>) {
+        self.ring().bulk_endings_are(endings);
         self.news.send_replace(());
     }
 
@@ -150,7 +163,13 @@ impl Ending {
         position: LogPosition,
         settled: LogPosition,
     ) -> Self {
+        let (session_id, user_id) = (Some(session_id), Some(user_id));
         Self { session_id, user_id, ended, position, heard_to: position.min(settled) }
+    }
+
+    /// As [`Ending::new`], of many sessions: of a user, or of anybody.
+    pub fn of_many(user_id: Option<UserId>, ended: Ended, position: LogPosition, settled: LogPosition) -> Self {
+        Self { session_id: None, user_id, ended, position, heard_to: position.min(settled) }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 
 use super::Revoked;
 use super::cursor::LogCursor;
-use crate::sessions::{Caller, Error, Scope, Sessions, TRUSTED_FOR};
+use crate::sessions::{BulkEnding, Caller, Error, Scope, Sessions, TRUSTED_FOR};
 use crate::store;
 
 /// The longest that a request may wait for news.
@@ -29,6 +29,8 @@ pub struct Revocations {
     pub as_of: DateTime<Utc>,
     /// The sessions. Some may be told again.
     pub revoked: Vec<Revoked>,
+    /// The endings of many sessions together: all of them, each time.
+    pub bulk: Vec<BulkEnding>,
 }
 
 impl Sessions {
@@ -101,7 +103,8 @@ impl Sessions {
         let revoked = ring.after(since.map(|since| since.settled), counts_since).ok_or_else(too_many)?;
         let newest = ring.newest().max(since.map(|since| since.newest)).unwrap_or_default().max(settled);
         let cursor = LogCursor { settled, newest, at: as_of }.write(&self.parts.keyring);
-        Ok(Revocations { cursor, complete: since.is_none(), as_of, revoked })
+        let bulk = ring.bulk_since(counts_since);
+        Ok(Revocations { cursor, complete: since.is_none(), as_of, revoked, bulk })
     }
 }
 

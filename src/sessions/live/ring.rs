@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 
-use crate::sessions::SessionId;
+use crate::sessions::{BulkEnding, SessionId};
 use crate::store::LogPosition;
 
 /// The most endings kept, about 50 bytes each. When there are more, the whole list is told to nobody.
@@ -28,6 +28,9 @@ pub struct Ring {
     read_to: Option<(LogPosition, DateTime<Utc>)>,
     /// What stands up to this place is here no more, though it counts.
     forgotten_to: Option<LogPosition>,
+    /// The bulk endings, which are always told all, and the place of the last one.
+    bulk: Vec<BulkEnding>,
+    bulk_at: Option<LogPosition>,
 }
 
 impl Ring {
@@ -48,6 +51,19 @@ impl Ring {
         }
     }
 
+    pub fn bulk_ended(&mut self, position: LogPosition) {
+        self.bulk_at = self.bulk_at.max(Some(position));
+    }
+
+    pub fn bulk_endings_are(&mut self, endings: Vec<BulkEnding>) {
+        self.bulk = endings;
+    }
+
+    /// The bulk endings that were not made before `counts_since`.
+    pub fn bulk_since(&self, counts_since: DateTime<Utc>) -> Vec<BulkEnding> {
+        self.bulk.iter().filter(|ending| ending.ended.at >= counts_since).cloned().collect()
+    }
+
     pub fn read_to(&mut self, settled: LogPosition, as_of: DateTime<Utc>) {
         self.read_to = Some((settled, as_of));
     }
@@ -59,7 +75,7 @@ impl Ring {
 
     /// The place of the last ending that is known.
     pub fn newest(&self) -> Option<LogPosition> {
-        self.entries.last_key_value().map(|(position, _)| *position)
+        self.entries.last_key_value().map(|(position, _)| *position).max(self.bulk_at)
     }
 
     /// What was ended after a place, or at all; what was ended before `counts_since` is not told any more. `None` when it

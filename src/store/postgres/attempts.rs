@@ -192,6 +192,9 @@ impl PostgresStore {
     }
 
     async fn shared_or_kept(&self, kept: &PgPool) -> sqlx::Result<PoolConnection<Postgres>> {
+        if mutants::enabled(Mutant::NoReserve) {
+            return self.pool.acquire().await;
+        }
         match tokio::time::timeout(SHARED_ACQUIRE_TIME, self.pool.acquire()).await {
             Ok(connection) => connection,
             Err(_) => kept.acquire().await,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
 use crate::sessions::{BulkEnding, DeviceType, SessionId};
+use crate::store::values;
 use crate::users::UserId;
 
 /// Any number, as long as nobody takes it for something else in this database.
@@ -40,6 +41,28 @@ pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEndi
         .execute(&mut *tx)
         .await?;
     tx.commit().await
+}
+
+pub(super) async fn bulk_endings(pool: &PgPool, since: DateTime<Utc>) -> sqlx::Result<Vec<BulkEnding>> {
+    const LIST: &str = "
+        SELECT at, reason, opened_until, opened_from, user_id, client_id, device_type, ip_address, except_id
+        FROM bulk_endings WHERE at >= $1 ORDER BY sequence";
+    let rows = sqlx::query(LIST).bind(since).fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            let stored = values::StoredBulkEnding {
+                ended: values::stored_ended(row.try_get("at")?, row.try_get("reason")?)?,
+                opened_until: row.try_get("opened_until")?,
+                opened_from: row.try_get("opened_from")?,
+                user: row.try_get("user_id")?,
+                client: row.try_get("client_id")?,
+                device_type: row.try_get("device_type")?,
+                address: row.try_get("ip_address")?,
+                except: row.try_get("except_id")?,
+            };
+            stored.read()
+        })
+        .collect()
 }
 
 pub(super) async fn carry_out_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {

@@ -239,6 +239,10 @@ impl Store for PostgresStore {
         self.repeated(|| async move { bulk::end_in_bulk(&mut *self.for_ending().await?, ending).await }).await
     }
 
+    async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
+        self.repeated(|| bulk::bulk_endings(&self.pool, since)).await
+    }
+
     async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
         self.once(|| bulk::carry_out_bulk_ending(&self.pool, now)).await
     }

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
+use super::rows;
 use crate::sessions::{BulkEnding, DeviceType, SessionId};
+use crate::store::values;
 use crate::users::UserId;
 
 pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx::Result<()> {
@@ -29,6 +31,28 @@ pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx:
         .execute(pool)
         .await?;
     Ok(())
+}
+
+pub(super) async fn bulk_endings(pool: &SqlitePool, since: DateTime<Utc>) -> sqlx::Result<Vec<BulkEnding>> {
+    const LIST: &str = "
+        SELECT at, reason, opened_until, opened_from, user_id, client_id, device_type, ip_address, except_id
+        FROM bulk_endings WHERE at >= $1 ORDER BY sequence";
+    let rows = sqlx::query(LIST).bind(since.timestamp_micros()).fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            let stored = values::StoredBulkEnding {
+                ended: values::stored_ended(rows::optional_time(row, "at")?, row.try_get("reason")?)?,
+                opened_until: rows::time(row, "opened_until")?,
+                opened_from: rows::optional_time(row, "opened_from")?,
+                user: row.try_get("user_id")?,
+                client: row.try_get("client_id")?,
+                device_type: row.try_get("device_type")?,
+                address: row.try_get("ip_address")?,
+                except: row.try_get("except_id")?,
+            };
+            stored.read()
+        })
+        .collect()
 }
 
 pub(super) async fn carry_out_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {

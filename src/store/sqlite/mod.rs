@@ -282,6 +282,10 @@ impl Store for SqliteStore {
         bulk::end_in_bulk(&self.writer, ending).await.map_err(failure)
     }
 
+    async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
+        bulk::bulk_endings(&self.readers, since).await.map_err(failure)
+    }
+
     async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
         bulk::carry_out_bulk_ending(&self.writer, now).await.map_err(failure)
     }

@@ -55,6 +55,21 @@ on_both_databases! {
         assert_eq!(bobs.next_event("session.ended").await.json()["session_id"], bob.id);
     }
 
+    async fn many_endings_together_are_one_event_for_whom_they_may_concern(database) {
+        let server = Server::start(database).await;
+        let (alice, _bob) = (server.open("alice").await, server.open("bob").await);
+        let mut all = listen(&server, "", BOOTSTRAP_KEY, None).await;
+        let mut bobs = listen(&server, "?user_id=bob", BOOTSTRAP_KEY, None).await;
+        let revoke = async |body| server.send_json("POST", "/v1/sessions/revoke", BOOTSTRAP_KEY, &body).await.expect(200);
+        revoke(json!({ "filter": { "user_id": "alice" } })).await;
+        let told = all.next_event("sessions.ended").await.json();
+        assert_eq!((&told["user_id"], &told["reason"], &told["session_id"]), (&json!("alice"), &json!("revoked_by_admin"), &json!(null)));
+        revoke(json!({ "all": true })).await;
+        assert_eq!(all.next_event("sessions.ended").await.json()["user_id"], json!(null));
+        assert_eq!(bobs.next_event("sessions.ended").await.json()["user_id"], json!(null), "not that of alice alone");
+        drop(alice);
+    }
+
     async fn a_listener_goes_on_where_it_broke_off(database) {
         let one = Server::start(database).await;
         let two = one.replica().await;

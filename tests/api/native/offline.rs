@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 
@@ -83,6 +85,20 @@ on_both_databases! {
         verifier.until(&opened.access, "refused: its session was ended").await;
         assert!(ended.elapsed() < BOUND);
         assert!(verifier.verify(&other.access).starts_with("accepted: bob"));
+    }
+
+    async fn sessions_that_are_ended_together_are_refused_and_later_ones_are_not(database) {
+        let server = Server::start(database).await;
+        server.follows().await;
+        let open = async |user: &str, client: &str| server.open_with(&json!({ "user_id": user, "client_id": client })).await;
+        let (web, app) = (open("alice", "web").await, open("alice", "app").await);
+        let mut verifier = Verifier::start(&server);
+        assert!(verifier.verify(&web.access).starts_with("accepted: alice"));
+        let body = json!({ "filter": { "client_id": "web" } });
+        server.send_json("POST", "/v1/sessions/revoke", BOOTSTRAP_KEY, &body).await.expect(200);
+        verifier.until(&web.access, "refused: its session was ended").await;
+        assert!(verifier.verify(&app.access).starts_with("accepted: alice"));
+        assert!(verifier.verify(&open("alice", "web").await.access).starts_with("accepted: alice"));
     }
 
     async fn nothing_is_accepted_when_nothing_is_heard(database) {

@@ -53,6 +53,21 @@ on_both_databases! {
         stream.expect_end().await;
     }
 
+    async fn who_watches_one_of_many_that_are_ended_together_is_told(database) {
+        let server = Server::start(database).await;
+        let (meant, other) = (server.open("alice").await, server.open("bob").await);
+        let mut told = watch(&server, &meant.id, &meant.access).await;
+        let mut spared = watch(&server, &other.id, &other.access).await;
+        told.next_event("session").await;
+        spared.next_event("session").await;
+        let body = json!({ "filter": { "user_id": "alice" } });
+        server.send_json("POST", "/v1/sessions/revoke", BOOTSTRAP_KEY, &body).await.expect(200);
+        assert_eq!(told.next_event("ended").await.json()["reason"], "revoked_by_admin");
+        told.expect_end().await;
+        end(&server, &other.id).await;
+        assert_eq!(spared.next_event("ended").await.json()["session_id"], other.id);
+    }
+
     async fn a_session_that_is_over_has_one_event(database) {
         let server = Server::start(database).await;
         let (ended, idle) = (server.open("alice").await, server.open_with(&json!({ "user_id": "alice", "idle_timeout": 60 })).await);

@@ -68,7 +68,7 @@ fn ended(id: SessionId, over: Over) -> Event {
 /// Listen
 ///
 /// Every ending of a session, or those of one user's: server-sent events `session.ended` with `session_id`, `user_id`,
-/// `reason` and `ended_at`. Sessions that expire by themselves are not told. Each event has an `id`; with the last one as
+/// `reason` and `ended_at`, and `sessions.ended` where many were ended together. Sessions that expire by themselves are not told. Each event has an `id`; with the last one as
 /// `Last-Event-ID` the stream goes on where it broke off, for two hours at least, and an ending may be told twice. When
 /// that is not possible, the first event is `missed`. The stream closes when the listener does not keep up, when its
 /// credential dies, and when the server stops.
@@ -97,7 +97,10 @@ pub(crate) async fn listen(
     let events = app.sessions.events(&caller, user, after).await?;
     let events = stream::unfold(events, async |mut events: Events| events.next().await.map(|told| (told, events)));
     let show = |told| match told {
-        Told::Ended(ending, cursor) => event("session.ended", &wire::SessionEnded::from(ending.as_ref())).id(cursor),
+        Told::Ended(ending, cursor) => {
+            let name = if ending.session_id.is_some() { "session.ended" } else { "sessions.ended" };
+            event(name, &wire::SessionEnded::from(ending.as_ref())).id(cursor)
+        }
         Told::Missed(cursor) => Event::default().event("missed").data("{}").id(cursor),
         // Without data it is no event to the client, but the id counts.
         Told::Nothing(cursor) => Event::default().id(cursor),

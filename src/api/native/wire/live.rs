@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::sessions::{self, Ending, Over, SessionId};
+use crate::sessions::{self, BulkEnding, Ending, Over, SessionId};
 
 /// The data of an `ended` event.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,12 +24,15 @@ impl SessionOver {
     }
 }
 
-/// The data of a `session.ended` event.
+/// The data of a `session.ended` event, or without `session_id` of a `sessions.ended` event: of a user's, or without
+/// `user_id` of anybody's sessions. Then many were ended together, and any that is open now may be among them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionEnded {
-    session_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "1001")]
-    user_id: String,
+    user_id: Option<String>,
     /// The end reason.
     #[schema(example = "revoked_by_user")]
     reason: &'static str,
@@ -39,8 +42,8 @@ pub struct SessionEnded {
 impl From<&Ending> for SessionEnded {
     fn from(ending: &Ending) -> Self {
         Self {
-            session_id: ending.session_id.as_uuid(),
-            user_id: ending.user_id.to_string(),
+            session_id: ending.session_id.map(SessionId::as_uuid),
+            user_id: ending.user_id.as_ref().map(ToString::to_string),
             reason: ending.ended.reason.as_str(),
             ended_at: ending.ended.at,
         }
@@ -80,6 +83,45 @@ pub struct Revocations {
     as_of: DateTime<Utc>,
     /// Those ended within the longest life of an access token. Some may be told again.
     revoked: Vec<Revoked>,
+    /// Endings of many sessions together, by what their tokens say: all of them, each time.
+    bulk: Vec<BulkRevocation>,
+}
+
+/// That many sessions were ended together: a token is meant that fits each member that is there.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulkRevocation {
+    /// Opened before this instant: the first 48 bits of a `sid` are the milliseconds at which it was opened.
+    opened_before: DateTime<Utc>,
+    /// Opened at this instant or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_from: Option<DateTime<Utc>>,
+    /// Its `sub`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+    /// Its `client_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    /// Not of this `sid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    except: Option<Uuid>,
+    /// That tokens do not say all it depends on: for those that fit so far, ask the server.
+    ask: bool,
+    ended_at: DateTime<Utc>,
+}
+
+impl From<BulkEnding> for BulkRevocation {
+    fn from(ending: BulkEnding) -> Self {
+        let BulkEnding { filter, except, ended } = ending;
+        Self {
+            opened_before: filter.created.to.unwrap_or(ended.at),
+            opened_from: filter.created.from,
+            user_id: filter.user_id.map(|user| user.to_string()),
+            client_id: filter.client_id,
+            except: except.map(SessionId::as_uuid),
+            ask: filter.device_type.is_some() || filter.ip_address.is_some(),
+            ended_at: ended.at,
+        }
+    }
 }
 
 /// A session that was ended. More members may come.
@@ -92,12 +134,13 @@ pub struct Revoked {
 
 impl From<sessions::Revocations> for Revocations {
     fn from(revocations: sessions::Revocations) -> Self {
-        let sessions::Revocations { cursor, complete, as_of, revoked } = revocations;
+        let sessions::Revocations { cursor, complete, as_of, revoked, bulk } = revocations;
         let shown = |revoked: sessions::Revoked| Revoked {
             session_id: revoked.session_id.as_uuid(),
             ended_at: revoked.ended_at,
         };
-        Self { cursor, complete, as_of, revoked: revoked.into_iter().map(shown).collect() }
+        let bulk = bulk.into_iter().map(BulkRevocation::from).collect();
+        Self { cursor, complete, as_of, revoked: revoked.into_iter().map(shown).collect(), bulk }
     }
 }
 
@@ -105,7 +148,8 @@ impl Revocations {
     /// What tells one list from another: not when it was made.
     pub(in crate::api::native) fn identity(&self) -> Vec<u8> {
         let ids = self.revoked.iter().flat_map(|revoked| revoked.session_id.into_bytes());
-        std::iter::once(u8::from(self.complete)).chain(ids).collect()
+        let bulk = self.bulk.iter().flat_map(|bulk| bulk.ended_at.timestamp_micros().to_be_bytes());
+        std::iter::once(u8::from(self.complete)).chain(ids).chain(bulk).collect()
     }
 }
 
