@@ -36,7 +36,7 @@ pub use cleaning::{SessionStats, Stale};
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use error::{Error, FieldError, GrantRefusal, NotReady, Refusal};
 pub use filter::{
-    Condition, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
+    Condition, Cursor, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
 };
 use freshness::{Copies, Progress, Reader, Signals};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};

@@ -256,7 +256,7 @@ pub struct SearchSessions {
 
 impl SearchSessions {
     /// In the words of the core.
-    pub(in crate::api::native) fn filter(&self) -> Result<(Filter, Sort), FieldError> {
+    pub fn filter(&self) -> Result<(Filter, Sort), FieldError> {
         let plain = |field, value: &Option<String>| crate::sessions::text::optional(field, value.clone(), 255);
         let address =
             |text: &String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));

@@ -1,0 +1,125 @@
+//! What is no rate of one request: disk, memory, cleaning up while tokens are checked, and what it costs to keep track of
+//! when sessions were last used. Each has a server of its own, so that nothing is left over from before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::Options;
+use crate::cases::{CONNECTIONS, named};
+use crate::fixture::{Fixture, request};
+use crate::load::{self, Until};
+use crate::report::{Report, Verdict, progress};
+use crate::run::measure;
+use crate::server::Server;
+
+/// The most sessions to be cleaned up.
+const MOST_STALE: u64 = 1_000_000;
+
+/// How much disk a session takes.
+pub fn disk(fixture: &Fixture, report: &mut Report) -> Result<()> {
+    let each = fixture.database.bytes()? as f64 / fixture.population.sessions as f64;
+    report.add(
+        "disk: a session with its indexes",
+        each,
+        "bytes",
+        Some(|value| Verdict::at_most(value, 500.0, "bytes")),
+    );
+    Ok(())
+}
+
+/// The share of its rate that verification keeps while each use has to be written.
+pub async fn tracking(fixture: &mut Fixture, options: &Options, report: &mut Report) -> Result<()> {
+    progress("tracking");
+    let case = named("verify-fresh")?;
+    let mut rates = [0.0; 2];
+    for (ahead, rate) in [false, true].into_iter().zip(&mut rates) {
+        fixture.database.set_last_seen(fixture.population, fixture.asked_for.len(), ahead)?;
+        let server = Server::start(&options.server, &fixture.settings).await?;
+        *rate = measure(fixture, &case, &server, options.seconds).await?.rate;
+        server.stop()?;
+    }
+    fixture.database.set_last_seen(fixture.population, fixture.asked_for.len(), false)?;
+    let [with, without] = rates;
+    let goal: fn(f64) -> Verdict = |value| Verdict::at_least(value, 0.95, "of the rate without");
+    report.add("tracking: verify-fresh keeps", with / without, "of its rate", Some(goal));
+    Ok(())
+}
+
+/// How fast the server cleans up, and the share of its rate that verification keeps meanwhile.
+pub async fn cleanup(fixture: &mut Fixture, options: &Options, report: &mut Report) -> Result<()> {
+    progress("cleanup");
+    let case = named("verify-strict")?;
+    let server = Server::start(&options.server, &fixture.settings).await?;
+    let alone = measure(fixture, &case, &server, options.seconds).await?.rate;
+    let rows = (fixture.population.sessions / 5).min(MOST_STALE);
+
+    fixture.database.fill_stale(fixture.population, rows).await?;
+    let (deleted, seconds) = clean(fixture, &server).await?;
+    let goal: fn(f64) -> Verdict = |value| Verdict::at_least(value, 100_000.0, "/s");
+    report.add("cleanup: alone", deleted as f64 / seconds, "sessions/s", Some(goal));
+
+    fixture.database.fill_stale(fixture.population, rows).await?;
+    let requests = (case.requests)(fixture)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let checking = load::load(server.address, requests.sources(CONNECTIONS), Until::Told(Arc::clone(&stop)));
+    let cleaning = async {
+        let cleaned = clean(fixture, &server).await;
+        stop.store(true, Ordering::Relaxed);
+        cleaned
+    };
+    let (checked, cleaned) = tokio::join!(checking, cleaning);
+    let (deleted, seconds) = cleaned?;
+    report.add("cleanup: while tokens are checked", deleted as f64 / seconds, "sessions/s", None);
+    let goal: fn(f64) -> Verdict = |value| Verdict::at_least(value, 0.9, "of the rate without");
+    report.add("cleanup: verify-strict keeps", checked?.rate() / alone, "of its rate", Some(goal));
+    server.stop()?;
+    fixture.database.tidy()
+}
+
+/// Asks for cleaning up until nothing is left; answers how many sessions went, and in how many seconds.
+async fn clean(fixture: &Fixture, server: &Server) -> Result<(u64, f64)> {
+    let clean = request("POST", "/v1/cleanup", &fixture.service, None);
+    let begin = Instant::now();
+    let mut all = 0;
+    loop {
+        let answer = load::ask(server.address, &clean).await?;
+        let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
+        let Some(deleted) = body.get("deleted").and_then(serde_json::Value::as_u64) else {
+            bail!("cleanup: {} {body}", answer.status);
+        };
+        if deleted == 0 {
+            return Ok((all, begin.elapsed().as_secs_f64()));
+        }
+        all += deleted;
+    }
+}
+
+/// The server's memory: idle, under load without copies of sessions, and what a copy adds.
+pub async fn memory(fixture: &mut Fixture, options: &Options, report: &mut Report) -> Result<()> {
+    progress("memory");
+    let case = named("verify-fresh-opaque")?;
+    let mut memory = [0.0; 2];
+    for (copies, memory) in ["0", "1024"].into_iter().zip(&mut memory) {
+        let mut settings: BTreeMap<String, String> = fixture.settings.clone();
+        settings.insert("SOJOURN_CACHE_MEGABYTES".to_owned(), copies.to_owned());
+        let server = Server::start(&options.server, &settings).await?;
+        if copies == "0" {
+            let goal: fn(f64) -> Verdict = |value| Verdict::at_most(value, 30.0, "MiB");
+            report.add("memory: idle", server.memory()?, "MiB", Some(goal));
+        }
+        *memory = measure(fixture, &case, &server, options.seconds).await?.memory;
+        server.stop()?;
+    }
+    let [without, with] = memory;
+    let goal: fn(f64) -> Verdict = |value| Verdict::at_most(value, 60.0, "MiB");
+    report.add("memory: under load, without copies", without, "MiB", Some(goal));
+    let copies = fixture.asked_for.len();
+    let goal: fn(f64) -> Verdict = |value| Verdict::at_most(value, 0.5, "KiB");
+    let each = (with - without) * 1024.0 / copies as f64;
+    report.add("memory: a copy of a session", each, "KiB", Some(goal));
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The rounds: in each, every case with its limit just before it, so that what disturbs the one disturbs the other.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::Options;
+use crate::cases::{CASES, CONNECTIONS, Case};
+use crate::fixture::{Fixture, request};
+use crate::load::{self, Outcome, Until};
+use crate::measures;
+use crate::report::{self, Report, Row};
+use crate::server::{Server, Used};
+
+/// What a case came to in one round.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Measured {
+    /// pgbench's transactions a second.
+    pub limit: Option<f64>,
+    /// The bare server's answers a second.
+    pub hello: Option<f64>,
+    /// Answers of success a second.
+    pub rate: f64,
+    /// Milliseconds that half of the answers took at most.
+    pub p50: f64,
+    /// Milliseconds that 99 in a hundred answers took at most.
+    pub p99: f64,
+    /// Microseconds of processor time a request.
+    pub used: Used,
+    /// The server's memory after it, in MiB.
+    pub memory: f64,
+    /// Answers that were no success.
+    pub failures: u64,
+}
+
+/// Measures everything and reports it.
+pub async fn run(options: &Options) -> Result<()> {
+    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let mut fixture = Fixture::create(options, options.sessions).await?;
+    let mut report = Report::new(options);
+    if wanted("disk") {
+        measures::disk(&fixture, &mut report)?;
+    }
+    let mut rows: Vec<(Case, Vec<Measured>)> =
+        CASES.iter().filter(|case| wanted(case.name)).map(|case| (*case, Vec::new())).collect();
+    let hello = Server::start_hello()?;
+    for round in 1..=options.rounds {
+        fixture.renew().await?;
+        fixture.database.tidy()?;
+        let server = Server::start(&options.server, &fixture.settings).await?;
+        for (case, rounds) in &mut rows {
+            report::progress(&format!("round {round} of {}: {}", options.rounds, case.name));
+            if let Some(measured) = against_limit(&mut fixture, case, &server, &hello, options.seconds).await? {
+                rounds.push(measured);
+            }
+        }
+        server.stop()?;
+        if wanted("tracking") && !options.sqlite {
+            measures::tracking(&mut fixture, options, &mut report).await?;
+        }
+        if wanted("cleanup") {
+            measures::cleanup(&mut fixture, options, &mut report).await?;
+        }
+    }
+    if wanted("memory") {
+        measures::memory(&mut fixture, options, &mut report).await?;
+    }
+    drop(hello);
+    report.rows = rows.iter().filter_map(|(case, rounds)| Row::new(case, rounds, options.sqlite)).collect();
+    fixture.delete().await?;
+    report.write(options)
+}
+
+/// The limit, the bare server where it counts, and the case. `None` when the server knows no such endpoint.
+async fn against_limit(
+    fixture: &mut Fixture,
+    case: &Case,
+    server: &Server,
+    hello: &Server,
+    seconds: u64,
+) -> Result<Option<Measured>> {
+    let requests = (case.requests)(fixture)?;
+    if let Some(first) = requests.first() {
+        let answer = load::ask(server.address, first).await?;
+        if answer.status == 404 {
+            report::progress(&format!("{}: the server has no such endpoint", case.name));
+            return Ok(None);
+        }
+        if !(200..300).contains(&answer.status) {
+            bail!("{}: {} {}", case.name, answer.status, String::from_utf8_lossy(&answer.body));
+        }
+    }
+    let mut limit = None;
+    if let Some(script) = case.limit {
+        let asked_for = fixture.asked_for.len();
+        limit = fixture.database.limit(script, seconds, fixture.population, asked_for)?;
+        if case.writes {
+            fixture.restore()?;
+        }
+    }
+    let bare = if case.hello {
+        let requests = (0..CONNECTIONS).map(|_| -> load::Source {
+            let request = request("GET", "/hello", "", None);
+            Box::new(move |out| {
+                out.extend_from_slice(&request);
+                true
+            })
+        });
+        let until = Until::Elapsed(Duration::from_secs(seconds));
+        Some(load::load(hello.address, requests.collect(), until).await?.rate())
+    } else {
+        None
+    };
+    let measured = measure(fixture, case, server, seconds).await?;
+    if case.writes {
+        fixture.restore()?;
+        // The refresh tokens are others now.
+        fixture.renew().await?;
+    }
+    Ok(Some(Measured { limit, hello: bare, ..measured }))
+}
+
+/// The case alone.
+pub async fn measure(fixture: &Fixture, case: &Case, server: &Server, seconds: u64) -> Result<Measured> {
+    let requests = (case.requests)(fixture)?;
+    if !case.writes
+        && let Some(warming) = requests.warming(CONNECTIONS)
+    {
+        load::load(server.address, warming, Until::Exhausted).await?;
+    }
+    let (process, database) = (server.process()?, fixture.database.process());
+    let before = Used::now(process, database)?;
+    let until = Until::Elapsed(Duration::from_secs(seconds));
+    let outcome = load::load(server.address, requests.sources(case.connections), until).await?;
+    let used = Used::now(process, database)?.since(before);
+    for (status, count) in &outcome.failures {
+        report::progress(&format!("{}: {count} answers with {status}", case.name));
+    }
+    summary(&outcome, used, server.memory()?).with_context(|| case.name)
+}
+
+fn summary(outcome: &Outcome, used: Used, memory: f64) -> Result<Measured> {
+    if outcome.times.is_empty() {
+        bail!("there were no requests");
+    }
+    let micros = |seconds: f64| seconds * 1e6 / outcome.times.len() as f64;
+    Ok(Measured {
+        rate: outcome.rate(),
+        p50: outcome.percentile(50.0),
+        p99: outcome.percentile(99.0),
+        used: Used { load: micros(used.load), server: micros(used.server), database: micros(used.database) },
+        memory,
+        failures: outcome.failures.values().sum(),
+        ..Measured::default()
+    })
+}
