@@ -20,6 +20,10 @@ pub struct Follower {
     /// What is read after it already.
     taken: BTreeSet<LogPosition>,
     read_at: Option<Instant>,
+    /// What was taken by readings that then failed.
+    news: Followed,
+    /// Whether there are bulk endings whose meaning is still to be read.
+    bulk_endings_made: bool,
 }
 
 /// What a look at the log brought.
@@ -94,8 +98,7 @@ impl Sessions {
     /// Reads the log from where `follower` stands to its end, and takes what is new.
     pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
         let (started, as_of) = (Instant::now(), self.now());
-        let mut news = Followed::default();
-        let (mut settled, mut bulk) = (None, false);
+        let mut settled = None;
         let mut from = follower.settled;
         loop {
             let page = self.changes(from).await?;
@@ -113,9 +116,9 @@ impl Sessions {
             from = page.changes.last().map_or(from, |last| last.position);
             for change in page.changes {
                 if follower.taken.insert(change.position) {
-                    bulk |= matches!(change.change, Change::BulkEnding { .. });
-                    news.changes += 1;
-                    news.signing_keys_changed |= self.take(change, settled);
+                    follower.bulk_endings_made |= matches!(change.change, Change::BulkEnding { .. });
+                    follower.news.changes += 1;
+                    follower.news.signing_keys_changed |= self.take(change, settled);
                 }
             }
             if !full {
@@ -123,8 +126,9 @@ impl Sessions {
             }
         }
         // Before the log counts as read: what is told to offline verifiers is whole.
-        if bulk {
+        if follower.bulk_endings_made {
             self.live.bulk_endings_are(self.store().bulk_endings(self.revocations_count_since()).await?);
+            follower.bulk_endings_made = false;
         }
         follower.settled = settled.unwrap_or_default();
         follower.taken = follower.taken.split_off(&follower.settled);
@@ -136,7 +140,7 @@ impl Sessions {
         self.log.reached(started, follower.settled);
         self.copies.log_read(started);
         self.live.log_read(follower.settled, started, as_of);
-        Ok(news)
+        Ok(std::mem::take(&mut follower.news))
     }
 
     async fn changes(&self, after: LogPosition) -> Result<Changes, Error> {
