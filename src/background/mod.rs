@@ -1,5 +1,5 @@
 //! What happens without being asked: last-seen times are written, signing keys are read again and rotate,
-//! and what was kept long enough is deleted.
+//! what happened to sessions is counted, and what was kept long enough is deleted.
 
 mod following;
 
@@ -27,6 +27,8 @@ const KEY_INTERVAL: Duration = Duration::from_secs(10);
 const FORGETTING_INTERVAL: Duration = Duration::from_mins(1);
 /// How often a replica looks for a bulk ending that another has left unfinished.
 const CARRYING_OUT_INTERVAL: Duration = Duration::from_mins(1);
+/// How often what happened to sessions is counted.
+const COUNTING_INTERVAL: Duration = Duration::from_secs(15);
 /// How often what is kept no longer is deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -196,8 +198,20 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
             }
         })
     };
+    let counting = {
+        let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
+        tokio::spawn(async move {
+            loop {
+                // The first time on an old database it takes long: a stop does not wait for all of it.
+                while count(&sessions).await && !*stop.borrow() {}
+                if stopped_within(&mut stop, COUNTING_INTERVAL).await {
+                    return;
+                }
+            }
+        })
+    };
     let mut tasks = follow(sessions, &keys_changed, stop);
-    tasks.extend([flushing, rotating, cleaning, carrying_out]);
+    tasks.extend([flushing, rotating, cleaning, carrying_out, counting]);
     tasks
 }
 
@@ -222,6 +236,15 @@ pub async fn clean_up(sessions: &Sessions) {
         Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
         Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),
     }
+}
+
+/// Counts some of what happened to sessions, and says whether there is more; what goes wrong is logged, and left for the
+/// next time.
+async fn count(sessions: &Sessions) -> bool {
+    sessions.roll_up().await.unwrap_or_else(|error| {
+        tracing::warn!(error = %chain(&error), "counting for the statistics is put off");
+        false
+    })
 }
 
 /// Writes when sessions were last used, as far as that is due; what goes wrong is logged.

@@ -18,5 +18,6 @@ mod replicas;
 mod revoke;
 mod revoke_many;
 mod search;
+mod statistics;
 mod users;
 mod verify;

@@ -2,6 +2,8 @@
 
 mod answers;
 mod requests;
+mod statistics;
 
 pub use answers::*;
 pub use requests::*;
+pub use statistics::*;

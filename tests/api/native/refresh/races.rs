@@ -66,7 +66,7 @@ on_both_databases! {
                 successors.extend(request.await.unwrap());
             }
             assert_eq!(successors.len(), 1, "round {round}");
-            let stored = server.store.session_of_token(id).await.unwrap().unwrap().session;
+            let stored = server.store.sessions_of_tokens(&[id]).await.unwrap().pop().unwrap().session;
             assert_eq!((stored.refresh_counter, stored.ended), (round, None), "exactly one new generation");
             current = successors.into_iter().next().unwrap();
         }
