@@ -14,7 +14,7 @@
 //! | [`commands`] | what the command line can do |
 //! | [`setup`] | puts the core together from the settings |
 //! | [`server`] | the listener, and the orderly stop |
-//! | [`background`] | what happens without being asked: last-seen times are written, signing keys rotate, old rows are deleted |
+//! | [`background`] | what happens without being asked: last-seen times are written, signing keys rotate, statistics are counted, old rows are deleted |
 //! | [`telemetry`] | the log |
 //! | [`metrics`] | what is counted and measured |
 //! | [`mutants`] | deliberate defects that the fault tests must find; none in a release build |

@@ -1,5 +1,5 @@
 //! What happens without being asked: last-seen times are written, signing keys are read again and rotate,
-//! and what was kept long enough is deleted.
+//! what happened to sessions is counted, and what was kept long enough is deleted.
 
 mod following;
 
@@ -28,6 +28,8 @@ const KEY_INTERVAL: Duration = Duration::from_secs(10);
 const FORGETTING_INTERVAL: Duration = Duration::from_mins(1);
 /// How often a replica looks for a bulk ending that another has left unfinished.
 const CARRYING_OUT_INTERVAL: Duration = Duration::from_mins(1);
+/// How often what happened to sessions is counted.
+const COUNTING_INTERVAL: Duration = Duration::from_secs(15);
 /// How often what is kept no longer is deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -180,7 +182,7 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
         let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
         tokio::spawn(async move {
             while !stopped_within(&mut stop, CLEANING_INTERVAL).await {
-                clean_up(&sessions).await;
+                unless_stopped(&mut stop, clean_up(&sessions)).await;
             }
         })
     };
@@ -192,14 +194,24 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
                     stopped = stopped_within(&mut stop, CARRYING_OUT_INTERVAL) => if stopped { return },
                     () = sessions.bulk_ending_made() => {}
                 }
-                if let Err(error) = sessions.carry_out_bulk_endings().await {
-                    tracing::warn!(error = %chain(&error), "bringing sessions up to a bulk ending is put off");
+                unless_stopped(&mut stop, carry_out_bulk_endings(&sessions)).await;
+            }
+        })
+    };
+    let counting = {
+        let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
+        tokio::spawn(async move {
+            loop {
+                // The first time on an old database it takes long: a stop does not wait for all of it.
+                while count(&sessions).await && !*stop.borrow() {}
+                if stopped_within(&mut stop, COUNTING_INTERVAL).await {
+                    return;
                 }
             }
         })
     };
     let mut tasks = follow(sessions, &keys_changed, stop);
-    tasks.extend([flushing, rotating, cleaning, carrying_out]);
+    tasks.extend([flushing, rotating, cleaning, carrying_out, counting]);
     tasks
 }
 
@@ -217,6 +229,20 @@ async fn stopped_within(stop: &mut watch::Receiver<bool>, interval: Duration) ->
     tokio::time::timeout(interval, stop.wait_for(|stopped| *stopped)).await.is_ok()
 }
 
+/// What is broken off goes on another time: each batch is done wholly or not at all.
+async fn unless_stopped(stop: &mut watch::Receiver<bool>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        _ = stop.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+async fn carry_out_bulk_endings(sessions: &Sessions) {
+    if let Err(error) = sessions.carry_out_bulk_endings().await {
+        tracing::warn!(error = %chain(&error), "bringing sessions up to a bulk ending is put off");
+    }
+}
+
 /// Deletes what is kept no longer; what goes wrong is logged, and left for the next time.
 pub async fn clean_up(sessions: &Sessions) {
     match sessions.clean_up_unasked().await {
@@ -224,6 +250,15 @@ pub async fn clean_up(sessions: &Sessions) {
         Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
         Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),
     }
+}
+
+/// Counts some of what happened to sessions, and says whether there is more; what goes wrong is logged, and left for the
+/// next time.
+async fn count(sessions: &Sessions) -> bool {
+    sessions.roll_up().await.unwrap_or_else(|error| {
+        tracing::warn!(error = %chain(&error), "counting for the statistics is put off");
+        false
+    })
 }
 
 /// Writes when sessions were last used, as far as that is due; what goes wrong is logged.

@@ -22,6 +22,7 @@ mod policy;
 mod reading;
 mod refreshing;
 mod session;
+mod statistics;
 pub(crate) mod text;
 
 use std::sync::Arc;
@@ -50,6 +51,9 @@ pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHOR
 pub use reading::Page;
 pub use refreshing::{RefreshOutcome, Refreshed};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, State};
+pub use statistics::{
+    COUNTED_AFTER, Counts, CountsWanted, Event, Grouping, MOST_POINTS, Point, Series, Statistics, StatisticsQuery, Step,
+};
 
 use crate::clock::{Clock, Entropy};
 use crate::metrics;

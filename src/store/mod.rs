@@ -18,8 +18,8 @@ pub use changes::{Announcement, Change, Changes, Listener, LogPosition, LoggedCh
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::sessions::{
-    BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit, SessionStats, SignedIn, Stale,
-    Touch,
+    BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit,
+    SessionStats, SignedIn, Stale, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -334,6 +334,16 @@ pub trait Store: Send + Sync {
 
     /// How many sessions had expired or been ended at `instant` or before.
     async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64>;
+
+    /// Counts a batch of what happened to sessions before `until`, from where it was last done, and how far it is done; both
+    /// together are lost in a crash, or neither. Stops short of a bulk ending that is not carried out, because its sessions
+    /// will have ended when it was made. `Some(true)`: there is more to count. `None` when another process is at it.
+    ///
+    /// Nothing may happen before `until` any more. What is deleted before it is counted, is counted as it is deleted.
+    async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>>;
+
+    /// What is counted, all as of one instant. Without its events when there are too many groups.
+    async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts>;
 
     /// One user. `None` when unknown.
     async fn user(&self, id: &UserId) -> Result<Option<User>>;

@@ -65,6 +65,7 @@ const TABLE: &[Row] = &[
     ("listUserSessions", "GET", "/v1/users/{user}/sessions", Nothing, READ),
     ("endUserSessions", "DELETE", "/v1/users/{user}/sessions", Nothing, ADMINISTER),
     ("verify", "GET", "/v1/verify", Nothing, OWN),
+    ("getStatistics", "GET", "/v1/stats", Nothing, READ),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
     ("watchSession", "GET", "/v1/sessions/{session}/watch", Nothing, [401, 401, 200, 404, 200, 403, 200, 200]),
     ("listen", "GET", "/v1/events", Nothing, READ),

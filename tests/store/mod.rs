@@ -24,4 +24,5 @@ mod plans;
 mod reading;
 mod refreshing;
 mod searching;
+mod statistics;
 mod users;

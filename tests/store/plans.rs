@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use super::fixture::{Fixture, at, keyed, limited, new, session_at, user};
 
 /// The statements as the store sends them, as far as the choice of an index goes, and the index that serves each.
-const STATEMENTS: [(&str, &str); 14] = [
+const STATEMENTS: [(&str, &str); 19] = [
     ("SELECT * FROM sessions WHERE id = 'ID' AND (NULL::text IS NULL OR user_id = NULL)", "sessions_pkey"),
     (
         "SELECT * FROM sessions LEFT JOIN (SELECT id AS user_row FROM users) AS users ON user_row = user_id \
@@ -57,6 +57,26 @@ const STATEMENTS: [(&str, &str); 14] = [
     (
         "SELECT ctid FROM sessions WHERE ended_at <= 'NOW' ORDER BY ended_at LIMIT 5000 FOR UPDATE SKIP LOCKED",
         "sessions_by_ending",
+    ),
+    (
+        "SELECT created_at FROM sessions WHERE created_at >= 'NOW' AND created_at < 'LATER' \
+         ORDER BY created_at LIMIT 1 OFFSET 5000",
+        "sessions_by_creation",
+    ),
+    ("SELECT client_id FROM sessions WHERE created_at >= 'NOW' AND created_at < 'LATER'", "sessions_by_creation"),
+    (
+        "SELECT client_id FROM sessions WHERE ended_at >= 'NOW' AND ended_at < 'LATER' AND ended_at < expires_at",
+        "sessions_by_ending",
+    ),
+    (
+        "SELECT client_id FROM sessions WHERE expires_at >= 'NOW' AND expires_at < 'LATER' \
+         AND (ended_at IS NULL OR ended_at >= expires_at)",
+        "sessions_by_end",
+    ),
+    (
+        "WITH span AS MATERIALIZED (SELECT ended_at FROM sessions WHERE created_at > 'NOW' AND created_at <= 'LATER') \
+         SELECT FROM span WHERE ended_at = 'NOW'",
+        "sessions_by_creation",
     ),
 ];
 
@@ -158,6 +178,7 @@ async fn plan(pool: &PgPool, statement: &str) -> String {
     let statement = statement
         .replace("ACTIVE", ACTIVE)
         .replace("'NOW'", "'2026-01-01T03:00:00Z'")
+        .replace("'LATER'", "'2026-01-01T03:15:00Z'")
         .replace("'ID'", "'00000000-0000-7000-8000-000000000001'");
     let lines: Vec<String> =
         sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN {statement}"))).fetch_all(pool).await.unwrap();

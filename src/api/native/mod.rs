@@ -36,6 +36,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         ))
         .routes(routes!(handlers::sessions::extend_session))
         .routes(routes!(handlers::sessions::revoke_sessions))
+        .routes(routes!(handlers::statistics::get_statistics))
         .routes(routes!(handlers::cleaning::clean_up))
         .routes(routes!(handlers::me::get_me))
         .routes(routes!(handlers::me::list_my_sessions, handlers::me::end_my_sessions))

@@ -13,7 +13,7 @@
 //! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
 //! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time stands; what is gone is gone |
 //! | `end_in_bulk` | yes | the second means what the first did, and nothing more |
-//! | `delete_stale`, `forget_changes`, `carry_out_bulk_ending` | no | it would be another batch; the next time goes on |
+//! | `delete_stale`, `forget_changes`, `carry_out_bulk_ending`, `roll_up` | no | it would be another batch; the next time goes on |
 //! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer what they ended, and a repeat would find nothing. Their connection is proved alive first |
 //! | `extend_session` | no | it would be extended twice |
 //! | `open_session` | no | it would find its own id, or a place taken by itself |

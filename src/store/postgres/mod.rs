@@ -10,6 +10,7 @@ mod cleaning;
 mod keys;
 mod opening;
 mod sessions;
+mod statistics;
 mod users;
 
 use std::io;
@@ -27,7 +28,8 @@ use super::{
 };
 use crate::mutants::{self, Mutant};
 use crate::sessions::{
-    BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch,
+    BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
+    Stale, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -257,6 +259,14 @@ impl Store for PostgresStore {
 
     async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
         self.searched(|| cleaning::count_over(&self.searches, instant)).await
+    }
+
+    async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
+        self.once(|| statistics::roll_up(&self.pool, until)).await
+    }
+
+    async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
+        self.searched(|| statistics::statistics(&self.searches, wanted)).await
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {

@@ -9,6 +9,7 @@ mod cleaning;
 mod keys;
 mod opening;
 mod sessions;
+mod statistics;
 mod users;
 
 use std::path::Path;
@@ -29,7 +30,8 @@ use super::{
 use crate::metrics::{self, DatabaseFailure};
 use crate::mutants::{self, Mutant};
 use crate::sessions::{
-    BulkEnding, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn, Stale, Touch,
+    BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
+    Stale, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -300,6 +302,14 @@ impl Store for SqliteStore {
 
     async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
         cleaning::count_over(&self.searches, instant).await.map_err(search_failure)
+    }
+
+    async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
+        statistics::roll_up(&self.writer, until).await.map_err(failure)
+    }
+
+    async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
+        statistics::statistics(&self.searches, wanted).await.map_err(failure)
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {

@@ -21,6 +21,7 @@ mod revocations;
 mod revoke;
 mod revoke_many;
 mod search;
+mod statistics;
 mod users;
 mod verify;
 mod watch;

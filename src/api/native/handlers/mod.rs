@@ -4,6 +4,7 @@ pub(super) mod cleaning;
 pub(super) mod live;
 pub(super) mod me;
 pub(super) mod sessions;
+pub(super) mod statistics;
 pub(super) mod users;
 pub(super) mod verify;
 

@@ -1,0 +1,37 @@
+//! `/v1/stats`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::Result;
+use crate::api::App;
+use crate::api::extract::{Caller, Query};
+use crate::api::native::{Native, Problem, wire};
+
+/// Get statistics
+///
+/// How many sessions were opened, expired, and were ended and why, for each hour or day (UTC), and how many were open at
+/// its end. The numbers are exact up to `as_of`, which is some 15 to 30 seconds ago; longer, while sessions that were ended
+/// by a filter are brought up to it. What was deleted before statistics were kept is not in them.
+#[utoipa::path(
+    get, path = "/v1/stats", tag = "Administration", operation_id = "getStatistics", params(wire::StatisticsQuery),
+    responses(
+        (status = 200, description = "The numbers", body = wire::Statistics),
+        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A time that cannot be taken, or more than 5000 points", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn get_statistics(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    Query(query, _): Query<Native, wire::StatisticsQuery>,
+) -> Result<Json<wire::Statistics>> {
+    let group_by = query.group_by;
+    let statistics = app.sessions.statistics(&caller, &query.parse()?).await?;
+    Ok(Json(wire::Statistics::new(statistics, group_by)))
+}

@@ -1,0 +1,257 @@
+//! Sessions in numbers over time: how many were opened, expired, were ended and why, and how many were open.
+//!
+//! The numbers are counted in the background, each thing once and a little after it has happened, so that asking for them
+//! costs the same however many sessions there are.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Caller, DeviceType, EndReason, Error, FieldError, Scope, Sessions};
+
+/// How long ago something must have happened to be counted: by then every replica has written what it did, however
+/// its clock differs (by 5 seconds at most) and however long the database took (4.5 seconds at most).
+pub const COUNTED_AFTER: TimeDelta = TimeDelta::seconds(15);
+/// The most points in one answer, of all groups together.
+pub const MOST_POINTS: usize = 5000;
+
+/// What one point of a series stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// An hour.
+    Hour,
+    /// A day, in UTC.
+    Day,
+}
+
+impl Step {
+    /// How long it is.
+    pub fn length(self) -> TimeDelta {
+        match self {
+            Self::Hour => TimeDelta::hours(1),
+            Self::Day => TimeDelta::days(1),
+        }
+    }
+
+    /// The word that is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+
+    /// The start of the step that an instant is in.
+    fn start(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let length = self.length().num_seconds();
+        DateTime::from_timestamp(at.timestamp().div_euclid(length) * length, 0).unwrap_or(at)
+    }
+
+    /// The start of the first step that is not before an instant.
+    fn end(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let start = self.start(at);
+        if start == at { at } else { start + self.length() }
+    }
+}
+
+/// What the numbers are broken down by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// The application.
+    ClientId,
+    /// The kind of device.
+    DeviceType,
+}
+
+impl Grouping {
+    /// The name of the column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientId => "client_id",
+            Self::DeviceType => "device_type",
+        }
+    }
+}
+
+/// Which numbers are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatisticsQuery {
+    /// From the step with this instant in it; by default 24 hours or 30 days before `to`.
+    pub from: Option<DateTime<Utc>>,
+    /// Up to the step before the one that starts at this instant or with it in it; by default, and at most, up to now.
+    pub to: Option<DateTime<Utc>>,
+    /// A point for each of these.
+    pub step: Step,
+    /// Only sessions of this application.
+    pub client_id: Option<String>,
+    /// Only sessions on such a device.
+    pub device_type: Option<DeviceType>,
+    /// Broken down by this too.
+    pub group_by: Option<Grouping>,
+}
+
+/// What happened to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// It was opened.
+    Opened,
+    /// It came to its end by itself, or was idle for too long and then deleted.
+    Expired,
+    /// Somebody ended it before.
+    Ended(EndReason),
+}
+
+impl Event {
+    /// The event behind the word that is stored, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "opened" => Some(Self::Opened),
+            "expired" => Some(Self::Expired),
+            reason => EndReason::parse(reason).map(Self::Ended),
+        }
+    }
+}
+
+/// What a store is asked to read of what it has counted: whole steps.
+#[derive(Debug, Clone, Copy)]
+pub struct CountsWanted<'a> {
+    /// The start of the first step.
+    pub from: DateTime<Utc>,
+    /// The end of the last.
+    pub to: DateTime<Utc>,
+    /// The first midnight (UTC) that is not before `to`.
+    pub midnight: DateTime<Utc>,
+    /// How long they are, whom they are of, and how they are broken down.
+    pub query: &'a StatisticsQuery,
+    /// How many groups at most; one more tells that there are too many.
+    pub most_groups: usize,
+}
+
+/// What a store has counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// What happened before this instant is counted.
+    pub counted_until: DateTime<Utc>,
+    /// Each group, its sessions open at `counted_until`, and how many more were opened than left from the end of the
+    /// last step on. A group's name is empty for sessions without a client, and where nothing is broken down.
+    pub groups: Vec<(String, i64, i64)>,
+    /// How often something happened in a step: its start, the group, what, how often. In the order of the starts.
+    pub events: Vec<(DateTime<Utc>, String, Event, i64)>,
+}
+
+/// What happened in one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Its start.
+    pub from: DateTime<Utc>,
+    /// How many sessions were open at its end, as far as it is counted.
+    pub open: u64,
+    /// How many were opened.
+    pub opened: u64,
+    /// How many expired.
+    pub expired: u64,
+    /// How many were ended, by reason.
+    pub ended: BTreeMap<&'static str, u64>,
+}
+
+/// How many sessions are open, and how it came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    /// How many sessions nobody has ended and are not past their end. Those idle for too long are among them.
+    pub open: u64,
+    /// Each step, also those in which nothing happened.
+    pub points: Vec<Point>,
+}
+
+/// Sessions in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistics {
+    /// What happened before this instant is counted.
+    pub as_of: DateTime<Utc>,
+    /// The start of the first step.
+    pub from: DateTime<Utc>,
+    /// The end of the last.
+    pub to: DateTime<Utc>,
+    /// All together.
+    pub total: Series,
+    /// By group, in the order of the names. A group's name is empty for sessions without a client.
+    pub groups: Vec<(String, Series)>,
+}
+
+impl Sessions {
+    /// Counts some of what has happened since it was last done, and says whether there is more. When another replica is
+    /// at it, there is not.
+    pub async fn roll_up(&self) -> Result<bool, Error> {
+        Ok(self.store().roll_up(self.now() - COUNTED_AFTER).await? == Some(true))
+    }
+
+    /// Sessions in numbers over time, for a caller with `sessions:read`. Refused: [`Error::Invalid`] for no time at all,
+    /// and for more than [`MOST_POINTS`].
+    pub async fn statistics(&self, caller: &Caller, query: &StatisticsQuery) -> Result<Statistics, Error> {
+        caller.require(Scope::READ)?;
+        let (step, now) = (query.step, self.now());
+        let to = step.end(query.to.map_or(now, |to| to.min(now)));
+        let default_span = match step {
+            Step::Hour => TimeDelta::days(1),
+            Step::Day => TimeDelta::days(30),
+        };
+        let from = query.from.map_or(to - default_span, |from| step.start(from));
+        if from >= to {
+            return Err(FieldError::new("from", "must be before to, and not after now").into());
+        }
+        let points = usize::try_from((to - from).num_seconds() / step.length().num_seconds()).unwrap_or(usize::MAX);
+        let most_groups = MOST_POINTS / points.max(1);
+        let too_many = |field| FieldError::new(field, format!("asks for more than {MOST_POINTS} points"));
+        if most_groups == 0 {
+            return Err(too_many("from").into());
+        }
+        let wanted = CountsWanted { from, to, midnight: Step::Day.end(to), query, most_groups };
+        let counts = self.store().statistics(wanted).await?;
+        if counts.groups.len() > most_groups {
+            return Err(too_many("group_by").into());
+        }
+        let groups = counts.groups.iter().map(|(name, open, since)| {
+            let events = counts.events.iter().filter(move |event| event.1 == *name);
+            (name.clone(), series(*open, *since, events, &wanted))
+        });
+        let groups = if query.group_by.is_some() { groups.collect() } else { Vec::new() };
+        let (open, since) = counts.groups.iter().fold((0, 0), |sum, group| (sum.0 + group.1, sum.1 + group.2));
+        let total = series(open, since, counts.events.iter(), &wanted);
+        Ok(Statistics { as_of: counts.counted_until, from, to, total, groups })
+    }
+}
+
+/// The points of a series, from how many are open now, how many more were opened than left since its end, and what
+/// happened in it.
+fn series<'a>(
+    open: i64,
+    since: i64,
+    events: impl DoubleEndedIterator<Item = &'a (DateTime<Utc>, String, Event, i64)>,
+    wanted: &CountsWanted<'_>,
+) -> Series {
+    let mut events = events.rev().peekable();
+    let (mut start, mut open_at_end) = (wanted.to, open - since);
+    let mut points = Vec::new();
+    // Backwards, because it is known how many are open now.
+    while start > wanted.from {
+        start -= wanted.query.step.length();
+        let mut point =
+            Point { from: start, open: counted(open_at_end), opened: 0, expired: 0, ended: BTreeMap::new() };
+        while let Some((_, _, event, count)) = events.next_if(|event| event.0 >= start) {
+            match event {
+                Event::Opened => point.opened += counted(*count),
+                Event::Expired => point.expired += counted(*count),
+                Event::Ended(reason) => *point.ended.entry(reason.as_str()).or_default() += counted(*count),
+            }
+            open_at_end -= if *event == Event::Opened { *count } else { -count };
+        }
+        points.push(point);
+    }
+    points.reverse();
+    Series { open: counted(open), points }
+}
+
+/// Below nothing is only what a clock that was far off has made.
+fn counted(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

@@ -1,0 +1,307 @@
+//! Counting what happens to sessions, in the background and as they are deleted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sojourn::sessions::{
+    BulkEnding, COUNTED_AFTER, Counts, CountsWanted, DeviceType, EndReason, Ended, Event, Filter, Grouping, Owner,
+    Search, Session, SessionId, Sort, Stale, StatisticsQuery, Step, Touch,
+};
+
+use super::fixture::{Fixture, MICROSECOND, Raw, at, session_at, user};
+
+on_both_stores! {
+    what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds,
+    several_at_once_count_nothing_twice,
+    what_fails_half_way_is_counted_later_and_once,
+    so_many_that_ended_at_one_instant_are_counted_little_by_little,
+    a_bulk_ending_is_waited_for,
+    too_many_groups_are_not_read,
+}
+
+const HOURS: StatisticsQuery =
+    StatisticsQuery { from: None, to: None, step: Step::Hour, client_id: None, device_type: None, group_by: None };
+
+fn wanted(query: &StatisticsQuery) -> CountsWanted<'_> {
+    let (from, to) = (at(0) - TimeDelta::days(1), at(0) + TimeDelta::days(60));
+    CountsWanted { from, to, midnight: to, query, most_groups: 100 }
+}
+
+async fn counts(fixture: &Fixture) -> Counts {
+    fixture.store.statistics(wanted(&HOURS)).await.unwrap()
+}
+
+/// Counts all there is to count, and answers in how many batches.
+async fn roll_up(fixture: &Fixture, until: DateTime<Utc>) -> u32 {
+    let mut batches = 1;
+    // Who stopped counting a moment ago may still be on the way out.
+    while fixture.store.roll_up(until).await.unwrap() != Some(false) {
+        batches += 1;
+    }
+    batches
+}
+
+async fn everybody(fixture: &Fixture, now: DateTime<Utc>) -> Vec<Session> {
+    let search = Search {
+        owner: Owner::Anyone,
+        filter: &Filter::default(),
+        sort: Sort::default(),
+        after: None,
+        limit: 10_000,
+        now,
+    };
+    fixture.store.search_sessions(search).await.unwrap()
+}
+
+/// How often each thing happened in all, and how many are open.
+fn sums(counts: &Counts) -> (BTreeMap<String, i64>, i64) {
+    let mut sums = BTreeMap::new();
+    for (_, _, event, count) in &counts.events {
+        *sums.entry(format!("{event:?}")).or_default() += count;
+    }
+    (sums, counts.groups.iter().map(|group| group.1).sum())
+}
+
+/// The next of a row of numbers that look random, below `limit` (SplitMix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: i64) -> i64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        i64::try_from((mixed ^ (mixed >> 31)) % u64::try_from(limit).unwrap()).unwrap()
+    }
+
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        let length = i64::try_from(all.len()).unwrap();
+        (length > 0).then(|| &all[usize::try_from(self.below(length)).unwrap()])
+    }
+}
+
+type Events = Vec<(DateTime<Utc>, Event)>;
+
+/// What happened to a session that is still there, by `until`.
+fn events_of(session: &Session, until: DateTime<Utc>) -> Events {
+    let left = match session.ended {
+        Some(Ended { at, reason }) if at < session.expires_at => (at, Event::Ended(reason)),
+        _ => (session.expires_at, Event::Expired),
+    };
+    [(session.created_at, Event::Opened), left].into_iter().filter(|event| event.0 < until).collect()
+}
+
+/// What happened to a session that was deleted when everything was counted until `until`: deleted means that it left.
+fn events_of_deleted(session: &Session, until: DateTime<Utc>) -> Events {
+    let mut events = events_of(session, DateTime::<Utc>::MAX_UTC);
+    if let (at, Event::Expired) = &mut events[1]
+        && *at >= until
+        && let Some(idle) = session.idle_timeout
+    {
+        *at = (*at).min(session.last_seen_at + idle);
+    }
+    events
+}
+
+/// Everything that ever happened, as far as it must be counted.
+struct History {
+    deleted: HashMap<SessionId, (Session, Events)>,
+}
+
+impl History {
+    /// Compares what is counted with a full count, by every break-down.
+    async fn compare(&self, fixture: &Fixture, now: DateTime<Utc>) {
+        let counted_until = counts(fixture).await.counted_until;
+        let present = everybody(fixture, now).await;
+        let present = present.iter().map(|session| (session, events_of(session, counted_until)));
+        let deleted = self.deleted.values().map(|(session, events)| (session, events.clone()));
+        let all: Vec<_> = present.chain(deleted).collect();
+        for step in [Step::Hour, Step::Day] {
+            for group_by in [None, Some(Grouping::ClientId), Some(Grouping::DeviceType)] {
+                for (client_id, device_type) in [(None, None), (Some("web"), None), (None, Some(DeviceType::Mobile))] {
+                    let client_id = client_id.map(str::to_owned);
+                    let query = StatisticsQuery { step, group_by, client_id, device_type, ..HOURS };
+                    let counts = fixture.store.statistics(wanted(&query)).await.unwrap();
+                    assert_eq!(counted(&counts), full_count(&all, &query), "{query:?}");
+                }
+            }
+        }
+    }
+}
+
+type Counted = (BTreeMap<(DateTime<Utc>, String, String), i64>, BTreeMap<String, i64>);
+
+fn counted(counts: &Counts) -> Counted {
+    let mut events = BTreeMap::new();
+    for (start, name, event, count) in &counts.events {
+        assert!(events.insert((*start, name.clone(), format!("{event:?}")), *count).is_none());
+    }
+    (events, counts.groups.iter().map(|(name, open, _)| (name.clone(), *open)).collect())
+}
+
+fn full_count(all: &[(&Session, Events)], query: &StatisticsQuery) -> Counted {
+    let (mut counts, mut open) = (BTreeMap::new(), BTreeMap::new());
+    for (session, events) in all {
+        let other_client = query.client_id.is_some() && query.client_id != session.client_id;
+        if other_client || query.device_type.is_some_and(|kind| kind != session.device.kind) {
+            continue;
+        }
+        let name = match query.group_by {
+            None => String::new(),
+            Some(Grouping::ClientId) => session.client_id.clone().unwrap_or_default(),
+            Some(Grouping::DeviceType) => session.device.kind.as_str().to_owned(),
+        };
+        for (at, event) in events {
+            let length = query.step.length().num_seconds();
+            let start = DateTime::from_timestamp(at.timestamp() / length * length, 0).unwrap();
+            *counts.entry((start, name.clone(), format!("{event:?}"))).or_default() += 1;
+            *open.entry(name.clone()).or_default() += if *event == Event::Opened { 1 } else { -1 };
+        }
+    }
+    (counts, open)
+}
+
+async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixture: &Fixture) {
+    let (store, mut numbers, mut now) = (&fixture.store, Numbers(20_260_101), at(0));
+    let mut history = History { deleted: HashMap::new() };
+    let kinds = [DeviceType::Desktop, DeviceType::Mobile];
+    let clients = [None, Some("web".to_owned()), Some("app".to_owned())];
+    for round in 0..600 {
+        now +=
+            TimeDelta::seconds(numbers.below(400)) + MICROSECOND * i32::try_from(1 + numbers.below(999_999)).unwrap();
+        let ann = user(&format!("user {}", numbers.below(6)));
+        let present = everybody(fixture, now).await;
+        let id = numbers.one_of(&present).map_or_else(super::fixture::new_id, |session| session.id);
+        let owner = Owner::Anyone;
+        match numbers.below(16) {
+            0..=5 => {
+                let mut session = session_at(ann.as_str(), 0);
+                (session.created_at, session.last_seen_at) = (now, now);
+                session.expires_at = now + TimeDelta::seconds(60 + numbers.below(7200));
+                session.absolute_expires_at = now + TimeDelta::days(1);
+                session.idle_timeout = (numbers.below(3) > 0).then(|| TimeDelta::seconds(60 + numbers.below(3600)));
+                session.client_id = numbers.one_of(&clients).unwrap().clone();
+                session.device.kind = *numbers.one_of(&kinds).unwrap();
+                fixture.open(session).await;
+            }
+            6 | 7 => {
+                let reason = *numbers.one_of(&EndReason::ALL).unwrap();
+                store.end_session(id, owner, reason, now).await.unwrap();
+            }
+            8 => drop(store.extend_session(id, owner, TimeDelta::seconds(3600), now).await.unwrap()),
+            9 => store.touch_sessions(&[Touch { id, seen_at: now, counter: 0 }]).await.unwrap(),
+            10 => {
+                let client_id = numbers.one_of(&clients).unwrap().clone();
+                let filter = Filter { user_id: Some(ann), client_id, ..Filter::default() };
+                let ended = Ended { at: now, reason: EndReason::RevokedByAdmin };
+                store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+            }
+            11 => drop(store.carry_out_bulk_ending(now).await.unwrap()),
+            12 => {
+                // What a bulk ending says of a session that goes before it is carried out, nobody knows afterwards.
+                while store.carry_out_bulk_ending(now).await.unwrap().is_some() {}
+                let before = everybody(fixture, now).await;
+                let instant = now - TimeDelta::seconds(*numbers.one_of(&[0, 60, 3600]).unwrap());
+                for stale in [
+                    Stale::Expired(instant),
+                    Stale::Ended(instant),
+                    Stale::ExpiredOf { user: &ann, at: now, idle_at: now - TimeDelta::minutes(1) },
+                ] {
+                    store.delete_stale(stale, false).await.unwrap();
+                }
+                let counted_until = counts(fixture).await.counted_until;
+                let after = everybody(fixture, now).await;
+                for session in before.into_iter().filter(|session| !after.iter().any(|left| left.id == session.id)) {
+                    let events = events_of_deleted(&session, counted_until);
+                    history.deleted.insert(session.id, (session, events));
+                }
+            }
+            _ => drop(store.roll_up(now - COUNTED_AFTER).await.unwrap()),
+        }
+        if round % 60 == 59 {
+            history.compare(fixture, now).await;
+        }
+    }
+    while store.carry_out_bulk_ending(now).await.unwrap().is_some() {}
+    now += TimeDelta::days(3);
+    roll_up(fixture, now - COUNTED_AFTER).await;
+    history.compare(fixture, now).await;
+    assert!(history.deleted.len() > 20, "{}", history.deleted.len());
+    assert!(counts(fixture).await.groups.iter().all(|group| group.1 == 0), "all of them have left");
+}
+
+async fn several_at_once_count_nothing_twice(fixture: &Fixture) {
+    for number in 0..40 {
+        fixture.open(session_at("ann", number)).await;
+    }
+    let until = at(0) + TimeDelta::days(2);
+    fixture.race(8, move |_, store| async move { while store.roll_up(until).await.unwrap() == Some(true) {} }).await;
+    roll_up(fixture, until).await;
+    assert_eq!(sums(&counts(fixture).await), (BTreeMap::from([("Opened".into(), 40), ("Expired".into(), 40)]), 0));
+}
+
+async fn what_fails_half_way_is_counted_later_and_once(fixture: &Fixture) {
+    fixture.open(session_at("ann", 0)).await;
+    fixture.open(session_at("bob", 3600)).await;
+    roll_up(fixture, at(10)).await;
+    // One more does not fit into the number.
+    let full = |count: &str| format!("UPDATE statistics SET count = {count} WHERE step = 'ever'");
+    fixture.raw.run(&full("9223372036854775807")).await.unwrap();
+    fixture.store.roll_up(at(7200)).await.unwrap_err();
+    fixture.raw.run(&full("1")).await.unwrap();
+    assert_eq!(counts(fixture).await.counted_until, at(10));
+    assert_eq!(sums(&counts(fixture).await).0, BTreeMap::from([("Opened".into(), 1)]));
+    roll_up(fixture, at(7200)).await;
+    assert_eq!(sums(&counts(fixture).await), (BTreeMap::from([("Opened".into(), 2)]), 2));
+}
+
+async fn so_many_that_ended_at_one_instant_are_counted_little_by_little(fixture: &Fixture) {
+    let many = if matches!(fixture.raw, Raw::Postgres(_)) { 12_000 } else { 2_500 };
+    let one = fixture.open(session_at("ann", 0)).await;
+    fixture.database.copy_session(one.id.as_uuid(), many).await;
+    let left = fixture.open(session_at("bob", 11)).await;
+    let ended = Ended { at: at(10), reason: EndReason::RevokedByAdmin };
+    let filter = Filter { user_id: Some(user("ann")), ..Filter::default() };
+    fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+    while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
+
+    // As far as some of them are counted and some are not: what is deleted now must be told apart.
+    while fixture.raw.number("SELECT count(*) FROM statistics_progress WHERE opened_until IS NOT NULL").await == 0 {
+        assert_eq!(fixture.store.roll_up(at(100)).await.unwrap(), Some(true));
+    }
+    assert_eq!(counts(fixture).await.counted_until, at(10));
+    let every_other = match fixture.raw {
+        Raw::Postgres(_) => "DELETE FROM sessions WHERE user_id = 'ann' AND id::text < '8'",
+        Raw::Sqlite(_) => "DELETE FROM sessions WHERE user_id = 'ann' AND rowid % 2 = 0",
+    };
+    assert!(fixture.raw.run(every_other).await.unwrap() > 1000);
+    assert!(roll_up(fixture, at(100)).await > 1);
+    let happened = BTreeMap::from([("Opened".into(), many + 2), ("Ended(RevokedByAdmin)".into(), many + 1)]);
+    assert_eq!(sums(&counts(fixture).await), (happened, 1));
+    assert_eq!(counts(fixture).await.counted_until, at(100));
+    assert_eq!(fixture.stored(left.id).await.ended, None);
+}
+
+async fn a_bulk_ending_is_waited_for(fixture: &Fixture) {
+    fixture.open(session_at("ann", 0)).await;
+    let ended = Ended { at: at(10), reason: EndReason::RevokedByAdmin };
+    fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
+    roll_up(fixture, at(100)).await;
+    assert_eq!(counts(fixture).await.counted_until, at(10));
+    while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
+    roll_up(fixture, at(100)).await;
+    assert_eq!(sums(&counts(fixture).await).1, 0);
+    assert_eq!(fixture.store.roll_up(at(50)).await.unwrap(), Some(false), "and never goes back");
+    assert_eq!(counts(fixture).await.counted_until, at(100));
+}
+
+async fn too_many_groups_are_not_read(fixture: &Fixture) {
+    for client in ["app", "kiosk", "web"] {
+        fixture.open(Session { client_id: Some(client.to_owned()), ..session_at("ann", 0) }).await;
+    }
+    roll_up(fixture, at(100)).await;
+    let by_client = StatisticsQuery { group_by: Some(Grouping::ClientId), ..HOURS };
+    let read =
+        async |most_groups| fixture.store.statistics(CountsWanted { most_groups, ..wanted(&by_client) }).await.unwrap();
+    assert_eq!((read(3).await.groups.len(), read(3).await.events.len()), (3, 3));
+    assert_eq!((read(2).await.groups.len(), read(2).await.events.len()), (3, 0));
+}
