@@ -86,7 +86,7 @@ async fn reserved_connection(flaw: Flaw) -> Verdict {
     let history = History::new();
     let end = async {
         until("the lock", async || {
-            let waiting = "SELECT count(*) >= 3 FROM pg_stat_activity
+            let waiting = "SELECT count(*) >= 2 FROM pg_stat_activity
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
             sqlx::query_scalar(waiting).fetch_one(&mut watch).await.unwrap()
         })
