@@ -5,8 +5,8 @@
 //! under the same name in each. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
 mod server;
+mod source;
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -16,9 +16,10 @@ use std::path::{Path, PathBuf};
 use axum::http::HeaderValue;
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 pub use server::ServerConfig;
+pub use source::{SettingError, Source, parse_duration};
 
 use crate::clock::Entropy;
 use crate::sessions::{Freshness, IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
@@ -105,144 +106,6 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("SOJOURN_LOG_FORMAT", "pretty", "pretty or json"),
     ("SOJOURN_CONFIG", "none", "A TOML file with any of these settings"),
 ];
-
-/// A setting that cannot be taken: one line that names it.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{name}: {problem}")]
-pub struct SettingError {
-    name: String,
-    problem: String,
-}
-
-impl SettingError {
-    fn new(name: impl Into<String>, problem: impl Display) -> Self {
-        Self { name: name.into(), problem: problem.to_string() }
-    }
-}
-
-/// The raw settings, by name.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    values: BTreeMap<String, SecretString>,
-}
-
-impl Source {
-    /// Reads the environment and the file, under `flags`, which win. Refuses names that mean nothing.
-    pub fn read(flags: BTreeMap<String, String>) -> Result<Self, SettingError> {
-        Self::layer(flags, environment())
-    }
-
-    fn layer(flags: BTreeMap<String, String>, environment: BTreeMap<String, String>) -> Result<Self, SettingError> {
-        let present = |values: BTreeMap<String, String>| values.into_iter().filter(|(_, value)| !value.is_empty());
-        let mut above: BTreeMap<String, String> = present(environment).collect();
-        above.extend(present(flags));
-        let mut values = match above.get("SOJOURN_CONFIG") {
-            Some(path) => read_file(Path::new(path))?,
-            None => BTreeMap::new(),
-        };
-        values.extend(above);
-        values.keys().try_for_each(|name| check_name(name))?;
-        Ok(Self { values: values.into_iter().map(|(name, value)| (name, value.into())).collect() })
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(ExposeSecret::expose_secret)
-    }
-
-    /// The value of a secret setting, from itself or from the file that `NAME_FILE` names.
-    fn secret(&self, name: &str) -> Result<Option<String>, SettingError> {
-        let file_name = format!("{name}_FILE");
-        match (self.text(name), self.text(&file_name)) {
-            (Some(_), Some(_)) => Err(SettingError::new(name, format!("is set, and {file_name} too: choose one"))),
-            (Some(value), None) => Ok(Some(value.to_owned())),
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| SettingError::new(file_name, format!("cannot read {path}: {error}")))?;
-                Ok(Some(text.trim().to_owned()))
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn parse<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, SettingError> {
-        self.text(name)
-            .map(|text| {
-                parse(text.trim()).ok_or_else(|| SettingError::new(name, format!("must be {expected} (is \"{text}\")")))
-            })
-            .transpose()
-    }
-
-    fn duration(
-        &self,
-        name: &str,
-        least: TimeDelta,
-        most: Option<TimeDelta>,
-    ) -> Result<Option<TimeDelta>, SettingError> {
-        let fits = |value: &TimeDelta| *value >= least && most.is_none_or(|most| *value <= most);
-        let expected = match most {
-            Some(most) => format!("a duration from {} to {}", written(least), written(most)),
-            None => format!("a duration of {} or more", written(least)),
-        };
-        self.parse(name, &expected, |text| parse_duration(text).filter(fits))
-    }
-}
-
-/// Seconds, or what `humantime` reads; nothing longer than 10 years.
-pub fn parse_duration(text: &str) -> Option<TimeDelta> {
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => humantime::parse_duration(text).ok()?.as_secs(),
-    };
-    let duration = TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?;
-    (duration <= TimeDelta::days(3650)).then_some(duration)
-}
-
-fn written(duration: TimeDelta) -> String {
-    humantime::format_duration(duration.to_std().unwrap_or_default()).to_string()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn environment() -> BTreeMap<String, String> {
-    let ours =
-        |name: &str| name.starts_with("SOJOURN_") || ["DATABASE_URL", "DATABASE_URL_FILE", "PORT"].contains(&name);
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| ours(name) && !is_service_link(name))
-        .collect()
-}
-
-/// Kubernetes tells every container of every service by variables like these; a service called `sojourn` is no mistake.
-fn is_service_link(name: &str) -> bool {
-    let rest = name.strip_prefix("SOJOURN_").unwrap_or_default();
-    rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_")
-}
-
-fn check_name(name: &str) -> Result<(), SettingError> {
-    const WITH_FILE: [&str; 3] = ["DATABASE_URL_FILE", "SOJOURN_SECRET_FILE", "SOJOURN_BOOTSTRAP_KEY_FILE"];
-    let of_tests = cfg!(debug_assertions) && name == crate::mutants::SETTING;
-    let known =
-        of_tests || name == "PORT" || WITH_FILE.contains(&name) || SETTINGS.iter().any(|(known, ..)| *known == name);
-    if known { Ok(()) } else { Err(SettingError::new(name, "there is no such setting (see sojourn serve --help)")) }
-}
-
-fn read_file(path: &Path) -> Result<BTreeMap<String, String>, SettingError> {
-    let error = |problem: String| SettingError::new("SOJOURN_CONFIG", format!("{}: {problem}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|problem| error(problem.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| error(problem.message().to_owned()))?;
-    table
-        .into_iter()
-        .map(|(name, value)| match value {
-            toml::Value::String(text) => Ok((name, text)),
-            toml::Value::Integer(number) => Ok((name, number.to_string())),
-            _ => Err(error(format!("{name} must be text or a whole number"))),
-        })
-        .collect()
-}
 
 /// How the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,8 @@
 //! 1. Dependencies point inward: `api` → `sessions` → the trait in `store`. `store/*` knows sqlx, `api/*` knows axum,
 //!    the core knows neither. `tests/layout.rs` reads the `use` lines.
 //! 2. A rule about sessions is written once, in the core. A family translates, renames, reshapes; it does not decide.
-//! 3. Time and randomness come through [`clock`], in whole microseconds; SQL never asks for the time.
+//! 3. Time and randomness come through [`clock`], in whole microseconds. SQL asks for the time in one place alone: where
+//!    replicas agree on it.
 //! 4. No finder without its owner: a look-up of somebody's session takes the owner as an argument of the query.
 
 pub mod api;

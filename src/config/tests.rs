@@ -1,5 +1,8 @@
 //! Settings, good and bad.
 
+use std::collections::BTreeMap;
+
+use super::source::is_service_link;
 use super::*;
 
 fn source(values: &[(&str, &str)]) -> Result<Source, SettingError> {
