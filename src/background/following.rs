@@ -103,7 +103,9 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
                 }
                 failing = false;
                 // What was said before is not heard any more, but it is in the log.
-                sessions.heard_of_changes();
+                if !mutants::enabled(Mutant::RelyOnNotices) {
+                    sessions.heard_of_changes();
+                }
                 metrics::listening(true);
                 hear(&sessions, listener).await;
                 metrics::listening(false);

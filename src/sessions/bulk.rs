@@ -104,9 +104,9 @@ impl Sessions {
         Ok(EndedInBulk { sessions, sample: Vec::new() })
     }
 
-    /// Ends what is left of a user's sessions, of which there were too many for one statement; answers how many, counted
-    /// up to [`COUNTED_TO`].
-    pub(super) async fn end_rest_of(
+    /// Ends a user's sessions, of which there are too many for one statement; answers how many, counted up to
+    /// [`COUNTED_TO`].
+    pub(super) async fn end_in_bulk_of(
         &self,
         user: &UserId,
         except: Option<SessionId>,

@@ -76,8 +76,8 @@ impl Sessions {
         self.all_ended(user, keep, ended, reason).await
     }
 
-    /// As [`Sessions::ended`], after all of a user's sessions but one were; sees to those that were too many. Answers how
-    /// many in all.
+    /// As [`Sessions::ended`], after all of a user's sessions but one were to be; where they were too many, one row ends them.
+    /// Answers how many.
     pub(crate) async fn all_ended(
         &self,
         user: &UserId,
@@ -85,9 +85,13 @@ impl Sessions {
         ended: EndedTogether,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        self.ended(user, &ended.ids, reason);
-        let rest = if ended.more { self.end_rest_of(user, keep, reason).await? } else { 0 };
-        Ok(ended.ids.len() + rest)
+        match ended {
+            EndedTogether::Ended(ids) => {
+                self.ended(user, &ids, reason);
+                Ok(ids.len())
+            }
+            EndedTogether::TooMany => self.end_in_bulk_of(user, keep, reason).await,
+        }
     }
 
     /// Ends the session that a token belongs to (RFC 7009): the holder of a token may always give it back, an expired

@@ -112,13 +112,13 @@ pub enum Ending {
 /// The most sessions that are ended by one statement; a bulk ending takes the rest.
 pub const MOST_ENDED_TOGETHER: i64 = 5000;
 
-/// A user's sessions that were ended together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EndedTogether {
-    /// The active ones among them, in order.
-    pub ids: Vec<SessionId>,
-    /// Whether there were too many for one statement, so that some may be left.
-    pub more: bool,
+/// What became of a user's sessions that were to be ended together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndedTogether {
+    /// All were ended: these are the active ones among them, in order.
+    Ended(Vec<SessionId>),
+    /// They are more than [`MOST_ENDED_TOGETHER`]: none was ended by this, and a bulk ending is due.
+    TooMany,
 }
 
 /// A change to a session; `None` leaves the field.
@@ -278,7 +278,7 @@ pub trait Store: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<bool>;
 
-    /// Ends every active session of `user` but `except`, up to [`MOST_ENDED_TOGETHER`], and answers their ids, in order.
+    /// Ends every active session of `user` but `except`, and answers their ids, in order; or none when they are too many.
     ///
     /// Sessions idle for too long are ended too, though not answered: a use that another process has not written yet
     /// would bring them back. The same goes for [`Store::ban_user`] and [`Store::delete_user`].

@@ -169,7 +169,8 @@ async fn hanging_database(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-14", "PR-11", "answers in 5 s; back 2 s after the database; no connection more");
     let cluster = Cluster::start(&[]).await;
     let (proxy, through) = Proxy::start(&cluster.url()).await;
-    let replica = Replica::start(0, &through, flaw, &[("SOJOURN_DATABASE_CONNECTIONS", "8")]);
+    let replica =
+        Replica::start(0, &through, flaw, &[("SOJOURN_DATABASE_CONNECTIONS", "8"), ("SOJOURN_FRESHNESS", "strict")]);
     let subject = replica.open("alice").await.unwrap();
 
     proxy.set(Fault::Slow(Duration::from_millis(800)));

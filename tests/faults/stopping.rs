@@ -26,7 +26,7 @@ async fn stopping(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-25", "PR-13", "every request answered; stopped in 15 s");
     let database = TestDatabase::postgres().await;
     let (proxy, through) = Proxy::start(database.url()).await;
-    let replica = Replica::start(0, &through, flaw, &[]);
+    let replica = Replica::start(0, &through, flaw, &[("SOJOURN_DRAIN_DELAY", "3s")]);
     let subject = replica.open("alice").await.unwrap();
     // So that there are always requests under way.
     proxy.set(Fault::Slow(Duration::from_millis(50)));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Owner, Touch};
-use sojourn::store::{Ending, Error, RefreshAttempt, Refreshing};
+use sojourn::store::{EndedTogether, Ending, Error, RefreshAttempt, Refreshing};
 
 use super::fixture::{CONNECTIONS, Fixture, Raw, at, details, new, session_of, user};
 
@@ -68,7 +68,10 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
     let third = fixture.open(session_of("ann")).await;
     fill(&fixture).await;
     cut_all(&fixture).await;
-    assert_eq!(store.end_sessions_of(&ann, None, EndReason::Logout, at(5)).await.unwrap().ids, [third.id]);
+    assert_eq!(
+        store.end_sessions_of(&ann, None, EndReason::Logout, at(5)).await.unwrap(),
+        EndedTogether::Ended(vec![third.id])
+    );
     fill(&fixture).await;
     cut_all(&fixture).await;
     assert!(store.delete_user(&ann, at(6)).await.unwrap().is_some());
@@ -166,7 +169,7 @@ async fn who_loses_a_deadlock_tries_again() {
     let started = Instant::now();
     lock(first).execute(&mut *other).await.unwrap();
     other.commit().await.unwrap();
-    assert_eq!(ending.await.unwrap().unwrap().ids, [first, second]);
+    assert_eq!(ending.await.unwrap().unwrap(), EndedTogether::Ended(vec![first, second]));
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     while fixture.raw.number(deadlocks).await == 0 {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sojourn::sessions::{
     BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, Search, Session, Sort, Stale, State,
 };
-use sojourn::store::{Change, LogPosition, Opening, Refreshing};
+use sojourn::store::{Change, EndedTogether, LogPosition, Opening, Refreshing};
 
 use super::fixture::{Fixture, MICROSECOND, at, ids, new, session_at, session_of, user};
 use super::refreshing::attempt;
@@ -16,7 +16,7 @@ on_both_stores! {
     a_session_opened_afterwards_is_younger_whatever_its_clock_says,
     it_is_carried_out_a_batch_at_a_time_and_says_so_once,
     where_nothing_is_meant_nothing_happens,
-    a_user_with_too_many_sessions_for_one_statement_keeps_some_for_the_next,
+    of_too_many_sessions_for_one_statement_none_is_ended_by_it,
     it_is_forgotten_after_it_was_carried_out,
     those_made_lately_are_listed_with_what_they_mean,
 }
@@ -165,15 +165,20 @@ async fn where_nothing_is_meant_nothing_happens(fixture: &Fixture) {
     assert_eq!(active(fixture, 2).await.len(), 1);
 }
 
-async fn a_user_with_too_many_sessions_for_one_statement_keeps_some_for_the_next(fixture: &Fixture) {
+async fn of_too_many_sessions_for_one_statement_none_is_ended_by_it(fixture: &Fixture) {
     let one = fixture.open(session_of("ann")).await;
     fixture.database.copy_session(one.id.as_uuid(), 5005).await;
     let first = fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(1)).await.unwrap();
-    assert!(first.more);
-    assert_eq!(first.ids.len(), 5000);
-    let rest = fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(2)).await.unwrap();
-    assert!(!rest.more);
-    assert_eq!(rest.ids.len(), 5);
+    assert_eq!(first, EndedTogether::TooMany);
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, 0, "all or none");
+    let delete = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions ORDER BY created_at DESC LIMIT 5)";
+    fixture.raw.run(delete).await.unwrap();
+    let EndedTogether::Ended(ids) =
+        fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(2)).await.unwrap()
+    else {
+        panic!("they are not too many any more")
+    };
+    assert_eq!(ids.len(), 5000);
 }
 
 async fn it_is_forgotten_after_it_was_carried_out(fixture: &Fixture) {

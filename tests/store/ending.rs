@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Ended, Owner, Session, Touch};
-use sojourn::store::{Ending, SessionChange};
+use sojourn::store::{EndedTogether, Ending, SessionChange};
 
-use super::fixture::{Fixture, at, ids, new_id, session_at, session_of, sorted, user};
+use super::fixture::{Fixture, all, at, ids, new_id, session_at, session_of, sorted, user};
 
 on_both_stores!(
     an_ended_session_keeps_when_and_why,
@@ -98,9 +98,12 @@ async fn an_ended_session_cannot_be_changed_by_anything(fixture: &Fixture) {
     assert_eq!(store.change_session(id, Owner::Anyone, &change, now).await.unwrap(), None);
     store.touch_sessions(&[Touch { id, seen_at: now, counter: 9 }]).await.unwrap();
     assert!(!store.end_active_session(id, &session.user_id, EndReason::RevokedByUser, now).await.unwrap());
-    assert_eq!(store.end_sessions_of(&session.user_id, None, EndReason::RevokedByUser, now).await.unwrap().ids, []);
-    assert_eq!(store.ban_user(&session.user_id, now).await.unwrap().1.ids, []);
-    assert_eq!(store.delete_user(&session.user_id, now).await.unwrap().map(|ended| ended.ids), Some(vec![]));
+    assert_eq!(
+        store.end_sessions_of(&session.user_id, None, EndReason::RevokedByUser, now).await.unwrap(),
+        EndedTogether::Ended(vec![])
+    );
+    assert_eq!(store.ban_user(&session.user_id, now).await.unwrap().1, EndedTogether::Ended(vec![]));
+    assert_eq!(store.delete_user(&session.user_id, now).await.unwrap(), Some(EndedTogether::Ended(vec![])));
     assert_eq!(fixture.stored(id).await, ended);
 }
 
@@ -130,20 +133,23 @@ async fn all_sessions_of_a_user_are_ended_but_one(fixture: &Fixture) {
     let other = fixture.open(session_of("bob")).await;
     let kept = sessions.remove(2);
     let (ann, reason) = (user("ann"), EndReason::RevokedByUser);
-    let ended = fixture.store.end_sessions_of(&ann, Some(kept), reason, at(5)).await.unwrap().ids;
+    let ended = all(fixture.store.end_sessions_of(&ann, Some(kept), reason, at(5)).await.unwrap());
     assert_eq!(ended, sorted(sessions.clone()));
     assert_eq!(fixture.active_ids(&ann, at(5)).await, [kept]);
     assert_eq!(fixture.stored(sessions[0]).await.ended, Some(Ended { at: at(5), reason }));
     assert_eq!(fixture.stored(other.id).await.ended, None);
 
     let except_nothing_known = Some(new_id());
-    assert_eq!(fixture.store.end_sessions_of(&ann, except_nothing_known, reason, at(6)).await.unwrap().ids, [kept]);
-    assert_eq!(fixture.store.end_sessions_of(&ann, None, reason, at(7)).await.unwrap().ids, []);
+    assert_eq!(
+        fixture.store.end_sessions_of(&ann, except_nothing_known, reason, at(6)).await.unwrap(),
+        EndedTogether::Ended(vec![kept])
+    );
+    assert_eq!(fixture.store.end_sessions_of(&ann, None, reason, at(7)).await.unwrap(), EndedTogether::Ended(vec![]));
 }
 
 async fn ending_all_sessions_of_nobody_ends_nothing(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
-    let ended = fixture.store.end_sessions_of(&user("bob"), None, EndReason::RevokedByAdmin, at(1)).await.unwrap().ids;
+    let ended = all(fixture.store.end_sessions_of(&user("bob"), None, EndReason::RevokedByAdmin, at(1)).await.unwrap());
     assert_eq!(ended, []);
     assert_eq!(fixture.stored(session.id).await.ended, None);
 }
@@ -154,7 +160,7 @@ async fn ending_all_does_not_answer_sessions_that_are_over(fixture: &Fixture) {
     let just_expired = fixture.open(Session { expires_at: at(41), ..session_of("ann") }).await;
     fixture.open(Session { idle_timeout: Some(TimeDelta::seconds(10)), ..session_of("ann") }).await;
     let active = fixture.open(session_of("ann")).await;
-    let ended = fixture.store.end_sessions_of(&user("ann"), None, EndReason::Logout, now).await.unwrap().ids;
+    let ended = all(fixture.store.end_sessions_of(&user("ann"), None, EndReason::Logout, now).await.unwrap());
     assert_eq!(ended, [active.id]);
     assert_eq!(fixture.stored(long_expired.id).await.ended, None);
     assert!(fixture.stored(just_expired.id).await.ended.is_some(), "by a slower clock it still stands");
@@ -170,9 +176,12 @@ async fn a_use_that_is_written_late_does_not_bring_back_what_was_ended(fixture: 
         let (store, id, user) = (&fixture.store, session.id, &session.user_id);
         match name {
             "one" => assert!(!store.end_active_session(id, user, EndReason::RevokedByUser, now).await.unwrap()),
-            "all" => assert_eq!(store.end_sessions_of(user, None, EndReason::Logout, now).await.unwrap().ids, []),
-            "banned" => assert_eq!(store.ban_user(user, now).await.unwrap().1.ids, []),
-            _ => assert_eq!(store.delete_user(user, now).await.unwrap().map(|ended| ended.ids), Some(vec![])),
+            "all" => assert_eq!(
+                store.end_sessions_of(user, None, EndReason::Logout, now).await.unwrap(),
+                EndedTogether::Ended(vec![])
+            ),
+            "banned" => assert_eq!(store.ban_user(user, now).await.unwrap().1, EndedTogether::Ended(vec![])),
+            _ => assert_eq!(store.delete_user(user, now).await.unwrap(), Some(EndedTogether::Ended(vec![]))),
         }
         touches.push(Touch { id, seen_at: at(50), counter: 0 });
     }

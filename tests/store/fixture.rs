@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::sessions::{Device, DeviceType, Metadata, Owner, Scope, Session, SessionId, SessionLimit};
-use sojourn::store::{self, Idempotency, NewSession, Opening, Store};
+use sojourn::store::{self, EndedTogether, Idempotency, NewSession, Opening, Store};
 use sojourn::users::{UserDetails, UserId};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -256,4 +256,12 @@ pub(crate) fn ids(sessions: &[Session]) -> Vec<SessionId> {
 pub(crate) fn sorted(mut ids: Vec<SessionId>) -> Vec<SessionId> {
     ids.sort_unstable();
     ids
+}
+
+/// The sessions that were ended, of which there were not too many.
+pub(crate) fn all(ended: EndedTogether) -> Vec<SessionId> {
+    match ended {
+        EndedTogether::Ended(ids) => ids,
+        EndedTogether::TooMany => panic!("too many"),
+    }
 }

@@ -1,10 +1,10 @@
 //! Users, and what becomes of their sessions.
 
 use sojourn::sessions::{EndReason, Ended};
-use sojourn::store::Opening;
+use sojourn::store::{EndedTogether, Opening};
 use sojourn::users::User;
 
-use super::fixture::{Fixture, at, details, new, session_at, session_of, sorted, user};
+use super::fixture::{Fixture, all, at, details, new, session_at, session_of, sorted, user};
 
 on_both_stores!(
     an_unknown_user_is_not_there,
@@ -59,7 +59,7 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
     let other = fixture.open(session_of("ann")).await;
     let (banned, ended) = fixture.store.ban_user(&one.user_id, at(5)).await.unwrap();
     assert_eq!((banned.banned_at, banned.updated_at, banned.created_at), (Some(at(5)), at(5), at(1)));
-    assert_eq!(ended.ids, sorted(vec![one.id, two.id]));
+    assert_eq!(ended, EndedTogether::Ended(sorted(vec![one.id, two.id])));
     assert_eq!(fixture.stored(one.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserBanned }));
     assert_eq!(fixture.stored(other.id).await.ended, None);
     assert_eq!(fixture.store.user(&one.user_id).await.unwrap(), Some(banned));
@@ -68,7 +68,7 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
 async fn a_ban_may_come_before_the_user(fixture: &Fixture) {
     let eve = user("eve");
     let (banned, ended) = fixture.store.ban_user(&eve, at(5)).await.unwrap();
-    assert_eq!(ended.ids, []);
+    assert_eq!(ended, EndedTogether::Ended(vec![]));
     assert_eq!((banned.banned_at, banned.created_at), (Some(at(5)), at(5)));
     let told = fixture.store.put_user(&eve, &details(Some("Eve"), None), at(6)).await.unwrap();
     assert_eq!(told.banned_at, Some(at(5)));
@@ -98,24 +98,21 @@ async fn a_deleted_user_is_gone_with_ban_and_sessions(fixture: &Fixture) {
     let two = fixture.open(session_of("ann")).await;
     let other = fixture.open(session_of("bob")).await;
     let ann = &one.user_id;
-    assert_eq!(fixture.store.delete_user(ann, at(5)).await.unwrap().map(|ended| ended.ids), Some(vec![one.id, two.id]));
+    assert_eq!(fixture.store.delete_user(ann, at(5)).await.unwrap(), Some(EndedTogether::Ended(vec![one.id, two.id])));
     assert_eq!(fixture.stored(two.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserDeleted }));
     assert_eq!(fixture.store.user(ann).await.unwrap(), None);
     assert_eq!(fixture.store.delete_user(ann, at(6)).await.unwrap(), None);
     assert_eq!(fixture.stored(other.id).await.ended, None);
 
     fixture.store.ban_user(ann, at(7)).await.unwrap();
-    assert_eq!(fixture.store.delete_user(ann, at(8)).await.unwrap().map(|ended| ended.ids), Some(vec![]));
+    assert_eq!(fixture.store.delete_user(ann, at(8)).await.unwrap(), Some(EndedTogether::Ended(vec![])));
     fixture.open(session_at("ann", 9)).await;
 }
 
 async fn an_unknown_user_with_sessions_can_be_deleted(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     fixture.raw.run("DELETE FROM users").await.unwrap();
-    assert_eq!(
-        fixture.store.delete_user(&session.user_id, at(5)).await.unwrap().map(|ended| ended.ids),
-        Some(vec![session.id])
-    );
+    assert_eq!(fixture.store.delete_user(&session.user_id, at(5)).await.unwrap().map(all), Some(vec![session.id]));
 }
 
 async fn users_put_at_once_are_one(fixture: &Fixture) {

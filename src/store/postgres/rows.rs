@@ -7,9 +7,9 @@ use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
 use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn};
+use crate::store::EndedTogether;
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
-use crate::store::{EndedTogether, MOST_ENDED_TOGETHER};
 use crate::users::{User, UserId};
 
 /// The columns of a session, in the order that [`bind_session`] binds them.
@@ -198,10 +198,14 @@ pub(super) fn ended_ids(rows: &[PgRow]) -> sqlx::Result<Vec<SessionId>> {
     Ok(ids)
 }
 
-/// As [`ended_ids`], and whether there may be more to be ended.
+/// As [`ended_ids`]; a row without an id tells that there were too many.
 pub(super) fn ended_together(rows: &[PgRow]) -> sqlx::Result<EndedTogether> {
-    let more = i64::try_from(rows.len()).is_ok_and(|ended| ended >= MOST_ENDED_TOGETHER);
-    Ok(EndedTogether { ids: ended_ids(rows)?, more })
+    if let [only] = rows
+        && only.try_get::<Option<Uuid>, _>("id")?.is_none()
+    {
+        return Ok(EndedTogether::TooMany);
+    }
+    ended_ids(rows).map(EndedTogether::Ended)
 }
 
 /// As [`ended_ids`], each with its user.

@@ -238,15 +238,18 @@ pub(super) async fn end_sessions_of(
         "WITH meant AS (
             SELECT id FROM sessions
             WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - interval '1 minute'
-            LIMIT $5
+            LIMIT $5 + 1
          ), locked AS (
-            SELECT id FROM sessions WHERE id IN (SELECT id FROM meant) AND ended_at IS NULL
+            SELECT id FROM sessions
+            WHERE id IN (SELECT id FROM meant) AND ended_at IS NULL AND (SELECT count(*) FROM meant) <= $5
             ORDER BY id FOR NO KEY UPDATE
-         )
-         UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
-         RETURNING sessions.id, expires_at > $1 AND ",
+         ), ended AS (
+            UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
+            RETURNING sessions.id, expires_at > $1 AND ",
         not_idle!("last_seen_at"),
-        " AS was_active"
+        " AS was_active
+         )
+         SELECT id, was_active FROM ended UNION ALL SELECT NULL, NULL WHERE (SELECT count(*) FROM meant) > $5"
     );
     let except = except.map(SessionId::as_uuid);
     let end =

@@ -44,7 +44,7 @@ pub(super) async fn delete_user(
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
-    Ok((deleted.rows_affected() > 0 || !ended.ids.is_empty()).then_some(ended))
+    Ok((deleted.rows_affected() > 0 || ended != EndedTogether::Ended(Vec::new())).then_some(ended))
 }
 
 pub(super) async fn ban_user(

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
-use crate::store::{EndedTogether, MOST_ENDED_TOGETHER};
 use crate::users::{User, UserId};
 
 /// The columns of a session, in the order that [`bind_session`] binds them.
@@ -215,12 +214,6 @@ pub(super) fn ended_ids(rows: &[SqliteRow]) -> sqlx::Result<Vec<SessionId>> {
     }
     ids.sort_unstable();
     Ok(ids)
-}
-
-/// As [`ended_ids`], and whether there may be more to be ended.
-pub(super) fn ended_together(rows: &[SqliteRow]) -> sqlx::Result<EndedTogether> {
-    let more = i64::try_from(rows.len()).is_ok_and(|ended| ended >= MOST_ENDED_TOGETHER);
-    Ok(EndedTogether { ids: ended_ids(rows)?, more })
 }
 
 /// As [`ended_ids`], each with its user.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::pool::PoolConnection;
-use sqlx::{Row, Sqlite, SqliteExecutor, SqlitePool};
+use sqlx::{Row, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::rows;
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
@@ -263,31 +263,35 @@ pub(super) async fn end_active_session(
 }
 
 pub(super) async fn end_sessions_of(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     user: &UserId,
     except: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> sqlx::Result<EndedTogether> {
-    // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
+    /// A minute longer than they live by this clock: by another process's they may live a little longer, and be refreshed.
+    macro_rules! meant {
+        () => {
+            "user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - 60000000"
+        };
+    }
+    const COUNT: &str =
+        concat!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE ", meant!(), " LIMIT $4 + 1) AS meant");
     const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id IN (
-            SELECT id FROM sessions
-            WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - 60000000
-            LIMIT $5
-         )
-         RETURNING id, expires_at > $1 AND ",
+        "UPDATE sessions SET ended_at = $1, end_reason = $4 WHERE ",
+        meant!(),
+        " RETURNING id, expires_at > $1 AND ",
         not_idle!("last_seen_at"),
         " AS was_active"
     );
-    let end = sqlx::query(END)
-        .bind(now.timestamp_micros())
-        .bind(user.as_str())
-        .bind(except.map(SessionId::as_uuid))
-        .bind(reason.as_str())
-        .bind(MOST_ENDED_TOGETHER);
-    rows::ended_together(&end.fetch_all(executor).await?)
+    let (now, except) = (now.timestamp_micros(), except.map(SessionId::as_uuid));
+    let count = sqlx::query_scalar(COUNT).bind(now).bind(user.as_str()).bind(except).bind(MOST_ENDED_TOGETHER);
+    let meant: i64 = count.fetch_one(&mut *connection).await?;
+    if meant > MOST_ENDED_TOGETHER {
+        return Ok(EndedTogether::TooMany);
+    }
+    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str());
+    rows::ended_ids(&end.fetch_all(connection).await?).map(EndedTogether::Ended)
 }
 
 pub(super) async fn end_named_sessions(
