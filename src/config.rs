@@ -37,7 +37,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("SOJOURN_DRAIN_DELAY", "3s", "How long requests are still served after SIGTERM, before the port is closed"),
     ("SOJOURN_METRICS_LISTEN", "none", "An address of its own for /metrics, which is then not at the main one"),
     ("DATABASE_URL", "sqlite://<data dir>/sojourn.db", "sqlite://… or postgres://…; also as DATABASE_URL_FILE"),
-    ("SOJOURN_DATABASE_CONNECTIONS", "16", "The most connections to the database"),
+    (
+        "SOJOURN_DATABASE_CONNECTIONS",
+        "16",
+        "The most connections to the database; with PostgreSQL three more follow the change log",
+    ),
     ("SOJOURN_DATA_DIR", "./sojourn-data", "Where the SQLite file and the generated secret are kept"),
     (
         "SOJOURN_SECRET",
