@@ -4,6 +4,8 @@
 //! answered `Ok` its effect survives a crash, but for [`Store::touch_sessions`]. Times come in from the caller; no
 //! statement asks the database for the time. The same cases run against both stores in `tests/store/`.
 
+#[macro_use]
+mod fragments;
 mod changes;
 pub mod postgres;
 mod search;
