@@ -209,16 +209,26 @@ impl Session {
 
     /// As [`Session::state`], when it is known to have been used at `seen_at` at least.
     pub(super) fn state_as_seen(&self, seen_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> State {
-        let last_seen_at = seen_at.map_or(self.last_seen_at, |seen_at| self.last_seen_at.max(seen_at));
         if self.ended.is_some() {
             State::Ended
         } else if now >= self.expires_at {
             State::Expired
-        } else if self.idle_timeout.is_some_and(|idle| now >= last_seen_at + idle) {
+        } else if self.idle_at(seen_at).is_some_and(|idle_at| now >= idle_at) {
             State::IdleExpired
         } else {
             State::Active
         }
+    }
+
+    /// When it has been unused for too long, if it was used at `seen_at` at the latest; `None`: never.
+    fn idle_at(&self, seen_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let last_seen_at = seen_at.map_or(self.last_seen_at, |seen_at| self.last_seen_at.max(seen_at));
+        self.idle_timeout.map(|idle| last_seen_at + idle)
+    }
+
+    /// When it is over if nothing happens, if it was used at `seen_at` at the latest.
+    pub(super) fn due_at(&self, seen_at: Option<DateTime<Utc>>) -> DateTime<Utc> {
+        self.idle_at(seen_at).map_or(self.expires_at, |idle_at| idle_at.min(self.expires_at))
     }
 
     /// Whether the user authenticated with more than one factor: the methods say so themselves (`mfa`), or are of two

@@ -119,9 +119,6 @@ impl Sessions {
 
     /// When a session is over if nothing happens.
     fn due_at(&self, session: &Session) -> DateTime<Utc> {
-        let seen_at = self.activity.seen(session.id).map(|touch| touch.seen_at);
-        let last_seen_at = seen_at.map_or(session.last_seen_at, |seen_at| session.last_seen_at.max(seen_at));
-        let idle_at = session.idle_timeout.map(|idle| last_seen_at + idle);
-        idle_at.map_or(session.expires_at, |idle_at| idle_at.min(session.expires_at))
+        session.due_at(self.activity.seen(session.id).map(|touch| touch.seen_at))
     }
 }
