@@ -267,7 +267,7 @@ impl Store for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<EndedTogether> {
-        users::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
+        sessions::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
     }
 
     async fn end_named_sessions(

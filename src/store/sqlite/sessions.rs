@@ -262,7 +262,22 @@ pub(super) async fn end_active_session(
     rows::write_one(pool, end).await?.map_or(Ok(false), |row| row.try_get("was_active"))
 }
 
+/// In a transaction, because it counts before it ends.
 pub(super) async fn end_sessions_of(
+    pool: &SqlitePool,
+    user: &UserId,
+    except: Option<SessionId>,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<EndedTogether> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let ended = end_sessions_within(&mut tx, user, except, reason, now).await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// As [`end_sessions_of`], in a transaction that does more.
+pub(super) async fn end_sessions_within(
     connection: &mut SqliteConnection,
     user: &UserId,
     except: Option<SessionId>,

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
 
 use super::rows;
-use super::sessions;
-use crate::sessions::{EndReason, SessionId};
+use super::sessions::end_sessions_within;
+use crate::sessions::EndReason;
 use crate::store::EndedTogether;
 use crate::users::{User, UserDetails, UserId};
 
@@ -41,23 +41,9 @@ pub(super) async fn delete_user(
 ) -> sqlx::Result<Option<EndedTogether>> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
-    let ended = sessions::end_sessions_of(&mut tx, id, None, EndReason::UserDeleted, now).await?;
+    let ended = end_sessions_within(&mut tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
     Ok((deleted.rows_affected() > 0 || ended != EndedTogether::Ended(Vec::new())).then_some(ended))
-}
-
-/// In a transaction, because it counts before it ends.
-pub(super) async fn end_sessions_of(
-    pool: &SqlitePool,
-    user: &UserId,
-    except: Option<SessionId>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<EndedTogether> {
-    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let ended = sessions::end_sessions_of(&mut tx, user, except, reason, now).await?;
-    tx.commit().await?;
-    Ok(ended)
 }
 
 pub(super) async fn ban_user(
@@ -74,7 +60,7 @@ pub(super) async fn ban_user(
     );
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let user = sqlx::query(BAN).bind(now.timestamp_micros()).bind(id.as_str()).fetch_one(&mut *tx).await?;
-    let ended = sessions::end_sessions_of(&mut tx, id, None, EndReason::UserBanned, now).await?;
+    let ended = end_sessions_within(&mut tx, id, None, EndReason::UserBanned, now).await?;
     tx.commit().await?;
     Ok((rows::user(&user)?, ended))
 }
