@@ -88,17 +88,10 @@ impl Sessions {
         }
         let filter = Filter { ip_address: self.kept_address(filter.ip_address), ..filter };
         let active = Filter { state: Some(State::Active), ..filter.clone() };
-        let search = |limit| Search {
-            owner: Owner::Anyone,
-            filter: &active,
-            sort: Sort::default(),
-            after: None,
-            limit,
-            now: self.now(),
-        };
-        let sessions = self.store().count_sessions(search(COUNTED_TO)).await?;
+        let sessions = self.store().count_sessions(self.newest(&active, COUNTED_TO)).await?;
         if dry_run {
-            return Ok(EndedInBulk { sessions, sample: self.store().search_sessions(search(SAMPLE)).await? });
+            let sample = self.store().search_sessions(self.newest(&active, SAMPLE)).await?;
+            return Ok(EndedInBulk { sessions, sample });
         }
         self.end_in_bulk(filter, None, EndReason::RevokedByAdmin).await?;
         Ok(EndedInBulk { sessions, sample: Vec::new() })
@@ -114,17 +107,14 @@ impl Sessions {
     ) -> Result<usize, Error> {
         let filter = Filter { user_id: Some(user.clone()), ..Filter::default() };
         let active = Filter { state: Some(State::Active), ..filter.clone() };
-        let search = Search {
-            owner: Owner::Anyone,
-            filter: &active,
-            sort: Sort::default(),
-            after: None,
-            limit: COUNTED_TO,
-            now: self.now(),
-        };
-        let left = self.store().count_sessions(search).await? - u32::from(except.is_some());
+        let counted = self.store().count_sessions(self.newest(&active, COUNTED_TO)).await?;
         self.end_in_bulk(filter, except, reason).await?;
-        Ok(left as usize)
+        // The one that is kept is among them, unless all the others are idle and it went meanwhile.
+        Ok(counted.saturating_sub(u32::from(except.is_some())) as usize)
+    }
+
+    fn newest<'a>(&self, filter: &'a Filter, limit: u32) -> Search<'a> {
+        Search { owner: Owner::Anyone, filter, sort: Sort::default(), after: None, limit, now: self.now() }
     }
 
     async fn end_in_bulk(&self, filter: Filter, except: Option<SessionId>, reason: EndReason) -> Result<(), Error> {

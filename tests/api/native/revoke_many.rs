@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::sessions::{EndReason, Owner, SessionId};
 
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
@@ -83,6 +85,27 @@ on_both_databases! {
         assert_eq!(ended["ended"], 6006, "{ended}");
         assert!(!server.stands(&first.access).await && !server.stands(&last.access).await);
         assert!(server.stands(&server.open("robot").await.access).await);
+    }
+
+    /// All others are idle, and the one to be kept was ended a moment ago by somebody else.
+    async fn where_none_is_left_to_be_counted_none_is_said_to_be_ended(database) {
+        let server = Server::start(database).await;
+        let body = json!({ "user_id": "robot", "idle_timeout": 600, "tokens": "session" });
+        let own = server.open_with(&body).await;
+        server.copy_session(&own.id, 5001).await;
+        server.wait(TimeDelta::seconds(500));
+        assert!(server.stands(&own.access).await);
+        server.sessions.write_all_activity().await.unwrap();
+        server.wait(TimeDelta::seconds(200));
+        assert!(server.stands(&own.access).await);
+        let id = SessionId::parse(&own.id).unwrap();
+        server.store.end_session(id, Owner::Anyone, EndReason::Logout, server.now()).await.unwrap().unwrap();
+        let answer = server.send("DELETE", "/v1/me/sessions?keep_current=true", &own.access).await;
+        match answer.status.as_u16() {
+            200 => assert_eq!(answer.json()["ended"], 0),
+            // It was noticed before.
+            status => assert_eq!(status, 401, "{}", answer.text),
+        }
     }
 
     async fn what_cannot_be_meant_is_refused(database) {
