@@ -68,8 +68,8 @@ fn ended(id: SessionId, over: Over) -> Event {
 /// Listen
 ///
 /// Every ending of a session, or those of one user's: server-sent events `session.ended` with `session_id`, `user_id`,
-/// `reason` and `ended_at`, and `sessions.ended` where many were ended together. Sessions that expire by themselves are not told. Each event has an `id`; with the last one as
-/// `Last-Event-ID` the stream goes on where it broke off, for two hours at least, and an ending may be told twice. When
+/// `reason` and `ended_at`, and `sessions.ended` where many were ended together. Sessions that expire by themselves are not
+/// told. Each event has an `id`; with the last one as `Last-Event-ID` the stream goes on where it broke off, for two hours at least, and an ending may be told twice. When
 /// that is not possible, the first event is `missed`. The stream closes when the listener does not keep up, when its
 /// credential dies, and when the server stops.
 #[utoipa::path(
