@@ -1,6 +1,6 @@
 //! Pieces of SQL that both databases read alike: the columns, and which sessions a bulk ending means.
 
-/// The columns of a session, in the order that [`bind_session`] binds them.
+/// The columns of a session, in the order that each store's `bind_session` binds them.
 macro_rules! columns {
     () => {
         "id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ended_at, end_reason, \
@@ -41,7 +41,7 @@ macro_rules! not_ended_in_bulk {
     };
 }
 
-/// As [`columns`], to read a session in whatever state: one that a bulk ending means has ended.
+/// As `columns`, to read a session in whatever state: one that a bulk ending means has ended.
 macro_rules! columns_as_they_stand {
     () => {
         concat!(
