@@ -1,5 +1,6 @@
 //! The listener, and the orderly stop.
 
+mod leftover;
 mod patience;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use tower::ServiceExt as _;
 use crate::config::ServerConfig;
 use crate::metrics;
 use crate::mutants::{self, Mutant};
+use leftover::ReadToTheEnd;
 use patience::{Patient, Progress};
 
 /// The longest head of a request, in bytes, give or take what one read brings.
@@ -160,7 +162,7 @@ impl Door {
         request: hyper::Request<Incoming>,
         peer: SocketAddr,
     ) -> Result<Response, std::convert::Infallible> {
-        let mut request = request.map(Body::new);
+        let mut request = ReadToTheEnd::of(request).map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         let mut response = self.router.clone().oneshot(request).await?;
         if *self.stop.borrow() || self.is_full() {

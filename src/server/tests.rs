@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::watch;
@@ -33,6 +34,7 @@ fn door(most_connections: usize) -> (Door, watch::Sender<bool>) {
         .route("/", get(async || "here"))
         .route("/slow", get(async || sleep(Duration::from_mins(5)).await))
         .route("/echo", post(async |body: Bytes| body))
+        .route("/refuse", post(async || StatusCode::PAYLOAD_TOO_LARGE))
         .route("/stream", get(async move || beats(40, Duration::from_secs(15))))
         .route("/large", get(async || vec![b'x'; 1 << 20]));
     let config = ServerConfig { drain_delay: Duration::ZERO, most_connections };
@@ -119,6 +121,49 @@ async fn an_answer_may_take_its_time_and_so_may_a_body() {
     sleep(Duration::from_secs(30)).await;
     client.send(b"b").await;
     assert!(client.receive().await.ends_with("\r\n\r\nab"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_too_much_reads_why_and_then_is_served_again() {
+    let mut client = connect(&door(9).0);
+    client.send(b"POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n").await;
+    client.send(&[b'x'; 500]).await;
+    assert!(client.receive().await.starts_with("HTTP/1.1 413"));
+    sleep(Duration::from_secs(1)).await;
+    client.send(&[b'x'; 99_500]).await;
+    client.send(GET).await;
+    assert!(client.receive().await.starts_with(OK));
+
+    client.send(b"POST /refuse HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nxxxx\r\n").await;
+    assert!(client.receive().await.starts_with("HTTP/1.1 413"));
+    client.send(b"0\r\n\r\n").await;
+    client.send(GET).await;
+    assert!(client.receive().await.starts_with(OK));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_nobody_wants_is_waited_for_two_seconds_and_not_at_all_if_it_was_not_asked_for() {
+    let mut client = connect(&door(9).0);
+    client.send(b"POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nx").await;
+    assert!(client.receive().await.starts_with("HTTP/1.1 413"));
+    assert_eq!(client.closed_after().await, 2);
+
+    let mut client = connect(&door(9).0);
+    client.send(b"POST /refuse HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n").await;
+    assert!(client.receive().await.starts_with("HTTP/1.1 413"));
+    assert_eq!(client.closed_after().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_body_that_nobody_wants_no_more_than_4_mib_are_read() {
+    let mut client = connect(&door(9).0);
+    client.send(b"POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 99000000\r\n\r\n").await;
+    assert!(client.receive().await.starts_with("HTTP/1.1 413"));
+    let mut taken = 0;
+    while client.stream.write_all(&[b'x'; 1024]).await.is_ok() {
+        taken += 1;
+    }
+    assert!((4_096..5_000).contains(&taken), "{taken} KiB");
 }
 
 #[tokio::test(start_paused = true)]
