@@ -5,6 +5,7 @@
 //! makes a session look older than it is by that much.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Mutex;
 
@@ -45,24 +46,27 @@ const INTERVAL: TimeDelta = TimeDelta::seconds(60);
 const WRITING_MARGIN: TimeDelta = TimeDelta::seconds(10);
 
 impl Activity {
-    /// Remembers that `session`, as stored, was used at `now` with a token of refresh counter `counter`.
+    /// Remembers that `session`, as stored, was used at `now` with a token of refresh counter `counter`, and brings its
+    /// `last_seen_at` up to that, as [`Activity::overlay`] does.
     ///
     /// It is due one interval after the use that is stored: `INTERVAL`, or a quarter of the idle timeout where that is
     /// shorter. The first access token of a refresh is due at once, because it tells that the refresh arrived.
-    pub fn note(&self, session: &Session, counter: u32, now: DateTime<Utc>) {
+    pub fn note(&self, session: &mut Session, counter: u32, now: DateTime<Utc>) {
         let interval = session.idle_timeout.map_or(INTERVAL, |idle| INTERVAL.min(idle / 4));
         let refresh_arrived = counter > session.confirmed_counter;
         let due_at = if refresh_arrived { now } else { session.last_seen_at + interval };
         let touch = Touch { id: session.id, seen_at: now, counter };
         let mut pending = self.lock();
         let room = pending.len() < MOST_PENDING;
-        if let Some(known) = pending.get_mut(&session.id) {
-            known.touch.seen_at = known.touch.seen_at.max(now);
-            known.touch.counter = known.touch.counter.max(counter);
-            known.due_at = known.due_at.min(due_at);
-        } else if room {
-            pending.insert(session.id, Pending { touch, due_at, interval });
-        }
+        let known = match pending.entry(session.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) if room => vacant.insert(Pending { touch, due_at, interval }),
+            Entry::Vacant(_) => return,
+        };
+        known.touch.seen_at = known.touch.seen_at.max(now);
+        known.touch.counter = known.touch.counter.max(counter);
+        known.due_at = known.due_at.min(due_at);
+        session.last_seen_at = session.last_seen_at.max(known.touch.seen_at);
     }
 
     /// Whether this use must be written before it is answered: the store would soon take the session for idle, and

@@ -120,19 +120,21 @@ impl Sessions {
             let claims = self.access_tokens().verify(token, now).map_err(Refusal::Token)?;
             (claims.session_id, Some(claims))
         };
-        let stored = self.active_session(id, freshness, now).await?;
-        if claims.as_ref().is_some_and(|claims| claims.user_id != stored.session.user_id) {
+        let mut signed_in = self.active_session(id, freshness, now).await?;
+        if claims.as_ref().is_some_and(|claims| claims.user_id != signed_in.session.user_id) {
             return Err(Refusal::UnknownSession.into());
         }
-        if counting == Use::Counts {
-            let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
-            self.activity.note(&stored.session, counter, now);
-            if Activity::is_urgent(&stored.session, now) {
-                self.write_touches(&[Touch { id, seen_at: now, counter }]).await?;
+        match counting {
+            Use::Counts => {
+                let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
+                let is_urgent = Activity::is_urgent(&signed_in.session, now);
+                self.activity.note(&mut signed_in.session, counter, now);
+                if is_urgent {
+                    self.write_touches(&[Touch { id, seen_at: now, counter }]).await?;
+                }
             }
+            Use::None => self.activity.overlay(&mut signed_in.session),
         }
-        let mut signed_in = stored;
-        self.activity.overlay(&mut signed_in.session);
         Ok((signed_in, claims))
     }
 
@@ -178,8 +180,13 @@ impl Sessions {
         if stored.user.banned_at.is_some() {
             return Err(Refusal::Banned);
         }
-        let seen_at = self.activity.seen(stored.session.id).map(|touch| touch.seen_at);
-        match stored.session.state_as_seen(seen_at, now) {
+        let mut state = stored.session.state(now);
+        // A use that is not written yet can change nothing else.
+        if state == State::IdleExpired {
+            let seen_at = self.activity.seen(stored.session.id).map(|touch| touch.seen_at);
+            state = stored.session.state_as_seen(seen_at, now);
+        }
+        match state {
             State::Active => Ok(()),
             state => Err(Refusal::NotActive(state)),
         }
