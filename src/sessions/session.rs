@@ -9,6 +9,12 @@ use uuid::Uuid;
 use super::{Device, FieldError, Scope};
 use crate::users::{User, UserId};
 
+/// What a session's id says of the time, and when the session was opened, differ by less than this: more than clocks of
+/// replicas do that go by the database's.
+const ID_MARGIN: TimeDelta = TimeDelta::hours(1);
+/// The last that there is room for in an id.
+const LAST_MILLISECOND: u64 = (1 << 48) - 1;
+
 /// A session's id: a UUID version 7. A handle, never a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
@@ -22,6 +28,16 @@ impl SessionId {
     /// The UUID inside.
     pub fn as_uuid(self) -> Uuid {
         self.0
+    }
+
+    /// Between which two ids are those of all sessions opened at `time`: ids tell the time too, but by the clock of the
+    /// replica that made them.
+    pub fn around(time: DateTime<Utc>) -> (Self, Self) {
+        let at = |time: Option<DateTime<Utc>>, otherwise| {
+            let milliseconds = time.map_or(otherwise, |time| u64::try_from(time.timestamp_millis()).unwrap_or(0));
+            Self(Uuid::from_u128(u128::from(milliseconds.min(LAST_MILLISECOND)) << 80))
+        };
+        (at(time.checked_sub_signed(ID_MARGIN), 0), at(time.checked_add_signed(ID_MARGIN), LAST_MILLISECOND))
     }
 
     /// Reads the hyphenated form (36 characters). `None` for anything else: no session has such an id.

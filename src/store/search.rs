@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::sessions::{
-    Condition, Filter, Listing, ListingOrder, Owner, Search, SortField, State, TextField, TimeField,
+    Condition, Filter, Listing, ListingOrder, Owner, Search, SessionId, SortField, State, TextField, TimeField,
 };
 
 /// What differs between the databases.
@@ -30,18 +30,24 @@ pub(super) enum Bind {
     Text(String),
     Time(DateTime<Utc>),
     Id(Uuid),
+    Number(u32),
 }
+
+/// Searches whose text is longer, in bytes, are not kept prepared: it is a client that makes them so long.
+const LONGEST_KEPT: usize = 8 * 1024;
 
 /// A statement with its values.
 pub(super) struct Compiled {
     pub(super) sql: AssertSqlSafe<String>,
     pub(super) binds: Vec<Bind>,
+    /// Whether it is worth to be kept prepared: only the shape of a search is in its text, and there are few shapes.
+    pub(super) kept: bool,
 }
 
 impl Compiled {
     #[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
     fn new(sql: String, binds: Vec<Bind>) -> Self {
-        Self { sql: AssertSqlSafe(sql), binds }
+        Self { kept: sql.len() <= LONGEST_KEPT, sql: AssertSqlSafe(sql), binds }
     }
 }
 
@@ -110,7 +116,15 @@ impl Conditions {
                     time.map(|time| format!("{column} {operator} {}", self.bind(Bind::Time(time))))
                 };
                 let bounds = [bound(">=", range.from), bound("<", range.to)];
-                let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+                let mut bounds: Vec<String> = bounds.into_iter().flatten().collect();
+                // Says nothing new, but a list in the order of ids then begins where the range does, not at the first id.
+                if *field == TimeField::CreatedAt {
+                    let mut bound = |operator, id: Option<SessionId>| {
+                        id.map(|id| format!("id {operator} {}", self.bind(Bind::Id(id.as_uuid()))))
+                    };
+                    bounds.extend(bound(">", range.from.map(|from| SessionId::around(from).0)));
+                    bounds.extend(bound("<", range.to.map(|to| SessionId::around(to).1)));
+                }
                 if bounds.is_empty() { "1 = 1".to_owned() } else { format!("({})", bounds.join(" AND ")) }
             }
         }
@@ -152,16 +166,15 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     };
     let direction = if listing.descending { "DESC" } else { "ASC" };
     let order = column.map(|column| format!("{column} {direction}, ")).unwrap_or_default();
-    let page = format!(
-        "SELECT {} FROM sessions WHERE {condition} ORDER BY {order}id {direction} LIMIT {} OFFSET {}",
-        dialect.columns, listing.limit, listing.offset,
-    );
-    let count_to = listing.count_to;
+    let mut counting = Conditions { sql: Vec::new(), binds: conditions.binds.clone() };
+    let count_to = counting.bind(Bind::Number(listing.count_to));
     let total = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {count_to}) AS counted");
-    CompiledListing {
-        page: Compiled::new(page, conditions.binds.clone()),
-        total: Compiled::new(total, conditions.binds),
-    }
+    let [limit, offset] = [listing.limit, listing.offset].map(|number| conditions.bind(Bind::Number(number)));
+    let page = format!(
+        "SELECT {} FROM sessions WHERE {condition} ORDER BY {order}id {direction} LIMIT {limit} OFFSET {offset}",
+        dialect.columns,
+    );
+    CompiledListing { page: Compiled::new(page, conditions.binds), total: Compiled::new(total, counting.binds) }
 }
 
 fn conditions(search: &Search<'_>, dialect: &Dialect) -> Conditions {
@@ -177,10 +190,10 @@ fn conditions(search: &Search<'_>, dialect: &Dialect) -> Conditions {
 
 /// Compiles the count of what a search finds, up to its limit.
 pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled {
-    let conditions = conditions(search, dialect);
+    let mut conditions = conditions(search, dialect);
     let condition = conditions.sql.join(" AND ");
-    let sql =
-        format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {}) AS counted", search.limit);
+    let limit = conditions.bind(Bind::Number(search.limit));
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
     Compiled::new(sql, conditions.binds)
 }
 
@@ -199,11 +212,11 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         let id = conditions.bind(Bind::Id(position.id.as_uuid()));
         conditions.sql.push(format!("({column}, id) {beyond} ({at}, {id})"));
     }
+    let limit = conditions.bind(Bind::Number(search.limit));
     let sql = format!(
-        "SELECT {} FROM sessions WHERE {} ORDER BY {column} {direction}, id {direction} LIMIT {}",
+        "SELECT {} FROM sessions WHERE {} ORDER BY {column} {direction}, id {direction} LIMIT {limit}",
         dialect.columns,
         conditions.sql.join(" AND "),
-        search.limit,
     );
     Compiled::new(sql, conditions.binds)
 }

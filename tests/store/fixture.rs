@@ -160,11 +160,11 @@ pub(crate) fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-/// The next id: later ones are greater.
+/// The next id, of the time `at(0)`: later ones are greater.
 pub(crate) fn new_id() -> SessionId {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-    SessionId::from_uuid(Uuid::from_u128(0x019b_7000_0000_7000_8000_0000_0000_0000 + u128::from(number)))
+    SessionId::from_uuid(Uuid::from_u128(0x019b_76da_a800_7000_8000_0000_0000_0000 + u128::from(number)))
 }
 
 /// A session opened at `at(0)`, for a day at first, thirty at most, an hour unused; everything optional unset.

@@ -76,7 +76,9 @@ impl PostgresStore {
         let options = options.options(SETTINGS);
         let options = if durable { options } else { options.options([("synchronous_commit", "on")]) };
         let search_time = SEARCH_TIME.as_millis().to_string();
-        let search_options = options.clone().options([("statement_timeout", search_time)]);
+        // Which index serves a search depends on what is asked for, so the plan is made for these very values.
+        let search_options = options.clone().options([("plan_cache_mode", "force_custom_plan".to_owned())]);
+        let search_options = search_options.options([("statement_timeout", search_time)]);
         // An ending of a session that somebody has locked must not keep the one connection from the next ending for long.
         let ending_options = options.clone().options([("lock_timeout", "500")]);
         let last_break = LastBreak::default();

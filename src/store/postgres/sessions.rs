@@ -100,13 +100,13 @@ pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::
 }
 
 fn query(compiled: Compiled) -> rows::PgQuery<'static> {
-    // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
-    let mut query = sqlx::query(compiled.sql).persistent(false);
+    let mut query = sqlx::query(compiled.sql).persistent(compiled.kept);
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
             Bind::Time(time) => query.bind(time),
             Bind::Id(id) => query.bind(id),
+            Bind::Number(number) => query.bind(i64::from(number)),
         };
     }
     query

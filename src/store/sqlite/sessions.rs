@@ -134,13 +134,13 @@ async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sq
 }
 
 fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
-    // Not kept prepared: there are as many texts as searches, and a plan made for these very values is the better one.
-    let mut query = sqlx::query(compiled.sql).persistent(false);
+    let mut query = sqlx::query(compiled.sql).persistent(compiled.kept);
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
             Bind::Time(time) => query.bind(time.timestamp_micros()),
             Bind::Id(id) => query.bind(id),
+            Bind::Number(number) => query.bind(number),
         };
     }
     query
