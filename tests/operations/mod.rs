@@ -4,4 +4,5 @@ mod connections;
 mod health;
 mod metrics;
 mod overload;
+mod plans;
 mod stopping;

@@ -1,0 +1,263 @@
+//! How PostgreSQL carries out what requests ask of it: the plans of the statements as they are really sent, each with how
+//! many rows it reads, on a table in which reading too many shows.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use crate::support::database::TestDatabase;
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+
+/// PostgreSQL tells each plan as a notice to the client, which logs it.
+const TELL_PLANS: &str = "
+    DO $$
+    DECLARE setting text;
+    BEGIN
+        FOREACH setting IN ARRAY ARRAY['session_preload_libraries = auto_explain', 'client_min_messages = log',
+            'auto_explain.log_min_duration = 0', 'auto_explain.log_format = json', 'auto_explain.log_analyze = on',
+            'auto_explain.log_timing = off']
+        LOOP
+            EXECUTE format('ALTER DATABASE %I SET %s', current_database(), setting);
+        END LOOP;
+    END $$";
+
+/// Twenty thousand sessions, ten a user, a few of them over.
+const SEED: &str = "
+    INSERT INTO users (id, created_at, updated_at)
+    SELECT 'user ' || n, now(), now() FROM generate_series(0, 1999) AS n;
+    INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ended_at,
+        end_reason, client_id, ip_address, device_type, scope, acr, amr, metadata)
+    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid,
+        'user ' || n % 2000, at, at, at + interval '30 days', at + interval '60 days', 604800,
+        CASE WHEN n % 10 = 3 THEN at + interval '1 minute' END, CASE WHEN n % 10 = 3 THEN 'logout' END,
+        'web', '203.0.113.' || n % 200, CASE WHEN n % 2 = 0 THEN 'desktop' ELSE 'mobile' END, 'profile', 'basic', '{}', '{}'
+    FROM (
+        SELECT n, date_trunc('milliseconds', now()) - (20001 - n) * interval '20 seconds' AS at
+        FROM generate_series(1, 20000) AS n
+    ) AS seed;
+    ANALYZE";
+
+/// The tables that grow. The others have a page or two, which is what an index would take to read.
+const GROWING: [&str; 4] = ["sessions", "users", "changes", "idempotency_keys"];
+/// The most rows that a statement reads which is asked for one page, one user or one session.
+const A_PAGE: f64 = 700.0;
+/// The most rows where a total is told that is counted up to 10 000, those left out among them: here reading from one end
+/// is the shortest way, because it stops.
+const A_TOTAL: f64 = 12_000.0;
+
+static PLANS: Mutex<Vec<Value>> = Mutex::new(Vec::new());
+
+fn plans() -> MutexGuard<'static, Vec<Value>> {
+    PLANS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps the plans that are logged.
+struct KeepPlans;
+
+impl<S: Subscriber> Layer<S> for KeepPlans {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "sqlx::postgres::notice" {
+            event.record(&mut Message);
+        }
+    }
+}
+
+struct Message;
+
+impl Visit for Message {
+    fn record_str(&mut self, field: &Field, text: &str) {
+        if field.name() == "message"
+            && let Some((_, plan)) = text.split_once("plan:\n")
+        {
+            plans().push(serde_json::from_str(plan).unwrap());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+/// A server that tells its statements' plans, with everything in its tables.
+async fn seeded() -> Server {
+    drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(KeepPlans)));
+    let database = TestDatabase::postgres().await;
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    for sql in [TELL_PLANS, SEED] {
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    // What it does by itself would be among the plans.
+    Server::start_with(database, Options { follows: false, ..Options::default() }).await
+}
+
+/// What a plan does, node by node.
+fn nodes(plan: &Value) -> Vec<&Value> {
+    let below = plan["Plans"].as_array().map(Vec::as_slice).unwrap_or_default();
+    std::iter::once(plan).chain(below.iter().flat_map(nodes)).collect()
+}
+
+/// How many rows a node of a plan looked at.
+fn rows_read(node: &Value) -> f64 {
+    let number = |name: &str| node[name].as_f64().unwrap_or(0.0);
+    let each = number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
+    each * number("Actual Loops")
+}
+
+/// Fails when a statement reads a growing table without an index, or more rows than it may.
+fn check(asked: &str, statement: &Value, most: f64) {
+    let text = serde_json::to_string_pretty(statement).unwrap();
+    for node in nodes(&statement["Plan"]) {
+        let (kind, table) = (node["Node Type"].as_str().unwrap(), node["Relation Name"].as_str().unwrap_or_default());
+        let grows = GROWING.contains(&table);
+        assert!(!(grows && kind == "Seq Scan" && most < A_TOTAL), "{asked} reads {table} without an index\n{text}");
+        assert!(!grows || rows_read(node) <= most, "{asked} reads {} {table}\n{text}", rows_read(node));
+        let sorted = if kind.ends_with("Sort") { rows_read(&node["Plans"][0]) } else { 0.0 };
+        assert!(sorted <= most, "{asked} sorts {sorted} rows\n{text}");
+    }
+}
+
+/// Asks, and answers how many statements it took.
+async fn ask(server: &Server, who: &str, request: &str, body: Option<&Value>, most: f64) -> usize {
+    let (method, path) = request.split_once(' ').unwrap();
+    plans().clear();
+    let answer = match body {
+        Some(body) => server.send_json(method, path, who, body).await,
+        None => server.send(method, path, who).await,
+    };
+    assert!(answer.status.is_success(), "{request}: {} {}", answer.status, answer.text);
+    let plans = mem::take(&mut *plans());
+    plans.iter().for_each(|statement| check(request, statement, most));
+    plans.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_search_that_is_documented_reads_more_than_its_page_and_its_total_postgres() {
+    let server = seeded().await;
+    let time = |hours: i64| (server.now() - chrono::TimeDelta::hours(hours)).format("%FT%TZ").to_string();
+    let page = server.send("GET", "/v1/sessions?limit=50&state=active", BOOTSTRAP_KEY).await.expect(200).json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let native = "GET /v1/sessions?limit=50";
+    let mut searches: Vec<(String, f64)> = vec![
+        (native.to_owned(), A_PAGE),
+        (format!("{native}&state=active&cursor={cursor}"), A_PAGE),
+        (format!("{native}&user_id=user%207"), A_PAGE),
+        (format!("{native}&user_id=user%207&state=active&sort=-last_seen_at"), A_PAGE),
+        (format!("{native}&user_id=user%207&client_id=web&device_type=mobile&ip_address=203.0.113.7"), A_PAGE),
+        (format!("{native}&state=ended"), A_PAGE),
+        (format!("{native}&state=active&client_id=web&device_type=mobile"), A_PAGE),
+        (format!("{native}&created_from={}&created_to={}", time(20), time(10)), A_PAGE),
+        (format!("{native}&sort=created_at"), A_PAGE),
+        (format!("{native}&sort=expires_at&state=active"), A_PAGE),
+        (format!("{native}&sort=-expires_at"), A_PAGE),
+        ("GET /v1/users/user%207/sessions".to_owned(), A_PAGE),
+        ("GET /v1/stats".to_owned(), A_PAGE),
+        ("GET /v1/stats?by=day&group_by=device_type".to_owned(), A_PAGE),
+    ];
+    let janssen = "GET /api/v1/jans-auth-server/session";
+    let (from, to) = (server.now() - chrono::TimeDelta::days(1), server.now() + chrono::TimeDelta::days(90));
+    let pairs = |pairs: &str| format!("{janssen}/search?fieldValuePair={pairs}");
+    searches.extend([
+        (janssen.to_owned(), A_TOTAL),
+        (
+            pairs(&format!(
+                "userDn=user%207,expirationDate%3E{},expirationDate%3C{}",
+                from.format("%F"),
+                to.format("%F")
+            )),
+            A_PAGE,
+        ),
+        (pairs("userDn=user%207"), A_PAGE),
+        (pairs(&format!("creationDate%3E{}", from.format("%F"))), A_TOTAL),
+        (format!("{janssen}/search?limit=50&startIndex=500&sortBy=creationDate&sortOrder=descending"), A_TOTAL),
+        (format!("{janssen}/search?limit=50&sortBy=expirationDate&sortOrder=ascending"), A_TOTAL),
+    ]);
+    for (search, most) in searches {
+        // More often than PostgreSQL tries before it settles for one plan for all values.
+        for _ in 0..7 {
+            assert_ne!(ask(&server, BOOTSTRAP_KEY, &search, None, most).await, 0, "{search} asked nothing");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_a_user_asks_for_or_does_reads_more_than_its_own_sessions_postgres() {
+    let server = seeded().await;
+    let mut statements = BTreeMap::new();
+    for round in 0..7 {
+        let user = format!("user {round}");
+        let own = server.open(&user).await;
+        let other = server.open(&user).await;
+        let (id, path) = (&other.id, format!("user%20{round}"));
+        let rename = json!({ "device_name": "phone" });
+        let requests = [
+            ("GET /v1/verify".to_owned(), None),
+            ("GET /v1/me".to_owned(), None),
+            ("GET /v1/me/sessions".to_owned(), None),
+            (format!("GET /v1/sessions/{id}"), None),
+            (format!("PATCH /v1/sessions/{id}"), Some(rename)),
+            (format!("POST /v1/sessions/{id}/extend"), Some(json!({ "extend_by": 60 }))),
+            ("GET /auth/sessions".to_owned(), None),
+            ("GET /auth/sessions/active".to_owned(), None),
+            ("GET /auth/sessions/count".to_owned(), None),
+            (format!("GET /api/user/{path}/sessions"), None),
+            ("GET /api/v1/users/me/sessions".to_owned(), None),
+            ("GET /api/v0/sessions".to_owned(), None),
+            ("GET /api/v0/sessions/stats".to_owned(), None),
+            (format!("DELETE /v1/sessions/{id}"), None),
+            ("POST /api/v0/sessions/cleanup".to_owned(), None),
+            ("DELETE /auth/sessions".to_owned(), None),
+            ("DELETE /v1/me/sessions?keep_current=false".to_owned(), None),
+        ];
+        for (request, body) in requests {
+            let number = ask(&server, &own.access, &request, body.as_ref(), A_PAGE).await;
+            let name = request.replace(id, "ID").replace(&path, "USER");
+            *statements.entry(name).or_insert(0) += number;
+        }
+        let open = json!({ "user_id": user, "user_agent": "curl/8", "client_id": "web" });
+        for _ in 0..2 {
+            ask(&server, BOOTSTRAP_KEY, "POST /v1/sessions", Some(&open), A_PAGE).await;
+        }
+        for request in ["ban", "unban"] {
+            ask(&server, BOOTSTRAP_KEY, &format!("POST /v1/users/{path}/{request}"), None, A_PAGE).await;
+        }
+        ask(&server, BOOTSTRAP_KEY, &format!("DELETE /v1/users/{path}"), None, A_PAGE).await;
+    }
+    for (request, number) in statements {
+        assert_ne!(number, 0, "{request} asked nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counting_and_cleaning_up_read_what_is_new_and_what_is_old_postgres() {
+    let server = seeded().await;
+    plans().clear();
+    let mut rounds = 0;
+    while server.sessions.roll_up().await.unwrap() {
+        rounds += 1;
+    }
+    let counting = mem::take(&mut *plans());
+    assert!(rounds >= 3 && counting.len() > 3 * rounds, "{rounds} rounds, {} statements", counting.len());
+    counting.iter().for_each(|statement| check("counting", statement, A_TOTAL));
+    server.wait(chrono::TimeDelta::days(90));
+    assert_ne!(ask(&server, BOOTSTRAP_KEY, "POST /v1/cleanup", None, A_TOTAL).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_index_is_noticed_postgres() {
+    let server = seeded().await;
+    let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
+    sqlx::raw_sql("DROP INDEX sessions_by_user").execute(&mut connection).await.unwrap();
+    plans().clear();
+    server.send("GET", "/v1/users/user%207/sessions", BOOTSTRAP_KEY).await.expect(200);
+    let plan = mem::take(&mut *plans()).pop().unwrap();
+    let noticed = std::panic::catch_unwind(|| check("a list", &plan, A_PAGE));
+    assert!(noticed.is_err(), "{plan:#}");
+}
