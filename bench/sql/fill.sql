@@ -45,7 +45,7 @@ SELECT (lpad(to_hex(created_ms), 12, '0') || '70008' || lpad(to_hex(i), 15, '0')
        CASE class WHEN 2 THEN created_at + (filled_at - created_at) / 2 END,
        CASE class WHEN 2 THEN 'logout' END,
        'web', '10.' || (i % 200) || '.' || (i / 200 % 250) || '.7', 'Lisbon, PT',
-       user_agent, device_type, os, browser, 'profile', ARRAY['pwd', 'otp'], '{}'
+       user_agent, device_type, os, browser, 'profile', '["pwd","otp"]', '{}'
 FROM timed JOIN agents ON n = i % 5;
 
 SELECT indexdef FROM kept \gexec

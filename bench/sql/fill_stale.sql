@@ -8,7 +8,7 @@ SELECT (lpad(to_hex(:now - 7776000000 + i), 12, '0') || '70009' || lpad(to_hex(i
        'user-' || 1 + i % (:sessions / 10 - 1), created_at, created_at, created_at + interval '7 days',
        created_at + interval '60 days', 604800, 'web', '10.0.0.7', 'Lisbon, PT',
        'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0', 'desktop', 'Linux', 'Firefox 145.0',
-       'profile', ARRAY['pwd', 'otp'], '{}'
+       'profile', '["pwd","otp"]', '{}'
 FROM (
     SELECT i, 'epoch'::timestamptz + (:now - 7776000000 + i) * interval '1 millisecond' AS created_at
     FROM generate_series(0, :rows::bigint - 1) AS i

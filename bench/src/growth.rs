@@ -10,12 +10,12 @@ use crate::Options;
 use crate::cases::{Case, named};
 use crate::fixture::Fixture;
 use crate::report::{self, median};
-use crate::run::measure;
+use crate::run::against_limit;
 use crate::server::Server;
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 /// The cases that are measured at each size.
-const CASES: [&str; 8] = [
+const CASES: [&str; 9] = [
     "verify-fresh-opaque",
     "verify-strict-opaque",
     "list-quiika",
@@ -24,6 +24,7 @@ const CASES: [&str; 8] = [
     "janssen-user",
     "janssen-sorted",
     "search-depth",
+    "stats",
 ];
 /// The cases that are about one user, for whom the number of sessions counts.
 const CASES_OF_ONE_USER: [&str; 5] =
@@ -41,6 +42,8 @@ struct Point {
     table: String,
     case: &'static str,
     rate: f64,
+    /// The share of pgbench's rate, on the same table.
+    of_limit: Option<f64>,
     p50_milliseconds: f64,
     p99_milliseconds: f64,
     /// Answers that were no success, in all rounds.
@@ -54,7 +57,7 @@ pub async fn run(options: &Options) -> Result<()> {
     for (place, sessions) in options.sizes.iter().enumerate() {
         let mut fixture = Fixture::create(options, *sessions).await?;
         let table = format!("{} sessions", grouped(*sessions));
-        let cases = CASES.iter().filter(|name| options.only.as_ref().is_none_or(|only| name.contains(only.as_str())));
+        let cases = CASES.iter().filter(|name| options.wants(name));
         let cases = cases.map(|name| named(name)).collect::<Result<Vec<_>>>()?;
         measure_all(&mut fixture, options, &table, &cases, &mut points).await?;
         // In the middle of the sizes: as large as tables usually are.
@@ -85,16 +88,14 @@ async fn measure_all(
     points: &mut Vec<Point>,
 ) -> Result<()> {
     let mut rounds = vec![Vec::new(); cases.len()];
+    let hello = Server::start_hello()?;
     for _ in 0..options.rounds {
         fixture.renew().await?;
         fixture.database.tidy()?;
         let server = Server::start(&options.server, &fixture.settings).await?;
         for (case, rounds) in cases.iter().zip(&mut rounds) {
             report::progress(&format!("{table}: {}", case.name));
-            rounds.push(measure(fixture, case, &server, options.seconds).await?);
-            if case.writes {
-                fixture.restore()?;
-            }
+            rounds.extend(against_limit(fixture, case, &server, &hello, options.seconds).await?);
         }
         server.stop()?;
     }
@@ -105,6 +106,7 @@ async fn measure_all(
             table: table.to_owned(),
             case: case.name,
             rate: of(|round| round.rate)?,
+            of_limit: median(rounds.iter().filter_map(|round| Some(round.rate / round.limit?)).collect()),
             p50_milliseconds: of(|round| round.p50)?,
             p99_milliseconds: of(|round| round.p99)?,
             failures: rounds.iter().map(|round| round.failures).sum(),
@@ -114,10 +116,15 @@ async fn measure_all(
 }
 
 fn markdown(points: &[Point]) -> String {
-    let mut lines = vec!["| table | case | rate | p50 ms | p99 ms | failures |\n|---|---|---|---|---|---|".to_owned()];
+    let mut lines = vec![
+        "| table | case | rate | of the limit | p50 ms | p99 ms | failures |\n|---|---|---|---|---|---|---|".to_owned(),
+    ];
     lines.extend(points.iter().map(|point| {
-        let Point { table, case, rate, p50_milliseconds, p99_milliseconds, failures } = point;
-        format!("| {table} | {case} | {rate:.0} | {p50_milliseconds:.2} | {p99_milliseconds:.2} | {failures} |")
+        let Point { table, case, rate, of_limit, p50_milliseconds, p99_milliseconds, failures } = point;
+        let of_limit = of_limit.map_or("–".to_owned(), |share| format!("{share:.2}"));
+        format!(
+            "| {table} | {case} | {rate:.0} | {of_limit} | {p50_milliseconds:.2} | {p99_milliseconds:.2} | {failures} |"
+        )
     }));
     lines.join("\n")
 }

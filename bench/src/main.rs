@@ -70,9 +70,9 @@ struct Options {
     /// How often everything is measured; the medians count
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Only what has this in its name
-    #[arg(long)]
-    only: Option<String>,
+    /// Only what has one of these in its name
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// On SQLite, without a limit to compare with
     #[arg(long)]
     sqlite: bool,
@@ -85,6 +85,13 @@ struct Options {
     /// Where the report is written, as Markdown and as JSON
     #[arg(long)]
     output: PathBuf,
+}
+
+impl Options {
+    /// Whether what is called so is to be measured.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
+    }
 }
 
 /// The classes of sessions and of users come out even.

@@ -31,6 +31,9 @@ pub fn disk(fixture: &Fixture, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// A session's use is written once in so many seconds: measured for as long, each that is asked for is written once.
+const WRITTEN_EVERY: u64 = 60;
+
 /// The share of its rate that verification keeps while each use has to be written.
 pub async fn tracking(fixture: &mut Fixture, options: &Options, report: &mut Report) -> Result<()> {
     progress("tracking");
@@ -39,7 +42,7 @@ pub async fn tracking(fixture: &mut Fixture, options: &Options, report: &mut Rep
     for (ahead, rate) in [false, true].into_iter().zip(&mut rates) {
         fixture.database.set_last_seen(fixture.population, fixture.asked_for.len(), ahead)?;
         let server = Server::start(&options.server, &fixture.settings).await?;
-        *rate = measure(fixture, &case, &server, options.seconds).await?.rate;
+        *rate = measure(fixture, &case, &server, options.seconds.max(WRITTEN_EVERY)).await?.rate;
         server.stop()?;
     }
     fixture.database.set_last_seen(fixture.population, fixture.asked_for.len(), false)?;

@@ -35,14 +35,13 @@ pub struct Measured {
 
 /// Measures everything and reports it.
 pub async fn run(options: &Options) -> Result<()> {
-    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
     let mut fixture = Fixture::create(options, options.sessions).await?;
     let mut report = Report::new(options);
-    if wanted("disk") {
+    if options.wants("disk") {
         measures::disk(&fixture, &mut report)?;
     }
     let mut rows: Vec<(Case, Vec<Measured>)> =
-        CASES.iter().filter(|case| wanted(case.name)).map(|case| (*case, Vec::new())).collect();
+        CASES.iter().filter(|case| options.wants(case.name)).map(|case| (*case, Vec::new())).collect();
     let hello = Server::start_hello()?;
     for round in 1..=options.rounds {
         fixture.renew().await?;
@@ -55,14 +54,14 @@ pub async fn run(options: &Options) -> Result<()> {
             }
         }
         server.stop()?;
-        if wanted("tracking") && !options.sqlite {
-            measures::tracking(&mut fixture, options, &mut report).await?;
-        }
-        if wanted("cleanup") {
+        if options.wants("cleanup") {
             measures::cleanup(&mut fixture, options, &mut report).await?;
         }
     }
-    if wanted("memory") {
+    if options.wants("tracking") && !options.sqlite {
+        measures::tracking(&mut fixture, options, &mut report).await?;
+    }
+    if options.wants("memory") {
         measures::memory(&mut fixture, options, &mut report).await?;
     }
     drop(hello);
@@ -72,7 +71,7 @@ pub async fn run(options: &Options) -> Result<()> {
 }
 
 /// The limit, the bare server where it counts, and the case. `None` when the server knows no such endpoint.
-async fn against_limit(
+pub async fn against_limit(
     fixture: &mut Fixture,
     case: &Case,
     server: &Server,

@@ -4,10 +4,9 @@
 //! the store, and says so wherever it shows or judges a session. What a crash loses is at most one interval, and it only
 //! makes a session look older than it is by that much.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::ops::Bound;
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -32,14 +31,17 @@ struct Pending {
     interval: TimeDelta,
 }
 
-/// The uses that are not written yet, by session.
+/// The uses that are not written yet, by session: in several parts, so that whoever looks through all of them holds up few.
 #[derive(Debug, Default)]
 pub struct Activity {
-    pending: Mutex<BTreeMap<SessionId, Pending>>,
+    parts: [Part; PARTS],
 }
 
-/// The most uses kept; past it a use is not remembered, and the session looks unused for that long.
-const MOST_PENDING: usize = 500_000;
+type Part = Mutex<HashMap<SessionId, Pending>>;
+
+const PARTS: usize = 32;
+/// The most uses kept in a part; past it a use is not remembered, and the session looks unused for that long.
+const MOST_PENDING: usize = 500_000 / PARTS;
 /// A use is written at most this often for a session.
 const INTERVAL: TimeDelta = TimeDelta::seconds(60);
 /// Longer than a due use waits for its turn to be written.
@@ -56,7 +58,7 @@ impl Activity {
         let refresh_arrived = counter > session.confirmed_counter;
         let due_at = if refresh_arrived { now } else { session.last_seen_at + interval };
         let touch = Touch { id: session.id, seen_at: now, counter };
-        let mut pending = self.lock();
+        let mut pending = self.part(session.id);
         let room = pending.len() < MOST_PENDING;
         let known = match pending.entry(session.id) {
             Entry::Occupied(known) => known.into_mut(),
@@ -77,33 +79,32 @@ impl Activity {
 
     /// Brings `last_seen_at` of a session read from the store up to what this process knows.
     pub fn overlay(&self, session: &mut Session) {
-        if let Some(pending) = self.lock().get(&session.id) {
+        if let Some(pending) = self.part(session.id).get(&session.id) {
             session.last_seen_at = session.last_seen_at.max(pending.touch.seen_at);
         }
     }
 
     /// What this process knows of the session's use and has not written yet.
     pub fn seen(&self, id: SessionId) -> Option<Touch> {
-        self.lock().get(&id).map(|pending| pending.touch)
+        self.part(id).get(&id).map(|pending| pending.touch)
     }
 
-    /// Up to `most` uses that are due at `now`, in the order of their ids, so that two processes writing the same
-    /// sessions lock them in the same order. They stay known until [`Activity::written`].
-    pub fn due(&self, now: DateTime<Utc>, most: usize) -> Vec<Touch> {
-        let pending = self.lock();
-        pending.values().filter(|pending| pending.due_at <= now).map(|pending| pending.touch).take(most).collect()
-    }
-
-    /// Every use that is not written, of the sessions after `after`, as [`Activity::due`].
-    pub fn all(&self, after: Option<SessionId>, most: usize) -> Vec<Touch> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.lock().range((from, Bound::Unbounded)).map(|(_, pending)| pending.touch).take(most).collect()
+    /// The uses that are due at `now`, or all of them (`None`), in the order of their sessions' ids, so that two processes
+    /// writing the same sessions lock them in the same order. They stay known until [`Activity::written`].
+    pub fn due(&self, now: Option<DateTime<Utc>>) -> Vec<Touch> {
+        let mut due = Vec::new();
+        for part in &self.parts {
+            let is_due = |pending: &&Pending| now.is_none_or(|now| pending.due_at <= now);
+            due.extend(lock(part).values().filter(is_due).map(|pending| pending.touch));
+        }
+        due.sort_unstable_by_key(|touch| touch.id);
+        due
     }
 
     /// Forgets uses that were written; newer ones of the same sessions wait for their turn.
     pub fn written(&self, touches: &[Touch]) {
-        let mut pending = self.lock();
         for touch in touches {
+            let mut pending = self.part(touch.id);
             match pending.get_mut(&touch.id) {
                 Some(known) if known.touch != *touch => known.due_at = touch.seen_at + known.interval,
                 Some(_) => drop(pending.remove(&touch.id)),
@@ -112,7 +113,14 @@ impl Activity {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Pending>> {
-        self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn part(&self, id: SessionId) -> MutexGuard<'_, HashMap<SessionId, Pending>> {
+        // The last bits of an id are random.
+        let [.., last] = id.as_uuid().into_bytes();
+        let [part, ..] = &self.parts;
+        lock(self.parts.get(usize::from(last) % PARTS).unwrap_or(part))
     }
+}
+
+fn lock(part: &Part) -> MutexGuard<'_, HashMap<SessionId, Pending>> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
 }

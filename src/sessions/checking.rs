@@ -166,7 +166,7 @@ impl Sessions {
     /// A session as it is stored, and kept if it stands.
     async fn read_session(&self, id: SessionId) -> Result<Option<SignedIn>, store::Error> {
         let mark = self.copies.mark();
-        let found = self.reader.session(id).await?;
+        let found = self.standing.ask(id).await?;
         if let Some(signed_in) = &found
             && self.check_active(signed_in, self.now()).is_ok()
         {
@@ -194,7 +194,7 @@ impl Sessions {
 
     async fn standing_refresh(&self, token: &str, now: DateTime<Utc>) -> Result<Introspection, Error> {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?;
-        let mut signed_in = self.reader.session(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
+        let mut signed_in = self.standing.ask(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
         self.check_active(&signed_in, now)?;
         self.activity.overlay(&mut signed_in.session);
         if derived.number != signed_in.session.refresh_counter {

@@ -14,7 +14,7 @@ pub const MAX_PAGE: u32 = 200;
 pub const DEFAULT_PAGE: u32 = 50;
 
 /// A half-open range of instants: `from <= x < to`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Range {
     /// The first instant in it.
     pub from: Option<DateTime<Utc>>,
@@ -23,7 +23,7 @@ pub struct Range {
 }
 
 /// A text that a condition can look into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TextField {
     /// The id as it is written.
     Id,
@@ -40,7 +40,7 @@ pub enum TextField {
 }
 
 /// An instant that a condition can compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeField {
     /// When it was opened.
     CreatedAt,
@@ -51,7 +51,7 @@ pub enum TimeField {
 }
 
 /// What a session must be like: a small algebra. Text is compared byte for byte, and no character in it is special.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// All of these; none of them: every session.
     All(Vec<Condition>),

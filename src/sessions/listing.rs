@@ -1,6 +1,9 @@
 //! Listing everybody's kept sessions by a page number, for administration dialects: those that nobody ended, expired
 //! ones included until they are cleaned up.
 
+use chrono::{DateTime, TimeDelta, Utc};
+use quick_cache::sync::Cache;
+
 use super::{Caller, Condition, EndReason, Error, Owner, Scope, Session, SessionId, Sessions};
 use crate::store::Ending;
 use crate::users::UserId;
@@ -44,8 +47,28 @@ pub struct Listing<'a> {
     pub offset: u32,
     /// How many to answer.
     pub limit: u32,
-    /// How far to count them all.
-    pub count_to: u32,
+    /// How far to count them all; `None`: not at all.
+    pub count_to: Option<u32>,
+}
+
+/// The lists that are known to have as many as are counted, or more, and since when. Counting so far costs more than the
+/// page, and such a list does not become short in a moment.
+#[derive(Debug)]
+pub struct LongLists(Cache<Condition, DateTime<Utc>>);
+
+/// How long a list is taken to be still as long.
+const STAYS_LONG: TimeDelta = TimeDelta::seconds(5);
+/// How many lists are remembered.
+const MOST_REMEMBERED: usize = 100;
+
+impl LongLists {
+    pub(super) fn new() -> Self {
+        Self(Cache::new(MOST_REMEMBERED))
+    }
+
+    fn has(&self, condition: &Condition, now: DateTime<Utc>) -> bool {
+        self.0.get(condition).is_some_and(|since| (since..since + STAYS_LONG).contains(&now))
+    }
 }
 
 /// One page of a list and how many are in all of it, counted as far as policy says.
@@ -69,15 +92,20 @@ impl Sessions {
     ) -> Result<Listed, Error> {
         require_reading(caller)?;
         let condition = Condition::All(vec![Condition::NotEnded, condition]);
+        let (most, now) = (self.policy().search_total_limit, self.now());
         let listing = Listing {
             condition: &condition,
             order,
             descending,
             offset: offset.min(FURTHEST_OFFSET),
             limit: limit.min(self.policy().search_page_limit),
-            count_to: self.policy().search_total_limit,
+            count_to: (!self.long_lists.has(&condition, now)).then_some(most),
         };
-        let (mut sessions, total) = self.store().list_sessions(listing).await?;
+        let (mut sessions, counted) = self.store().list_sessions(listing).await?;
+        if counted.is_some_and(|counted| counted >= most) {
+            self.long_lists.0.insert(condition, now);
+        }
+        let total = counted.unwrap_or(most);
         for session in &mut sessions {
             self.activity.overlay(session);
         }

@@ -39,8 +39,9 @@ pub use error::{Error, FieldError, GrantRefusal, NotReady, Refusal};
 pub use filter::{
     Condition, Cursor, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
 };
-use freshness::{Copies, Progress, Reader, Signals};
+use freshness::{Copies, Progress, Reader, SessionOfToken, SessionsOfUser, Signals};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
+use listing::LongLists;
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
 use live::Live;
 pub use live::{Ending, Events, LOG_KEPT_FOR, LONGEST_WAIT, Over, Revocations, Revoked, Told, Watch, Watched};
@@ -86,7 +87,9 @@ pub struct Sessions {
     parts: Parts,
     activity: Activity,
     copies: Copies,
-    reader: Arc<Reader>,
+    standing: Arc<Reader<SessionOfToken>>,
+    lists: Arc<Reader<SessionsOfUser>>,
+    long_lists: LongLists,
     signals: Signals,
     log: Progress,
     live: Live,
@@ -95,13 +98,18 @@ pub struct Sessions {
 impl Sessions {
     /// Puts the core together.
     pub fn new(parts: Parts) -> Self {
-        let (copies, reader) = (Copies::new(parts.policy.copies_bytes), Reader::new(Arc::clone(&parts.store)));
+        let copies = Copies::new(parts.policy.copies_bytes);
+        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        let standing = Reader::new(SessionOfToken(Arc::clone(&store)));
+        let lists = Reader::new(SessionsOfUser { store, clock });
         let live = Live::new(parts.policy.stream_limit);
         Self {
             parts,
             activity: Activity::default(),
             copies,
-            reader,
+            standing,
+            lists,
+            long_lists: LongLists::new(),
             signals: Signals::default(),
             log: Progress::default(),
             live,
@@ -142,25 +150,19 @@ impl Sessions {
 
     /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.
     pub async fn write_due_activity(&self) -> Result<(), Error> {
-        loop {
-            let touches = self.activity.due(self.now(), MOST_TOUCHES);
-            if touches.is_empty() {
-                return Ok(());
-            }
-            self.write_touches(&touches).await?;
-        }
+        self.write_activity(&self.activity.due(Some(self.now()))).await
     }
 
-    /// Writes when sessions were last used, all of it, because the process is about to end. Goes through the sessions
-    /// once, so that it ends however busy they are.
+    /// Writes when sessions were last used, all of it, because the process is about to end.
     pub async fn write_all_activity(&self) -> Result<(), Error> {
-        let mut after = None;
-        loop {
-            let touches = self.activity.all(after, MOST_TOUCHES);
-            let Some(last) = touches.last() else { return Ok(()) };
-            after = Some(last.id);
-            self.write_touches(&touches).await?;
+        self.write_activity(&self.activity.due(None)).await
+    }
+
+    async fn write_activity(&self, touches: &[Touch]) -> Result<(), Error> {
+        for together in touches.chunks(MOST_TOUCHES) {
+            self.write_touches(together).await?;
         }
+        Ok(())
     }
 
     async fn write_touches(&self, touches: &[Touch]) -> Result<(), Error> {

@@ -21,7 +21,7 @@ pub struct Page {
 impl Sessions {
     /// A user's active sessions, newest first.
     pub async fn active_sessions_of(&self, user: &UserId) -> Result<Vec<Session>, Error> {
-        let mut sessions = self.store().active_sessions_of(user, self.now()).await?;
+        let mut sessions = self.lists.ask(user.clone()).await?;
         for session in &mut sessions {
             self.activity.overlay(session);
         }

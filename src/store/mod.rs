@@ -203,8 +203,13 @@ pub trait Store: Send + Sync {
     /// One session of `owner`, whatever its state. `None` when there is none or it is another's.
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>>;
 
-    /// A user's active sessions at `now`, newest first (by creation, then id), at most [`MOST_LISTED`].
-    async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>>;
+    /// The active sessions of each user at `now`, newest first (by creation, then id), at most [`MOST_LISTED`] of each.
+    async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>>;
+
+    /// The active sessions of one user, as [`Store::active_sessions_of_users`] answers them.
+    async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>> {
+        self.active_sessions_of_users(std::slice::from_ref(user), now).await
+    }
 
     /// A user's active sessions at `now` that were opened in the range `from <= x < to`, as
     /// [`Store::active_sessions_of`] answers them.
@@ -231,9 +236,9 @@ pub trait Store: Send + Sync {
     /// read for seconds.
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32>;
 
-    /// One page of a list of anybody's sessions, and how many there are in all of it, counted up to `count_to`. Answers
-    /// [`Error::TooSlow`] rather than read for seconds.
-    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)>;
+    /// One page of a list of anybody's sessions, and how many there are in all of it, counted up to `count_to` where that
+    /// is asked for. Answers [`Error::TooSlow`] rather than read for seconds.
+    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)>;
 
     /// Writes when sessions were last used and the highest refresh counters seen. Never moves either back, never
     /// touches an ended session, passes over ids that do not exist. May be lost in a crash, and only it.

@@ -149,8 +149,8 @@ impl Conditions {
 pub(super) struct CompiledListing {
     /// One page.
     pub(super) page: Compiled,
-    /// How many there are.
-    pub(super) total: Compiled,
+    /// How many there are, where that is asked for.
+    pub(super) total: Option<Compiled>,
 }
 
 /// Compiles one page of a list, and the count of all of it.
@@ -166,15 +166,18 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     };
     let direction = if listing.descending { "DESC" } else { "ASC" };
     let order = column.map(|column| format!("{column} {direction}, ")).unwrap_or_default();
-    let mut counting = Conditions { sql: Vec::new(), binds: conditions.binds.clone() };
-    let count_to = counting.bind(Bind::Number(listing.count_to));
-    let total = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {count_to}) AS counted");
+    let total = listing.count_to.map(|count_to| {
+        let mut counting = Conditions { sql: Vec::new(), binds: conditions.binds.clone() };
+        let limit = counting.bind(Bind::Number(count_to));
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
+        Compiled::new(sql, counting.binds)
+    });
     let [limit, offset] = [listing.limit, listing.offset].map(|number| conditions.bind(Bind::Number(number)));
     let page = format!(
         "SELECT {} FROM sessions WHERE {condition} ORDER BY {order}id {direction} LIMIT {limit} OFFSET {offset}",
         dialect.columns,
     );
-    CompiledListing { page: Compiled::new(page, conditions.binds), total: Compiled::new(total, counting.binds) }
+    CompiledListing { page: Compiled::new(page, conditions.binds), total }
 }
 
 fn conditions(search: &Search<'_>, dialect: &Dialect) -> Conditions {

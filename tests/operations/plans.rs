@@ -37,7 +37,7 @@ const SEED: &str = "
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid,
         'user ' || n % 2000, at, at, at + interval '30 days', at + interval '60 days', 604800,
         CASE WHEN n % 10 = 3 THEN at + interval '1 minute' END, CASE WHEN n % 10 = 3 THEN 'logout' END,
-        'web', '203.0.113.' || n % 200, CASE WHEN n % 2 = 0 THEN 'desktop' ELSE 'mobile' END, 'profile', 'basic', '{}', '{}'
+        'web', '203.0.113.' || n % 200, CASE WHEN n % 2 = 0 THEN 'desktop' ELSE 'mobile' END, 'profile', 'basic', '[]', '{}'
     FROM (
         SELECT n, date_trunc('milliseconds', now()) - (20001 - n) * interval '20 seconds' AS at
         FROM generate_series(1, 20000) AS n

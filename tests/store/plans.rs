@@ -14,7 +14,7 @@ const SEED: &str = "
     INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout,
         device_type, scope, amr, metadata)
     SELECT md5(n::text)::uuid, 'user ' || n % 2000, at, at, at + interval '1 day', at + interval '30 days', 3600,
-        'desktop', '', '{}', '{}'
+        'desktop', '', '[]', '{}'
     FROM (SELECT n, timestamptz '2026-01-01Z' + n * interval '1 second' AS at FROM generate_series(1, 20000) AS n) AS s";
 
 const SEED_USERS: &str = "

@@ -18,6 +18,7 @@ on_both_stores!(
     a_session_is_idle_after_its_timeout_to_the_microsecond,
     users_are_told_apart_byte_by_byte,
     a_user_with_more_sessions_than_are_listed_sees_the_newest,
+    several_users_lists_are_each_as_if_asked_for_alone,
 );
 
 async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
@@ -113,6 +114,29 @@ async fn users_are_told_apart_byte_by_byte(fixture: &Fixture) {
         assert_eq!(ids(&listed), [session.id], "{:?}", session.user_id);
         assert_eq!(fixture.store.user(&session.user_id).await.unwrap().unwrap().id, session.user_id);
     }
+}
+
+async fn several_users_lists_are_each_as_if_asked_for_alone(fixture: &Fixture) {
+    let mut expected = Vec::new();
+    for name in ["ann", "bob", "eve"] {
+        for seconds in [0, 7, 3] {
+            fixture.open(session_at(name, seconds)).await;
+        }
+        let ended = fixture.open(session_at(name, 5)).await;
+        fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(8)).await.unwrap();
+        if name != "bob" {
+            expected.push(fixture.store.active_sessions_of(&user(name), at(9)).await.unwrap());
+        }
+    }
+    let asked = [user("ann"), user("nobody"), user("eve")];
+    let together = fixture.store.active_sessions_of_users(&asked, at(9)).await.unwrap();
+    assert_eq!(expected.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+    for own in expected {
+        let listed: Vec<_> = together.iter().filter(|session| session.user_id == own[0].user_id).cloned().collect();
+        assert_eq!(listed, own);
+    }
+    assert_eq!(together.len(), 6);
+    assert_eq!(fixture.store.active_sessions_of_users(&[], at(9)).await.unwrap(), []);
 }
 
 async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fixture) {

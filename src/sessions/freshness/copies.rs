@@ -7,14 +7,17 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::notices::{Mark, Notices, Trust};
-use crate::sessions::{Session, SessionId, SignedIn, Touch};
+use super::packed::Packed;
+use crate::sessions::{SessionId, SignedIn, Touch};
 use crate::tokens::{ServiceKeyId, StoredServiceKey};
 use crate::users::UserId;
 
 /// Programs have few keys; more than these are looked up each time.
 const MOST_KEYS: usize = 1000;
-/// What a copy takes beside its texts, in bytes.
-const COPY_BYTES: usize = 512;
+/// What a copy takes beside its texts, with its place in the table, in bytes.
+const COPY_BYTES: usize = 256;
+/// A copy of a usual session, in bytes: from it follows for how many there is a place in the table.
+const USUAL_BYTES: usize = 512;
 
 /// A copy, and since when it is known to be one.
 #[derive(Debug, Clone)]
@@ -34,17 +37,15 @@ pub struct Found<T> {
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<SessionId, Arc<Copy<SignedIn>>> for ByBytes {
-    fn weight(&self, _: &SessionId, copy: &Arc<Copy<SignedIn>>) -> u64 {
-        let Session { metadata, user_agent, .. } = &copy.value.session;
-        let texts = metadata.as_json().len() + user_agent.as_ref().map_or(0, String::len);
-        u64::try_from(COPY_BYTES + texts).unwrap_or(u64::MAX)
+impl Weighter<SessionId, Arc<Copy<Packed>>> for ByBytes {
+    fn weight(&self, _: &SessionId, copy: &Arc<Copy<Packed>>) -> u64 {
+        u64::try_from(COPY_BYTES + copy.value.text_bytes()).unwrap_or(u64::MAX)
     }
 }
 
 /// The copies in this process.
 pub struct Copies {
-    sessions: Option<Cache<SessionId, Arc<Copy<SignedIn>>, ByBytes>>,
+    sessions: Option<Cache<SessionId, Arc<Copy<Packed>>, ByBytes>>,
     keys: Cache<ServiceKeyId, Copy<Arc<StoredServiceKey>>>,
     notices: Notices,
 }
@@ -52,7 +53,7 @@ pub struct Copies {
 impl Copies {
     /// Room for about `bytes` of sessions; with 0 none are kept.
     pub fn new(bytes: u64) -> Self {
-        let expected = usize::try_from(bytes).unwrap_or(usize::MAX) / COPY_BYTES;
+        let expected = usize::try_from(bytes).unwrap_or(usize::MAX) / USUAL_BYTES;
         Self {
             sessions: (bytes > 0).then(|| Cache::with_weighter(expected, bytes, ByBytes)),
             keys: Cache::new(MOST_KEYS),
@@ -67,8 +68,10 @@ impl Copies {
 
     /// Keeps a session that stood when it was read.
     pub fn keep_session(&self, signed_in: &SignedIn, mark: Mark) {
-        if let Some(sessions) = &self.sessions {
-            sessions.insert(signed_in.session.id, Arc::new(Copy { value: signed_in.clone(), mark }));
+        if let Some(sessions) = &self.sessions
+            && let Some(value) = Packed::pack(signed_in)
+        {
+            sessions.insert(signed_in.session.id, Arc::new(Copy { value, mark }));
         }
     }
 
@@ -76,8 +79,8 @@ impl Copies {
     pub fn session(&self, id: SessionId) -> Option<Found<SignedIn>> {
         let is_truth = self.is_truth()?;
         let copy = self.sessions.as_ref()?.get(&id)?;
-        let good = self.notices.none_since(copy.mark, &copy.value.session.user_id);
-        good.then(|| Found { value: copy.value.clone(), is_truth })
+        let good = self.notices.none_since(copy.mark, copy.value.user_id());
+        good.then(|| copy.value.unpack(id)).flatten().map(|value| Found { value, is_truth })
     }
 
     /// Keeps a service key that was good when it was read.
@@ -97,18 +100,14 @@ impl Copies {
         let Some(sessions) = &self.sessions else { return };
         for touch in touches {
             if let Some(copy) = sessions.get(&touch.id) {
-                let mut copy = Copy::clone(&copy);
-                let session = &mut copy.value.session;
-                session.last_seen_at = session.last_seen_at.max(touch.seen_at);
-                session.confirmed_counter = session.confirmed_counter.max(touch.counter);
-                sessions.insert(touch.id, Arc::new(copy));
+                sessions.insert(touch.id, Arc::new(Copy { value: copy.value.touched(touch), mark: copy.mark }));
             }
         }
     }
 
     /// A user or one of its sessions has changed: copies of them are too old.
     pub fn user_changed(&self, user: &UserId) {
-        self.notices.take(user);
+        self.notices.take(user.as_str());
     }
 
     /// A service key has changed.

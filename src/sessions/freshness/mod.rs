@@ -8,6 +8,7 @@
 mod copies;
 mod following;
 mod notices;
+mod packed;
 mod reading;
 
 use std::time::Duration;
@@ -15,7 +16,7 @@ use std::time::Duration;
 pub(super) use copies::Copies;
 pub use following::{Followed, Follower};
 pub(super) use following::{Progress, Signals};
-pub(super) use reading::Reader;
+pub(super) use reading::{Reader, SessionOfToken, SessionsOfUser};
 
 /// How old an answer may be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

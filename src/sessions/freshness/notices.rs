@@ -57,7 +57,7 @@ impl Notices {
     }
 
     /// Takes a notice: every copy about `subject` that was asked for before is too old.
-    pub(super) fn take(&self, subject: &impl Hash) {
+    pub(super) fn take(&self, subject: &(impl Hash + ?Sized)) {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         self.slot(subject).fetch_max(number, Ordering::SeqCst);
     }
@@ -69,7 +69,7 @@ impl Notices {
     }
 
     /// Whether nothing was noticed about `subject` since `mark`.
-    pub(super) fn none_since(&self, mark: Mark, subject: &impl Hash) -> bool {
+    pub(super) fn none_since(&self, mark: Mark, subject: &(impl Hash + ?Sized)) -> bool {
         self.slot(subject).load(Ordering::SeqCst) <= mark.0 && self.about_everything.load(Ordering::SeqCst) <= mark.0
     }
 
@@ -97,7 +97,7 @@ impl Notices {
     }
 
     #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a hash modulo the number of slots")]
-    fn slot(&self, subject: &impl Hash) -> &AtomicU64 {
+    fn slot(&self, subject: &(impl Hash + ?Sized)) -> &AtomicU64 {
         &self.latest[self.hasher.hash_one(subject) as usize % SLOTS]
     }
 }

@@ -1,45 +1,99 @@
 //! Strict reads. Those that are asked for while a statement is under way wait for it and go out together in the next one:
 //! nobody waits when nothing runs, and nobody gets what was read before they asked.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::sessions::{SessionId, SignedIn};
+use crate::clock::Clock;
+use crate::sessions::{Session, SessionId, SignedIn};
 use crate::store::{self, Store};
+use crate::users::UserId;
 
 /// As many statements run at once: one is on the way while the other's answer is taken apart.
 const MOST_STATEMENTS: usize = 2;
-/// The most sessions in one statement.
-const MOST_TOGETHER: usize = 250;
 
-type Answer = store::Result<Option<SignedIn>>;
+/// Something that can be asked of the store for many at a time.
+pub trait Question: Send + Sync + 'static {
+    /// What is asked about.
+    type Key: Clone + Eq + Hash + Send + Sync;
+    /// What is answered about one; by default what is answered about one that the store knows nothing of.
+    type Answer: Clone + Default + Send;
+    /// The most that one statement asks about.
+    const MOST_TOGETHER: usize;
 
-/// Reads sessions for all who ask.
-pub struct Reader {
-    store: Arc<dyn Store>,
-    queue: Mutex<Queue>,
+    /// Asks the store.
+    fn read(&self, keys: &[Self::Key]) -> impl Future<Output = store::Result<Vec<(Self::Key, Self::Answer)>>> + Send;
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<(SessionId, oneshot::Sender<Answer>)>,
+/// The session behind a token, with its user.
+pub struct SessionOfToken(pub Arc<dyn Store>);
+
+impl Question for SessionOfToken {
+    type Key = SessionId;
+    type Answer = Option<SignedIn>;
+    const MOST_TOGETHER: usize = 250;
+
+    async fn read(&self, ids: &[SessionId]) -> store::Result<Vec<(SessionId, Option<SignedIn>)>> {
+        let found = self.0.sessions_of_tokens(ids).await?;
+        Ok(found.into_iter().map(|signed_in| (signed_in.session.id, Some(signed_in))).collect())
+    }
+}
+
+/// A user's active sessions, newest first.
+pub struct SessionsOfUser {
+    /// Where they are.
+    pub store: Arc<dyn Store>,
+    /// What time it is when they are read.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Question for SessionsOfUser {
+    type Key = UserId;
+    type Answer = Vec<Session>;
+    // Few, because one user may have a thousand.
+    const MOST_TOGETHER: usize = 32;
+
+    async fn read(&self, users: &[UserId]) -> store::Result<Vec<(UserId, Vec<Session>)>> {
+        let mut lists: HashMap<UserId, Vec<Session>> = HashMap::with_capacity(users.len());
+        for session in self.store.active_sessions_of_users(users, self.clock.now()).await? {
+            lists.entry(session.user_id.clone()).or_default().push(session);
+        }
+        for sessions in lists.values_mut() {
+            sessions.sort_unstable_by_key(|session| Reverse((session.created_at, session.id)));
+        }
+        Ok(lists.into_iter().collect())
+    }
+}
+
+type Asker<Q> = oneshot::Sender<store::Result<<Q as Question>::Answer>>;
+
+/// Asks for all who want to know.
+pub struct Reader<Q: Question> {
+    question: Q,
+    queue: Mutex<Queue<Q>>,
+}
+
+struct Queue<Q: Question> {
+    waiting: Vec<(Q::Key, Asker<Q>)>,
     statements: usize,
 }
 
-impl Reader {
-    pub fn new(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, queue: Mutex::default() })
+impl<Q: Question> Reader<Q> {
+    pub fn new(question: Q) -> Arc<Self> {
+        Arc::new(Self { question, queue: Mutex::new(Queue { waiting: Vec::new(), statements: 0 }) })
     }
 
-    /// The session with its user, as it stands after this was called. `None` when there is none.
-    pub async fn session(self: &Arc<Self>, id: SessionId) -> Answer {
+    /// The answer as it stands after this was called.
+    pub async fn ask(self: &Arc<Self>, key: Q::Key) -> store::Result<Q::Answer> {
         let (sender, receiver) = oneshot::channel();
         let start = {
             let mut queue = self.lock();
-            queue.waiting.push((id, sender));
+            queue.waiting.push((key, sender));
             let start = queue.statements < MOST_STATEMENTS;
             queue.statements += usize::from(start);
             start
@@ -56,43 +110,48 @@ impl Reader {
         loop {
             let asked = {
                 let mut queue = self.lock();
-                let together = queue.waiting.len().min(MOST_TOGETHER);
+                let together = queue.waiting.len().min(Q::MOST_TOGETHER);
                 let rest = queue.waiting.split_off(together);
                 mem::replace(&mut queue.waiting, rest)
             };
             if asked.is_empty() {
                 return;
             }
-            let mut askers: HashMap<SessionId, Vec<oneshot::Sender<Answer>>> = HashMap::with_capacity(asked.len());
-            for (id, sender) in asked {
-                askers.entry(id).or_default().push(sender);
+            let mut askers: HashMap<Q::Key, Vec<Asker<Q>>> = HashMap::with_capacity(asked.len());
+            for (key, asker) in asked {
+                askers.entry(key).or_default().push(asker);
             }
-            let ids: Vec<SessionId> = askers.keys().copied().collect();
-            match self.store.sessions_of_tokens(&ids).await {
+            let keys: Vec<Q::Key> = askers.keys().cloned().collect();
+            let rest = match self.question.read(&keys).await {
                 Ok(found) => {
-                    for signed_in in found {
-                        for sender in askers.remove(&signed_in.session.id).unwrap_or_default() {
-                            drop(sender.send(Ok(Some(signed_in.clone()))));
-                        }
+                    for (key, answer) in found {
+                        tell(askers.remove(&key).unwrap_or_default(), Ok(answer));
                     }
-                    askers.into_values().flatten().for_each(|sender| drop(sender.send(Ok(None))));
+                    Ok(Q::Answer::default())
                 }
-                Err(error) => {
-                    askers.into_values().flatten().for_each(|sender| drop(sender.send(Err(error.clone()))));
-                }
-            }
+                Err(error) => Err(error),
+            };
+            tell(askers.into_values().flatten().collect(), rest);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, Queue<Q>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Counts a statement as done, even should it panic; and lets nobody wait who came between the last look and now.
-struct UnderWay(Arc<Reader>);
+/// Answers all who asked; who is gone by now does not matter.
+fn tell<T: Clone>(mut askers: Vec<oneshot::Sender<T>>, answer: T) {
+    // Usually there is but one, and nothing is copied.
+    let last = askers.pop();
+    askers.into_iter().for_each(|asker| drop(asker.send(answer.clone())));
+    drop(last.map(|asker| asker.send(answer)));
+}
 
-impl Drop for UnderWay {
+/// Counts a statement as done, even should it panic; and lets nobody wait who came between the last look and now.
+struct UnderWay<Q: Question>(Arc<Reader<Q>>);
+
+impl<Q: Question> Drop for UnderWay<Q> {
     fn drop(&mut self) {
         let mut queue = self.0.lock();
         queue.statements -= 1;

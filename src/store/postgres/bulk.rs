@@ -24,11 +24,10 @@ pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEndi
             $4, $5, $6, $7, $8, $9
         WHERE EXISTS (SELECT FROM sessions WHERE $5 IS NULL OR user_id = $5)";
     let BulkEnding { filter, except, ended } = ending;
-    let mut tx = connection.begin().await?;
-    sqlx::query(LOCK).execute(&mut *tx).await?;
     // Planned for these very values: with a user the newest session is found by another index than without.
+    let mut tx = connection.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
+    sqlx::query(LOCK).execute(&mut *tx).await?;
     sqlx::query(END)
-        .persistent(false)
         .bind(ended.at)
         .bind(ended.reason.as_str())
         .bind(filter.created.to)
@@ -85,9 +84,9 @@ pub(super) async fn carry_out_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> 
                     ORDER BY created_at, id LIMIT 5000
                  ), meant AS (
                     SELECT sessions.id FROM sessions JOIN span USING (id), ending AS b
-                    WHERE sessions.ended_at IS NULL AND sessions.expires_at > b.at - interval '1 minute' AND ",
-                covered!(),
-                "   ORDER BY sessions.id FOR NO KEY UPDATE OF sessions
+                    WHERE sessions.ended_at IS NULL AND sessions.expires_at > b.at - interval '1 minute'
+                        AND covers(b, sessions)
+                    ORDER BY sessions.id FOR NO KEY UPDATE OF sessions
                  ), ended AS (
                     UPDATE sessions SET ended_at = ending.at, end_reason = ending.reason
                     FROM meant, ending WHERE sessions.id = meant.id

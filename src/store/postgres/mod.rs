@@ -39,8 +39,12 @@ use changes::Line;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// Longer than any statement of ours should take; a lock that takes this long is not worth the wait.
-const SETTINGS: [(&str, &str); 4] = [
+/// Longer than any statement of ours should take; a lock that takes this long is not worth the wait. There is one good plan
+/// for each statement, whatever is asked for; making it anew takes longer than carrying it out.
+const SETTINGS: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    // A processor more for who lists sessions is one less for who checks tokens.
+    ("max_parallel_workers_per_gather", "0"),
     ("statement_timeout", "4000"),
     ("lock_timeout", "2000"),
     ("idle_in_transaction_session_timeout", "10000"),
@@ -129,8 +133,8 @@ impl Store for PostgresStore {
         self.repeated(|| sessions::session(&self.pool, id, owner)).await
     }
 
-    async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>> {
-        self.repeated(|| sessions::active_sessions_of(&self.pool, user, now)).await
+    async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>> {
+        self.repeated(|| sessions::active_sessions_of_users(&self.pool, users, now)).await
     }
 
     async fn active_sessions_opened(
@@ -159,7 +163,7 @@ impl Store for PostgresStore {
         self.searched(|| sessions::count_sessions(&self.searches, search)).await
     }
 
-    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)> {
+    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
         self.searched(|| sessions::list_sessions(&self.searches, listing)).await
     }
 

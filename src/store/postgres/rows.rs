@@ -19,6 +19,42 @@ macro_rules! not_idle {
     };
 }
 
+/// Whether there is a bulk ending that is not carried out yet. Usually there is none, which is asked once a statement.
+macro_rules! bulk_endings_are_open {
+    () => {
+        "EXISTS (SELECT FROM bulk_endings WHERE done_at IS NULL)"
+    };
+}
+
+/// That no bulk ending means a session.
+macro_rules! not_ended_in_bulk {
+    () => {
+        concat!("(NOT ", bulk_endings_are_open!(), " OR (bulk_ending_of(sessions)).at IS NULL)")
+    };
+}
+
+/// What it says of the end of a session: its own row, else the bulk ending that means it.
+macro_rules! end_as_it_stands {
+    ($own:literal, $of_bulk_ending:literal) => {
+        concat!(
+            "CASE WHEN ended_at IS NULL AND ",
+            bulk_endings_are_open!(),
+            " THEN (bulk_ending_of(sessions)).",
+            $of_bulk_ending,
+            " ELSE ",
+            $own,
+            " END"
+        )
+    };
+}
+
+/// As `columns`, to read a session in whatever state: one that a bulk ending means has ended.
+macro_rules! columns_as_they_stand {
+    () => {
+        columns!(end_as_it_stands!("ended_at", "at"), end_as_it_stands!("end_reason", "reason"))
+    };
+}
+
 /// That a session is active at `$1`: the twin of `Session::state`. With an argument: as if it was last seen then.
 macro_rules! active {
     () => {
@@ -88,7 +124,7 @@ pub(super) fn bind_session<'q>(query: PgQuery<'q>, session: &'q Session) -> sqlx
         .bind(browser)
         .bind(scope.as_str())
         .bind(acr)
-        .bind(amr)
+        .bind(values::methods_to_store(amr)?)
         .bind(metadata.as_json()))
 }
 
@@ -116,7 +152,7 @@ pub(super) fn session(row: &PgRow) -> sqlx::Result<Session> {
         },
         scope: Scope::parse(row.try_get("scope")?).or_unreadable("scope")?,
         acr: row.try_get("acr")?,
-        amr: row.try_get("amr")?,
+        amr: values::stored_methods(row.try_get("amr")?)?,
         metadata: Metadata::from_json(row.try_get("metadata")?).or_unreadable("metadata")?,
     })
 }

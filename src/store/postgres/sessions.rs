@@ -19,15 +19,16 @@ pub(super) async fn sessions_of_tokens(
     executor: impl PgExecutor<'_>,
     ids: &[SessionId],
 ) -> sqlx::Result<Vec<SignedIn>> {
+    // The limit says that each session's user is looked up by itself, however many are asked for: the plan is made once.
     const FIND: &str = concat!(
         "SELECT ",
         columns_as_they_stand!(),
         ", user_name, user_email, user_banned_at, user_created_at, user_updated_at
-         FROM sessions LEFT JOIN (
-            SELECT id AS user_row, name AS user_name, email AS user_email, banned_at AS user_banned_at,
-                   created_at AS user_created_at, updated_at AS user_updated_at
-            FROM users
-         ) AS users ON user_row = user_id
+         FROM sessions LEFT JOIN LATERAL (
+            SELECT name AS user_name, email AS user_email, banned_at AS user_banned_at, created_at AS user_created_at,
+                   updated_at AS user_updated_at
+            FROM users WHERE users.id = sessions.user_id LIMIT 1
+         ) AS users ON TRUE
          WHERE id = ANY($1)"
     );
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
@@ -41,15 +42,22 @@ pub(super) async fn session(pool: &PgPool, id: SessionId, owner: Owner<'_>) -> s
     row.as_ref().map(rows::session).transpose()
 }
 
-pub(super) async fn active_sessions_of(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<Vec<Session>> {
+pub(super) async fn active_sessions_of_users(
+    pool: &PgPool,
+    users: &[UserId],
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<Session>> {
     const LIST: &str = concat!(
         "SELECT ",
         columns!(),
-        " FROM sessions WHERE user_id = $2 AND ",
+        " FROM unnest($2::text[]) AS wanted (wanted_user) CROSS JOIN LATERAL (
+            SELECT * FROM sessions WHERE user_id = wanted_user AND ",
         active!(),
-        " ORDER BY created_at DESC, id DESC LIMIT $3"
+        "   ORDER BY created_at DESC, id DESC LIMIT $3
+         ) AS listed"
     );
-    let list = sqlx::query(LIST).bind(now).bind(user.as_str()).bind(i64::from(MOST_LISTED));
+    let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
+    let list = sqlx::query(LIST).bind(now).bind(users).bind(i64::from(MOST_LISTED));
     list.fetch_all(pool).await?.iter().map(rows::session).collect()
 }
 
@@ -91,12 +99,15 @@ pub(super) async fn count_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::R
     Ok(count.try_into().unwrap_or(u32::MAX))
 }
 
-pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, u32)> {
+pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, Option<u32>)> {
     let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
-    let total: i64 = query(total).fetch_one(pool).await?.try_get(0)?;
+    let total = match total {
+        Some(total) => Some(query(total).fetch_one(pool).await?.try_get::<i64, _>(0)?.try_into().unwrap_or(u32::MAX)),
+        None => None,
+    };
     let rows = query(page).fetch_all(pool).await?;
     let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
-    Ok((sessions, total.try_into().unwrap_or(u32::MAX)))
+    Ok((sessions, total))
 }
 
 fn query(compiled: Compiled) -> rows::PgQuery<'static> {

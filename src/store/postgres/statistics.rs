@@ -70,7 +70,9 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
                  ORDER BY expires_at LIMIT 1 OFFSET 5000)) AS reach";
     const END_OF_SPAN: &str =
         "SELECT created_at FROM sessions WHERE created_at > $1 ORDER BY created_at LIMIT 1 OFFSET 4999";
-    let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
+    // Planned for the very values: how many rows are between them differs by orders of magnitude.
+    const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_custom_plan";
+    let mut tx = pool.begin_with(BEGIN).await?;
     let Some(row) = sqlx::query(LOCK).fetch_optional(&mut *tx).await? else { return Ok(None) };
     let from: DateTime<Utc> = row.try_get("counted_until")?;
     let opened_until: Option<DateTime<Utc>> = row.try_get("opened_until")?;
@@ -78,8 +80,7 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
     if until <= from {
         return Ok(Some(false));
     }
-    // Planned for these very values: how many rows are between them differs by orders of magnitude.
-    let reach = sqlx::query(REACH).persistent(false).bind(from).bind(until).fetch_one(&mut *tx).await?;
+    let reach = sqlx::query(REACH).bind(from).bind(until).fetch_one(&mut *tx).await?;
     let ended_at: Option<DateTime<Utc>> = reach.try_get("ended_at")?;
     let mut reach = reach.try_get::<DateTime<Utc>, _>("reach")?.min(ended_at.unwrap_or(until)).max(from + MICROSECOND);
     let mut ended_from = from;
@@ -87,7 +88,7 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
         let opened_from = opened_until.unwrap_or(DateTime::UNIX_EPOCH);
         let span_end: Option<DateTime<Utc>> =
             sqlx::query_scalar(END_OF_SPAN).bind(opened_from).fetch_optional(&mut *tx).await?;
-        let count = sqlx::query(COUNT_ENDED_TOGETHER).persistent(false).bind(from).bind(opened_from).bind(span_end);
+        let count = sqlx::query(COUNT_ENDED_TOGETHER).bind(from).bind(opened_from).bind(span_end);
         count.execute(&mut *tx).await?;
         if span_end.is_some() {
             sqlx::query(PROGRESS).bind(from).bind(span_end).execute(&mut *tx).await?;
@@ -96,7 +97,7 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
         }
         (reach, ended_from) = (from + MICROSECOND, from + MICROSECOND);
     }
-    let count = sqlx::query(COUNT).persistent(false).bind(from).bind(reach).bind(ended_from);
+    let count = sqlx::query(COUNT).bind(from).bind(reach).bind(ended_from);
     count.execute(&mut *tx).await?;
     sqlx::query(PROGRESS).bind(reach).bind(None::<DateTime<Utc>>).execute(&mut *tx).await?;
     tx.commit().await?;
@@ -130,7 +131,6 @@ pub(super) async fn statistics(pool: &PgPool, wanted: CountsWanted<'_>) -> sqlx:
     let CountsWanted { from, to, midnight, query, most_groups } = wanted;
     let select = |sql| {
         sqlx::query(sql)
-            .persistent(false)
             .bind(&query.client_id)
             .bind(query.device_type.map(DeviceType::as_str))
             .bind(query.group_by.map(Grouping::as_str))

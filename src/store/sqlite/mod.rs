@@ -179,8 +179,8 @@ impl Store for SqliteStore {
         sessions::session(&self.readers, id, owner).await.map_err(failure)
     }
 
-    async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>> {
-        sessions::active_sessions_of(&self.readers, user, now).await.map_err(failure)
+    async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>> {
+        sessions::active_sessions_of_users(&self.readers, users, now).await.map_err(failure)
     }
 
     async fn active_sessions_opened(
@@ -211,7 +211,7 @@ impl Store for SqliteStore {
         counted.map_err(|_| Error::TooSlow)?.map_err(search_failure)
     }
 
-    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, u32)> {
+    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
         let found = tokio::time::timeout(SEARCH_TIME, sessions::list_sessions(&self.searches, listing)).await;
         found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
     }

@@ -18,6 +18,48 @@ macro_rules! not_idle {
     };
 }
 
+/// That the bulk ending `b` means a session.
+macro_rules! covered {
+    () => {
+        "(sessions.created_at <= b.opened_until AND (b.opened_from IS NULL OR sessions.created_at >= b.opened_from) \
+          AND (b.user_id IS NULL OR b.user_id = sessions.user_id) \
+          AND (b.client_id IS NULL OR b.client_id = sessions.client_id) \
+          AND (b.device_type IS NULL OR b.device_type = sessions.device_type) \
+          AND (b.ip_address IS NULL OR b.ip_address = sessions.ip_address) \
+          AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
+    };
+}
+
+/// What the bulk ending says that means a session and is not carried out yet; null when there is none.
+macro_rules! bulk_ending {
+    ($what:literal) => {
+        concat!(
+            "(SELECT ",
+            $what,
+            " FROM bulk_endings AS b WHERE b.done_at IS NULL AND ",
+            covered!(),
+            " ORDER BY b.sequence LIMIT 1)"
+        )
+    };
+}
+
+/// That no bulk ending means a session. Usually there is none at all, which is asked once a statement.
+macro_rules! not_ended_in_bulk {
+    () => {
+        concat!("(NOT EXISTS (SELECT 1 FROM bulk_endings WHERE done_at IS NULL) OR ", bulk_ending!("b.at"), " IS NULL)")
+    };
+}
+
+/// As `columns`, to read a session in whatever state: one that a bulk ending means has ended.
+macro_rules! columns_as_they_stand {
+    () => {
+        columns!(
+            concat!("coalesce(ended_at, ", bulk_ending!("b.at"), ")"),
+            concat!("coalesce(end_reason, ", bulk_ending!("b.reason"), ")")
+        )
+    };
+}
+
 /// That a session is active at `$1`: the twin of `Session::state`. With an argument: as if it was last seen then.
 macro_rules! active {
     () => {
@@ -88,7 +130,7 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(browser)
         .bind(scope.as_str())
         .bind(acr)
-        .bind(serde_json::to_string(amr).map_err(|error| sqlx::Error::Encode(Box::new(error)))?)
+        .bind(values::methods_to_store(amr)?)
         .bind(metadata.as_json()))
 }
 
@@ -116,7 +158,7 @@ pub(super) fn session(row: &SqliteRow) -> sqlx::Result<Session> {
         },
         scope: Scope::parse(row.try_get("scope")?).or_unreadable("scope")?,
         acr: row.try_get("acr")?,
-        amr: serde_json::from_str(row.try_get("amr")?).or_unreadable("amr")?,
+        amr: values::stored_methods(row.try_get("amr")?)?,
         metadata: Metadata::from_json(row.try_get("metadata")?).or_unreadable("metadata")?,
     })
 }

@@ -46,9 +46,9 @@ pub(super) async fn session(pool: &SqlitePool, id: SessionId, owner: Owner<'_>) 
     row.as_ref().map(rows::session).transpose()
 }
 
-pub(super) async fn active_sessions_of(
+pub(super) async fn active_sessions_of_users(
     pool: &SqlitePool,
-    user: &UserId,
+    users: &[UserId],
     now: DateTime<Utc>,
 ) -> sqlx::Result<Vec<Session>> {
     const LIST: &str = concat!(
@@ -58,8 +58,15 @@ pub(super) async fn active_sessions_of(
         active!(),
         " ORDER BY created_at DESC, id DESC LIMIT $3"
     );
-    let list = sqlx::query(LIST).bind(now.timestamp_micros()).bind(user.as_str()).bind(i64::from(MOST_LISTED));
-    list.fetch_all(pool).await?.iter().map(rows::session).collect()
+    let mut connection = pool.acquire().await?;
+    let mut sessions = Vec::new();
+    for user in users {
+        let list = sqlx::query(LIST).bind(now.timestamp_micros()).bind(user.as_str()).bind(i64::from(MOST_LISTED));
+        for row in list.fetch_all(&mut *connection).await? {
+            sessions.push(rows::session(&row)?);
+        }
+    }
+    Ok(sessions)
 }
 
 pub(super) async fn active_sessions_opened(
@@ -115,13 +122,21 @@ pub(super) async fn count_sessions(pool: &SqlitePool, search: Search<'_>) -> sql
     Ok(count.try_into().unwrap_or(u32::MAX))
 }
 
-pub(super) async fn list_sessions(pool: &SqlitePool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, u32)> {
+pub(super) async fn list_sessions(
+    pool: &SqlitePool,
+    listing: Listing<'_>,
+) -> sqlx::Result<(Vec<Session>, Option<u32>)> {
     let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
     let mut connection = acquire_for_search(pool).await?;
-    let total: i64 = query(total).fetch_one(&mut *connection).await?.try_get(0)?;
+    let total = match total {
+        Some(total) => {
+            Some(query(total).fetch_one(&mut *connection).await?.try_get::<i64, _>(0)?.try_into().unwrap_or(u32::MAX))
+        }
+        None => None,
+    };
     let rows = query(page).fetch_all(&mut *connection).await?;
     let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
-    Ok((sessions, total.try_into().unwrap_or(u32::MAX)))
+    Ok((sessions, total))
 }
 
 /// A dropped query reads on until it finds a row, and holds its connection as long: so it is stopped from inside.

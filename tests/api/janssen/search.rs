@@ -130,6 +130,22 @@ on_both_databases! {
         assert_eq!(refused["message"], "Maximum number of results per page is 3");
     }
 
+    async fn that_a_list_is_longer_than_is_counted_is_remembered_for_five_seconds(database) {
+        let policy = Policy { search_total_limit: 2, ..Policy::default() };
+        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let opened = [server.open("1001").await, server.open("1001").await, server.open("1001").await];
+        let total = async |query: &[(&str, &str)]| find(&server, query).await["totalEntriesCount"].clone();
+        assert_eq!(total(&[]).await, 2);
+        for session in &opened[..2] {
+            server.send("DELETE", &format!("/v1/sessions/{}", session.id), BOOTSTRAP_KEY).await.expect(204);
+        }
+        let page = find(&server, &[("limit", "1")]).await;
+        assert_eq!((&page["totalEntriesCount"], ids(&page)), (&json!(2), vec![opened[2].id.as_str()]));
+        assert_eq!(total(&[("fieldValuePair", "userDn=1001")]).await, 1, "another list is not taken for that one");
+        server.wait(TimeDelta::seconds(5));
+        assert_eq!(total(&[]).await, 1);
+    }
+
     async fn what_cannot_be_taken_is_refused_as_an_error_of_the_client(database) {
         let server = Server::start(database).await;
         let refused = ask(&server, &[("limit", "201")]).await.expect(400).json();

@@ -1,0 +1,1 @@
+-- Nothing: SQLite plans a statement once, and has no functions of its own.

@@ -1,0 +1,1 @@
+-- Nothing: its methods were JSON from the beginning, and each of its indexes holds the id anyway.

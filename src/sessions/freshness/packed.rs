@@ -1,0 +1,253 @@
+//! A session with its user, packed: there are as many copies as there is room for, and a session that lies in twenty places
+//! takes twice the room, and longer to fetch than everything else that a check does.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn, Touch};
+use crate::users::{User, UserId};
+
+/// Between two texts, and in place of one that is not there. No text of a session has either: control characters are refused
+/// when it is opened, and JSON has none but white space.
+const SEPARATOR: &str = "\0";
+const NONE: &str = "\u{1}";
+
+/// An active session with its user, without its id.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    created_at: DateTime<Utc>,
+    last_seen_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    absolute_expires_at: DateTime<Utc>,
+    idle_timeout: Option<TimeDelta>,
+    refresh_counter: u32,
+    confirmed_counter: u32,
+    ip_address: Option<IpAddr>,
+    device_type: DeviceType,
+    user_created_at: DateTime<Utc>,
+    user_updated_at: DateTime<Utc>,
+    /// First the user's id, at the end the methods.
+    texts: Arc<str>,
+}
+
+impl Packed {
+    /// Packs a session. `None` when it has ended, its user is banned, or a text of it cannot be told from the others.
+    pub(super) fn pack(signed_in: &SignedIn) -> Option<Self> {
+        let SignedIn { session, user } = signed_in;
+        let Session {
+            id: _,
+            user_id,
+            created_at,
+            last_seen_at,
+            expires_at,
+            absolute_expires_at,
+            idle_timeout,
+            ended,
+            refresh_counter,
+            confirmed_counter,
+            client_id,
+            ip_address,
+            location,
+            user_agent,
+            device: Device { kind, name: device_name, os, browser },
+            scope,
+            acr,
+            amr,
+            metadata,
+        } = session;
+        let User { id: _, name, email, banned_at, created_at: user_created_at, updated_at: user_updated_at } = user;
+        if ended.is_some() || banned_at.is_some() {
+            return None;
+        }
+        let one = [
+            Some(user_id.as_str()),
+            client_id.as_deref(),
+            location.as_deref(),
+            user_agent.as_deref(),
+            device_name.as_deref(),
+            os.as_deref(),
+            browser.as_deref(),
+            Some(scope.as_str()),
+            acr.as_deref(),
+            Some(metadata.as_json()),
+            name.as_deref(),
+            email.as_deref(),
+        ];
+        let texts = || one.into_iter().flatten().chain(amr.iter().map(String::as_str));
+        if texts().any(|text| text.contains(SEPARATOR) || text == NONE) {
+            return None;
+        }
+        let mut joined = one.map(|text| text.unwrap_or(NONE)).join(SEPARATOR);
+        for method in amr {
+            joined.push_str(SEPARATOR);
+            joined.push_str(method);
+        }
+        Some(Self {
+            created_at: *created_at,
+            last_seen_at: *last_seen_at,
+            expires_at: *expires_at,
+            absolute_expires_at: *absolute_expires_at,
+            idle_timeout: *idle_timeout,
+            refresh_counter: *refresh_counter,
+            confirmed_counter: *confirmed_counter,
+            ip_address: *ip_address,
+            device_type: *kind,
+            user_created_at: *user_created_at,
+            user_updated_at: *user_updated_at,
+            texts: joined.into(),
+        })
+    }
+
+    /// What was packed, under its id.
+    pub(super) fn unpack(&self, id: SessionId) -> Option<SignedIn> {
+        let mut texts = self.texts.split(SEPARATOR);
+        let user_id = UserId::parse(texts.next()?).ok()?;
+        let mut optional = || texts.next().map(|text| (text != NONE).then(|| text.to_owned()));
+        let (client_id, location, user_agent) = (optional()?, optional()?, optional()?);
+        let device = Device { kind: self.device_type, name: optional()?, os: optional()?, browser: optional()? };
+        let scope = Scope::parse(&optional()??).ok()?;
+        let acr = optional()?;
+        let metadata = Metadata::from_json(optional()??).ok()?;
+        let user = User {
+            id: user_id.clone(),
+            name: optional()?,
+            email: optional()?,
+            banned_at: None,
+            created_at: self.user_created_at,
+            updated_at: self.user_updated_at,
+        };
+        let session = Session {
+            id,
+            user_id,
+            created_at: self.created_at,
+            last_seen_at: self.last_seen_at,
+            expires_at: self.expires_at,
+            absolute_expires_at: self.absolute_expires_at,
+            idle_timeout: self.idle_timeout,
+            ended: None,
+            refresh_counter: self.refresh_counter,
+            confirmed_counter: self.confirmed_counter,
+            client_id,
+            ip_address: self.ip_address,
+            location,
+            user_agent,
+            device,
+            scope,
+            acr,
+            amr: texts.map(str::to_owned).collect(),
+            metadata,
+        };
+        Some(SignedIn { session, user })
+    }
+
+    /// Whose it is.
+    pub(super) fn user_id(&self) -> &str {
+        self.texts.split(SEPARATOR).next().unwrap_or_default()
+    }
+
+    /// How long its texts are together, in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// The same after a use was written.
+    pub(super) fn touched(&self, touch: &Touch) -> Self {
+        Self {
+            last_seen_at: self.last_seen_at.max(touch.seen_at),
+            confirmed_counter: self.confirmed_counter.max(touch.counter),
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::sessions::{EndReason, Ended};
+
+    fn signed_in() -> SignedIn {
+        let at = |seconds: i64| DateTime::from_timestamp(1_767_225_600 + seconds, 123_456_000).unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let user_id = UserId::parse("Änn, 1").unwrap();
+        let session = Session {
+            id: SessionId::from_uuid(Uuid::from_u128(7)),
+            user_id: user_id.clone(),
+            created_at: at(0),
+            last_seen_at: at(1),
+            expires_at: at(2),
+            absolute_expires_at: at(3),
+            idle_timeout: Some(TimeDelta::seconds(4)),
+            ended: None,
+            refresh_counter: 5,
+            confirmed_counter: 6,
+            client_id: text("web"),
+            ip_address: Some("2001:db8::7".parse().unwrap()),
+            location: text("Lisbon"),
+            user_agent: text("curl/8"),
+            device: Device { kind: DeviceType::Bot, name: text("mine"), os: text("Linux"), browser: text("curl") },
+            scope: Scope::parse("a b").unwrap(),
+            acr: text("aal2"),
+            amr: vec!["pwd".to_owned(), String::new(), "otp".to_owned()],
+            metadata: Metadata::from_json("{\"a\":\n\t1}".to_owned()).unwrap(),
+        };
+        let user = User {
+            id: user_id,
+            name: text("Ann"),
+            email: text("ann@example.org"),
+            banned_at: None,
+            created_at: at(8),
+            updated_at: at(9),
+        };
+        SignedIn { session, user }
+    }
+
+    #[test]
+    fn what_is_unpacked_is_what_was_packed() {
+        let whole = signed_in();
+        let mut bare = signed_in();
+        let Session { client_id, location, user_agent, device, scope, acr, amr, .. } = &mut bare.session;
+        (*client_id, *location, *user_agent, *acr) = (None, Some(String::new()), None, None);
+        (device.name, device.os, device.browser, *scope, *amr) = (None, None, None, Scope::default(), Vec::new());
+        (bare.session.idle_timeout, bare.session.ip_address, bare.user.name, bare.user.email) =
+            (None, None, None, None);
+        for signed_in in [whole, bare] {
+            let packed = Packed::pack(&signed_in).unwrap();
+            assert_eq!(packed.user_id(), signed_in.user.id.as_str());
+            assert_eq!(packed.unpack(signed_in.session.id), Some(signed_in));
+        }
+    }
+
+    #[test]
+    fn what_could_be_unpacked_as_something_else_is_not_packed() {
+        for harmful in ["\0", "a\0b", NONE] {
+            let mut unusual = signed_in();
+            unusual.session.location = Some(harmful.to_owned());
+            assert!(Packed::pack(&unusual).is_none(), "{harmful:?}");
+            let mut unusual = signed_in();
+            unusual.session.amr.push(harmful.to_owned());
+            assert!(Packed::pack(&unusual).is_none(), "{harmful:?}");
+        }
+        let mut ended = signed_in();
+        ended.session.ended = Some(Ended { at: ended.session.created_at, reason: EndReason::Logout });
+        assert!(Packed::pack(&ended).is_none());
+        let mut banned = signed_in();
+        banned.user.banned_at = Some(banned.user.created_at);
+        assert!(Packed::pack(&banned).is_none());
+    }
+
+    #[test]
+    fn a_use_only_ever_moves_forward() {
+        let signed_in = signed_in();
+        let packed = Packed::pack(&signed_in).unwrap();
+        let (id, seen_at) = (signed_in.session.id, signed_in.session.last_seen_at + TimeDelta::seconds(1));
+        let later = packed.touched(&Touch { id, seen_at, counter: 9 }).unpack(id).unwrap().session;
+        assert_eq!((later.last_seen_at, later.confirmed_counter), (seen_at, 9));
+        let seen_at = seen_at - TimeDelta::hours(1);
+        let earlier = packed.touched(&Touch { id, seen_at, counter: 1 }).unpack(id).unwrap().session;
+        assert_eq!((earlier.last_seen_at, earlier.confirmed_counter), (signed_in.session.last_seen_at, 6));
+    }
+}
