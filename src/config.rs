@@ -39,7 +39,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("DATABASE_URL", "sqlite://<data dir>/sojourn.db", "sqlite://… or postgres://…; also as DATABASE_URL_FILE"),
     (
         "SOJOURN_DATABASE_CONNECTIONS",
-        "16",
+        "24",
         "The most connections to the database; with PostgreSQL three more follow the change log",
     ),
     ("SOJOURN_DATA_DIR", "./sojourn-data", "Where the SQLite file and the generated secret are kept"),
@@ -198,7 +198,7 @@ impl StorageConfig {
             }
         };
         let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=500).contains(number));
-        let connections = source.parse("SOJOURN_DATABASE_CONNECTIONS", "a number from 1 to 500", number)?.unwrap_or(16);
+        let connections = source.parse("SOJOURN_DATABASE_CONNECTIONS", "a number from 1 to 500", number)?.unwrap_or(24);
         Ok(Self { database_url: database_url.into(), database_shown, connections, secret })
     }
 }

@@ -3,10 +3,11 @@
 //! A new metric gets a line in [`METRICS`] and a function here that records it; nothing else names a metric. Labels have few
 //! values, all known beforehand: never an id, a token or anything that a client chose.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::sessions::EndReason;
@@ -120,6 +121,15 @@ pub fn tidy() {
     }
 }
 
+/// What is recorded of the requests to one route. A route belongs to one family, so its template tells everything; looking
+/// a metric up by its labels takes as long as checking a token.
+struct Route {
+    durations: Histogram,
+    answers: RwLock<HashMap<(&'static str, &'static str), Counter>>,
+}
+
+static ROUTES: RwLock<BTreeMap<String, Arc<Route>>> = RwLock::new(BTreeMap::new());
+
 /// A request was answered.
 pub fn answered(family: &'static str, route: &str, method: &'static str, status: u16, took: Duration) {
     let status = match status {
@@ -129,10 +139,22 @@ pub fn answered(family: &'static str, route: &str, method: &'static str, status:
         400..=499 => "4xx",
         500.. => "5xx",
     };
-    let route = metrics::SharedString::from_shared(route.into());
-    counter!(REQUESTS, "family" => family, "route" => route.clone(), "method" => method, "status" => status)
-        .increment(1);
-    histogram!(REQUEST_SECONDS, "family" => family, "route" => route).record(took.as_secs_f64());
+    let known = ROUTES.read().unwrap_or_else(PoisonError::into_inner).get(route).map(Arc::clone);
+    let known = known.unwrap_or_else(|| {
+        let durations = histogram!(REQUEST_SECONDS, "family" => family, "route" => route.to_owned());
+        let new = Arc::new(Route { durations, answers: RwLock::default() });
+        let mut routes = ROUTES.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(routes.entry(route.to_owned()).or_insert(new))
+    });
+    known.durations.record(took.as_secs_f64());
+    let counter = known.answers.read().unwrap_or_else(PoisonError::into_inner).get(&(method, status)).cloned();
+    let counter = counter.unwrap_or_else(|| {
+        let route = route.to_owned();
+        let new = counter!(REQUESTS, "family" => family, "route" => route, "method" => method, "status" => status);
+        let mut answers = known.answers.write().unwrap_or_else(PoisonError::into_inner);
+        answers.entry((method, status)).or_insert(new).clone()
+    });
+    counter.increment(1);
 }
 
 /// A client connected.

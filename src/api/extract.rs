@@ -162,7 +162,8 @@ fn bearer(value: &str, place: Place) -> Option<&str> {
         None if place == Place::BearerOrBare && !value.eq_ignore_ascii_case("Bearer") => value,
         None => return None,
     };
-    (!token.is_empty() && !token.bytes().any(|byte| matches!(byte, b' ' | b'\t'))).then_some(token)
+    let has = |byte: u8| token.as_bytes().contains(&byte);
+    (!token.is_empty() && !has(b' ') && !has(b'\t')).then_some(token)
 }
 
 /// A header's value if it is there once. Twice is refused: which one counts is not for us to guess.

@@ -27,7 +27,6 @@ pub(crate) use family::FamilyName;
 pub use family::{Failure, Family, Refused, Rejection};
 pub use openapi::{FAMILIES, document, family_document};
 
-use crate::clock::Entropy;
 use crate::config::HttpConfig;
 use crate::sessions::{LONGEST_WAIT, Sessions};
 use crate::telemetry;
@@ -38,7 +37,7 @@ pub struct App {
     /// The core.
     pub sessions: Arc<Sessions>,
     /// Where request ids come from.
-    pub entropy: Arc<dyn Entropy>,
+    pub request_ids: telemetry::RequestIds,
     /// The name of the cookie that may carry a session token.
     pub cookie: Option<String>,
     /// What users are called in the Janssen API.

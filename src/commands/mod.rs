@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::api;
+use crate::clock::EntropyUnavailable;
 use crate::config::{LogConfig, SETTINGS, SettingError, Source};
 use crate::setup::{Setup, StartError};
 use crate::store::{self, Announcement};
@@ -102,6 +103,8 @@ enum CommandError {
     Start(#[from] StartError),
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error(transparent)]
+    Entropy(#[from] EntropyUnavailable),
     #[error("{}", telemetry::chain(.0))]
     Store(#[from] store::Error),
     #[error("{}", telemetry::chain(.0))]

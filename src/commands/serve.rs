@@ -12,6 +12,7 @@ use crate::api::limits::RateLimits;
 use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
+use crate::telemetry::RequestIds;
 use crate::{background, metrics, server, telemetry};
 
 /// How long the last writes may take. With the time for running requests it stays below 15 seconds.
@@ -23,7 +24,7 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     metrics::start();
     let (address, http, config) = (listen_address(source)?, HttpConfig::read(source)?, ServerConfig::read(source)?);
     let setup = Setup::read(source)?;
-    let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
+    let (database, request_ids) = (setup.storage.database_shown.clone(), RequestIds::new(setup.entropy.as_ref())?);
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
     let listener = listen("SOJOURN_LISTEN", &address).await?;
     let metrics_listener = match &http.metrics_listen {
@@ -36,7 +37,7 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     let tasks = background::start(&sessions, signing_keys, &ended);
     let app = App {
         sessions: Arc::clone(&sessions),
-        entropy,
+        request_ids,
         cookie: http.cookie.clone(),
         janssen_user_dn: http.janssen_user_dn.clone(),
         limits: RateLimits::new(http.rate_limit, http.trusted_proxies.clone()),

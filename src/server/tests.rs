@@ -130,7 +130,7 @@ async fn who_sends_too_much_reads_why_and_then_is_served_again() {
     client.send(&[b'x'; 500]).await;
     assert!(client.receive().await.starts_with("HTTP/1.1 413"));
     sleep(Duration::from_secs(1)).await;
-    client.send(&[b'x'; 99_500]).await;
+    client.send(&vec![b'x'; 99_500]).await;
     client.send(GET).await;
     assert!(client.receive().await.starts_with(OK));
 

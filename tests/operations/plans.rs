@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
+use sojourn::sessions::Follower;
 use sqlx::{Connection as _, PgConnection};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -134,7 +135,9 @@ async fn ask(server: &Server, who: &str, request: &str, body: Option<&Value>, mo
     };
     assert!(answer.status.is_success(), "{request}: {} {}", answer.status, answer.text);
     let plans = mem::take(&mut *plans());
-    plans.iter().for_each(|statement| check(request, statement, most));
+    for statement in &plans {
+        check(request, statement, most);
+    }
     plans.len()
 }
 
@@ -245,9 +248,33 @@ async fn counting_and_cleaning_up_read_what_is_new_and_what_is_old_postgres() {
     }
     let counting = mem::take(&mut *plans());
     assert!(rounds >= 3 && counting.len() > 3 * rounds, "{rounds} rounds, {} statements", counting.len());
-    counting.iter().for_each(|statement| check("counting", statement, A_TOTAL));
+    for statement in &counting {
+        check("counting", statement, A_TOTAL);
+    }
     server.wait(chrono::TimeDelta::days(90));
     assert_ne!(ask(&server, BOOTSTRAP_KEY, "POST /v1/cleanup", None, A_TOTAL).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_read_from_where_it_was_left_although_nobody_has_analysed_it_postgres() {
+    let server = seeded().await;
+    let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
+    let fill =
+        "INSERT INTO changes (kind, user_id) SELECT 'user_changed', 'user ' || n FROM generate_series(1, 20000) AS n";
+    sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
+    let mut follower = Follower::default();
+    server.sessions.follow(&mut follower).await.unwrap();
+    sqlx::raw_sql("INSERT INTO changes (kind, user_id) VALUES ('user_changed', 'user 7')")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    plans().clear();
+    server.sessions.follow(&mut follower).await.unwrap();
+    let reading = mem::take(&mut *plans());
+    assert!(!reading.is_empty());
+    for statement in &reading {
+        check("reading the log", statement, A_PAGE);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

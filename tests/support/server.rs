@@ -15,6 +15,7 @@ use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};
 use sojourn::sessions::{Follower, Policy, Scope, Sessions};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::store::Store;
+use sojourn::telemetry::RequestIds;
 use sojourn::tokens::{MasterSecret, Secret, ServiceKey, ServiceKeyId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -172,7 +173,7 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let app = App {
             sessions: Arc::clone(&sessions),
-            entropy: Arc::new(SystemEntropy),
+            request_ids: RequestIds::new(&SystemEntropy).unwrap(),
             cookie: http.cookie.clone(),
             janssen_user_dn: http.janssen_user_dn.clone(),
             limits: RateLimits::new(http.rate_limit, http.trusted_proxies.clone()),

@@ -11,7 +11,7 @@ use crate::users::{User, UserId};
 
 /// Between two texts, and in place of one that is not there. No text of a session has either: control characters are refused
 /// when it is opened, and JSON has none but white space.
-const SEPARATOR: &str = "\0";
+const SEPARATOR: char = '\0';
 const NONE: &str = "\u{1}";
 
 /// An active session with its user, without its id.
@@ -79,11 +79,12 @@ impl Packed {
         if texts().any(|text| text.contains(SEPARATOR) || text == NONE) {
             return None;
         }
-        let mut joined = one.map(|text| text.unwrap_or(NONE)).join(SEPARATOR);
-        for method in amr {
-            joined.push_str(SEPARATOR);
-            joined.push_str(method);
+        let mut joined = String::new();
+        for text in one.map(|text| text.unwrap_or(NONE)).into_iter().chain(amr.iter().map(String::as_str)) {
+            joined.push_str(text);
+            joined.push(SEPARATOR);
         }
+        joined.pop();
         Some(Self {
             created_at: *created_at,
             last_seen_at: *last_seen_at,

@@ -16,6 +16,8 @@ use crate::users::UserId;
 
 /// As many statements run at once: one is on the way while the other's answer is taken apart.
 const MOST_STATEMENTS: usize = 2;
+/// How many wait before a second statement is worth it: half as many statements for as many answers is less work for all.
+const WORTH_ANOTHER: usize = 16;
 
 /// Something that can be asked of the store for many at a time.
 pub trait Question: Send + Sync + 'static {
@@ -94,7 +96,8 @@ impl<Q: Question> Reader<Q> {
         let start = {
             let mut queue = self.lock();
             queue.waiting.push((key, sender));
-            let start = queue.statements < MOST_STATEMENTS;
+            let worth_it = queue.statements == 0 || queue.waiting.len() >= WORTH_ANOTHER;
+            let start = worth_it && queue.statements < MOST_STATEMENTS;
             queue.statements += usize::from(start);
             start
         };
@@ -144,7 +147,9 @@ impl<Q: Question> Reader<Q> {
 fn tell<T: Clone>(mut askers: Vec<oneshot::Sender<T>>, answer: T) {
     // Usually there is but one, and nothing is copied.
     let last = askers.pop();
-    askers.into_iter().for_each(|asker| drop(asker.send(answer.clone())));
+    for asker in askers {
+        drop(asker.send(answer.clone()));
+    }
     drop(last.map(|asker| asker.send(answer)));
 }
 

@@ -16,10 +16,10 @@ use crate::users::{User, UserDetails};
 /// Keeps what the opener tells of a user, and locks the row. A banned user stays as it is: nothing will be opened, so
 /// nothing is to change, but its row is locked and answered.
 macro_rules! tell_user {
-    ($id:literal, $name:literal, $email:literal, $now:literal) => {
+    ($values:literal) => {
         concat!(
-            "INSERT INTO users AS u (id, name, email, created_at, updated_at) VALUES (",
-            concat!($id, ", ", $name, ", ", $email, ", ", $now, ", ", $now, ")"),
+            "INSERT INTO users AS u (id, name, email, created_at, updated_at) ",
+            $values,
             " ON CONFLICT (id) DO UPDATE SET
                 name = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.name, u.name) ELSE u.name END,
                 email = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.email, u.email) ELSE u.email END,
@@ -99,20 +99,29 @@ fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Ut
 
 /// Without limit and idempotency key, the usual case, one statement does it all.
 async fn open_at_once(pool: &PgPool, session: &Session, details: &UserDetails) -> sqlx::Result<Opening> {
+    // A user of whom nothing new is told is locked, not written: most are opened a session for who have had many.
     const OPEN: &str = concat!(
-        "WITH told AS (",
-        tell_user!("$2", "$24", "$25", "$3"),
-        "), opened AS (
+        "WITH known AS (
+            SELECT ",
+        user_columns!(),
+        " FROM users
+            WHERE id = $2 AND (coalesce($24, name), coalesce($25, email)) IS NOT DISTINCT FROM (name, email)
+            FOR NO KEY UPDATE
+         ), told AS (",
+        tell_user!("SELECT $2, $24, $25, $3, $3 WHERE NOT EXISTS (SELECT FROM known)"),
+        "), opener AS (
+            SELECT * FROM known UNION ALL SELECT * FROM told
+         ), opened AS (
             INSERT INTO sessions (",
         columns!(),
         ") SELECT ",
         session_values!(),
-        " FROM told
+        " FROM opener
             WHERE banned_at IS NULL AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= $3)
          )
          SELECT ",
         user_columns!(),
-        ", (SELECT max(opened_until) FROM bulk_endings) AS reach FROM told"
+        ", (SELECT max(opened_until) FROM bulk_endings) AS reach FROM opener"
     );
     let row = rows::bind_session(sqlx::query(OPEN), session)?
         .bind(&details.name)
@@ -167,7 +176,7 @@ async fn claim_key(
 }
 
 async fn tell_user(tx: &mut PgConnection, session: &Session, details: &UserDetails) -> sqlx::Result<User> {
-    let row = sqlx::query(tell_user!("$1", "$2", "$3", "$4"))
+    let row = sqlx::query(tell_user!("VALUES ($1, $2, $3, $4, $4)"))
         .bind(session.user_id.as_str())
         .bind(&details.name)
         .bind(&details.email)
