@@ -173,11 +173,24 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
         Compiled::new(sql, counting.binds)
     });
     let [limit, offset] = [listing.limit, listing.offset].map(|number| conditions.bind(Bind::Number(number)));
-    let page = format!(
-        "SELECT {} FROM sessions WHERE {condition} ORDER BY {order}id {direction} LIMIT {limit} OFFSET {offset}",
-        dialect.columns,
-    );
+    let found = format!("SELECT {} FROM sessions WHERE {condition}", dialect.columns);
+    let page = format!("ORDER BY {order}id {direction} LIMIT {limit} OFFSET {offset}");
+    let page = if of_one_user(listing.condition) {
+        format!("WITH found AS MATERIALIZED ({found}) SELECT * FROM found {page}")
+    } else {
+        format!("{found} {page}")
+    };
     CompiledListing { page: Compiled::new(page, conditions.binds), total }
+}
+
+/// Whether a condition is about one user: all that user's sessions are then read and sorted, because to go through everybody's
+/// in order, in the hope of 50 of this user's on the way, may lead through all of them.
+fn of_one_user(condition: &Condition) -> bool {
+    match condition {
+        Condition::Is(TextField::UserId, _) => true,
+        Condition::All(all) => all.iter().any(of_one_user),
+        _ => false,
+    }
 }
 
 fn conditions(search: &Search<'_>, dialect: &Dialect) -> Conditions {

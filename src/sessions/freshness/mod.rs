@@ -1,9 +1,9 @@
 //! How old an answer to "does this token still stand" may be, and what keeps it young.
 //!
 //! A strict answer is read from the store after it was asked for; reads that are asked for together go together
-//! ([`reading`]). A fresh one may come from a copy in this process ([`copies`]), which is thrown out when the change log
-//! tells of a change ([`following`]) and trusted only as long as the log is known to be read. A copy may only say yes:
-//! whoever it would refuse is looked up in the store, because another replica may have prolonged the session.
+//! ([`reading`]). A fresh one may come from a copy in this process ([`copies`], [`packed`]), which is thrown out when the
+//! change log tells of a change ([`following`]) and trusted only as long as the log is known to be read. A copy may only
+//! say yes: whoever it would refuse is looked up in the store, because another replica may have prolonged the session.
 
 mod copies;
 mod following;
