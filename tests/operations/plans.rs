@@ -272,13 +272,15 @@ async fn counting_and_cleaning_up_read_what_is_new_and_what_is_old_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_is_read_from_where_it_was_left_although_nobody_has_analysed_it_postgres() {
+async fn the_log_is_read_from_where_it_was_left_however_much_it_has_grown_postgres() {
     let server = seeded().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
+    // The plan is made while the log is empty, and kept.
+    let mut follower = Follower::default();
+    server.sessions.follow(&mut follower).await.unwrap();
     let fill =
         "INSERT INTO changes (kind, user_id) SELECT 'user_changed', 'user ' || n FROM generate_series(1, 20000) AS n";
     sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
-    let mut follower = Follower::default();
     server.sessions.follow(&mut follower).await.unwrap();
     sqlx::raw_sql("INSERT INTO changes (kind, user_id) VALUES ('user_changed', 'user 7')")
         .execute(&mut connection)
