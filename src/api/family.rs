@@ -281,9 +281,12 @@ pub(super) fn guard_waiting<F: Family>(router: Router<Arc<App>>, app: &Arc<App>,
     let within = REQUEST_TIMEOUT + wait;
     router
         .method_not_allowed_fallback(async || Refused::<F>::from(Rejection::MethodNotAllowed))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| panicked::<F>(cause.as_ref())))
-        .layer(middleware::from_fn_with_state((Arc::clone(app), within), within_limits::<F>))
+        // In one layer, the outermost first: each by itself would put a box around every route.
+        .layer((
+            middleware::from_fn_with_state((Arc::clone(app), within), within_limits::<F>),
+            CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| panicked::<F>(cause.as_ref())),
+            DefaultBodyLimit::max(MAX_BODY_BYTES),
+        ))
 }
 
 fn panicked<F: Family>(cause: &(dyn Any + Send)) -> Response {

@@ -13,6 +13,7 @@ pub mod native;
 mod openapi;
 mod operations;
 pub mod quiika;
+mod timestamp;
 pub mod vault;
 
 use std::sync::Arc;

@@ -97,6 +97,16 @@ pub enum Owner<'a> {
     Anyone,
 }
 
+impl<'a> Owner<'a> {
+    /// The one user whose sessions they are.
+    pub fn user(self) -> Option<&'a UserId> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Anyone => None,
+        }
+    }
+}
+
 impl Caller {
     /// What it may do.
     pub fn scope(&self) -> &Scope {

@@ -5,8 +5,12 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
 use super::freshness::PATIENCE;
-use super::{Activity, Caller, Error, Freshness, Refusal, Scope, Service, SessionId, Sessions, SignedIn, State, Touch};
+use super::{
+    Activity, Caller, Error, Freshness, Refusal, Scope, Service, Session, SessionId, Sessions, SignedIn, Standing,
+    State, Touch,
+};
 use crate::metrics::{self, AnsweredFrom};
+use crate::mutants::{self, Mutant};
 use crate::store;
 use crate::tokens::{
     AccessClaims, Form, RefreshToken, ServiceKey, ServiceKeyId, SessionToken, StoredServiceKey, bootstrap_key_matches,
@@ -146,7 +150,10 @@ impl Sessions {
         now: DateTime<Utc>,
     ) -> Result<SignedIn, Error> {
         let copy = match freshness {
-            Freshness::Strict => None,
+            Freshness::Strict => match self.copies.session(id) {
+                Some(copy) if copy.is_truth => return self.still_active(copy.value, now).await,
+                _ => None,
+            },
             Freshness::Fresh => self.copies.session(id).filter(|copy| self.check_active(&copy.value, now).is_ok()),
         };
         let stand_in = match copy {
@@ -163,10 +170,26 @@ impl Sessions {
         Ok(signed_in)
     }
 
+    /// A copy of a session, if what is stored says that it stands. Who its user is and what it is called are as old as the
+    /// copy; that it was ended, and be it by a ban, is in its own row or in that of a bulk ending.
+    async fn still_active(&self, copy: SignedIn, now: DateTime<Utc>) -> Result<SignedIn, Error> {
+        metrics::checked(AnsweredFrom::Store, 1);
+        let mut signed_in = copy;
+        if mutants::enabled(Mutant::StaleRead) {
+            return Ok(signed_in);
+        }
+        let standing = self.standings.ask(signed_in.session.id).await?.ok_or(Refusal::UnknownSession)?;
+        let Standing { id: _, last_seen_at, expires_at, ended, refresh_counter, confirmed_counter } = standing;
+        signed_in.session =
+            Session { last_seen_at, expires_at, ended, refresh_counter, confirmed_counter, ..signed_in.session };
+        self.check_active(&signed_in, now)?;
+        Ok(signed_in)
+    }
+
     /// A session as it is stored, and kept if it stands.
     async fn read_session(&self, id: SessionId) -> Result<Option<SignedIn>, store::Error> {
         let mark = self.copies.mark();
-        let found = self.standing.ask(id).await?;
+        let found = self.behind_tokens.ask(id).await?;
         if let Some(signed_in) = &found
             && self.check_active(signed_in, self.now()).is_ok()
         {
@@ -194,7 +217,7 @@ impl Sessions {
 
     async fn standing_refresh(&self, token: &str, now: DateTime<Utc>) -> Result<Introspection, Error> {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?;
-        let mut signed_in = self.standing.ask(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
+        let mut signed_in = self.behind_tokens.ask(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
         self.check_active(&signed_in, now)?;
         self.activity.overlay(&mut signed_in.session);
         if derived.number != signed_in.session.refresh_counter {

@@ -3,7 +3,8 @@
 //! Sessions that are over are kept for the policy's retention, so that people can be told what happened; then they are
 //! deleted. Users may have their own expired sessions deleted at once. An active session is never deleted.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -14,8 +15,35 @@ use crate::users::UserId;
 /// How long a session must have been idle for too long before its user may have it deleted: until then another process
 /// may know of a use that is not written yet.
 const IDLE_CERTAINTY: TimeDelta = TimeDelta::minutes(1);
-/// The most batches of one request; who wants more asks again.
+/// The most batches of one request, and for how long it begins another; who wants more asks again.
 const MOST_BATCHES: u32 = 20;
+const LONGEST: Duration = Duration::from_secs(4);
+/// Fewer rows than these tell nothing of how fast rows go.
+const TELLING: u64 = 1000;
+
+/// How fast sessions are deleted: a batch that takes longer than it might says that others want the database, and they come
+/// first.
+#[derive(Debug)]
+pub struct Pace {
+    /// The least that a row has taken, in nanoseconds.
+    quickest: AtomicU64,
+}
+
+impl Pace {
+    pub fn new() -> Self {
+        Self { quickest: AtomicU64::new(u64::MAX) }
+    }
+
+    /// How long to leave the database alone after a batch.
+    fn rest(&self, rows: u64, took: Duration) -> Duration {
+        if rows < TELLING {
+            return Duration::ZERO;
+        }
+        let each = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / rows;
+        let quickest = self.quickest.fetch_min(each, Ordering::Relaxed).min(each);
+        if each > quickest + quickest / 2 { took * 4 } else { Duration::ZERO }
+    }
+}
 
 /// A user's sessions in numbers; ended ones are not among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,7 +120,7 @@ impl Sessions {
             Stale::IdempotencyKeys(self.now() - IDEMPOTENCY_LIFETIME),
             Stale::BulkEndings(over),
         ] {
-            while let Some(batch @ 1..) = self.store().delete_stale(stale, true).await? {
+            while let Some(batch @ 1..) = self.delete_batch(stale, true).await? {
                 deleted += batch;
             }
         }
@@ -116,13 +144,41 @@ impl Sessions {
     }
 
     async fn delete(&self, stale: Stale<'_>, batches: u32) -> Result<u64, Error> {
-        let mut deleted = 0;
+        let (mut deleted, started) = (0, Instant::now());
         for _ in 0..batches {
-            match self.store().delete_stale(stale, false).await? {
+            match self.delete_batch(stale, false).await? {
                 Some(batch @ 1..) => deleted += batch,
                 _ => break,
             }
+            if started.elapsed() > LONGEST {
+                break;
+            }
         }
         Ok(deleted)
+    }
+
+    async fn delete_batch(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>, Error> {
+        let started = Instant::now();
+        let deleted = self.store().delete_stale(stale, alone).await?;
+        tokio::time::sleep(self.cleaning.rest(deleted.unwrap_or_default(), started.elapsed())).await;
+        Ok(deleted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_slowed_down_by_others_makes_room_for_them() {
+        let (pace, millis) = (Pace::new(), Duration::from_millis);
+        // Nothing to compare with, then as quick as ever, then a few rows that tell nothing.
+        assert_eq!(pace.rest(5000, millis(40)), Duration::ZERO);
+        assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO);
+        assert_eq!(pace.rest(5000, millis(45)), Duration::ZERO);
+        assert_eq!(pace.rest(999, millis(900)), Duration::ZERO);
+        assert_eq!(pace.rest(5000, millis(60)), millis(240));
+        assert_eq!(pace.rest(2500, millis(30)), millis(120), "half as many in the same time");
+        assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO, "alone again");
     }
 }

@@ -33,13 +33,14 @@ pub use activity::{Activity, Touch};
 pub use bulk::{BulkEnding, COUNTED_TO, EndedInBulk, MOST_NAMED, Selection};
 pub use caller::{Caller, Owner, Scope, Service};
 pub use checking::{Introspection, TokenKind};
+use cleaning::Pace;
 pub use cleaning::{SessionStats, Stale};
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use error::{Error, FieldError, GrantRefusal, NotReady, Refusal};
 pub use filter::{
     Condition, Cursor, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
 };
-use freshness::{Copies, Progress, Reader, SessionOfToken, SessionsOfUser, Signals};
+use freshness::{Asking, Copies, Progress, Reader, SessionOfToken, SessionsOfUser, Signals, StandingOfSession};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 use listing::LongLists;
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
@@ -51,7 +52,7 @@ pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoic
 pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 pub use reading::Page;
 pub use refreshing::{RefreshOutcome, Refreshed};
-pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, State};
+pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
 pub use statistics::{
     COUNTED_AFTER, Counts, CountsWanted, Event, Grouping, MOST_POINTS, Point, Series, Statistics, StatisticsQuery, Step,
 };
@@ -87,11 +88,13 @@ pub struct Sessions {
     parts: Parts,
     activity: Activity,
     copies: Copies,
-    standing: Arc<Reader<SessionOfToken>>,
+    behind_tokens: Arc<Reader<SessionOfToken>>,
+    standings: Arc<Reader<StandingOfSession>>,
     lists: Arc<Reader<SessionsOfUser>>,
     long_lists: LongLists,
     signals: Signals,
     log: Progress,
+    cleaning: Pace,
     live: Live,
 }
 
@@ -100,18 +103,21 @@ impl Sessions {
     pub fn new(parts: Parts) -> Self {
         let copies = Copies::new(parts.policy.copies_bytes);
         let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
-        let standing = Reader::new(SessionOfToken(Arc::clone(&store)));
-        let lists = Reader::new(SessionsOfUser { store, clock });
+        let behind_tokens = Reader::new(Asking(SessionOfToken(Arc::clone(&store))));
+        let standings = Reader::new(Asking(StandingOfSession(Arc::clone(&store))));
+        let lists = Reader::new(Asking(SessionsOfUser { store, clock }));
         let live = Live::new(parts.policy.stream_limit);
         Self {
             parts,
             activity: Activity::default(),
             copies,
-            standing,
+            behind_tokens,
+            standings,
             lists,
             long_lists: LongLists::new(),
             signals: Signals::default(),
             log: Progress::default(),
+            cleaning: Pace::new(),
             live,
         }
     }

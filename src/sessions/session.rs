@@ -111,6 +111,23 @@ pub struct Ended {
     pub reason: EndReason,
 }
 
+/// All that a session's state is computed from and that may change while it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Which session.
+    pub id: SessionId,
+    /// As [`Session::last_seen_at`].
+    pub last_seen_at: DateTime<Utc>,
+    /// As [`Session::expires_at`].
+    pub expires_at: DateTime<Utc>,
+    /// As [`Session::ended`].
+    pub ended: Option<Ended>,
+    /// As [`Session::refresh_counter`].
+    pub refresh_counter: u32,
+    /// As [`Session::confirmed_counter`].
+    pub confirmed_counter: u32,
+}
+
 /// Where a session stands in its life. Always computed, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {

@@ -20,6 +20,19 @@ macro_rules! columns {
     };
 }
 
+/// The columns of a session's standing, with an expression for how it ended.
+macro_rules! standing_columns {
+    ($ended_at:expr, $end_reason:expr) => {
+        concat!(
+            "id, last_seen_at, expires_at, ",
+            $ended_at,
+            " AS ended_at, ",
+            $end_reason,
+            " AS end_reason, refresh_counter, confirmed_counter"
+        )
+    };
+}
+
 macro_rules! user_columns {
     () => {
         "id, name, email, banned_at, created_at, updated_at"

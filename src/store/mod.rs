@@ -8,6 +8,7 @@
 mod fragments;
 mod changes;
 mod connecting;
+pub(crate) mod gathering;
 pub mod postgres;
 mod search;
 pub mod sqlite;
@@ -23,7 +24,7 @@ use connecting::{SEARCH_TIME, divide};
 
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit,
-    SessionStats, SignedIn, Stale, Touch,
+    SessionStats, SignedIn, Stale, Standing, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -201,6 +202,9 @@ pub trait Store: Send + Sync {
     /// The sessions that tokens name, with their users, in any order; an id that there is none of is passed over. The
     /// tokens are the proof that their holders may ask, so no owner is named.
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>>;
+
+    /// Where sessions stand, as [`Store::sessions_of_tokens`] would answer them.
+    async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>>;
 
     /// One session of `owner`, whatever its state. `None` when there is none or it is another's.
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>>;

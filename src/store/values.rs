@@ -39,10 +39,7 @@ impl<T, E> OrUnreadable<T> for Result<T, E> {
 
 /// The user whose sessions alone count; `None`: anybody's do.
 pub(super) fn owned_by(owner: Owner<'_>) -> Option<&str> {
-    match owner {
-        Owner::User(user) => Some(user.as_str()),
-        Owner::Anyone => None,
-    }
+    owner.user().map(UserId::as_str)
 }
 
 pub(super) fn counter_to_store(counter: u32, column: &'static str) -> Result<i32, sqlx::Error> {

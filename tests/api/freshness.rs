@@ -61,6 +61,27 @@ on_both_databases! {
         }
     }
 
+    async fn a_strict_answer_knows_of_every_way_to_end(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        for round in 0..5 {
+            for (way, method, path, body) in [
+                ("all", "DELETE", "/v1/users/USER/sessions", json!({})),
+                ("many", "POST", "/v1/sessions/revoke", json!({ "filter": { "user_id": "USER" } })),
+                ("ban", "POST", "/v1/users/USER/ban", json!({})),
+                ("gone", "DELETE", "/v1/users/USER", json!({})),
+            ] {
+                let user = format!("{way}-{round}");
+                let opened = one.open(&user).await;
+                assert!(two.stands(&opened.access).await, "now the second has a copy");
+                let body = serde_json::from_str(&body.to_string().replace("USER", &user)).unwrap();
+                let answer = one.send_json(method, &path.replace("USER", &user), BOOTSTRAP_KEY, &body).await;
+                assert!(answer.status.is_success(), "{way}: {}", answer.status);
+                assert!(!stands_strictly(&two, &opened.access).await, "{way}");
+            }
+        }
+    }
+
     async fn a_server_that_is_set_to_strict_needs_no_asking(database) {
         let one = Server::start(database).await;
         let policy = Policy { freshness: sojourn::sessions::Freshness::Strict, ..Policy::default() };

@@ -102,8 +102,8 @@ async fn restarted_database(flaw: Flaw, restarts: u32) -> Verdict {
     for _ in 0..restarts {
         work(&load, &mut random, restarts > 2).await;
         cluster.stop();
-        // Longer than a statement is tried again for.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // Longer than a connection is waited for: somebody must meet it.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
         cluster.start_again().await;
         back = back.max(until("service", async || replica.open("after").await.is_some()).await);
     }

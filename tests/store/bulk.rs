@@ -61,6 +61,7 @@ async fn one_row_ends_all_there_are_for_every_question(fixture: &Fixture) {
             assert_eq!(fixture.stored(id).await.ended, ended, "{carried_out}");
             let of_token = fixture.store.sessions_of_tokens(&[id]).await.unwrap().pop().unwrap();
             assert_eq!(of_token.session.ended, ended);
+            assert_eq!(fixture.store.standings(&[id]).await.unwrap().pop().unwrap().ended, ended);
         }
         assert_eq!(fixture.active_ids(&user("ann"), at(12)).await, [new.id]);
         assert_eq!(fixture.store.count_active_sessions_of(&user("bob"), at(12)).await.unwrap(), 0);

@@ -25,4 +25,5 @@ mod reading;
 mod refreshing;
 mod searching;
 mod statistics;
+mod together;
 mod users;

@@ -1,11 +1,11 @@
 //! Looking sessions up.
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, Owner, Session};
+use sojourn::sessions::{EndReason, Owner, Session, Standing};
 use sojourn::store::MOST_LISTED;
 use sojourn::users::User;
 
-use super::fixture::{Fixture, MICROSECOND, Raw, at, details, ids, new_id, session_at, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, Raw, at, details, full_session, ids, new_id, session_at, session_of, user};
 
 on_both_stores!(
     a_token_brings_its_session_with_its_user,
@@ -19,7 +19,26 @@ on_both_stores!(
     users_are_told_apart_byte_by_byte,
     a_user_with_more_sessions_than_are_listed_sees_the_newest,
     several_users_lists_are_each_as_if_asked_for_alone,
+    where_a_session_stands_is_what_the_whole_session_says,
 );
+
+async fn where_a_session_stands_is_what_the_whole_session_says(fixture: &Fixture) {
+    let active = fixture.open(full_session("ann")).await;
+    let ended = fixture.open(session_of("bob")).await;
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(5)).await.unwrap().unwrap();
+    let mut standings = fixture.store.standings(&[ended.id, new_id(), active.id]).await.unwrap();
+    standings.sort_unstable_by_key(|standing| standing.id);
+    let mut expected = [fixture.stored(active.id).await, fixture.stored(ended.id).await].map(|session| Standing {
+        id: session.id,
+        last_seen_at: session.last_seen_at,
+        expires_at: session.expires_at,
+        ended: session.ended,
+        refresh_counter: session.refresh_counter,
+        confirmed_counter: session.confirmed_counter,
+    });
+    expected.sort_unstable_by_key(|standing| standing.id);
+    assert_eq!(standings, expected);
+}
 
 async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
     let ann = fixture.store.put_user(&user("ann"), &details(Some("Ann"), Some("a@b")), at(0)).await.unwrap();

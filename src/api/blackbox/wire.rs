@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::api::timestamp;
 use crate::sessions::{self, FieldError, Policy, SessionId};
 
 /// The envelope of every success.
@@ -55,6 +56,7 @@ pub(super) struct SessionInfo {
     /// No credential: made of the id.
     #[schema(example = "sjs_****9f3c")]
     token: String,
+    #[serde(serialize_with = "timestamp::serialize")]
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     /// Empty when unknown.

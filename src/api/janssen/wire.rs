@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::timestamp;
 use crate::sessions::{self, Listed};
 use crate::users::DnTemplate;
 
@@ -75,12 +76,16 @@ pub(super) struct SessionIdEntry {
     #[schema(required = false)]
     user_dn: String,
     #[schema(required = false)]
+    #[serde(serialize_with = "timestamp::serialize")]
     last_used_at: DateTime<Utc>,
     #[schema(required = false)]
+    #[serde(serialize_with = "timestamp::serialize")]
     authentication_time: DateTime<Utc>,
     #[schema(required = false)]
+    #[serde(serialize_with = "timestamp::serialize")]
     creation_date: DateTime<Utc>,
     #[schema(required = false)]
+    #[serde(serialize_with = "timestamp::serialize")]
     expiration_date: DateTime<Utc>,
     #[schema(required = false, inline)]
     state: AuthenticationState,

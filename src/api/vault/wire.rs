@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::timestamp;
 use crate::sessions::{self, Device, DeviceType, SessionId};
 
 /// One session of the user.
@@ -16,8 +17,10 @@ pub(super) struct SessionResponse {
     device_info: Option<DeviceInfoResponse>,
     /// Whether the user signed in with more than one factor.
     mfa_verified: bool,
+    #[serde(serialize_with = "timestamp::serialize")]
     created_at: DateTime<Utc>,
     last_activity_at: DateTime<Utc>,
+    #[serde(serialize_with = "timestamp::serialize")]
     expires_at: DateTime<Utc>,
     /// Whether it is the session that asks.
     current: bool,

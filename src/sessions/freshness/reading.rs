@@ -1,23 +1,15 @@
-//! Strict reads. Those that are asked for while a statement is under way wait for it and go out together in the next one:
-//! nobody waits when nothing runs, and nobody gets what was read before they asked.
+//! Strict reads, which go together: nobody gets what was read before they asked.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::oneshot;
+use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::sessions::{Session, SessionId, SignedIn};
+use crate::sessions::{Session, SessionId, SignedIn, Standing};
+use crate::store::gathering::{Gathering, Together, Waiting};
 use crate::store::{self, Store};
 use crate::users::UserId;
-
-/// As many statements run at once: one is on the way while the other's answer is taken apart.
-const MOST_STATEMENTS: usize = 2;
-/// How many wait before a second statement is worth it: half as many statements for as many answers is less work for all.
-const WORTH_ANOTHER: usize = 16;
 
 /// Something that can be asked of the store for many at a time.
 pub trait Question: Send + Sync + 'static {
@@ -43,6 +35,20 @@ impl Question for SessionOfToken {
     async fn read(&self, ids: &[SessionId]) -> store::Result<Vec<(SessionId, Option<SignedIn>)>> {
         let found = self.0.sessions_of_tokens(ids).await?;
         Ok(found.into_iter().map(|signed_in| (signed_in.session.id, Some(signed_in))).collect())
+    }
+}
+
+/// Where a session stands, for who has a copy of the rest of it.
+pub struct StandingOfSession(pub Arc<dyn Store>);
+
+impl Question for StandingOfSession {
+    type Key = SessionId;
+    type Answer = Option<Standing>;
+    const MOST_TOGETHER: usize = 250;
+
+    async fn read(&self, ids: &[SessionId]) -> store::Result<Vec<(SessionId, Option<Standing>)>> {
+        let found = self.0.standings(ids).await?;
+        Ok(found.into_iter().map(|standing| (standing.id, Some(standing))).collect())
     }
 }
 
@@ -72,98 +78,46 @@ impl Question for SessionsOfUser {
     }
 }
 
-type Asker<Q> = oneshot::Sender<store::Result<<Q as Question>::Answer>>;
-
 /// Asks for all who want to know.
-pub struct Reader<Q: Question> {
-    question: Q,
-    queue: Mutex<Queue<Q>>,
-}
+pub type Reader<Q> = Gathering<Asking<Q>>;
 
-struct Queue<Q: Question> {
-    waiting: Vec<(Q::Key, Asker<Q>)>,
-    statements: usize,
-}
+/// A question, asked once for all who ask it together.
+pub struct Asking<Q>(pub Q);
 
-impl<Q: Question> Reader<Q> {
-    pub fn new(question: Q) -> Arc<Self> {
-        Arc::new(Self { question, queue: Mutex::new(Queue { waiting: Vec::new(), statements: 0 }) })
-    }
+impl<Q: Question> Together for Asking<Q> {
+    type Request = Q::Key;
+    type Answer = Q::Answer;
+    const MOST_TOGETHER: usize = Q::MOST_TOGETHER;
+    const MOST_AT_ONCE: usize = 3;
+    const WORTH_ANOTHER: usize = 48;
 
-    /// The answer as it stands after this was called.
-    pub async fn ask(self: &Arc<Self>, key: Q::Key) -> store::Result<Q::Answer> {
-        let (sender, receiver) = oneshot::channel();
-        let start = {
-            let mut queue = self.lock();
-            queue.waiting.push((key, sender));
-            let worth_it = queue.statements == 0 || queue.waiting.len() >= WORTH_ANOTHER;
-            let start = worth_it && queue.statements < MOST_STATEMENTS;
-            queue.statements += usize::from(start);
-            start
-        };
-        if start {
-            // On its own, because whoever asked first may be gone before the others have their answers.
-            tokio::spawn(Arc::clone(self).read());
+    async fn carry_out(self: &Arc<Self>, asked: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {
+        let mut askers: HashMap<Q::Key, Vec<Waiting<Self>>> = HashMap::with_capacity(asked.len());
+        for asker in asked {
+            askers.entry(asker.request.clone()).or_default().push(asker);
         }
-        receiver.await.unwrap_or_else(|_| Err(store::Error::unavailable("the read was given up")))
-    }
-
-    async fn read(self: Arc<Self>) {
-        let _under_way = UnderWay(Arc::clone(&self));
-        loop {
-            let asked = {
-                let mut queue = self.lock();
-                let together = queue.waiting.len().min(Q::MOST_TOGETHER);
-                let rest = queue.waiting.split_off(together);
-                mem::replace(&mut queue.waiting, rest)
-            };
-            if asked.is_empty() {
-                return;
-            }
-            let mut askers: HashMap<Q::Key, Vec<Asker<Q>>> = HashMap::with_capacity(asked.len());
-            for (key, asker) in asked {
-                askers.entry(key).or_default().push(asker);
-            }
-            let keys: Vec<Q::Key> = askers.keys().cloned().collect();
-            let rest = match self.question.read(&keys).await {
-                Ok(found) => {
-                    for (key, answer) in found {
-                        tell(askers.remove(&key).unwrap_or_default(), Ok(answer));
-                    }
-                    Ok(Q::Answer::default())
+        let keys: Vec<Q::Key> = askers.keys().cloned().collect();
+        let rest = match self.0.read(&keys).await {
+            Ok(found) => {
+                for (key, answer) in found {
+                    tell(askers.remove(&key).unwrap_or_default(), Ok(answer));
                 }
-                Err(error) => Err(error),
-            };
-            tell(askers.into_values().flatten().collect(), rest);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue<Q>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+                Ok(Q::Answer::default())
+            }
+            Err(error) => Err(error),
+        };
+        tell(askers.into_values().flatten().collect(), rest);
+        Vec::new()
     }
 }
 
-/// Answers all who asked; who is gone by now does not matter.
-fn tell<T: Clone>(mut askers: Vec<oneshot::Sender<T>>, answer: T) {
+fn tell<Q: Question>(mut askers: Vec<Waiting<Asking<Q>>>, answer: store::Result<Q::Answer>) {
     // Usually there is but one, and nothing is copied.
     let last = askers.pop();
     for asker in askers {
-        drop(asker.send(answer.clone()));
+        asker.tell(answer.clone());
     }
-    drop(last.map(|asker| asker.send(answer)));
-}
-
-/// Counts a statement as done, even should it panic; and lets nobody wait who came between the last look and now.
-struct UnderWay<Q: Question>(Arc<Reader<Q>>);
-
-impl<Q: Question> Drop for UnderWay<Q> {
-    fn drop(&mut self) {
-        let mut queue = self.0.lock();
-        queue.statements -= 1;
-        if !queue.waiting.is_empty() && queue.statements == 0 {
-            queue.statements += 1;
-            drop(queue);
-            tokio::spawn(Arc::clone(&self.0).read());
-        }
+    if let Some(asker) = last {
+        asker.tell(answer);
     }
 }

@@ -68,7 +68,9 @@ impl Lifeline {
             Subject::Key(_) => Ok(Look::Over(expired)),
             Subject::Session(id) => {
                 // Only what is over is deleted.
-                let Some(signed_in) = self.sessions.standing.ask(id).await? else { return Ok(Look::Over(expired)) };
+                let Some(signed_in) = self.sessions.behind_tokens.ask(id).await? else {
+                    return Ok(Look::Over(expired));
+                };
                 let session = signed_in.session;
                 Ok(match self.sessions.over(&session) {
                     Some(over) => Look::Over(over),

@@ -44,7 +44,7 @@ impl Sessions {
         let caller_line = if own { None } else { self.lifeline_of(caller).await? };
         let session = if own || owner == Owner::Anyone {
             // Together with others: after a restart all watchers come back at once.
-            let mut session = self.standing.ask(id).await?.ok_or(Error::SessionNotFound)?.session;
+            let mut session = self.behind_tokens.ask(id).await?.ok_or(Error::SessionNotFound)?.session;
             self.activity.overlay(&mut session);
             session
         } else {

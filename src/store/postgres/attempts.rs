@@ -32,10 +32,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Postgres};
 
-use super::PostgresStore;
 use crate::metrics::{self, DatabaseFailure};
 use crate::mutants::{self, Mutant};
-use crate::store::{Error, Result, SEARCH_TIME};
+use crate::store::gathering::{Gathering, Together};
+use crate::store::{Error, Pool, Result, SEARCH_TIME};
 
 /// How long one intention may take in all. The database keeps to its own limits as long as it runs; this one is for when
 /// nothing comes back at all.
@@ -57,7 +57,7 @@ const THREE_TRIES: ExponentialBuilder = ExponentialBuilder::new()
 
 /// When a connection was last found broken. Older ones are then not used any more: mostly they broke all at once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LastBreak(Arc<Mutex<Option<Instant>>>);
+struct LastBreak(Arc<Mutex<Option<Instant>>>);
 
 impl LastBreak {
     fn note(&self) {
@@ -69,7 +69,7 @@ impl LastBreak {
     }
 
     /// Connections that are made when they are needed.
-    pub(super) fn pool(&self, most: u32, options: PgConnectOptions) -> PgPool {
+    fn pool(&self, most: u32, options: PgConnectOptions) -> PgPool {
         let last_break = self.clone();
         let patience = if mutants::enabled(Mutant::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
         PgPoolOptions::new()
@@ -87,7 +87,57 @@ impl LastBreak {
     }
 }
 
-impl PostgresStore {
+/// The connections to the database, by what they are for.
+#[derive(Debug)]
+pub(super) struct Connections {
+    /// For everything that has no pool of its own.
+    pub(super) pool: PgPool,
+    /// For what may read long.
+    pub(super) searches: PgPool,
+    endings: PgPool,
+    callers: PgPool,
+    last_break: LastBreak,
+}
+
+impl Connections {
+    /// Connects when needed. One connection of each of the latter two is kept for when all others are busy.
+    pub(super) fn new(most: u32, options: &PgConnectOptions, most_searches: u32, searches: PgConnectOptions) -> Self {
+        // An ending of a session that somebody has locked must not keep the one connection from the next ending for long.
+        let endings = options.clone().options([("lock_timeout", "500")]);
+        let last_break = LastBreak::default();
+        Self {
+            pool: last_break.pool(most.saturating_sub(2).max(1), options.clone()),
+            searches: last_break.pool(most_searches, searches),
+            endings: last_break.pool(1, endings),
+            callers: last_break.pool(1, options.clone()),
+            last_break,
+        }
+    }
+
+    /// How many there are, of each kind.
+    pub(super) fn pools(&self) -> Vec<Pool> {
+        vec![
+            Pool::of("main", &self.pool),
+            Pool::of("searches", &self.searches),
+            Pool::of("endings", &self.endings),
+            Pool::of("callers", &self.callers),
+        ]
+    }
+
+    /// Closes all, each when it is no longer in use.
+    pub(super) async fn close(&self) {
+        tokio::join!(self.pool.close(), self.searches.close(), self.endings.close(), self.callers.close());
+    }
+
+    /// What comes of a request that goes together with others, in time.
+    pub(super) async fn together<T: Together>(
+        &self,
+        gathering: &Arc<Gathering<T>>,
+        request: T::Request,
+    ) -> Result<T::Answer> {
+        in_time(DEADLINE, gathering.ask(request)).await.unwrap_or_else(Err)
+    }
+
     /// An intention that is repeated only when it has certainly not happened.
     pub(super) async fn once<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
@@ -131,7 +181,6 @@ impl PostgresStore {
     where
         F: Future<Output = sqlx::Result<T>>,
     {
-        let deadline = if mutants::enabled(Mutant::NoDeadline) { Duration::MAX } else { deadline };
         let attempts = attempt
             .retry(THREE_TRIES)
             .when(|error| {
@@ -139,18 +188,9 @@ impl PostgresStore {
                 may_be_repeated(error)
             })
             .notify(|_, _| metrics::database_retried());
-        match tokio::time::timeout(deadline, attempts).await {
-            Ok(Ok(done)) => {
-                metrics::database_answered();
-                Ok(done)
-            }
-            Ok(Err(error)) => Err(failure(error)),
-            Err(_) => {
-                metrics::database_failed(DatabaseFailure::Deadline);
-                metrics::database_silent();
-                Err(Error::unavailable("no answer in time"))
-            }
-        }
+        let done = in_time(deadline, attempts).await?.map_err(failure)?;
+        metrics::database_answered();
+        Ok(done)
     }
 
     fn note(&self, error: &sqlx::Error) {
@@ -200,6 +240,15 @@ impl PostgresStore {
             Err(_) => kept.acquire().await,
         }
     }
+}
+
+async fn in_time<T>(deadline: Duration, work: impl Future<Output = T>) -> Result<T> {
+    let deadline = if mutants::enabled(Mutant::NoDeadline) { Duration::MAX } else { deadline };
+    tokio::time::timeout(deadline, work).await.map_err(|_| {
+        metrics::database_failed(DatabaseFailure::Deadline);
+        metrics::database_silent();
+        Error::unavailable("no answer in time")
+    })
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {

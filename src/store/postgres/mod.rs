@@ -9,19 +9,23 @@ mod changes;
 mod cleaning;
 mod keys;
 mod opening;
+mod refreshing;
 mod sessions;
 mod statistics;
+mod together;
 mod users;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection};
 
+use super::gathering::{EndingOfOne, Extension};
 use super::{
     Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
     RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
@@ -29,13 +33,17 @@ use super::{
 use crate::mutants::{self, Mutant};
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
-    Stale, Touch,
+    Stale, Standing, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
-use attempts::LastBreak;
+use attempts::Connections;
 use changes::Line;
+use opening::Openings;
+use refreshing::Refreshes;
+use sessions::{Endings, Extensions};
+use together::{Writes, writes};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -56,16 +64,15 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)";
 
 /// Sessions in a PostgreSQL database, which any number of replicas share.
-#[derive(Debug)]
 pub struct PostgresStore {
-    pool: PgPool,
-    searches: PgPool,
-    endings: PgPool,
-    callers: PgPool,
+    database: Arc<Connections>,
+    openings: Writes<Openings>,
+    refreshes: Writes<Refreshes>,
+    extensions: Writes<Extensions>,
+    endings: Writes<Endings>,
     log: Line,
     announcements: Line,
     options: PgConnectOptions,
-    last_break: LastBreak,
 }
 
 impl PostgresStore {
@@ -83,19 +90,17 @@ impl PostgresStore {
         // Which index serves a search depends on what is asked for, so the plan is made for these very values.
         let search_options = options.clone().options([("plan_cache_mode", "force_custom_plan".to_owned())]);
         let search_options = search_options.options([("statement_timeout", search_time)]);
-        // An ending of a session that somebody has locked must not keep the one connection from the next ending for long.
-        let ending_options = options.clone().options([("lock_timeout", "500")]);
-        let last_break = LastBreak::default();
+        let database = Arc::new(Connections::new(connections, &options, searching, search_options));
         Ok(Self {
-            pool: last_break.pool(connections.saturating_sub(2).max(1), options.clone()),
-            searches: last_break.pool(searching, search_options),
-            endings: last_break.pool(1, ending_options),
-            callers: last_break.pool(1, options.clone()),
+            openings: writes(&database),
+            refreshes: writes(&database),
+            extensions: writes(&database),
+            endings: writes(&database),
+            database,
             // There is one way to read the log, whatever the database thinks of a table that grows and shrinks all day.
             log: Line::new(options.clone().options([("enable_seqscan", "off"), ("enable_sort", "off")])),
             announcements: Line::new(options.clone().options([("synchronous_commit", "off")])),
             options,
-            last_break,
         })
     }
 }
@@ -121,21 +126,31 @@ async fn migrate(options: &PgConnectOptions) -> std::result::Result<bool, OpenEr
 #[async_trait]
 impl Store for PostgresStore {
     async fn open_session(&self, new: &NewSession) -> Result<Opening> {
-        self.once(|| opening::open_session(&self.pool, new)).await
+        if !opening::is_plain(new) {
+            return self.database.once(|| opening::open_session(&self.database.pool, new)).await;
+        }
+        self.database.together(&self.openings, new.clone()).await
     }
 
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
-        let read =
-            self.repeated(|| async move { sessions::sessions_of_tokens(&mut *self.for_caller().await?, ids).await });
+        let read = self.database.repeated(|| async move {
+            sessions::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await
+        });
         Ok(mutants::as_first_read(read.await?))
     }
 
+    async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>> {
+        self.database
+            .repeated(|| async move { sessions::standings(&mut *self.database.for_caller().await?, ids).await })
+            .await
+    }
+
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
-        self.repeated(|| sessions::session(&self.pool, id, owner)).await
+        self.database.repeated(|| sessions::session(&self.database.pool, id, owner)).await
     }
 
     async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>> {
-        self.repeated(|| sessions::active_sessions_of_users(&self.pool, users, now)).await
+        self.database.repeated(|| sessions::active_sessions_of_users(&self.database.pool, users, now)).await
     }
 
     async fn active_sessions_opened(
@@ -145,31 +160,31 @@ impl Store for PostgresStore {
         to: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>> {
-        self.repeated(|| sessions::active_sessions_opened(&self.pool, user, from, to, now)).await
+        self.database.repeated(|| sessions::active_sessions_opened(&self.database.pool, user, from, to, now)).await
     }
 
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
-        self.repeated(|| sessions::count_active_sessions_of(&self.pool, user, now)).await
+        self.database.repeated(|| sessions::count_active_sessions_of(&self.database.pool, user, now)).await
     }
 
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats> {
-        self.repeated(|| cleaning::session_stats(&self.pool, user, now)).await
+        self.database.repeated(|| cleaning::session_stats(&self.database.pool, user, now)).await
     }
 
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
-        self.searched(|| sessions::search_sessions(&self.searches, search)).await
+        self.database.searched(|| sessions::search_sessions(&self.database.searches, search)).await
     }
 
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32> {
-        self.searched(|| sessions::count_sessions(&self.searches, search)).await
+        self.database.searched(|| sessions::count_sessions(&self.database.searches, search)).await
     }
 
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
-        self.searched(|| sessions::list_sessions(&self.searches, listing)).await
+        self.database.searched(|| sessions::list_sessions(&self.database.searches, listing)).await
     }
 
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
-        self.repeated(|| sessions::touch_sessions(&self.pool, touches)).await
+        self.database.repeated(|| sessions::touch_sessions(&self.database.pool, touches)).await
     }
 
     async fn extend_session(
@@ -179,7 +194,8 @@ impl Store for PostgresStore {
         by: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        self.once(|| sessions::extend_session(&self.pool, id, owner, by, now)).await
+        let extension = Extension { id, owner: owner.user().cloned(), by, now };
+        self.database.together(&self.extensions, extension).await
     }
 
     async fn change_session(
@@ -189,7 +205,7 @@ impl Store for PostgresStore {
         change: &SessionChange,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        self.repeated(|| sessions::change_session(&self.pool, id, owner, change, now)).await
+        self.database.repeated(|| sessions::change_session(&self.database.pool, id, owner, change, now)).await
     }
 
     async fn end_session(
@@ -199,10 +215,8 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Option<Ending>> {
-        self.repeated(
-            || async move { sessions::end_session(&mut *self.for_ending().await?, id, owner, reason, now).await },
-        )
-        .await
+        let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now };
+        self.database.together(&self.endings, ending).await
     }
 
     async fn end_active_session(
@@ -212,10 +226,12 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        self.once(|| async move {
-            sessions::end_active_session(&mut *self.proved_for_ending().await?, id, user, reason, now).await
-        })
-        .await
+        self.database
+            .once(|| async move {
+                sessions::end_active_session(&mut *self.database.proved_for_ending().await?, id, user, reason, now)
+                    .await
+            })
+            .await
     }
 
     async fn end_sessions_of(
@@ -225,10 +241,12 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<EndedTogether> {
-        self.once(|| async move {
-            sessions::end_sessions_of(&mut *self.proved_for_ending().await?, user, except, reason, now).await
-        })
-        .await
+        self.database
+            .once(|| async move {
+                sessions::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now)
+                    .await
+            })
+            .await
     }
 
     async fn end_named_sessions(
@@ -238,90 +256,100 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<(SessionId, UserId)>> {
-        self.once(|| async move {
-            sessions::end_named_sessions(&mut *self.proved_for_ending().await?, ids, owner, reason, now).await
-        })
-        .await
+        self.database
+            .once(|| async move {
+                sessions::end_named_sessions(&mut *self.database.proved_for_ending().await?, ids, owner, reason, now)
+                    .await
+            })
+            .await
     }
 
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
-        self.repeated(|| async move { bulk::end_in_bulk(&mut *self.for_ending().await?, ending).await }).await
+        self.database
+            .repeated(|| async move { bulk::end_in_bulk(&mut *self.database.for_ending().await?, ending).await })
+            .await
     }
 
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
-        self.repeated(|| bulk::bulk_endings(&self.pool, since)).await
+        self.database.repeated(|| bulk::bulk_endings(&self.database.pool, since)).await
     }
 
     async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
-        self.once(|| bulk::carry_out_bulk_ending(&self.pool, now)).await
+        self.database.once(|| bulk::carry_out_bulk_ending(&self.database.pool, now)).await
     }
 
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
-        self.repeated(|| sessions::refresh_session(&self.pool, attempt)).await
+        self.database.together(&self.refreshes, attempt).await
     }
 
     async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
-        self.once(|| cleaning::delete_stale(&self.pool, stale, alone)).await
+        self.database.once(|| cleaning::delete_stale(&self.database.pool, stale, alone)).await
     }
 
     async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
-        self.searched(|| cleaning::count_over(&self.searches, instant)).await
+        self.database.searched(|| cleaning::count_over(&self.database.searches, instant)).await
     }
 
     async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
-        self.once(|| statistics::roll_up(&self.pool, until)).await
+        self.database.once(|| statistics::roll_up(&self.database.pool, until)).await
     }
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
-        self.searched(|| statistics::statistics(&self.searches, wanted)).await
+        self.database.searched(|| statistics::statistics(&self.database.searches, wanted)).await
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {
-        self.repeated(|| users::user(&self.pool, id)).await
+        self.database.repeated(|| users::user(&self.database.pool, id)).await
     }
 
     async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
-        self.repeated(|| users::put_user(&self.pool, id, details, now)).await
+        self.database.repeated(|| users::put_user(&self.database.pool, id, details, now)).await
     }
 
     async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
-        self.once(|| async move { users::delete_user(&mut *self.proved_for_ending().await?, id, now).await }).await
+        self.database
+            .once(|| async move { users::delete_user(&mut *self.database.proved_for_ending().await?, id, now).await })
+            .await
     }
 
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
-        self.once(|| async move { users::ban_user(&mut *self.proved_for_ending().await?, id, now).await }).await
+        self.database
+            .once(|| async move { users::ban_user(&mut *self.database.proved_for_ending().await?, id, now).await })
+            .await
     }
 
     async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
-        self.repeated(|| users::unban_user(&self.pool, id, now)).await
+        self.database.repeated(|| users::unban_user(&self.database.pool, id, now)).await
     }
 
     async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
-        self.once(|| keys::add_service_key(&self.pool, key)).await
+        self.database.once(|| keys::add_service_key(&self.database.pool, key)).await
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
-        self.repeated(|| async move { keys::service_key(&mut *self.for_caller().await?, id).await }).await
+        self.database
+            .repeated(|| async move { keys::service_key(&mut *self.database.for_caller().await?, id).await })
+            .await
     }
 
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
-        self.repeated(|| keys::service_keys(&self.pool)).await
+        self.database.repeated(|| keys::service_keys(&self.database.pool)).await
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        self.repeated(|| keys::revoke_service_key(&self.pool, id, now)).await
+        self.database.repeated(|| keys::revoke_service_key(&self.database.pool, id, now)).await
     }
 
     async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
-        self.repeated(|| keys::signing_keys(&self.pool)).await
+        self.database.repeated(|| keys::signing_keys(&self.database.pool)).await
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
-        self.once(|| keys::add_signing_key(&self.pool, key)).await
+        self.database.once(|| keys::add_signing_key(&self.database.pool, key)).await
     }
 
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
-        self.repeated(|| keys::remove_signing_keys_before(&self.pool, sequence)).await
+        self.database.repeated(|| keys::remove_signing_keys_before(&self.database.pool, sequence)).await
     }
 
     async fn changes(&self, after: LogPosition) -> Result<Changes> {
@@ -337,25 +365,20 @@ impl Store for PostgresStore {
     }
 
     async fn forget_changes(&self, position: LogPosition) -> Result<u64> {
-        self.once(|| changes::forget_changes(&self.pool, position)).await
+        self.database.once(|| changes::forget_changes(&self.database.pool, position)).await
     }
 
     async fn ping(&self) -> Result<bool> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        self.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.pool)).await
+        self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await
     }
 
     fn pools(&self) -> Vec<Pool> {
-        vec![
-            Pool::of("main", &self.pool),
-            Pool::of("searches", &self.searches),
-            Pool::of("endings", &self.endings),
-            Pool::of("callers", &self.callers),
-        ]
+        self.database.pools()
     }
 
     async fn close(&self) {
-        tokio::join!(self.pool.close(), self.searches.close(), self.endings.close(), self.callers.close());
+        self.database.close().await;
         tokio::join!(self.log.close(), self.announcements.close());
     }
 }

@@ -7,11 +7,13 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
+use super::attempts::Connections;
 use super::rows;
 use super::sessions;
+use super::together::Write;
 use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
-use crate::store::{Idempotency, NewSession, Opening};
-use crate::users::{User, UserDetails};
+use crate::store::{Idempotency, NewSession, Opening, Result};
+use crate::users::{User, UserDetails, UserId};
 
 /// Keeps what the opener tells of a user, and locks the row. A banned user stays as it is: nothing will be opened, so
 /// nothing is to change, but its row is locked and answered.
@@ -39,6 +41,15 @@ macro_rules! session_values {
     };
 }
 
+macro_rules! session_arrays {
+    () => {
+        "$1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], \
+         $7::integer[], $8::timestamptz[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[], \
+         $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], \
+         $22::text[], $23::text[]"
+    };
+}
+
 /// Ends all but the `$3` active sessions that come first in the given order.
 macro_rules! evict_all_but_first_by {
     ($order:literal) => {
@@ -59,10 +70,87 @@ macro_rules! evict_all_but_first_by {
     };
 }
 
-pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
-    if new.limit.is_none() && new.idempotency.is_none() {
-        return open_at_once(pool, &new.session, &new.user).await;
+/// Whether one statement does it all, which is the usual case: there is no limit, and no idempotency key.
+pub(super) fn is_plain(new: &NewSession) -> bool {
+    new.limit.is_none() && new.idempotency.is_none()
+}
+
+/// Opens plain sessions.
+pub(super) struct Openings;
+
+impl Write for Openings {
+    type Request = NewSession;
+    type Answer = Opening;
+    // Two of one user would want its row twice.
+    type Subject = UserId;
+
+    fn subject(new: &NewSession) -> UserId {
+        new.session.user_id.clone()
     }
+
+    async fn together(database: &Connections, new: &[&NewSession]) -> Result<Vec<(UserId, Opening)>> {
+        database.once(|| open_together(&database.pool, new)).await
+    }
+
+    async fn alone(database: &Connections, new: &NewSession) -> Result<Opening> {
+        database.once(|| open_at_once(&database.pool, &new.session, &new.user)).await
+    }
+}
+
+/// Opens those whose users are either new, or known, free and told nothing new of.
+async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<(UserId, Opening)>> {
+    // New users are inserted in the order of their ids: a racer that inserts some of them too is waited for, never in a circle.
+    const OPEN: &str = concat!(
+        "WITH new AS (
+            SELECT * FROM unnest(",
+        session_arrays!(),
+        ", $24::text[], $25::text[]) AS new (",
+        columns!(),
+        ", user_name, user_email)
+         ), known AS (
+            SELECT free.* FROM new CROSS JOIN LATERAL (
+                SELECT * FROM users WHERE users.id = new.user_id AND banned_at IS NULL
+                    AND (coalesce(user_name, name), coalesce(user_email, email)) IS NOT DISTINCT FROM (name, email)
+                LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+            ) AS free
+         ), told AS (
+            INSERT INTO users (id, name, email, created_at, updated_at)
+            SELECT user_id, user_name, user_email, created_at, created_at FROM new
+            WHERE (SELECT id FROM users WHERE users.id = new.user_id LIMIT 1) IS NULL ORDER BY user_id
+            ON CONFLICT (id) DO NOTHING
+            RETURNING *
+         ), opener AS (
+            SELECT ",
+        user_columns!(),
+        " FROM known UNION ALL SELECT ",
+        user_columns!(),
+        " FROM told
+         ), opened AS (
+            INSERT INTO sessions (",
+        columns!(),
+        ") SELECT ",
+        columns!(),
+        " FROM new
+            WHERE user_id IN (SELECT id FROM opener)
+                AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)
+            RETURNING user_id
+         )
+         SELECT ",
+        user_columns!(),
+        " FROM opener WHERE id IN (SELECT user_id FROM opened)"
+    );
+    let sessions: Vec<_> = new.iter().map(|new| &new.session).collect();
+    let rows = rows::bind_sessions(sqlx::query(OPEN), &sessions)?
+        .bind(new.iter().map(|new| new.user.name.as_deref()).collect::<Vec<_>>())
+        .bind(new.iter().map(|new| new.user.email.as_deref()).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await?;
+    let opened = |row| rows::user(row).map(|user| (user.id.clone(), Opening::Opened { user, evicted: Vec::new() }));
+    rows.iter().map(opened).collect()
+}
+
+/// Opens a session in a transaction that makes sure of the limit and the idempotency key.
+pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
     let mut tx = pool.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
     if let Some(idempotency) = &new.idempotency
@@ -97,7 +185,6 @@ fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Ut
     reach.filter(|reach| *reach >= session.created_at)
 }
 
-/// Without limit and idempotency key, the usual case, one statement does it all.
 async fn open_at_once(pool: &PgPool, session: &Session, details: &UserDetails) -> sqlx::Result<Opening> {
     // A user of whom nothing new is told is locked, not written: most are opened a session for who have had many.
     const OPEN: &str = concat!(

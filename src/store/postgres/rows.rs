@@ -6,16 +6,19 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
-use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn};
+use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn, Standing};
 use crate::store::EndedTogether;
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 use crate::users::{User, UserId};
 
-/// That a session has not been unused for too long at `$1`.
+/// That a session has not been unused for too long at `$1`, or when it says.
 macro_rules! not_idle {
     ($last_seen:literal) => {
-        concat!("(idle_timeout IS NULL OR ", $last_seen, " + idle_timeout * interval '1 second' > $1)")
+        not_idle!($last_seen, "$1")
+    };
+    ($last_seen:literal, $at:literal) => {
+        concat!("(idle_timeout IS NULL OR ", $last_seen, " + idle_timeout * interval '1 second' > ", $at, ")")
     };
 }
 
@@ -48,25 +51,49 @@ macro_rules! end_as_it_stands {
     };
 }
 
-/// As `columns`, to read a session in whatever state: one that a bulk ending means has ended.
-macro_rules! columns_as_they_stand {
-    () => {
-        columns!(end_as_it_stands!("ended_at", "at"), end_as_it_stands!("end_reason", "reason"))
+/// As these columns, to read a session in whatever state: one that a bulk ending means has ended.
+macro_rules! as_they_stand {
+    ($columns:ident) => {
+        $columns!(end_as_it_stands!("ended_at", "at"), end_as_it_stands!("end_reason", "reason"))
     };
 }
 
-/// That a session is active at `$1`: the twin of `Session::state`. With an argument: as if it was last seen then.
+/// That a session is active at `$1`: the twin of `Session::state`. With arguments: as if it was last seen then, and at
+/// another time.
 macro_rules! active {
     () => {
-        active!("last_seen_at")
+        active!("last_seen_at", "$1")
     };
-    ($last_seen:literal) => {
-        concat!("(ended_at IS NULL AND expires_at > $1 AND ", not_idle!($last_seen), " AND ", not_ended_in_bulk!(), ")")
+    ($last_seen:literal, $at:literal) => {
+        concat!(
+            "(ended_at IS NULL AND expires_at > ",
+            $at,
+            " AND ",
+            not_idle!($last_seen, $at),
+            " AND ",
+            not_ended_in_bulk!(),
+            ")"
+        )
+    };
+}
+
+/// The sessions of a list of requests (`asked`), locked. The limit says that each is looked up by itself.
+macro_rules! locked {
+    ($if_locked:literal) => {
+        concat!(
+            "locked AS (
+                SELECT asked.* FROM asked CROSS JOIN LATERAL (
+                    SELECT FROM sessions WHERE id = asked_id LIMIT 1 FOR NO KEY UPDATE ",
+            $if_locked,
+            "   ) AS free
+             )
+             "
+        )
     };
 }
 
 pub(super) const DIALECT: Dialect = Dialect {
-    columns: columns_as_they_stand!(),
+    columns: as_they_stand!(columns),
     active: active!(),
     not_idle: not_idle!("last_seen_at"),
     not_ended: concat!("(ended_at IS NULL AND ", not_ended_in_bulk!(), ")"),
@@ -128,6 +155,45 @@ pub(super) fn bind_session<'q>(query: PgQuery<'q>, session: &'q Session) -> sqlx
         .bind(metadata.as_json()))
 }
 
+/// As [`bind_session`], to arrays of the columns of many.
+pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
+    fn each<'q, T>(sessions: &[&'q Session], value: impl Fn(&'q Session) -> T) -> Vec<T> {
+        sessions.iter().map(|session| value(session)).collect()
+    }
+    fn each_checked<'q, T>(
+        sessions: &[&'q Session],
+        value: impl Fn(&'q Session) -> sqlx::Result<T>,
+    ) -> sqlx::Result<Vec<T>> {
+        sessions.iter().map(|session| value(session)).collect()
+    }
+    Ok(query
+        .bind(each(sessions, |session| session.id.as_uuid()))
+        .bind(each(sessions, |session| session.user_id.as_str()))
+        .bind(each(sessions, |session| session.created_at))
+        .bind(each(sessions, |session| session.last_seen_at))
+        .bind(each(sessions, |session| session.expires_at))
+        .bind(each(sessions, |session| session.absolute_expires_at))
+        .bind(each_checked(sessions, |session| values::seconds_to_store(session.idle_timeout))?)
+        .bind(each(sessions, |session| session.ended.map(|ended| ended.at)))
+        .bind(each(sessions, |session| session.ended.map(|ended| ended.reason.as_str())))
+        .bind(each_checked(sessions, |session| values::counter_to_store(session.refresh_counter, "refresh_counter"))?)
+        .bind(each_checked(sessions, |session| {
+            values::counter_to_store(session.confirmed_counter, "confirmed_counter")
+        })?)
+        .bind(each(sessions, |session| session.client_id.as_deref()))
+        .bind(each(sessions, |session| session.ip_address.map(|address| address.to_string())))
+        .bind(each(sessions, |session| session.location.as_deref()))
+        .bind(each(sessions, |session| session.user_agent.as_deref()))
+        .bind(each(sessions, |session| session.device.kind.as_str()))
+        .bind(each(sessions, |session| session.device.name.as_deref()))
+        .bind(each(sessions, |session| session.device.os.as_deref()))
+        .bind(each(sessions, |session| session.device.browser.as_deref()))
+        .bind(each(sessions, |session| session.scope.as_str()))
+        .bind(each(sessions, |session| session.acr.as_deref()))
+        .bind(each_checked(sessions, |session| values::methods_to_store(&session.amr))?)
+        .bind(each(sessions, |session| session.metadata.as_json())))
+}
+
 pub(super) fn session(row: &PgRow) -> sqlx::Result<Session> {
     Ok(Session {
         id: session_id(row)?,
@@ -154,6 +220,17 @@ pub(super) fn session(row: &PgRow) -> sqlx::Result<Session> {
         acr: row.try_get("acr")?,
         amr: values::stored_methods(row.try_get("amr")?)?,
         metadata: Metadata::from_json(row.try_get("metadata")?).or_unreadable("metadata")?,
+    })
+}
+
+pub(super) fn standing(row: &PgRow) -> sqlx::Result<Standing> {
+    Ok(Standing {
+        id: session_id(row)?,
+        last_seen_at: row.try_get("last_seen_at")?,
+        expires_at: row.try_get("expires_at")?,
+        ended: values::stored_ended(row.try_get("ended_at")?, row.try_get("end_reason")?)?,
+        refresh_counter: row.try_get::<i32, _>("refresh_counter")?.try_into().or_unreadable("refresh_counter")?,
+        confirmed_counter: row.try_get::<i32, _>("confirmed_counter")?.try_into().or_unreadable("confirmed_counter")?,
     })
 }
 

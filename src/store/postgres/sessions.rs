@@ -3,16 +3,17 @@
 //! A statement that locks several sessions locks them in the order of their ids, so that two of them never wait for
 //! each other. One that returns what is stored reads it after the lock, so a racer's change is in it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, PgPool, Row};
 
+use super::attempts::Connections;
 use super::rows;
-use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
+use super::together::Write;
+use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch};
+use crate::store::gathering::{EndingOfOne, Extension};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
-use crate::store::{
-    EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, RefreshAttempt, Refreshing, SessionChange,
-};
+use crate::store::{EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, Result, SessionChange};
 use crate::users::UserId;
 
 pub(super) async fn sessions_of_tokens(
@@ -22,7 +23,7 @@ pub(super) async fn sessions_of_tokens(
     // The limit says that each session's user is looked up by itself, however many are asked for: the plan is made once.
     const FIND: &str = concat!(
         "SELECT ",
-        columns_as_they_stand!(),
+        as_they_stand!(columns),
         ", user_name, user_email, user_banned_at, user_created_at, user_updated_at
          FROM sessions LEFT JOIN LATERAL (
             SELECT name AS user_name, email AS user_email, banned_at AS user_banned_at, created_at AS user_created_at,
@@ -35,9 +36,15 @@ pub(super) async fn sessions_of_tokens(
     sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
 }
 
+pub(super) async fn standings(executor: impl PgExecutor<'_>, ids: &[SessionId]) -> sqlx::Result<Vec<Standing>> {
+    const FIND: &str = concat!("SELECT ", as_they_stand!(standing_columns), " FROM sessions WHERE id = ANY($1)");
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::standing).collect()
+}
+
 pub(super) async fn session(pool: &PgPool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {
     const FIND: &str =
-        concat!("SELECT ", columns_as_they_stand!(), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
+        concat!("SELECT ", as_they_stand!(columns), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
     let row = sqlx::query(FIND).bind(id.as_uuid()).bind(values::owned_by(owner)).fetch_optional(pool).await?;
     row.as_ref().map(rows::session).transpose()
 }
@@ -148,22 +155,56 @@ pub(super) async fn touch_sessions(pool: &PgPool, touches: &[Touch]) -> sqlx::Re
     tx.commit().await
 }
 
-pub(super) async fn extend_session(
-    pool: &PgPool,
-    id: SessionId,
-    owner: Owner<'_>,
-    by: TimeDelta,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Option<Session>> {
-    const EXTEND: &str = concat!(
-        "UPDATE sessions SET expires_at = least(expires_at + $4, absolute_expires_at)
-         WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ",
-        active!(),
-        " RETURNING ",
-        columns!()
-    );
-    let extend = sqlx::query(EXTEND).bind(now).bind(id.as_uuid()).bind(values::owned_by(owner)).bind(by);
-    extend.fetch_optional(pool).await?.as_ref().map(rows::session).transpose()
+macro_rules! extend {
+    ($if_locked:literal) => {
+        concat!(
+            "WITH asked AS (
+                SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
+                    AS asked (asked_id, owner, microseconds, asked_at)
+             ), ",
+            locked!($if_locked),
+            "UPDATE sessions SET
+                expires_at = least(expires_at + microseconds * interval '1 microsecond', absolute_expires_at)
+             FROM locked WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ",
+            active!("last_seen_at", "asked_at"),
+            " RETURNING ",
+            columns!()
+        )
+    };
+}
+
+/// Moves the ends of sessions.
+pub(super) struct Extensions;
+
+impl Extensions {
+    async fn extend(pool: &PgPool, sql: &'static str, asked: &[&Extension]) -> sqlx::Result<Vec<Session>> {
+        let extend = sqlx::query(sql)
+            .bind(asked.iter().map(|asked| asked.id.as_uuid()).collect::<Vec<_>>())
+            .bind(asked.iter().map(|asked| asked.owner.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
+            .bind(asked.iter().map(|asked| asked.by.num_microseconds().unwrap_or(i64::MAX)).collect::<Vec<_>>())
+            .bind(asked.iter().map(|asked| asked.now).collect::<Vec<_>>());
+        extend.fetch_all(pool).await?.iter().map(rows::session).collect()
+    }
+}
+
+impl Write for Extensions {
+    type Request = Extension;
+    type Answer = Option<Session>;
+    type Subject = SessionId;
+
+    fn subject(asked: &Extension) -> SessionId {
+        asked.id
+    }
+
+    async fn together(database: &Connections, asked: &[&Extension]) -> Result<Vec<(SessionId, Option<Session>)>> {
+        let extended = database.once(|| Self::extend(&database.pool, extend!("SKIP LOCKED"), asked)).await?;
+        Ok(extended.into_iter().map(|session| (session.id, Some(session))).collect())
+    }
+
+    async fn alone(database: &Connections, asked: &Extension) -> Result<Option<Session>> {
+        let alone = [asked];
+        Ok(database.once(|| Self::extend(&database.pool, extend!(""), &alone)).await?.pop())
+    }
 }
 
 pub(super) async fn change_session(
@@ -192,13 +233,50 @@ pub(super) async fn change_session(
     change.fetch_optional(pool).await?.as_ref().map(rows::session).transpose()
 }
 
-pub(super) async fn end_session(
-    connection: &mut PgConnection,
-    id: SessionId,
-    owner: Owner<'_>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Option<Ending>> {
+/// Ends sessions by their ids.
+pub(super) struct Endings;
+
+impl Write for Endings {
+    type Request = EndingOfOne;
+    type Answer = Option<Ending>;
+    type Subject = SessionId;
+
+    fn subject(asked: &EndingOfOne) -> SessionId {
+        asked.id
+    }
+
+    async fn together(database: &Connections, asked: &[&EndingOfOne]) -> Result<Vec<(SessionId, Option<Ending>)>> {
+        let ended = database.repeated(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
+        Ok(ended.await?.into_iter().map(|session| (session.id, Some(Ending::Ended(Box::new(session))))).collect())
+    }
+
+    async fn alone(database: &Connections, asked: &EndingOfOne) -> Result<Option<Ending>> {
+        database.repeated(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
+    }
+}
+
+/// Ends those that stand where nobody else is at them, and answers them.
+async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<Session>> {
+    const END: &str = concat!(
+        "WITH asked AS (
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+                AS asked (asked_id, owner, reason, asked_at)
+         ), ",
+        locked!("SKIP LOCKED"),
+        "UPDATE sessions SET ended_at = asked_at, end_reason = reason FROM locked
+         WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ended_at IS NULL
+         RETURNING ",
+        columns!()
+    );
+    let end = sqlx::query(END)
+        .bind(asked.iter().map(|asked| asked.id.as_uuid()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|asked| asked.owner.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
+        .bind(asked.iter().map(|asked| asked.reason.as_str()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|asked| asked.now).collect::<Vec<_>>());
+    end.fetch_all(connection).await?.iter().map(rows::session).collect()
+}
+
+async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {
     // A racer may have ended the session after this statement began: FOR SHARE reads what the racer wrote.
     const END: &str = concat!(
         "WITH ended AS (
@@ -214,7 +292,9 @@ pub(super) async fn end_session(
          )
          SELECT TRUE AS by_this_call, * FROM ended UNION ALL SELECT FALSE, * FROM already_ended"
     );
-    let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(values::owned_by(owner)).bind(reason.as_str());
+    let EndingOfOne { id, owner, reason, now } = asked;
+    let owner = owner.as_ref().map(UserId::as_str);
+    let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(owner).bind(reason.as_str());
     let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
     let session = Box::new(rows::session(&row)?);
     Ok(Some(if row.try_get("by_this_call")? { Ending::Ended(session) } else { Ending::AlreadyEnded(session) }))
@@ -289,60 +369,4 @@ pub(super) async fn end_named_sessions(
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
     let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
     rows::ended_of_users(&end.fetch_all(connection).await?)
-}
-
-pub(super) async fn refresh_session(pool: &PgPool, attempt: RefreshAttempt) -> sqlx::Result<Refreshing> {
-    /// That the presented counter is a spent one. Without a time of rotation there is no grace.
-    macro_rules! reuse {
-        () => {
-            "(refresh_counter > $3 + 1 OR refresh_counter = $3 + 1 AND coalesce(rotated_at <= $4, TRUE) \
-              AND greatest(confirmed_counter, $5) >= refresh_counter)"
-        };
-    }
-    const REFRESH: &str = concat!(
-        "UPDATE sessions SET
-            ended_at = CASE WHEN ",
-        reuse!(),
-        " THEN $1 END,
-            end_reason = CASE WHEN ",
-        reuse!(),
-        " THEN $8 END,
-            refresh_counter = CASE WHEN refresh_counter <= $3 THEN $3 + 1 ELSE refresh_counter END,
-            refresh_repeated = refresh_counter > $3,
-            rotated_at = CASE WHEN refresh_counter <= $3 THEN $1 ELSE rotated_at END,
-            last_seen_at = CASE WHEN ",
-        reuse!(),
-        " THEN last_seen_at ELSE greatest(last_seen_at, $1) END,
-            expires_at = CASE WHEN ",
-        reuse!(),
-        " THEN expires_at ELSE least(greatest(expires_at, $6), absolute_expires_at) END
-         WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
-        active!("greatest(last_seen_at, $7)"),
-        " RETURNING refresh_repeated, rotated_at > $4 AS within_grace, ",
-        columns!()
-    );
-    let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide_to } = attempt;
-    let Some(presented) = values::presented_counter(presented) else { return Ok(Refreshing::NotActive) };
-    let row = sqlx::query(REFRESH)
-        .bind(now)
-        .bind(id.as_uuid())
-        .bind(presented)
-        .bind(now - grace)
-        .bind(values::seen_counter(seen_counter))
-        .bind(slide_to)
-        .bind(seen_at)
-        .bind(EndReason::ReuseDetected.as_str())
-        .fetch_optional(pool)
-        .await?;
-    let Some(row) = row else { return Ok(Refreshing::NotActive) };
-    let session = Box::new(rows::session(&row)?);
-    Ok(if session.ended.is_some() {
-        Refreshing::Reused(session)
-    } else if !row.try_get::<bool, _>("refresh_repeated")? {
-        Refreshing::Rotated(session)
-    } else if row.try_get::<Option<bool>, _>("within_grace")?.unwrap_or(false) {
-        Refreshing::Concurrent(session)
-    } else {
-        Refreshing::NotSaved(session)
-    })
 }

@@ -8,8 +8,10 @@ mod changes;
 mod cleaning;
 mod keys;
 mod opening;
+mod refreshing;
 mod sessions;
 mod statistics;
+mod together;
 mod users;
 
 use std::path::Path;
@@ -23,6 +25,12 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
+use opening::Openings;
+use refreshing::Refreshes;
+use sessions::{Endings, Extensions};
+use together::{Writes, writes};
+
+use super::gathering::{EndingOfOne, Extension, Gathering, Together};
 use super::{
     Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
     RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
@@ -31,7 +39,7 @@ use crate::metrics::{self, DatabaseFailure};
 use crate::mutants::{self, Mutant};
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
-    Stale, Touch,
+    Stale, Standing, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -48,8 +56,11 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const PING: &str = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success)";
 
 /// Sessions in a SQLite file.
-#[derive(Debug)]
 pub struct SqliteStore {
+    openings: Writes<Openings>,
+    refreshes: Writes<Refreshes>,
+    extensions: Writes<Extensions>,
+    endings: Writes<Endings>,
     writer: SqlitePool,
     readers: SqlitePool,
     searches: SqlitePool,
@@ -76,8 +87,13 @@ impl SqliteStore {
         let reading = options.clone().pragma("query_only", "ON");
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
         let writer = pool(1).acquire_timeout(WRITER_TIME).idle_timeout(None).max_lifetime(None);
+        let writer = writer.connect_with(options).await.map_err(OpenError::Connect)?;
         let store = Self {
-            writer: writer.connect_with(options).await.map_err(OpenError::Connect)?,
+            openings: writes(&writer),
+            refreshes: writes(&writer),
+            extensions: writes(&writer),
+            endings: writes(&writer),
+            writer,
             readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
             searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),
         };
@@ -133,6 +149,14 @@ fn is_busy(error: &sqlx::Error) -> bool {
     result_code(error) == Some(5)
 }
 
+/// What comes of a request that goes together with others. Those before it may take as long as one may.
+async fn in_time<T: Together>(gathering: &Arc<Gathering<T>>, request: T::Request) -> Result<T::Answer> {
+    tokio::time::timeout(WRITER_TIME, gathering.ask(request)).await.unwrap_or_else(|_| {
+        metrics::database_failed(DatabaseFailure::Deadline);
+        Err(Error::unavailable("no answer in time"))
+    })
+}
+
 /// Tells what may work in a moment from what is a defect.
 fn failure(error: sqlx::Error) -> Error {
     metrics::database_failed(kind(&error));
@@ -168,11 +192,15 @@ fn kind(error: &sqlx::Error) -> DatabaseFailure {
 #[async_trait]
 impl Store for SqliteStore {
     async fn open_session(&self, new: &NewSession) -> Result<Opening> {
-        opening::open_session(&self.writer, new).await.map_err(failure)
+        in_time(&self.openings, new.clone()).await
     }
 
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
         sessions::sessions_of_tokens(&self.readers, ids).await.map_err(failure)
+    }
+
+    async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>> {
+        sessions::standings(&self.readers, ids).await.map_err(failure)
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
@@ -227,7 +255,7 @@ impl Store for SqliteStore {
         by: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        sessions::extend_session(&self.writer, id, owner, by, now).await.map_err(failure)
+        in_time(&self.extensions, Extension { id, owner: owner.user().cloned(), by, now }).await
     }
 
     async fn change_session(
@@ -247,7 +275,7 @@ impl Store for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Option<Ending>> {
-        sessions::end_session(&self.writer, id, owner, reason, now).await.map_err(failure)
+        in_time(&self.endings, EndingOfOne { id, owner: owner.user().cloned(), reason, now }).await
     }
 
     async fn end_active_session(
@@ -293,7 +321,7 @@ impl Store for SqliteStore {
     }
 
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
-        sessions::refresh_session(&self.writer, attempt).await.map_err(failure)
+        in_time(&self.refreshes, attempt).await
     }
 
     async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {

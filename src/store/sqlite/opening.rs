@@ -1,13 +1,15 @@
 //! Opening a session.
 //!
-//! The transaction takes the write lock before it reads, so everything in it sees all that was committed before.
+//! The transaction has the write lock before it reads, so everything in it sees all that was committed before. It is a
+//! part of one in which others write too: what is not to be done is taken back by itself.
 
 use chrono::DateTime;
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::rows;
 use super::sessions;
+use super::together::Write;
 use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
 use crate::store::{Idempotency, NewSession, Opening};
 use crate::users::{User, UserDetails};
@@ -53,8 +55,20 @@ macro_rules! evict_all_but_first_by {
     };
 }
 
-pub(super) async fn open_session(pool: &SqlitePool, new: &NewSession) -> sqlx::Result<Opening> {
-    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+/// Opens sessions.
+pub(super) struct Openings;
+
+impl Write for Openings {
+    type Request = NewSession;
+    type Answer = Opening;
+
+    async fn write(connection: &mut SqliteConnection, new: &NewSession) -> sqlx::Result<Opening> {
+        open_session(connection, new).await
+    }
+}
+
+async fn open_session(connection: &mut SqliteConnection, new: &NewSession) -> sqlx::Result<Opening> {
+    let mut tx = connection.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
     if let Some(idempotency) = &new.idempotency
         && let Some(answer) = claim_key(&mut tx, idempotency, &new.session).await?

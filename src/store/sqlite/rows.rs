@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqlitePool};
 use uuid::Uuid;
 
-use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn};
+use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn, Standing};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 use crate::users::{User, UserId};
@@ -50,10 +50,10 @@ macro_rules! not_ended_in_bulk {
     };
 }
 
-/// As `columns`, to read a session in whatever state: one that a bulk ending means has ended.
-macro_rules! columns_as_they_stand {
-    () => {
-        columns!(
+/// As these columns, to read a session in whatever state: one that a bulk ending means has ended.
+macro_rules! as_they_stand {
+    ($columns:ident) => {
+        $columns!(
             concat!("coalesce(ended_at, ", bulk_ending!("b.at"), ")"),
             concat!("coalesce(end_reason, ", bulk_ending!("b.reason"), ")")
         )
@@ -71,7 +71,7 @@ macro_rules! active {
 }
 
 pub(super) const DIALECT: Dialect = Dialect {
-    columns: columns_as_they_stand!(),
+    columns: as_they_stand!(columns),
     active: active!(),
     not_idle: not_idle!("last_seen_at"),
     not_ended: concat!("(ended_at IS NULL AND ", not_ended_in_bulk!(), ")"),
@@ -160,6 +160,17 @@ pub(super) fn session(row: &SqliteRow) -> sqlx::Result<Session> {
         acr: row.try_get("acr")?,
         amr: values::stored_methods(row.try_get("amr")?)?,
         metadata: Metadata::from_json(row.try_get("metadata")?).or_unreadable("metadata")?,
+    })
+}
+
+pub(super) fn standing(row: &SqliteRow) -> sqlx::Result<Standing> {
+    Ok(Standing {
+        id: session_id(row)?,
+        last_seen_at: time(row, "last_seen_at")?,
+        expires_at: time(row, "expires_at")?,
+        ended: values::stored_ended(optional_time(row, "ended_at")?, row.try_get("end_reason")?)?,
+        refresh_counter: row.try_get::<i32, _>("refresh_counter")?.try_into().or_unreadable("refresh_counter")?,
+        confirmed_counter: row.try_get::<i32, _>("confirmed_counter")?.try_into().or_unreadable("confirmed_counter")?,
     })
 }
 

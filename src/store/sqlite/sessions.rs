@@ -4,17 +4,17 @@
 
 use std::time::Instant;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::pool::PoolConnection;
 use sqlx::{Row, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::rows;
-use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Touch};
+use super::together::Write;
+use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch};
+use crate::store::gathering::{EndingOfOne, Extension};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
-use crate::store::{
-    EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, RefreshAttempt, Refreshing, SEARCH_TIME, SessionChange,
-};
+use crate::store::{EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, SEARCH_TIME, SessionChange};
 use crate::users::UserId;
 
 /// About a millisecond of SQLite's work.
@@ -26,7 +26,7 @@ pub(super) async fn sessions_of_tokens(
 ) -> sqlx::Result<Vec<SignedIn>> {
     const FIND: &str = concat!(
         "SELECT ",
-        columns_as_they_stand!(),
+        as_they_stand!(columns),
         ", user_name, user_email, user_banned_at, user_created_at, user_updated_at
          FROM sessions LEFT JOIN (
             SELECT id AS user_row, name AS user_name, email AS user_email, banned_at AS user_banned_at,
@@ -39,9 +39,19 @@ pub(super) async fn sessions_of_tokens(
     sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
 }
 
+pub(super) async fn standings(executor: impl SqliteExecutor<'_>, ids: &[SessionId]) -> sqlx::Result<Vec<Standing>> {
+    const FIND: &str = concat!(
+        "SELECT ",
+        as_they_stand!(standing_columns),
+        " FROM sessions WHERE id IN (SELECT unhex(value) FROM json_each($1))"
+    );
+    let ids = rows::json_of_ids(ids)?;
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::standing).collect()
+}
+
 pub(super) async fn session(pool: &SqlitePool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {
     const FIND: &str =
-        concat!("SELECT ", columns_as_they_stand!(), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
+        concat!("SELECT ", as_they_stand!(columns), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
     let row = sqlx::query(FIND).bind(id.as_uuid()).bind(values::owned_by(owner)).fetch_optional(pool).await?;
     row.as_ref().map(rows::session).transpose()
 }
@@ -183,26 +193,28 @@ pub(super) async fn touch_sessions(pool: &SqlitePool, touches: &[Touch]) -> sqlx
     Ok(())
 }
 
-pub(super) async fn extend_session(
-    pool: &SqlitePool,
-    id: SessionId,
-    owner: Owner<'_>,
-    by: TimeDelta,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Option<Session>> {
-    const EXTEND: &str = concat!(
-        "UPDATE sessions SET expires_at = min(expires_at + $4, absolute_expires_at)
-         WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ",
-        active!(),
-        " RETURNING ",
-        columns!()
-    );
-    let extend = sqlx::query(EXTEND)
-        .bind(now.timestamp_micros())
-        .bind(id.as_uuid())
-        .bind(values::owned_by(owner))
-        .bind(by.num_microseconds().unwrap_or(i64::MAX));
-    rows::write_one(pool, extend).await?.as_ref().map(rows::session).transpose()
+/// Moves the ends of sessions.
+pub(super) struct Extensions;
+
+impl Write for Extensions {
+    type Request = Extension;
+    type Answer = Option<Session>;
+
+    async fn write(connection: &mut SqliteConnection, asked: &Extension) -> sqlx::Result<Option<Session>> {
+        const EXTEND: &str = concat!(
+            "UPDATE sessions SET expires_at = min(expires_at + $4, absolute_expires_at)
+             WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ",
+            active!(),
+            " RETURNING ",
+            columns!()
+        );
+        let extend = sqlx::query(EXTEND)
+            .bind(asked.now.timestamp_micros())
+            .bind(asked.id.as_uuid())
+            .bind(asked.owner.as_ref().map(UserId::as_str))
+            .bind(asked.by.num_microseconds().unwrap_or(i64::MAX));
+        extend.fetch_optional(connection).await?.as_ref().map(rows::session).transpose()
+    }
 }
 
 pub(super) async fn change_session(
@@ -231,31 +243,34 @@ pub(super) async fn change_session(
     rows::write_one(pool, change).await?.as_ref().map(rows::session).transpose()
 }
 
-pub(super) async fn end_session(
-    pool: &SqlitePool,
-    id: SessionId,
-    owner: Owner<'_>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Option<Ending>> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
-         RETURNING ",
-        columns!()
-    );
-    const FIND_ENDED: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2) AND ended_at IS NOT NULL"
-    );
-    let (id, owner) = (id.as_uuid(), values::owned_by(owner));
-    let end = sqlx::query(END).bind(now.timestamp_micros()).bind(id).bind(owner).bind(reason.as_str());
-    if let Some(row) = rows::write_one(pool, end).await? {
-        return Ok(Some(Ending::Ended(Box::new(rows::session(&row)?))));
+/// Ends sessions by their ids.
+pub(super) struct Endings;
+
+impl Write for Endings {
+    type Request = EndingOfOne;
+    type Answer = Option<Ending>;
+
+    async fn write(connection: &mut SqliteConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {
+        const END: &str = concat!(
+            "UPDATE sessions SET ended_at = $1, end_reason = $4
+             WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
+             RETURNING ",
+            columns!()
+        );
+        const FIND_ENDED: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2) AND ended_at IS NOT NULL"
+        );
+        let EndingOfOne { id, owner, reason, now } = asked;
+        let (id, owner) = (id.as_uuid(), owner.as_ref().map(UserId::as_str));
+        let end = sqlx::query(END).bind(now.timestamp_micros()).bind(id).bind(owner).bind(reason.as_str());
+        if let Some(row) = end.fetch_optional(&mut *connection).await? {
+            return Ok(Some(Ending::Ended(Box::new(rows::session(&row)?))));
+        }
+        let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(connection).await?;
+        ended.map(|row| rows::session(&row).map(Box::new).map(Ending::AlreadyEnded)).transpose()
     }
-    let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(pool).await?;
-    ended.map(|row| rows::session(&row).map(Box::new).map(Ending::AlreadyEnded)).transpose()
 }
 
 pub(super) async fn end_active_session(
@@ -343,58 +358,4 @@ pub(super) async fn end_named_sessions(
     let end =
         sqlx::query(END).bind(now.timestamp_micros()).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
     rows::ended_of_users(&end.fetch_all(pool).await?)
-}
-
-pub(super) async fn refresh_session(pool: &SqlitePool, attempt: RefreshAttempt) -> sqlx::Result<Refreshing> {
-    /// That the presented counter is a spent one. Without a time of rotation there is no grace.
-    macro_rules! reuse {
-        () => {
-            "(refresh_counter > $3 + 1 OR refresh_counter = $3 + 1 AND coalesce(rotated_at <= $4, TRUE) \
-              AND max(confirmed_counter, $5) >= refresh_counter)"
-        };
-    }
-    const REFRESH: &str = concat!(
-        "UPDATE sessions SET
-            ended_at = CASE WHEN ",
-        reuse!(),
-        " THEN $1 END,
-            end_reason = CASE WHEN ",
-        reuse!(),
-        " THEN $8 END,
-            refresh_counter = CASE WHEN refresh_counter <= $3 THEN $3 + 1 ELSE refresh_counter END,
-            refresh_repeated = refresh_counter > $3,
-            rotated_at = CASE WHEN refresh_counter <= $3 THEN $1 ELSE rotated_at END,
-            last_seen_at = CASE WHEN ",
-        reuse!(),
-        " THEN last_seen_at ELSE max(last_seen_at, $1) END,
-            expires_at = CASE WHEN ",
-        reuse!(),
-        " THEN expires_at ELSE min(max(expires_at, coalesce($6, expires_at)), absolute_expires_at) END
-         WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
-        active!("max(last_seen_at, coalesce($7, last_seen_at))"),
-        " RETURNING refresh_repeated, rotated_at > $4 AS within_grace, ",
-        columns!()
-    );
-    let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide_to } = attempt;
-    let Some(presented) = values::presented_counter(presented) else { return Ok(Refreshing::NotActive) };
-    let refresh = sqlx::query(REFRESH)
-        .bind(now.timestamp_micros())
-        .bind(id.as_uuid())
-        .bind(presented)
-        .bind((now - grace).timestamp_micros())
-        .bind(values::seen_counter(seen_counter))
-        .bind(slide_to.map(|time| time.timestamp_micros()))
-        .bind(seen_at.map(|time| time.timestamp_micros()))
-        .bind(EndReason::ReuseDetected.as_str());
-    let Some(row) = rows::write_one(pool, refresh).await? else { return Ok(Refreshing::NotActive) };
-    let session = Box::new(rows::session(&row)?);
-    Ok(if session.ended.is_some() {
-        Refreshing::Reused(session)
-    } else if !row.try_get::<bool, _>("refresh_repeated")? {
-        Refreshing::Rotated(session)
-    } else if row.try_get::<Option<bool>, _>("within_grace")?.unwrap_or(false) {
-        Refreshing::Concurrent(session)
-    } else {
-        Refreshing::NotSaved(session)
-    })
 }

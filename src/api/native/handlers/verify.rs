@@ -58,17 +58,17 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     };
     // All of them always, empty or not: a gateway that copies them then overwrites what a client made up.
     let identity = [
-        ("x-user-id", session.user_id.to_string()),
-        ("x-session-id", session.id.to_string()),
-        ("x-session-scope", session.scope.to_string()),
-        ("x-user-name", user.name.unwrap_or_default()),
-        ("x-user-email", user.email.unwrap_or_default()),
+        (const { HeaderName::from_static("x-user-id") }, session.user_id.to_string()),
+        (const { HeaderName::from_static("x-session-id") }, session.id.to_string()),
+        (const { HeaderName::from_static("x-session-scope") }, session.scope.to_string()),
+        (const { HeaderName::from_static("x-user-name") }, user.name.unwrap_or_default()),
+        (const { HeaderName::from_static("x-user-email") }, user.email.unwrap_or_default()),
     ];
     let mut response = Json(body).into_response();
     for (name, value) in identity {
         // Control characters were refused on the way in; other text goes out as UTF-8 octets (RFC 9110 section 5.5).
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| Error::Internal(error.into()))?;
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        let value = HeaderValue::try_from(value).map_err(|error| Error::Internal(error.into()))?;
+        response.headers_mut().insert(name, value);
     }
     Ok(response)
 }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::api::timestamp;
 use crate::sessions::{self, DeviceType, EndedInBulk, IssuedTokens, Metadata, Opened, SessionId, State};
 use crate::users;
 
@@ -64,12 +65,16 @@ pub struct Session {
     #[schema(example = "1001")]
     user_id: String,
     state: SessionState,
+    #[serde(serialize_with = "timestamp::serialize")]
     created_at: DateTime<Utc>,
     /// When it was last used; written with a delay of up to a minute.
+    #[serde(serialize_with = "timestamp::serialize")]
     last_seen_at: DateTime<Utc>,
     /// When it ends by itself; can be moved, never past `absolute_expires_at`.
+    #[serde(serialize_with = "timestamp::serialize")]
     expires_at: DateTime<Utc>,
     /// The end that nothing moves.
+    #[serde(serialize_with = "timestamp::serialize")]
     absolute_expires_at: DateTime<Utc>,
     /// Seconds that it may stay unused; absent when for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -375,5 +380,6 @@ pub struct Verified {
     pub(in crate::api::native) session_id: Uuid,
     pub(in crate::api::native) scope: String,
     /// When the session ends by itself.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub(in crate::api::native) expires_at: DateTime<Utc>,
 }

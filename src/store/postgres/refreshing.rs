@@ -1,0 +1,111 @@
+//! Refreshing: one compare-and-set, for one session or for many.
+
+use super::attempts::Connections;
+use super::rows;
+use super::together::Write;
+use crate::sessions::{EndReason, SessionId};
+use crate::store::{RefreshAttempt, Refreshing, Result, values};
+use sqlx::{PgPool, Row};
+
+/// That the presented counter is a spent one. Without a time of rotation there is no grace.
+macro_rules! reuse {
+    () => {
+        "(refresh_counter > presented + 1 OR refresh_counter = presented + 1 AND coalesce(rotated_at <= grace_since, TRUE) \
+          AND greatest(confirmed_counter, seen_counter) >= refresh_counter)"
+    };
+}
+
+macro_rules! refresh {
+    ($if_locked:literal) => {
+        concat!(
+            "WITH asked AS (
+                SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::timestamptz[], $5::timestamptz[],
+                                     $6::timestamptz[], $7::timestamptz[])
+                    AS asked (asked_id, presented, seen_counter, seen_at, asked_at, grace_since, slide_to)
+             ), ",
+            locked!($if_locked),
+            "UPDATE sessions SET
+                ended_at = CASE WHEN ",
+            reuse!(),
+            " THEN asked_at END,
+                end_reason = CASE WHEN ",
+            reuse!(),
+            " THEN $8 END,
+                refresh_counter = CASE WHEN refresh_counter <= presented THEN presented + 1 ELSE refresh_counter END,
+                refresh_repeated = refresh_counter > presented,
+                rotated_at = CASE WHEN refresh_counter <= presented THEN asked_at ELSE rotated_at END,
+                last_seen_at = CASE WHEN ",
+            reuse!(),
+            " THEN last_seen_at ELSE greatest(last_seen_at, asked_at) END,
+                expires_at = CASE WHEN ",
+            reuse!(),
+            " THEN expires_at ELSE least(greatest(expires_at, slide_to), absolute_expires_at) END
+             FROM locked
+             WHERE id = asked_id AND NOT (refresh_counter > presented + 1 AND coalesce(rotated_at > asked_at, FALSE)) AND ",
+            active!("greatest(last_seen_at, seen_at)", "asked_at"),
+            " RETURNING refresh_repeated, rotated_at > grace_since AS within_grace, ",
+            columns!()
+        )
+    };
+}
+
+/// Refreshes sessions.
+pub(super) struct Refreshes;
+
+impl Write for Refreshes {
+    type Request = RefreshAttempt;
+    type Answer = Refreshing;
+    type Subject = SessionId;
+
+    fn subject(attempt: &RefreshAttempt) -> SessionId {
+        attempt.id
+    }
+
+    async fn together(database: &Connections, attempts: &[&RefreshAttempt]) -> Result<Vec<(SessionId, Refreshing)>> {
+        database.repeated(|| refresh(&database.pool, refresh!("SKIP LOCKED"), attempts)).await
+    }
+
+    async fn alone(database: &Connections, attempt: &RefreshAttempt) -> Result<Refreshing> {
+        let alone = [attempt];
+        let refreshed = database.repeated(|| refresh(&database.pool, refresh!(""), &alone)).await?.pop();
+        Ok(refreshed.map_or(Refreshing::NotActive, |(_, refreshing)| refreshing))
+    }
+}
+
+/// Those that are refreshed or ended by it; the others are not active.
+async fn refresh(
+    pool: &PgPool,
+    sql: &'static str,
+    attempts: &[&RefreshAttempt],
+) -> sqlx::Result<Vec<(SessionId, Refreshing)>> {
+    // A counter that has no successor is of no session.
+    let counted = |attempt: &&RefreshAttempt| Some((**attempt, values::presented_counter(attempt.presented)?));
+    let attempts: Vec<_> = attempts.iter().filter_map(counted).collect();
+    let rows = sqlx::query(sql)
+        .bind(attempts.iter().map(|(attempt, _)| attempt.id.as_uuid()).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|(_, presented)| *presented).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|(attempt, _)| values::seen_counter(attempt.seen_counter)).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|(attempt, _)| attempt.seen_at).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|(attempt, _)| attempt.now).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|(attempt, _)| attempt.now - attempt.grace).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|(attempt, _)| attempt.slide_to).collect::<Vec<_>>())
+        .bind(EndReason::ReuseDetected.as_str())
+        .fetch_all(pool)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let session = Box::new(rows::session(row)?);
+            let id = session.id;
+            let refreshing = if session.ended.is_some() {
+                Refreshing::Reused(session)
+            } else if !row.try_get::<bool, _>("refresh_repeated")? {
+                Refreshing::Rotated(session)
+            } else if row.try_get::<Option<bool>, _>("within_grace")?.unwrap_or(false) {
+                Refreshing::Concurrent(session)
+            } else {
+                Refreshing::NotSaved(session)
+            };
+            Ok((id, refreshing))
+        })
+        .collect()
+}

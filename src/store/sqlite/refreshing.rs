@@ -1,0 +1,71 @@
+//! Refreshing: one compare-and-set.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::rows;
+use super::together::Write;
+use crate::sessions::EndReason;
+use crate::store::{RefreshAttempt, Refreshing, values};
+
+/// That the presented counter is a spent one. Without a time of rotation there is no grace.
+macro_rules! reuse {
+    () => {
+        "(refresh_counter > $3 + 1 OR refresh_counter = $3 + 1 AND coalesce(rotated_at <= $4, TRUE) \
+          AND max(confirmed_counter, $5) >= refresh_counter)"
+    };
+}
+
+/// Refreshes sessions.
+pub(super) struct Refreshes;
+
+impl Write for Refreshes {
+    type Request = RefreshAttempt;
+    type Answer = Refreshing;
+
+    async fn write(connection: &mut SqliteConnection, attempt: &RefreshAttempt) -> sqlx::Result<Refreshing> {
+        const REFRESH: &str = concat!(
+            "UPDATE sessions SET
+                ended_at = CASE WHEN ",
+            reuse!(),
+            " THEN $1 END,
+                end_reason = CASE WHEN ",
+            reuse!(),
+            " THEN $8 END,
+                refresh_counter = CASE WHEN refresh_counter <= $3 THEN $3 + 1 ELSE refresh_counter END,
+                refresh_repeated = refresh_counter > $3,
+                rotated_at = CASE WHEN refresh_counter <= $3 THEN $1 ELSE rotated_at END,
+                last_seen_at = CASE WHEN ",
+            reuse!(),
+            " THEN last_seen_at ELSE max(last_seen_at, $1) END,
+                expires_at = CASE WHEN ",
+            reuse!(),
+            " THEN expires_at ELSE min(max(expires_at, coalesce($6, expires_at)), absolute_expires_at) END
+             WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
+            active!("max(last_seen_at, coalesce($7, last_seen_at))"),
+            " RETURNING refresh_repeated, rotated_at > $4 AS within_grace, ",
+            columns!()
+        );
+        let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide_to } = *attempt;
+        let Some(presented) = values::presented_counter(presented) else { return Ok(Refreshing::NotActive) };
+        let refresh = sqlx::query(REFRESH)
+            .bind(now.timestamp_micros())
+            .bind(id.as_uuid())
+            .bind(presented)
+            .bind((now - grace).timestamp_micros())
+            .bind(values::seen_counter(seen_counter))
+            .bind(slide_to.map(|time| time.timestamp_micros()))
+            .bind(seen_at.map(|time| time.timestamp_micros()))
+            .bind(EndReason::ReuseDetected.as_str());
+        let Some(row) = refresh.fetch_optional(connection).await? else { return Ok(Refreshing::NotActive) };
+        let session = Box::new(rows::session(&row)?);
+        Ok(if session.ended.is_some() {
+            Refreshing::Reused(session)
+        } else if !row.try_get::<bool, _>("refresh_repeated")? {
+            Refreshing::Rotated(session)
+        } else if row.try_get::<Option<bool>, _>("within_grace")?.unwrap_or(false) {
+            Refreshing::Concurrent(session)
+        } else {
+            Refreshing::NotSaved(session)
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! Requests that come at once go together, and each is told what it would have been told alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use sojourn::sessions::{EndReason, Owner, Session, SessionId};
+use sojourn::store::{Ending, NewSession, Opening, RefreshAttempt, Refreshing};
+use sojourn::users::UserDetails;
+use sqlx::PgPool;
+
+use super::fixture::{Fixture, at, details, full_session, ids, new, new_id, session_at, session_of, user};
+
+on_both_stores!(
+    extensions_that_come_together_are_as_if_alone,
+    ends_that_come_together_are_as_if_alone,
+    refreshes_that_come_together_are_as_if_alone,
+    openings_that_come_together_are_as_if_alone,
+    what_is_opened_together_is_stored_whole,
+);
+
+/// Many sessions of as many users: enough that most of what is asked of them goes together.
+async fn many(fixture: &Fixture) -> Vec<Session> {
+    let mut sessions = Vec::new();
+    for number in 0..30 {
+        sessions.push(fixture.open(session_of(&format!("user {number}"))).await);
+    }
+    sessions
+}
+
+async fn extensions_that_come_together_are_as_if_alone(fixture: &Fixture) {
+    let sessions = many(fixture).await;
+    let (ended, stranger, by) = (sessions[0].id, user("stranger"), TimeDelta::seconds(9));
+    fixture.store.end_session(ended, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap().unwrap();
+    let extend = |id: SessionId, owner| fixture.store.extend_session(id, owner, by, at(2));
+    let own = join_all(sessions.iter().map(|session| extend(session.id, Owner::User(&session.user_id))));
+    let again = join_all(sessions.iter().map(|session| extend(session.id, Owner::Anyone)));
+    let strange = join_all(sessions.iter().map(|session| extend(session.id, Owner::User(&stranger))));
+    let unknown = join_all((0..3).map(|_| extend(new_id(), Owner::Anyone)));
+    let (own, again, strange, unknown) = tokio::join!(own, again, strange, unknown);
+    for refused in strange.into_iter().chain(unknown) {
+        assert_eq!(refused.unwrap(), None);
+    }
+    for ((session, own), again) in sessions.iter().zip(own).zip(again) {
+        let mut ends = [own.unwrap(), again.unwrap()].map(|extended| extended.map(|session| session.expires_at));
+        ends.sort_unstable();
+        let expected = [by, by * 2].map(|by| (session.id != ended).then_some(session.expires_at + by));
+        assert_eq!(ends, expected);
+    }
+}
+
+async fn ends_that_come_together_are_as_if_alone(fixture: &Fixture) {
+    let sessions = many(fixture).await;
+    let stranger = user("stranger");
+    let end = |id: SessionId, owner, reason| fixture.store.end_session(id, owner, reason, at(5));
+    let first = join_all(sessions.iter().map(|session| end(session.id, Owner::Anyone, EndReason::RevokedByAdmin)));
+    let second =
+        join_all(sessions.iter().map(|session| end(session.id, Owner::User(&session.user_id), EndReason::Logout)));
+    let strange = join_all(sessions.iter().map(|session| end(session.id, Owner::User(&stranger), EndReason::Logout)));
+    let unknown = join_all((0..3).map(|_| end(new_id(), Owner::Anyone, EndReason::Logout)));
+    let (first, second, strange, unknown) = tokio::join!(first, second, strange, unknown);
+    for refused in strange.into_iter().chain(unknown) {
+        assert_eq!(refused.unwrap(), None);
+    }
+    for (first, second) in first.into_iter().zip(second) {
+        let ended = match (first.unwrap().unwrap(), second.unwrap().unwrap()) {
+            (Ending::Ended(by_this), Ending::AlreadyEnded(before))
+            | (Ending::AlreadyEnded(before), Ending::Ended(by_this)) => {
+                assert_eq!(by_this, before);
+                by_this
+            }
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(fixture.stored(ended.id).await, *ended);
+    }
+}
+
+async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
+    let sessions = many(fixture).await;
+    let refresh = |id: SessionId, presented| {
+        let attempt = RefreshAttempt {
+            id,
+            presented,
+            seen_counter: 0,
+            seen_at: None,
+            now: at(60),
+            grace: TimeDelta::seconds(30),
+            slide_to: Some(at(86_400)),
+        };
+        fixture.store.refresh_session(attempt)
+    };
+    let first = join_all(sessions.iter().map(|session| refresh(session.id, 0)));
+    let second = join_all(sessions.iter().map(|session| refresh(session.id, 0)));
+    let unknown = join_all((0..3).map(|_| refresh(new_id(), 0)));
+    let (first, second, unknown) = tokio::join!(first, second, unknown);
+    for refused in unknown {
+        assert_eq!(refused.unwrap(), Refreshing::NotActive);
+    }
+    for (first, second) in first.into_iter().zip(second) {
+        match (first.unwrap(), second.unwrap()) {
+            (Refreshing::Rotated(rotated), Refreshing::Concurrent(same))
+            | (Refreshing::Concurrent(same), Refreshing::Rotated(rotated)) => {
+                assert_eq!(rotated, same);
+                assert_eq!((rotated.refresh_counter, rotated.expires_at), (1, at(86_400)));
+            }
+            both => panic!("{both:?}"),
+        }
+    }
+    // Spent by two rotations, and one of another session that has no successor.
+    let next = |id| async move { drop(refresh(id, 1).await.unwrap()) };
+    join_all(sessions.iter().map(|session| next(session.id))).await;
+    let spent = join_all(sessions.iter().map(|session| refresh(session.id, 0)));
+    let (spent, last) = tokio::join!(spent, refresh(sessions[0].id, u32::MAX));
+    assert_eq!(last.unwrap(), Refreshing::NotActive);
+    for reused in spent {
+        let Refreshing::Reused(session) = reused.unwrap() else { panic!("it was spent") };
+        assert_eq!(session.ended.unwrap().reason, EndReason::ReuseDetected);
+    }
+}
+
+async fn openings_that_come_together_are_as_if_alone(fixture: &Fixture) {
+    let known = many(fixture).await;
+    let banned = user("banned");
+    fixture.store.ban_user(&banned, at(0)).await.unwrap();
+    let told = |session: Session, user: UserDetails| NewSession { user, ..new(&session) };
+    let mut asked = Vec::new();
+    for (number, session) in known.iter().enumerate() {
+        let (known, fresh) = (session.user_id.as_str(), format!("new {number}"));
+        asked.push(new(&session_at(known, 1)));
+        asked.push(told(session_at(known, 2), details(Some("Ann"), None)));
+        asked.push(told(session_at(&fresh, 3), details(None, Some("a@b"))));
+        asked.push(told(session_at(&fresh, 4), details(None, Some("a@b"))));
+        asked.push(new(&session_at(banned.as_str(), 5)));
+    }
+    let answers = join_all(asked.iter().map(|new| fixture.store.open_session(new))).await;
+    let mut opened: BTreeMap<_, Vec<SessionId>> = BTreeMap::new();
+    for (new, answer) in asked.iter().zip(answers) {
+        let (id, of) = (new.session.id, &new.session.user_id);
+        match answer.unwrap() {
+            Opening::UserBanned => assert_eq!(*of, banned),
+            Opening::Opened { user, evicted } => {
+                assert_eq!((&user.id, evicted), (of, vec![]));
+                assert!(new.user.name.is_none() || user.name == new.user.name);
+                assert!(new.user.email.is_none() || user.email == new.user.email);
+                opened.entry(of.clone()).or_default().push(id);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(opened.len(), 60);
+    for (of, opened) in opened {
+        let mut listed = fixture.active_ids(&of, at(6)).await;
+        listed.retain(|id| !ids(&known).contains(id));
+        listed.reverse();
+        assert_eq!(listed, opened);
+    }
+    assert_eq!(fixture.active_ids(&banned, at(6)).await, []);
+}
+
+async fn what_is_opened_together_is_stored_whole(fixture: &Fixture) {
+    let sessions: Vec<Session> = (0..30)
+        .map(|number| {
+            let of = format!("user {number}");
+            // One field of each is not as in the others.
+            if number % 2 == 0 { full_session(&of) } else { session_at(&of, number) }
+        })
+        .collect();
+    let asked: Vec<NewSession> = sessions.iter().map(new).collect();
+    for opened in join_all(asked.iter().map(|new| fixture.store.open_session(new))).await {
+        assert!(matches!(opened.unwrap(), Opening::Opened { .. }));
+    }
+    for session in sessions {
+        assert_eq!(fixture.stored(session.id).await, session);
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
+    let fixture = Fixture::postgres().await;
+    let sessions = many(&fixture).await;
+    let pool = PgPool::connect(fixture.database.url()).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    let (held, free) = (&sessions[7], || sessions.iter().enumerate().filter(|(number, _)| *number != 7));
+    sqlx::query("SELECT FROM sessions WHERE id = $1 FOR UPDATE")
+        .bind(held.id.as_uuid())
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let extend =
+        |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1));
+    let mut waiting = Box::pin(extend(held));
+    let others = async {
+        // It is asked for first, so the others come with it or after it.
+        tokio::task::yield_now().await;
+        for extended in join_all(free().map(|(_, session)| extend(session))).await {
+            extended.unwrap().unwrap();
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = &mut waiting => panic!("it is locked"),
+        () = others => {}
+    }
+    holder.rollback().await.unwrap();
+    let extended = tokio::time::timeout(Duration::from_secs(4), waiting).await.unwrap().unwrap().unwrap();
+    assert_eq!(extended.expires_at, held.expires_at + TimeDelta::hours(1));
+}
