@@ -15,13 +15,15 @@ use crate::users::UserId;
 /// How long a session must have been idle for too long before its user may have it deleted: until then another process
 /// may know of a use that is not written yet.
 const IDLE_CERTAINTY: TimeDelta = TimeDelta::minutes(1);
-/// The most batches of one request, and for how long it begins another; who wants more asks again.
+/// The most batches of one kind in one request, and for how long it begins others; who wants more asks again.
 const MOST_BATCHES: u32 = 20;
 const LONGEST: Duration = Duration::from_secs(4);
+/// The longest that others are left alone after a batch.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Fewer rows than these tell nothing of how fast rows go.
 const TELLING: u64 = 1000;
 
-/// How fast sessions are deleted: a batch that takes longer than it might says that others want the database, and they come
+/// How fast sessions are deleted: a batch that takes twice as long as it might says that others want the database, and they come
 /// first.
 #[derive(Debug)]
 pub struct Pace {
@@ -41,7 +43,7 @@ impl Pace {
         }
         let each = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / rows;
         let quickest = self.quickest.fetch_min(each, Ordering::Relaxed).min(each);
-        if each > quickest + quickest / 2 { took * 4 } else { Duration::ZERO }
+        if each / 2 > quickest { (took * 3).min(LONGEST_REST) } else { Duration::ZERO }
     }
 }
 
@@ -88,7 +90,7 @@ impl Sessions {
         self.write_all_activity().await?;
         let now = self.now();
         let own = Stale::ExpiredOf { user: &user.session.user_id, at: now, idle_at: now - IDLE_CERTAINTY };
-        let mut deleted = self.delete(own, MOST_BATCHES).await?;
+        let mut deleted = self.delete(own, Instant::now() + LONGEST).await?;
         if user.session.scope.allows(Scope::ADMIN) {
             deleted += self.delete_past_retention().await?;
         }
@@ -138,19 +140,18 @@ impl Sessions {
 
     async fn delete_past_retention(&self) -> Result<u64, Error> {
         self.agree_on_time().await?;
-        let over = self.retained_since();
-        Ok(self.delete(Stale::Expired(over), MOST_BATCHES).await?
-            + self.delete(Stale::Ended(over), MOST_BATCHES).await?)
+        let (over, until) = (self.retained_since(), Instant::now() + LONGEST);
+        Ok(self.delete(Stale::Expired(over), until).await? + self.delete(Stale::Ended(over), until).await?)
     }
 
-    async fn delete(&self, stale: Stale<'_>, batches: u32) -> Result<u64, Error> {
-        let (mut deleted, started) = (0, Instant::now());
-        for _ in 0..batches {
+    async fn delete(&self, stale: Stale<'_>, until: Instant) -> Result<u64, Error> {
+        let mut deleted = 0;
+        for _ in 0..MOST_BATCHES {
             match self.delete_batch(stale, false).await? {
                 Some(batch @ 1..) => deleted += batch,
                 _ => break,
             }
-            if started.elapsed() > LONGEST {
+            if Instant::now() > until {
                 break;
             }
         }
@@ -160,7 +161,10 @@ impl Sessions {
     async fn delete_batch(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>, Error> {
         let started = Instant::now();
         let deleted = self.store().delete_stale(stale, alone).await?;
-        tokio::time::sleep(self.cleaning.rest(deleted.unwrap_or_default(), started.elapsed())).await;
+        // Rows of other kinds take another time.
+        if let (Stale::Expired(_) | Stale::Ended(_), Some(rows)) = (stale, deleted) {
+            tokio::time::sleep(self.cleaning.rest(rows, started.elapsed())).await;
+        }
         Ok(deleted)
     }
 }
@@ -177,8 +181,9 @@ mod tests {
         assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO);
         assert_eq!(pace.rest(5000, millis(45)), Duration::ZERO);
         assert_eq!(pace.rest(999, millis(900)), Duration::ZERO);
-        assert_eq!(pace.rest(5000, millis(60)), millis(240));
-        assert_eq!(pace.rest(2500, millis(30)), millis(120), "half as many in the same time");
+        assert_eq!(pace.rest(5000, millis(70)), millis(210));
+        assert_eq!(pace.rest(2000, millis(30)), millis(90), "less than half as many in the same time");
+        assert_eq!(pace.rest(5000, millis(900)), LONGEST_REST);
         assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO, "alone again");
     }
 }

@@ -5,17 +5,12 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
 use super::{Error, Result};
-use crate::sessions::{EndReason, SessionId};
-use crate::users::UserId;
 
 /// Who has waited for so long waits for something that got stuck, perhaps with its connection, and goes on without it.
 const LATE: Duration = Duration::from_millis(50);
-/// The most that run at once when others got stuck.
-const MOST_WITH_STUCK: usize = 20;
 
 /// What can be done for many at a time.
 pub(crate) trait Together: Send + Sync + 'static {
@@ -27,10 +22,13 @@ pub(crate) trait Together: Send + Sync + 'static {
     const MOST_TOGETHER: usize;
     /// So many statements run at once, unless some got stuck.
     const MOST_AT_ONCE: usize;
+    /// So many when some got stuck: fewer than there are connections.
+    const MOST_WITH_STUCK: usize;
     /// How many wait before another statement is worth it: half as many statements for as many answers is less work for all.
     const WORTH_ANOTHER: usize;
 
-    /// Does it for all of them, at least one, but those that it answers: they wait for the next time. At least one is done.
+    /// Tells each what came of it; those that this returns have to wait for the next time. There is at least one, and at
+    /// least one is not put off.
     fn carry_out(self: &Arc<Self>, requests: Vec<Waiting<Self>>) -> impl Future<Output = Vec<Waiting<Self>>> + Send;
 }
 
@@ -42,28 +40,15 @@ pub(crate) struct Waiting<T: Together + ?Sized> {
 }
 
 impl<T: Together + ?Sized> Waiting<T> {
+    /// Whether anybody still wants to know.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.answer.is_closed()
+    }
+
     /// Ends the wait; who is gone by now does not matter.
     pub(crate) fn tell(self, answer: Result<T::Answer>) {
         drop(self.answer.send(answer));
     }
-}
-
-/// A session whose end is to be moved.
-#[derive(Debug)]
-pub(crate) struct Extension {
-    pub(crate) id: SessionId,
-    pub(crate) owner: Option<UserId>,
-    pub(crate) by: TimeDelta,
-    pub(crate) now: DateTime<Utc>,
-}
-
-/// A session to be ended, whether it is active or not.
-#[derive(Debug)]
-pub(crate) struct EndingOfOne {
-    pub(crate) id: SessionId,
-    pub(crate) owner: Option<UserId>,
-    pub(crate) reason: EndReason,
-    pub(crate) now: DateTime<Utc>,
 }
 
 /// Who waits for the same kind of work.
@@ -109,7 +94,7 @@ impl<T: Together> Gathering<T> {
 
     fn start_another(self: &Arc<Self>) {
         let mut queue = self.lock();
-        if !queue.waiting.is_empty() && queue.under_way < MOST_WITH_STUCK {
+        if !queue.waiting.is_empty() && queue.under_way < T::MOST_WITH_STUCK {
             queue.under_way += 1;
             drop(queue);
             tokio::spawn(Arc::clone(self).work());
@@ -128,10 +113,10 @@ impl<T: Together> Gathering<T> {
             if requests.is_empty() {
                 return;
             }
-            requests.retain(|waiting| !waiting.answer.is_closed());
+            requests.retain(|waiting| !waiting.is_given_up());
             if !requests.is_empty() {
                 let put_off = self.work.carry_out(requests).await;
-                self.lock().waiting.splice(..0, put_off);
+                self.lock().waiting.extend(put_off);
             }
         }
     }
@@ -163,6 +148,7 @@ mod tests {
         type Answer = usize;
         const MOST_TOGETHER: usize = 4;
         const MOST_AT_ONCE: usize = 1;
+        const MOST_WITH_STUCK: usize = 2;
         const WORTH_ANOTHER: usize = 1;
 
         async fn carry_out(self: &Arc<Self>, requests: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {
@@ -189,17 +175,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_comes_while_others_are_under_way_goes_with_the_next() {
         let gathering = Gathering::new(Counting(Mutex::default()));
-        let all: Vec<_> = (0..7)
-            .map(|_| {
-                let gathering = Arc::clone(&gathering);
-                tokio::spawn(async move { gathering.ask(Some(0)).await.unwrap() })
-            })
-            .collect();
+        let mut all = Vec::new();
+        for number in 0..8 {
+            let gathering = Arc::clone(&gathering);
+            all.push(tokio::spawn(async move { gathering.ask(Some(0)).await.unwrap() }));
+            if number == 0 {
+                // It is under way when the others come.
+                tokio::time::sleep(ROUND / 2).await;
+            }
+        }
         let mut told = Vec::new();
         for one in all {
             told.push(one.await.unwrap());
         }
-        assert_eq!(told, [4, 4, 4, 4, 3, 3, 3]);
+        assert_eq!(told, [1, 4, 4, 4, 4, 3, 3, 3]);
         assert_eq!(gathering.ask(Some(0)).await.unwrap(), 1, "alone again");
     }
 

@@ -10,6 +10,7 @@ mod changes;
 mod connecting;
 pub(crate) mod gathering;
 pub mod postgres;
+mod requests;
 mod search;
 pub mod sqlite;
 mod values;

@@ -52,6 +52,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         let ann = user(&format!("user {round}"));
         let id = store.active_sessions_of(&ann, now).await.unwrap()[0].id;
         store.sessions_of_tokens(&[id]).await.unwrap().pop().unwrap();
+        store.standings(&[id]).await.unwrap().pop().unwrap();
         store.session(id, anyone).await.unwrap().unwrap();
         store.session(id, Owner::User(&ann)).await.unwrap().unwrap();
         store.count_active_sessions_of(&ann, now).await.unwrap();

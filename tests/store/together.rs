@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use sojourn::sessions::{EndReason, Owner, Session, SessionId};
-use sojourn::store::{Ending, NewSession, Opening, RefreshAttempt, Refreshing};
+use sojourn::store::{Ending, Error, NewSession, Opening, RefreshAttempt, Refreshing};
 use sojourn::users::UserDetails;
 use sqlx::PgPool;
 
@@ -18,6 +18,8 @@ on_both_stores!(
     refreshes_that_come_together_are_as_if_alone,
     openings_that_come_together_are_as_if_alone,
     what_is_opened_together_is_stored_whole,
+    one_that_cannot_be_read_spoils_no_other,
+    one_that_cannot_be_written_spoils_no_other,
 );
 
 /// Many sessions of as many users: enough that most of what is asked of them goes together.
@@ -180,8 +182,10 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
     let fixture = Fixture::postgres().await;
     let sessions = many(&fixture).await;
     let pool = PgPool::connect(fixture.database.url()).await.unwrap();
+    let given_up = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+    let before = fixture.raw.number(given_up).await;
     let mut holder = pool.begin().await.unwrap();
-    let (held, free) = (&sessions[7], || sessions.iter().enumerate().filter(|(number, _)| *number != 7));
+    let (held, free) = (&sessions[7], || sessions.iter().filter(|session| session.id != sessions[7].id));
     sqlx::query("SELECT FROM sessions WHERE id = $1 FOR UPDATE")
         .bind(held.id.as_uuid())
         .execute(&mut *holder)
@@ -189,11 +193,10 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
         .unwrap();
     let extend =
         |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1));
+    // On one thread: all have asked before anything is done, so they go together.
     let mut waiting = Box::pin(extend(held));
     let others = async {
-        // It is asked for first, so the others come with it or after it.
-        tokio::task::yield_now().await;
-        for extended in join_all(free().map(|(_, session)| extend(session))).await {
+        for extended in join_all(free().map(extend)).await {
             extended.unwrap().unwrap();
         }
     };
@@ -202,7 +205,62 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
         _ = &mut waiting => panic!("it is locked"),
         () = others => {}
     }
-    holder.rollback().await.unwrap();
-    let extended = tokio::time::timeout(Duration::from_secs(4), waiting).await.unwrap().unwrap().unwrap();
+    holder.commit().await.unwrap();
+    let extended = waiting.await.unwrap().unwrap();
     assert_eq!(extended.expires_at, held.expires_at + TimeDelta::hours(1));
+    // Had they waited for the lock, it would have been for too long, and taken back.
+    fixture.store.close().await;
+    pool.close().await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(fixture.raw.number(given_up).await, before);
+}
+
+async fn one_that_cannot_be_read_spoils_no_other(fixture: &Fixture) {
+    let sessions = many(fixture).await;
+    let (spoilt, by) = (sessions[4].id, TimeDelta::seconds(9));
+    let spoil = format!("UPDATE sessions SET device_type = 'toaster' WHERE id = {}", fixture.raw.id(spoilt));
+    fixture.raw.run(&spoil).await.unwrap();
+    let extend = |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, by, at(1));
+    for (session, extended) in sessions.iter().zip(join_all(sessions.iter().map(extend)).await) {
+        match extended {
+            Err(Error::Internal(_)) => assert_eq!(session.id, spoilt),
+            other => assert_eq!(other.unwrap().unwrap().expires_at, session.expires_at + by, "once"),
+        }
+    }
+    for session in sessions.iter().filter(|session| session.id != spoilt) {
+        assert_eq!(fixture.stored(session.id).await.expires_at, session.expires_at + by, "once");
+    }
+}
+
+async fn one_that_cannot_be_written_spoils_no_other(fixture: &Fixture) {
+    let known = fixture.open(session_of("known")).await;
+    let mut asked: Vec<NewSession> = (0..30).map(|number| new(&session_of(&format!("user {number}")))).collect();
+    asked[4].session.id = known.id;
+    let answers = join_all(asked.iter().map(|new| fixture.store.open_session(new))).await;
+    for (number, answer) in answers.into_iter().enumerate() {
+        match answer {
+            Err(Error::Internal(_)) => assert_eq!(number, 4),
+            other => assert!(matches!(other.unwrap(), Opening::Opened { .. })),
+        }
+    }
+    for (number, new) in asked.iter().enumerate().filter(|(number, _)| *number != 4) {
+        assert_eq!(fixture.stored(new.session.id).await, new.session, "{number}");
+    }
+    assert_eq!(fixture.stored(known.id).await, known);
+}
+
+#[tokio::test]
+async fn what_sqlite_takes_back_by_itself_does_not_stop_the_next() {
+    let fixture = Fixture::sqlite().await;
+    let session = fixture.open(session_of("ann")).await;
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF expires_at ON sessions
+                  BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END";
+    fixture.raw.run(refuse).await.unwrap();
+    let extend = || fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1));
+    extend().await.unwrap_err();
+    fixture.raw.run("DROP TRIGGER refuse").await.unwrap();
+    for _ in 0..3 {
+        extend().await.unwrap().unwrap();
+    }
+    fixture.open(session_of("bob")).await;
 }

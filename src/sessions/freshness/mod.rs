@@ -1,9 +1,11 @@
 //! How old an answer to "does this token still stand" may be, and what keeps it young.
 //!
 //! A strict answer is read from the store after it was asked for; reads that are asked for together go together
-//! ([`reading`]). Where there is a copy of the session, no more is read than whether it still stands. A fresh answer may come from a copy in this process ([`copies`], [`packed`]), which is thrown out when the
-//! change log tells of a change ([`following`]) and trusted only as long as the log is known to be read. A copy may only
-//! say yes: whoever it would refuse is looked up in the store, because another replica may have prolonged the session.
+//! ([`reading`]). Where there is a copy of the session, no more is read than whether it still stands.
+//!
+//! A fresh answer may come from a copy in this process ([`copies`], [`packed`]), which is thrown out when the change log
+//! tells of a change ([`following`]) and trusted only as long as the log is known to be read. A copy may only say yes:
+//! whoever it would refuse is looked up in the store, because another replica may have prolonged the session.
 
 mod copies;
 mod following;
@@ -21,7 +23,8 @@ pub(super) use reading::{Asking, Reader, SessionOfToken, SessionsOfUser, Standin
 /// How old an answer may be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Freshness {
-    /// Not at all: it is read after it was asked for.
+    /// Not at all: whether the session stands is read after it was asked for. Its names and its user's may be as old as in a
+    /// fresh answer.
     Strict,
     /// What this replica ended counts at once, what others ended after [`TRUSTED_FOR`] at the latest, and usually in
     /// milliseconds.

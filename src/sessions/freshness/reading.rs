@@ -89,6 +89,7 @@ impl<Q: Question> Together for Asking<Q> {
     type Answer = Q::Answer;
     const MOST_TOGETHER: usize = Q::MOST_TOGETHER;
     const MOST_AT_ONCE: usize = 3;
+    const MOST_WITH_STUCK: usize = 8;
     const WORTH_ANOTHER: usize = 48;
 
     async fn carry_out(self: &Arc<Self>, asked: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {

@@ -21,6 +21,8 @@
 //!
 //! Too long a wait for a lock or for a connection is never repeated: it would only be longer.
 //!
+//! What goes together with others (`together.rs`) keeps to the same rules as a whole; a part of it then may go alone.
+//!
 //! An intention that is not repeated is answered as not available. That goes for a lost COMMIT too: it is never a success,
 //! nor a "not there".
 
@@ -100,7 +102,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Connects when needed. One connection of each of the latter two is kept for when all others are busy.
+    /// Connects when needed. Of the `most` there are, one is kept to end sessions and one to tell who asks, for when all
+    /// others are busy; those for searches are more.
     pub(super) fn new(most: u32, options: &PgConnectOptions, most_searches: u32, searches: PgConnectOptions) -> Self {
         // An ending of a session that somebody has locked must not keep the one connection from the next ending for long.
         let endings = options.clone().options([("lock_timeout", "500")]);
@@ -154,7 +157,7 @@ impl Connections {
         self.before(DEADLINE, attempt, is_undone_or_broken, failure).await
     }
 
-    /// As [`PostgresStore::repeated`], for a health check.
+    /// As [`Connections::repeated`], for a health check.
     pub(super) async fn asked<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
@@ -162,7 +165,7 @@ impl Connections {
         self.before(PING_DEADLINE, attempt, is_undone_or_broken, failure).await
     }
 
-    /// As [`PostgresStore::repeated`], for searches, which are two statements at most: the database itself stops one that
+    /// As [`Connections::repeated`], for searches, which are two statements at most: the database itself stops one that
     /// reads for too long, before this does.
     pub(super) async fn searched<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
@@ -211,7 +214,7 @@ impl Connections {
         self.shared_or_kept(&self.endings).await
     }
 
-    /// As [`PostgresStore::for_ending`], but known to be alive a moment ago, for what is not repeated.
+    /// As [`Connections::for_ending`], but known to be alive a moment ago, for what is not repeated.
     pub(super) async fn proved_for_ending(&self) -> sqlx::Result<PoolConnection<Postgres>> {
         let proved = || async move {
             let mut connection = self.for_ending().await?;
@@ -258,6 +261,16 @@ fn code(error: &sqlx::Error) -> Option<String> {
 /// Whether the database has taken back whatever was done.
 fn is_undone(error: &sqlx::Error) -> bool {
     matches!(kind(error), DatabaseFailure::Conflict)
+}
+
+/// Whether a statement that ran by itself was taken back for something that is wrong with a part of it.
+pub(super) fn was_taken_back(error: &Error) -> bool {
+    let (Error::Internal(cause) | Error::Unavailable(cause)) = error else { return false };
+    cause.downcast_ref().is_some_and(|error: &sqlx::Error| {
+        let kind = kind(error);
+        error.as_database_error().is_some()
+            && matches!(kind, DatabaseFailure::Conflict | DatabaseFailure::LockTimeout | DatabaseFailure::Other)
+    })
 }
 
 fn is_broken(error: &sqlx::Error) -> bool {

@@ -25,7 +25,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
-use super::gathering::{EndingOfOne, Extension};
+use super::requests::{EndingOfOne, Extension};
 use super::{
     Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
     RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
@@ -43,7 +43,7 @@ use changes::Line;
 use opening::Openings;
 use refreshing::Refreshes;
 use sessions::{Endings, Extensions};
-use together::{Writes, writes};
+use together::{Gathered, gathered};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -66,10 +66,10 @@ const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = 
 /// Sessions in a PostgreSQL database, which any number of replicas share.
 pub struct PostgresStore {
     database: Arc<Connections>,
-    openings: Writes<Openings>,
-    refreshes: Writes<Refreshes>,
-    extensions: Writes<Extensions>,
-    endings: Writes<Endings>,
+    openings: Gathered<Openings>,
+    refreshes: Gathered<Refreshes>,
+    extensions: Gathered<Extensions>,
+    endings: Gathered<Endings>,
     log: Line,
     announcements: Line,
     options: PgConnectOptions,
@@ -92,10 +92,10 @@ impl PostgresStore {
         let search_options = search_options.options([("statement_timeout", search_time)]);
         let database = Arc::new(Connections::new(connections, &options, searching, search_options));
         Ok(Self {
-            openings: writes(&database),
-            refreshes: writes(&database),
-            extensions: writes(&database),
-            endings: writes(&database),
+            openings: gathered(&database),
+            refreshes: gathered(&database),
+            extensions: gathered(&database),
+            endings: gathered(&database),
             database,
             // There is one way to read the log, whatever the database thinks of a table that grows and shrinks all day.
             log: Line::new(options.clone().options([("enable_seqscan", "off"), ("enable_sort", "off")])),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::attempts::Connections;
 use super::rows;
 use super::sessions;
-use super::together::Write;
+use super::together::{Done, Write};
 use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
 use crate::store::{Idempotency, NewSession, Opening, Result};
 use crate::users::{User, UserDetails, UserId};
@@ -35,18 +35,27 @@ macro_rules! tell_user {
     };
 }
 
-macro_rules! session_values {
-    () => {
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23"
-    };
-}
-
 macro_rules! session_arrays {
     () => {
         "$1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], \
          $7::integer[], $8::timestamptz[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[], \
          $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], \
          $22::text[], $23::text[]"
+    };
+}
+
+/// Sessions to be opened, with what is told of their users.
+macro_rules! new_sessions {
+    () => {
+        concat!(
+            "new AS (
+                SELECT * FROM unnest(",
+            session_arrays!(),
+            ", $24::text[], $25::text[]) AS new (",
+            columns!(),
+            ", user_name, user_email)
+             )"
+        )
     };
 }
 
@@ -88,26 +97,24 @@ impl Write for Openings {
         new.session.user_id.clone()
     }
 
-    async fn together(database: &Connections, new: &[&NewSession]) -> Result<Vec<(UserId, Opening)>> {
-        database.once(|| open_together(&database.pool, new)).await
+    async fn together(database: &Connections, new: &[&NewSession]) -> Result<Done<Self>> {
+        let openers = database.once(|| open_together(&database.pool, new)).await?;
+        let opened = |user: User| (user.id.clone(), Ok(Opening::Opened { user, evicted: Vec::new() }));
+        Ok(openers.into_iter().map(opened).collect())
     }
 
     async fn alone(database: &Connections, new: &NewSession) -> Result<Opening> {
-        database.once(|| open_at_once(&database.pool, &new.session, &new.user)).await
+        database.once(|| open_at_once(&database.pool, new)).await
     }
 }
 
-/// Opens those whose users are either new, or known, free and told nothing new of.
-async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<(UserId, Opening)>> {
+/// Opens those whose users are either new, or known, free and told nothing new of; answers these users.
+async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<User>> {
     // New users are inserted in the order of their ids: a racer that inserts some of them too is waited for, never in a circle.
     const OPEN: &str = concat!(
-        "WITH new AS (
-            SELECT * FROM unnest(",
-        session_arrays!(),
-        ", $24::text[], $25::text[]) AS new (",
-        columns!(),
-        ", user_name, user_email)
-         ), known AS (
+        "WITH ",
+        new_sessions!(),
+        ", known AS (
             SELECT free.* FROM new CROSS JOIN LATERAL (
                 SELECT * FROM users WHERE users.id = new.user_id AND banned_at IS NULL
                     AND (coalesce(user_name, name), coalesce(user_email, email)) IS NOT DISTINCT FROM (name, email)
@@ -139,18 +146,21 @@ async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<(
         user_columns!(),
         " FROM opener WHERE id IN (SELECT user_id FROM opened)"
     );
+    bind_new(sqlx::query(OPEN), new)?.fetch_all(pool).await?.iter().map(rows::user).collect()
+}
+
+/// Binds what [`new_sessions`] names.
+fn bind_new<'q>(query: rows::PgQuery<'q>, new: &[&'q NewSession]) -> sqlx::Result<rows::PgQuery<'q>> {
     let sessions: Vec<_> = new.iter().map(|new| &new.session).collect();
-    let rows = rows::bind_sessions(sqlx::query(OPEN), &sessions)?
+    Ok(rows::bind_sessions(query, &sessions)?
         .bind(new.iter().map(|new| new.user.name.as_deref()).collect::<Vec<_>>())
-        .bind(new.iter().map(|new| new.user.email.as_deref()).collect::<Vec<_>>())
-        .fetch_all(pool)
-        .await?;
-    let opened = |row| rows::user(row).map(|user| (user.id.clone(), Opening::Opened { user, evicted: Vec::new() }));
-    rows.iter().map(opened).collect()
+        .bind(new.iter().map(|new| new.user.email.as_deref()).collect::<Vec<_>>()))
 }
 
 /// Opens a session in a transaction that makes sure of the limit and the idempotency key.
 pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
+    const INSERT: &str =
+        concat!("WITH ", new_sessions!(), " INSERT INTO sessions (", columns!(), ") SELECT ", columns!(), " FROM new");
     let mut tx = pool.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
     if let Some(idempotency) = &new.idempotency
@@ -172,8 +182,7 @@ pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Resul
     if let Some(at) = outrun(sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?, &new.session) {
         return Ok(Opening::Outrun(at));
     }
-    let insert = sqlx::query(concat!("INSERT INTO sessions (", columns!(), ") VALUES (", session_values!(), ")"));
-    rows::bind_session(insert, &new.session)?.execute(&mut *tx).await?;
+    bind_new(sqlx::query(INSERT), &[new])?.execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(Opening::Opened { user, evicted })
 }
@@ -185,40 +194,43 @@ fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Ut
     reach.filter(|reach| *reach >= session.created_at)
 }
 
-async fn open_at_once(pool: &PgPool, session: &Session, details: &UserDetails) -> sqlx::Result<Opening> {
+async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
     // A user of whom nothing new is told is locked, not written: most are opened a session for who have had many.
     const OPEN: &str = concat!(
-        "WITH known AS (
+        "WITH ",
+        new_sessions!(),
+        ", known AS (
             SELECT ",
         user_columns!(),
         " FROM users
-            WHERE id = $2 AND (coalesce($24, name), coalesce($25, email)) IS NOT DISTINCT FROM (name, email)
+            WHERE id = (SELECT user_id FROM new)
+                AND (coalesce((SELECT user_name FROM new), name), coalesce((SELECT user_email FROM new), email))
+                    IS NOT DISTINCT FROM (name, email)
             FOR NO KEY UPDATE
          ), told AS (",
-        tell_user!("SELECT $2, $24, $25, $3, $3 WHERE NOT EXISTS (SELECT FROM known)"),
+        tell_user!(
+            "SELECT user_id, user_name, user_email, created_at, created_at FROM new WHERE NOT EXISTS (SELECT FROM known)"
+        ),
         "), opener AS (
             SELECT * FROM known UNION ALL SELECT * FROM told
          ), opened AS (
             INSERT INTO sessions (",
         columns!(),
         ") SELECT ",
-        session_values!(),
-        " FROM opener
-            WHERE banned_at IS NULL AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= $3)
+        columns!(),
+        " FROM new
+            WHERE EXISTS (SELECT FROM opener WHERE banned_at IS NULL)
+                AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)
          )
          SELECT ",
         user_columns!(),
         ", (SELECT max(opened_until) FROM bulk_endings) AS reach FROM opener"
     );
-    let row = rows::bind_session(sqlx::query(OPEN), session)?
-        .bind(&details.name)
-        .bind(&details.email)
-        .fetch_one(pool)
-        .await?;
+    let row = bind_new(sqlx::query(OPEN), &[new])?.fetch_one(pool).await?;
     let user = rows::user(&row)?;
     Ok(if user.banned_at.is_some() {
         Opening::UserBanned
-    } else if let Some(at) = outrun(row.try_get("reach")?, session) {
+    } else if let Some(at) = outrun(row.try_get("reach")?, &new.session) {
         Opening::Outrun(at)
     } else {
         Opening::Opened { user, evicted: Vec::new() }

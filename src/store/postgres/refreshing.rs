@@ -1,11 +1,13 @@
 //! Refreshing: one compare-and-set, for one session or for many.
 
-use super::attempts::Connections;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use super::attempts::{Connections, failure};
 use super::rows;
-use super::together::Write;
+use super::together::{Done, Write};
 use crate::sessions::{EndReason, SessionId};
 use crate::store::{RefreshAttempt, Refreshing, Result, values};
-use sqlx::{PgPool, Row};
 
 /// That the presented counter is a spent one. Without a time of rotation there is no grace.
 macro_rules! reuse {
@@ -61,27 +63,24 @@ impl Write for Refreshes {
         attempt.id
     }
 
-    async fn together(database: &Connections, attempts: &[&RefreshAttempt]) -> Result<Vec<(SessionId, Refreshing)>> {
-        database.repeated(|| refresh(&database.pool, refresh!("SKIP LOCKED"), attempts)).await
+    async fn together(database: &Connections, attempts: &[&RefreshAttempt]) -> Result<Done<Self>> {
+        let rows = database.repeated(|| refresh(&database.pool, refresh!("SKIP LOCKED"), attempts)).await?;
+        rows::each(&rows, refreshed)
     }
 
     async fn alone(database: &Connections, attempt: &RefreshAttempt) -> Result<Refreshing> {
         let alone = [attempt];
-        let refreshed = database.repeated(|| refresh(&database.pool, refresh!(""), &alone)).await?.pop();
-        Ok(refreshed.map_or(Refreshing::NotActive, |(_, refreshing)| refreshing))
+        let rows = database.repeated(|| refresh(&database.pool, refresh!(""), &alone)).await?;
+        rows.first().map_or(Ok(Refreshing::NotActive), |row| refreshed(row).map_err(failure))
     }
 }
 
-/// Those that are refreshed or ended by it; the others are not active.
-async fn refresh(
-    pool: &PgPool,
-    sql: &'static str,
-    attempts: &[&RefreshAttempt],
-) -> sqlx::Result<Vec<(SessionId, Refreshing)>> {
+/// The rows of those that are refreshed or ended by it; the others are not active.
+async fn refresh(pool: &PgPool, sql: &'static str, attempts: &[&RefreshAttempt]) -> sqlx::Result<Vec<PgRow>> {
     // A counter that has no successor is of no session.
     let counted = |attempt: &&RefreshAttempt| Some((**attempt, values::presented_counter(attempt.presented)?));
     let attempts: Vec<_> = attempts.iter().filter_map(counted).collect();
-    let rows = sqlx::query(sql)
+    sqlx::query(sql)
         .bind(attempts.iter().map(|(attempt, _)| attempt.id.as_uuid()).collect::<Vec<_>>())
         .bind(attempts.iter().map(|(_, presented)| *presented).collect::<Vec<_>>())
         .bind(attempts.iter().map(|(attempt, _)| values::seen_counter(attempt.seen_counter)).collect::<Vec<_>>())
@@ -91,21 +90,18 @@ async fn refresh(
         .bind(attempts.iter().map(|(attempt, _)| attempt.slide_to).collect::<Vec<_>>())
         .bind(EndReason::ReuseDetected.as_str())
         .fetch_all(pool)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let session = Box::new(rows::session(row)?);
-            let id = session.id;
-            let refreshing = if session.ended.is_some() {
-                Refreshing::Reused(session)
-            } else if !row.try_get::<bool, _>("refresh_repeated")? {
-                Refreshing::Rotated(session)
-            } else if row.try_get::<Option<bool>, _>("within_grace")?.unwrap_or(false) {
-                Refreshing::Concurrent(session)
-            } else {
-                Refreshing::NotSaved(session)
-            };
-            Ok((id, refreshing))
-        })
-        .collect()
+        .await
+}
+
+fn refreshed(row: &PgRow) -> sqlx::Result<Refreshing> {
+    let session = Box::new(rows::session(row)?);
+    Ok(if session.ended.is_some() {
+        Refreshing::Reused(session)
+    } else if !row.try_get::<bool, _>("refresh_repeated")? {
+        Refreshing::Rotated(session)
+    } else if row.try_get::<Option<bool>, _>("within_grace")?.unwrap_or(false) {
+        Refreshing::Concurrent(session)
+    } else {
+        Refreshing::NotSaved(session)
+    })
 }

@@ -6,10 +6,11 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
+use super::attempts::failure;
 use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn, Standing};
-use crate::store::EndedTogether;
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
+use crate::store::{EndedTogether, Result};
 use crate::users::{User, UserId};
 
 /// That a session has not been unused for too long at `$1`, or when it says.
@@ -106,56 +107,7 @@ const ID_TEXT: &str = "id::text";
 
 pub(super) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 
-/// Binds `$1` to `$23` to the columns of a session.
-pub(super) fn bind_session<'q>(query: PgQuery<'q>, session: &'q Session) -> sqlx::Result<PgQuery<'q>> {
-    let Session {
-        id,
-        user_id,
-        created_at,
-        last_seen_at,
-        expires_at,
-        absolute_expires_at,
-        idle_timeout,
-        ended,
-        refresh_counter,
-        confirmed_counter,
-        client_id,
-        ip_address,
-        location,
-        user_agent,
-        device: Device { kind, name, os, browser },
-        scope,
-        acr,
-        amr,
-        metadata,
-    } = session;
-    Ok(query
-        .bind(id.as_uuid())
-        .bind(user_id.as_str())
-        .bind(created_at)
-        .bind(last_seen_at)
-        .bind(expires_at)
-        .bind(absolute_expires_at)
-        .bind(values::seconds_to_store(*idle_timeout)?)
-        .bind(ended.map(|ended| ended.at))
-        .bind(ended.map(|ended| ended.reason.as_str()))
-        .bind(values::counter_to_store(*refresh_counter, "refresh_counter")?)
-        .bind(values::counter_to_store(*confirmed_counter, "confirmed_counter")?)
-        .bind(client_id)
-        .bind(ip_address.map(|address| address.to_string()))
-        .bind(location)
-        .bind(user_agent)
-        .bind(kind.as_str())
-        .bind(name)
-        .bind(os)
-        .bind(browser)
-        .bind(scope.as_str())
-        .bind(acr)
-        .bind(values::methods_to_store(amr)?)
-        .bind(metadata.as_json()))
-}
-
-/// As [`bind_session`], to arrays of the columns of many.
+/// Binds `$1` to `$23` to arrays of the columns of sessions.
 pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
     fn each<'q, T>(sessions: &[&'q Session], value: impl Fn(&'q Session) -> T) -> Vec<T> {
         sessions.iter().map(|session| value(session)).collect()
@@ -232,6 +184,12 @@ pub(super) fn standing(row: &PgRow) -> sqlx::Result<Standing> {
         refresh_counter: row.try_get::<i32, _>("refresh_counter")?.try_into().or_unreadable("refresh_counter")?,
         confirmed_counter: row.try_get::<i32, _>("confirmed_counter")?.try_into().or_unreadable("confirmed_counter")?,
     })
+}
+
+/// What each row tells of its session: one that cannot be read spoils no other's answer.
+pub(super) fn each<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> sqlx::Result<T>) -> Result<Vec<(SessionId, Result<T>)>> {
+    let each = |row| Ok((session_id(row)?, read(row).map_err(failure)));
+    rows.iter().map(each).collect::<sqlx::Result<_>>().map_err(failure)
 }
 
 pub(super) fn session_id(row: &PgRow) -> sqlx::Result<SessionId> {

@@ -4,13 +4,14 @@
 //! each other. One that returns what is stored reads it after the lock, so a racer's change is in it.
 
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor, PgPool, Row};
 
-use super::attempts::Connections;
+use super::attempts::{Connections, failure};
 use super::rows;
-use super::together::Write;
+use super::together::{Done, Write};
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch};
-use crate::store::gathering::{EndingOfOne, Extension};
+use crate::store::requests::{EndingOfOne, Extension};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
 use crate::store::{EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, Result, SessionChange};
@@ -177,13 +178,13 @@ macro_rules! extend {
 pub(super) struct Extensions;
 
 impl Extensions {
-    async fn extend(pool: &PgPool, sql: &'static str, asked: &[&Extension]) -> sqlx::Result<Vec<Session>> {
+    async fn extend(pool: &PgPool, sql: &'static str, asked: &[&Extension]) -> sqlx::Result<Vec<PgRow>> {
         let extend = sqlx::query(sql)
             .bind(asked.iter().map(|asked| asked.id.as_uuid()).collect::<Vec<_>>())
             .bind(asked.iter().map(|asked| asked.owner.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
             .bind(asked.iter().map(|asked| asked.by.num_microseconds().unwrap_or(i64::MAX)).collect::<Vec<_>>())
             .bind(asked.iter().map(|asked| asked.now).collect::<Vec<_>>());
-        extend.fetch_all(pool).await?.iter().map(rows::session).collect()
+        extend.fetch_all(pool).await
     }
 }
 
@@ -196,14 +197,15 @@ impl Write for Extensions {
         asked.id
     }
 
-    async fn together(database: &Connections, asked: &[&Extension]) -> Result<Vec<(SessionId, Option<Session>)>> {
+    async fn together(database: &Connections, asked: &[&Extension]) -> Result<Done<Self>> {
         let extended = database.once(|| Self::extend(&database.pool, extend!("SKIP LOCKED"), asked)).await?;
-        Ok(extended.into_iter().map(|session| (session.id, Some(session))).collect())
+        rows::each(&extended, |row| rows::session(row).map(Some))
     }
 
     async fn alone(database: &Connections, asked: &Extension) -> Result<Option<Session>> {
         let alone = [asked];
-        Ok(database.once(|| Self::extend(&database.pool, extend!(""), &alone)).await?.pop())
+        let extended = database.once(|| Self::extend(&database.pool, extend!(""), &alone)).await?;
+        extended.first().map(rows::session).transpose().map_err(failure)
     }
 }
 
@@ -245,9 +247,9 @@ impl Write for Endings {
         asked.id
     }
 
-    async fn together(database: &Connections, asked: &[&EndingOfOne]) -> Result<Vec<(SessionId, Option<Ending>)>> {
+    async fn together(database: &Connections, asked: &[&EndingOfOne]) -> Result<Done<Self>> {
         let ended = database.repeated(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
-        Ok(ended.await?.into_iter().map(|session| (session.id, Some(Ending::Ended(Box::new(session))))).collect())
+        rows::each(&ended.await?, |row| rows::session(row).map(|session| Some(Ending::Ended(Box::new(session)))))
     }
 
     async fn alone(database: &Connections, asked: &EndingOfOne) -> Result<Option<Ending>> {
@@ -256,7 +258,7 @@ impl Write for Endings {
 }
 
 /// Ends those that stand where nobody else is at them, and answers them.
-async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<Session>> {
+async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<PgRow>> {
     const END: &str = concat!(
         "WITH asked AS (
             SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
@@ -273,7 +275,7 @@ async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> 
         .bind(asked.iter().map(|asked| asked.owner.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
         .bind(asked.iter().map(|asked| asked.reason.as_str()).collect::<Vec<_>>())
         .bind(asked.iter().map(|asked| asked.now).collect::<Vec<_>>());
-    end.fetch_all(connection).await?.iter().map(rows::session).collect()
+    end.fetch_all(connection).await
 }
 
 async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {

@@ -1,8 +1,9 @@
 //! Writes of many requests in one statement and one commit.
 //!
-//! Such a statement waits for nobody. It passes over a row that somebody else has locked, and whatever is not plain: then
-//! that request goes alone, by the statement that waits its turn and tells why not. So nobody is held up by a lock but who
-//! wants that very row, and nothing can wait in a circle.
+//! Such a statement waits for nobody's row. It passes over one that somebody else has locked, and whatever is not plain:
+//! then that request goes alone, by the statement that waits its turn and tells why not. So nobody is held up by a lock but
+//! who wants that very row, and nothing can wait in a circle. (One thing is waited for: that somebody else, who is about to
+//! insert the same new user, has done so. If that takes too long, all go alone.)
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,9 +11,12 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::attempts::Connections;
+use super::attempts::{Connections, was_taken_back};
+use crate::store::Result;
 use crate::store::gathering::{Gathering, Together, Waiting};
-use crate::store::{Error, Result};
+
+/// What was done, each by its subject. What is done and cannot be read is not done again.
+pub(super) type Done<W> = Vec<(<W as Write>::Subject, Result<<W as Write>::Answer>)>;
 
 /// A kind of write.
 pub(super) trait Write: Send + Sync + 'static {
@@ -26,35 +30,34 @@ pub(super) trait Write: Send + Sync + 'static {
     fn subject(request: &Self::Request) -> Self::Subject;
 
     /// What can be done of these at once, all together.
-    fn together(
-        database: &Connections,
-        requests: &[&Self::Request],
-    ) -> impl Future<Output = Result<Vec<(Self::Subject, Self::Answer)>>> + Send;
+    fn together(database: &Connections, requests: &[&Self::Request])
+    -> impl Future<Output = Result<Done<Self>>> + Send;
 
     /// One of them, whatever it takes.
     fn alone(database: &Connections, request: &Self::Request) -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
-/// Who waits for a kind of write.
-pub(super) type Writes<W> = Arc<Gathering<Writing<W>>>;
+/// Where requests for a kind of write gather.
+pub(super) type Gathered<W> = Arc<Gathering<Batched<W>>>;
 
-/// Where requests of one kind gather.
-pub(super) fn writes<W: Write>(database: &Arc<Connections>) -> Writes<W> {
-    Gathering::new(Writing { database: Arc::clone(database), kind: PhantomData })
+/// Where they will.
+pub(super) fn gathered<W: Write>(database: &Arc<Connections>) -> Gathered<W> {
+    Gathering::new(Batched { database: Arc::clone(database), kind: PhantomData })
 }
 
 /// A kind of write, and where to.
-pub(super) struct Writing<W> {
+pub(super) struct Batched<W> {
     database: Arc<Connections>,
     kind: PhantomData<W>,
 }
 
-impl<W: Write> Together for Writing<W> {
+impl<W: Write> Together for Batched<W> {
     type Request = W::Request;
     type Answer = W::Answer;
     const MOST_TOGETHER: usize = 100;
     // Each waits for the disk in the end; meanwhile the others work.
     const MOST_AT_ONCE: usize = 3;
+    const MOST_WITH_STUCK: usize = 12;
     const WORTH_ANOTHER: usize = 16;
 
     async fn carry_out(self: &Arc<Self>, requests: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {
@@ -71,12 +74,12 @@ impl<W: Write> Together for Writing<W> {
             Ok(done) => {
                 for (subject, answer) in done {
                     if let Some(waiting) = firsts.remove(&subject) {
-                        waiting.tell(Ok(answer));
+                        waiting.tell(answer);
                     }
                 }
             }
-            // One of them is at fault, and the others shall not suffer for it.
-            Err(Error::Internal(_)) => {}
+            // For the sake of one of them; the others shall not suffer for it.
+            Err(error) if firsts.len() > 1 && was_taken_back(&error) => {}
             Err(error) => {
                 for (_, waiting) in firsts.drain() {
                     waiting.tell(Err(error.clone()));
@@ -91,9 +94,11 @@ impl<W: Write> Together for Writing<W> {
     }
 }
 
-impl<W: Write> Writing<W> {
+impl<W: Write> Batched<W> {
     async fn carry_out_alone(self: Arc<Self>, waiting: Waiting<Self>) {
-        let answer = W::alone(&self.database, &waiting.request).await;
-        waiting.tell(answer);
+        if !waiting.is_given_up() {
+            let answer = W::alone(&self.database, &waiting.request).await;
+            waiting.tell(answer);
+        }
     }
 }

@@ -28,9 +28,10 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use opening::Openings;
 use refreshing::Refreshes;
 use sessions::{Endings, Extensions};
-use together::{Writes, writes};
+use together::{Gathered, gathered};
 
-use super::gathering::{EndingOfOne, Extension, Gathering, Together};
+use super::gathering::{Gathering, Together};
+use super::requests::{EndingOfOne, Extension};
 use super::{
     Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
     RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
@@ -57,10 +58,10 @@ const PING: &str = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version 
 
 /// Sessions in a SQLite file.
 pub struct SqliteStore {
-    openings: Writes<Openings>,
-    refreshes: Writes<Refreshes>,
-    extensions: Writes<Extensions>,
-    endings: Writes<Endings>,
+    openings: Gathered<Openings>,
+    refreshes: Gathered<Refreshes>,
+    extensions: Gathered<Extensions>,
+    endings: Gathered<Endings>,
     writer: SqlitePool,
     readers: SqlitePool,
     searches: SqlitePool,
@@ -87,12 +88,18 @@ impl SqliteStore {
         let reading = options.clone().pragma("query_only", "ON");
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
         let writer = pool(1).acquire_timeout(WRITER_TIME).idle_timeout(None).max_lifetime(None);
+        // Where SQLite has taken a transaction back by itself (the disk is full), SQLx believes that it is still in it, and
+        // begins no other on that connection.
+        let writer = writer.before_acquire(|connection, _| {
+            let is_free = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_free) })
+        });
         let writer = writer.connect_with(options).await.map_err(OpenError::Connect)?;
         let store = Self {
-            openings: writes(&writer),
-            refreshes: writes(&writer),
-            extensions: writes(&writer),
-            endings: writes(&writer),
+            openings: gathered(&writer),
+            refreshes: gathered(&writer),
+            extensions: gathered(&writer),
+            endings: gathered(&writer),
             writer,
             readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
             searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),

@@ -11,7 +11,7 @@ use sqlx::{Row, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 use super::rows;
 use super::together::Write;
 use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch};
-use crate::store::gathering::{EndingOfOne, Extension};
+use crate::store::requests::{EndingOfOne, Extension};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
 use crate::store::{EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, SEARCH_TIME, SessionChange};

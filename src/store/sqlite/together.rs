@@ -16,33 +16,34 @@ pub(super) trait Write: Send + Sync + 'static {
     /// What is told of it.
     type Answer: Send + 'static;
 
-    /// Does it, in a transaction. What answers an error has written nothing.
+    /// Does it, in a transaction that is taken back when this fails.
     fn write(
         connection: &mut SqliteConnection,
         request: &Self::Request,
     ) -> impl Future<Output = sqlx::Result<Self::Answer>> + Send;
 }
 
-/// Who waits for a kind of write.
-pub(super) type Writes<W> = Arc<Gathering<Writing<W>>>;
+/// Where requests for a kind of write gather.
+pub(super) type Gathered<W> = Arc<Gathering<Batched<W>>>;
 
-/// Where requests of one kind gather.
-pub(super) fn writes<W: Write>(writer: &SqlitePool) -> Writes<W> {
-    Gathering::new(Writing { writer: writer.clone(), kind: PhantomData })
+/// Where they will.
+pub(super) fn gathered<W: Write>(writer: &SqlitePool) -> Gathered<W> {
+    Gathering::new(Batched { writer: writer.clone(), kind: PhantomData })
 }
 
 /// A kind of write, and where to.
-pub(super) struct Writing<W> {
+pub(super) struct Batched<W> {
     writer: SqlitePool,
     kind: PhantomData<W>,
 }
 
-impl<W: Write> Together for Writing<W> {
+impl<W: Write> Together for Batched<W> {
     type Request = W::Request;
     type Answer = W::Answer;
     const MOST_TOGETHER: usize = 100;
     // There is one writer.
     const MOST_AT_ONCE: usize = 1;
+    const MOST_WITH_STUCK: usize = 1;
     const WORTH_ANOTHER: usize = 1;
 
     async fn carry_out(self: &Arc<Self>, requests: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {
@@ -54,7 +55,7 @@ impl<W: Write> Together for Writing<W> {
             }
             // One of them is at fault, and the others shall not suffer for it.
             Err(Error::Internal(_)) if requests.len() > 1 => {
-                for waiting in requests {
+                for waiting in requests.into_iter().filter(|waiting| !waiting.is_given_up()) {
                     let answer = self.write_all(std::slice::from_ref(&waiting)).await;
                     waiting.tell(
                         answer.and_then(|mut answers| answers.pop().ok_or_else(|| Error::unavailable("no answer"))),
@@ -71,7 +72,7 @@ impl<W: Write> Together for Writing<W> {
     }
 }
 
-impl<W: Write> Writing<W> {
+impl<W: Write> Batched<W> {
     async fn write_all(&self, requests: &[Waiting<Self>]) -> Result<Vec<W::Answer>> {
         let written = async {
             // Takes the write lock before anything is read.

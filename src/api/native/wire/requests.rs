@@ -15,7 +15,7 @@ use crate::users::{self, UserId};
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Freshness {
-    /// Not at all: what any replica ended counts, however short ago.
+    /// Not at all: what any replica ended counts, however short ago. Names and addresses may be as old as in a fresh answer.
     Strict,
     /// What other replicas ended counts in milliseconds.
     Fresh,

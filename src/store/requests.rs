@@ -1,0 +1,24 @@
+//! What is asked of one session, while it waits for what is asked of others.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::sessions::{EndReason, SessionId};
+use crate::users::UserId;
+
+/// A session whose end is to be moved.
+#[derive(Debug)]
+pub(crate) struct Extension {
+    pub(crate) id: SessionId,
+    pub(crate) owner: Option<UserId>,
+    pub(crate) by: TimeDelta,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// A session to be ended, whether it is active or not.
+#[derive(Debug)]
+pub(crate) struct EndingOfOne {
+    pub(crate) id: SessionId,
+    pub(crate) owner: Option<UserId>,
+    pub(crate) reason: EndReason,
+    pub(crate) now: DateTime<Utc>,
+}
