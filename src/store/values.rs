@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::Change;
-use crate::sessions::{BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, SessionId};
+use super::{Change, Refreshing};
+use crate::sessions::{BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, Session, SessionId};
 use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
 
@@ -40,6 +40,16 @@ impl<T, E> OrUnreadable<T> for Result<T, E> {
 /// The user whose sessions alone count; `None`: anybody's do.
 pub(super) fn owned_by(owner: Owner<'_>) -> Option<&str> {
     owner.user().map(UserId::as_str)
+}
+
+/// What became of a refresh that wrote this. Without a time of rotation there is no grace.
+pub(super) fn refreshed(session: Box<Session>, repeated: bool, within_grace: Option<bool>) -> Refreshing {
+    match (session.ended, repeated, within_grace) {
+        (Some(_), ..) => Refreshing::Reused(session),
+        (None, false, _) => Refreshing::Rotated(session),
+        (None, true, Some(true)) => Refreshing::Concurrent(session),
+        (None, true, _) => Refreshing::NotSaved(session),
+    }
 }
 
 pub(super) fn counter_to_store(counter: u32, column: &'static str) -> Result<i32, sqlx::Error> {

@@ -58,14 +58,7 @@ impl Write for Refreshes {
             .bind(EndReason::ReuseDetected.as_str());
         let Some(row) = refresh.fetch_optional(connection).await? else { return Ok(Refreshing::NotActive) };
         let session = Box::new(rows::session(&row)?);
-        Ok(if session.ended.is_some() {
-            Refreshing::Reused(session)
-        } else if !row.try_get::<bool, _>("refresh_repeated")? {
-            Refreshing::Rotated(session)
-        } else if row.try_get::<Option<bool>, _>("within_grace")?.unwrap_or(false) {
-            Refreshing::Concurrent(session)
-        } else {
-            Refreshing::NotSaved(session)
-        })
+        let within_grace = row.try_get::<Option<bool>, _>("within_grace")?;
+        Ok(values::refreshed(session, row.try_get("refresh_repeated")?, within_grace))
     }
 }
