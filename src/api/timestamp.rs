@@ -1,5 +1,6 @@
 //! Instants as text (RFC 3339), for the answers that are full of them: chrono's own way goes through the machinery of
-//! `fmt`, which took longer than all else in writing a list. Equal to it to the letter.
+//! `fmt`, with twelve times as many instructions. Equal to it to the letter, which other crates' ways are not: a fraction has
+//! as many digits as it needs, in threes.
 
 use std::str;
 
