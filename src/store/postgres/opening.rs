@@ -59,6 +59,13 @@ macro_rules! new_sessions {
     };
 }
 
+/// Writes them.
+macro_rules! insert_new_sessions {
+    () => {
+        concat!(" INSERT INTO sessions (", columns!(), ") SELECT ", columns!(), " FROM new")
+    };
+}
+
 /// Ends all but the `$3` active sessions that come first in the given order.
 macro_rules! evict_all_but_first_by {
     ($order:literal) => {
@@ -133,12 +140,9 @@ async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<U
         user_columns!(),
         " FROM told
          ), opened AS (
-            INSERT INTO sessions (",
-        columns!(),
-        ") SELECT ",
-        columns!(),
-        " FROM new
-            WHERE user_id IN (SELECT id FROM opener)
+            ",
+        insert_new_sessions!(),
+        " WHERE user_id IN (SELECT id FROM opener)
                 AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)
             RETURNING user_id
          )
@@ -153,14 +157,13 @@ async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<U
 fn bind_new<'q>(query: rows::PgQuery<'q>, new: &[&'q NewSession]) -> sqlx::Result<rows::PgQuery<'q>> {
     let sessions: Vec<_> = new.iter().map(|new| &new.session).collect();
     Ok(rows::bind_sessions(query, &sessions)?
-        .bind(new.iter().map(|new| new.user.name.as_deref()).collect::<Vec<_>>())
-        .bind(new.iter().map(|new| new.user.email.as_deref()).collect::<Vec<_>>()))
+        .bind(rows::column(new, |new| new.user.name.as_deref()))
+        .bind(rows::column(new, |new| new.user.email.as_deref())))
 }
 
 /// Opens a session in a transaction that makes sure of the limit and the idempotency key.
 pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
-    const INSERT: &str =
-        concat!("WITH ", new_sessions!(), " INSERT INTO sessions (", columns!(), ") SELECT ", columns!(), " FROM new");
+    const INSERT: &str = concat!("WITH ", new_sessions!(), insert_new_sessions!());
     let mut tx = pool.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
     if let Some(idempotency) = &new.idempotency
@@ -214,12 +217,9 @@ async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
         "), opener AS (
             SELECT * FROM known UNION ALL SELECT * FROM told
          ), opened AS (
-            INSERT INTO sessions (",
-        columns!(),
-        ") SELECT ",
-        columns!(),
-        " FROM new
-            WHERE EXISTS (SELECT FROM opener WHERE banned_at IS NULL)
+            ",
+        insert_new_sessions!(),
+        " WHERE EXISTS (SELECT FROM opener WHERE banned_at IS NULL)
                 AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)
          )
          SELECT ",

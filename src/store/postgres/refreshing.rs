@@ -80,14 +80,17 @@ async fn refresh(pool: &PgPool, sql: &'static str, attempts: &[&RefreshAttempt])
     // A counter that has no successor is of no session.
     let counted = |attempt: &&RefreshAttempt| Some((**attempt, values::presented_counter(attempt.presented)?));
     let attempts: Vec<_> = attempts.iter().filter_map(counted).collect();
+    if attempts.is_empty() {
+        return Ok(Vec::new());
+    }
     sqlx::query(sql)
-        .bind(attempts.iter().map(|(attempt, _)| attempt.id.as_uuid()).collect::<Vec<_>>())
-        .bind(attempts.iter().map(|(_, presented)| *presented).collect::<Vec<_>>())
-        .bind(attempts.iter().map(|(attempt, _)| values::seen_counter(attempt.seen_counter)).collect::<Vec<_>>())
-        .bind(attempts.iter().map(|(attempt, _)| attempt.seen_at).collect::<Vec<_>>())
-        .bind(attempts.iter().map(|(attempt, _)| attempt.now).collect::<Vec<_>>())
-        .bind(attempts.iter().map(|(attempt, _)| attempt.now - attempt.grace).collect::<Vec<_>>())
-        .bind(attempts.iter().map(|(attempt, _)| attempt.slide_to).collect::<Vec<_>>())
+        .bind(rows::column(&attempts, |(attempt, _)| attempt.id.as_uuid()))
+        .bind(rows::column(&attempts, |(_, presented)| *presented))
+        .bind(rows::column(&attempts, |(attempt, _)| values::seen_counter(attempt.seen_counter)))
+        .bind(rows::column(&attempts, |(attempt, _)| attempt.seen_at))
+        .bind(rows::column(&attempts, |(attempt, _)| attempt.now))
+        .bind(rows::column(&attempts, |(attempt, _)| attempt.now - attempt.grace))
+        .bind(rows::column(&attempts, |(attempt, _)| attempt.slide_to))
         .bind(EndReason::ReuseDetected.as_str())
         .fetch_all(pool)
         .await

@@ -107,43 +107,43 @@ const ID_TEXT: &str = "id::text";
 
 pub(super) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 
+/// A column of a list of rows to be written, as an array.
+pub(super) fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+fn column_checked<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> sqlx::Result<T>) -> sqlx::Result<Vec<T>> {
+    rows.iter().map(value).collect()
+}
+
 /// Binds `$1` to `$23` to arrays of the columns of sessions.
 pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
-    fn each<'q, T>(sessions: &[&'q Session], value: impl Fn(&'q Session) -> T) -> Vec<T> {
-        sessions.iter().map(|session| value(session)).collect()
-    }
-    fn each_checked<'q, T>(
-        sessions: &[&'q Session],
-        value: impl Fn(&'q Session) -> sqlx::Result<T>,
-    ) -> sqlx::Result<Vec<T>> {
-        sessions.iter().map(|session| value(session)).collect()
-    }
     Ok(query
-        .bind(each(sessions, |session| session.id.as_uuid()))
-        .bind(each(sessions, |session| session.user_id.as_str()))
-        .bind(each(sessions, |session| session.created_at))
-        .bind(each(sessions, |session| session.last_seen_at))
-        .bind(each(sessions, |session| session.expires_at))
-        .bind(each(sessions, |session| session.absolute_expires_at))
-        .bind(each_checked(sessions, |session| values::seconds_to_store(session.idle_timeout))?)
-        .bind(each(sessions, |session| session.ended.map(|ended| ended.at)))
-        .bind(each(sessions, |session| session.ended.map(|ended| ended.reason.as_str())))
-        .bind(each_checked(sessions, |session| values::counter_to_store(session.refresh_counter, "refresh_counter"))?)
-        .bind(each_checked(sessions, |session| {
+        .bind(column(sessions, |session| session.id.as_uuid()))
+        .bind(column(sessions, |session| session.user_id.as_str()))
+        .bind(column(sessions, |session| session.created_at))
+        .bind(column(sessions, |session| session.last_seen_at))
+        .bind(column(sessions, |session| session.expires_at))
+        .bind(column(sessions, |session| session.absolute_expires_at))
+        .bind(column_checked(sessions, |session| values::seconds_to_store(session.idle_timeout))?)
+        .bind(column(sessions, |session| session.ended.map(|ended| ended.at)))
+        .bind(column(sessions, |session| session.ended.map(|ended| ended.reason.as_str())))
+        .bind(column_checked(sessions, |session| values::counter_to_store(session.refresh_counter, "refresh_counter"))?)
+        .bind(column_checked(sessions, |session| {
             values::counter_to_store(session.confirmed_counter, "confirmed_counter")
         })?)
-        .bind(each(sessions, |session| session.client_id.as_deref()))
-        .bind(each(sessions, |session| session.ip_address.map(|address| address.to_string())))
-        .bind(each(sessions, |session| session.location.as_deref()))
-        .bind(each(sessions, |session| session.user_agent.as_deref()))
-        .bind(each(sessions, |session| session.device.kind.as_str()))
-        .bind(each(sessions, |session| session.device.name.as_deref()))
-        .bind(each(sessions, |session| session.device.os.as_deref()))
-        .bind(each(sessions, |session| session.device.browser.as_deref()))
-        .bind(each(sessions, |session| session.scope.as_str()))
-        .bind(each(sessions, |session| session.acr.as_deref()))
-        .bind(each_checked(sessions, |session| values::methods_to_store(&session.amr))?)
-        .bind(each(sessions, |session| session.metadata.as_json())))
+        .bind(column(sessions, |session| session.client_id.as_deref()))
+        .bind(column(sessions, |session| session.ip_address.map(|address| address.to_string())))
+        .bind(column(sessions, |session| session.location.as_deref()))
+        .bind(column(sessions, |session| session.user_agent.as_deref()))
+        .bind(column(sessions, |session| session.device.kind.as_str()))
+        .bind(column(sessions, |session| session.device.name.as_deref()))
+        .bind(column(sessions, |session| session.device.os.as_deref()))
+        .bind(column(sessions, |session| session.device.browser.as_deref()))
+        .bind(column(sessions, |session| session.scope.as_str()))
+        .bind(column(sessions, |session| session.acr.as_deref()))
+        .bind(column_checked(sessions, |session| values::methods_to_store(&session.amr))?)
+        .bind(column(sessions, |session| session.metadata.as_json())))
 }
 
 pub(super) fn session(row: &PgRow) -> sqlx::Result<Session> {

@@ -148,9 +148,9 @@ pub(super) async fn touch_sessions(pool: &PgPool, touches: &[Touch]) -> sqlx::Re
     }
     let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
     sqlx::query(TOUCH)
-        .bind(touches.iter().map(|touch| touch.id.as_uuid()).collect::<Vec<_>>())
-        .bind(touches.iter().map(|touch| touch.seen_at).collect::<Vec<_>>())
-        .bind(touches.iter().map(|touch| values::seen_counter(touch.counter)).collect::<Vec<_>>())
+        .bind(rows::column(touches, |touch| touch.id.as_uuid()))
+        .bind(rows::column(touches, |touch| touch.seen_at))
+        .bind(rows::column(touches, |touch| values::seen_counter(touch.counter)))
         .execute(&mut *tx)
         .await?;
     tx.commit().await
@@ -180,10 +180,10 @@ pub(super) struct Extensions;
 impl Extensions {
     async fn extend(pool: &PgPool, sql: &'static str, asked: &[&Extension]) -> sqlx::Result<Vec<PgRow>> {
         let extend = sqlx::query(sql)
-            .bind(asked.iter().map(|asked| asked.id.as_uuid()).collect::<Vec<_>>())
-            .bind(asked.iter().map(|asked| asked.owner.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
-            .bind(asked.iter().map(|asked| asked.by.num_microseconds().unwrap_or(i64::MAX)).collect::<Vec<_>>())
-            .bind(asked.iter().map(|asked| asked.now).collect::<Vec<_>>());
+            .bind(rows::column(asked, |asked| asked.id.as_uuid()))
+            .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
+            .bind(rows::column(asked, |asked| asked.by.num_microseconds().unwrap_or(i64::MAX)))
+            .bind(rows::column(asked, |asked| asked.now));
         extend.fetch_all(pool).await
     }
 }
@@ -271,10 +271,10 @@ async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> 
         columns!()
     );
     let end = sqlx::query(END)
-        .bind(asked.iter().map(|asked| asked.id.as_uuid()).collect::<Vec<_>>())
-        .bind(asked.iter().map(|asked| asked.owner.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
-        .bind(asked.iter().map(|asked| asked.reason.as_str()).collect::<Vec<_>>())
-        .bind(asked.iter().map(|asked| asked.now).collect::<Vec<_>>());
+        .bind(rows::column(asked, |asked| asked.id.as_uuid()))
+        .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
+        .bind(rows::column(asked, |asked| asked.reason.as_str()))
+        .bind(rows::column(asked, |asked| asked.now));
     end.fetch_all(connection).await
 }
 
