@@ -78,6 +78,7 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
 /// Every key that comes from the master secret, by HKDF-SHA-256 (RFC 5869) with one label per use.
 pub struct Keyring {
     root: hkdf::Prk,
+    cursors: Option<hmac::Key>,
 }
 
 impl fmt::Debug for Keyring {
@@ -98,22 +99,19 @@ impl hkdf::KeyType for CipherKey {
 impl Keyring {
     /// Derives from `secret`.
     pub fn new(secret: &MasterSecret) -> Self {
-        Self { root: hkdf::Salt::new(hkdf::HKDF_SHA256, b"sojourn").extract(&secret.0) }
+        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"sojourn").extract(&secret.0);
+        let cursors = code_key(&root, b"cursor", b"");
+        Self { root, cursors }
     }
 
     /// The authentication code (32 bytes) of `message` under the key for `label` and `context`.
     pub(super) fn code(&self, label: &[u8], context: &[u8], message: &[u8]) -> Option<hmac::Tag> {
-        Some(hmac::sign(&self.code_key(label, context)?, message))
+        Some(hmac::sign(&code_key(&self.root, label, context)?, message))
     }
 
     /// Whether `code` is that of `message`; the comparison takes the same time whatever the code.
     pub(super) fn code_matches(&self, label: &[u8], context: &[u8], message: &[u8], code: &[u8]) -> bool {
-        self.code_key(label, context).is_some_and(|key| hmac::verify(&key, message, code).is_ok())
-    }
-
-    fn code_key(&self, label: &[u8], context: &[u8]) -> Option<hmac::Key> {
-        let info = [label, context];
-        Some(hmac::Key::from(self.root.expand(&info, hmac::HMAC_SHA256).ok()?))
+        code_key(&self.root, label, context).is_some_and(|key| hmac::verify(&key, message, code).is_ok())
     }
 
     /// Encrypts `plain` (AES-256-GCM) for the use `label`, bound to `context`: nonce, ciphertext and tag in one.
@@ -152,9 +150,7 @@ impl Keyring {
     /// Writes a paging cursor: `position`, readable again only together with the same `query`.
     pub fn seal_cursor(&self, position: &[u8], query: &str) -> String {
         let mut bytes = position.to_vec();
-        if let Some(code) = self.code(b"cursor", query.as_bytes(), position) {
-            bytes.extend(code.as_ref().iter().take(CURSOR_CODE_BYTES));
-        }
+        bytes.extend(self.cursor_code(position, query).unwrap_or_default());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -162,10 +158,21 @@ impl Keyring {
     pub fn open_cursor(&self, text: &str, query: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (position, code) = bytes.split_at_checked(bytes.len().checked_sub(CURSOR_CODE_BYTES)?)?;
-        let expected = self.code(b"cursor", query.as_bytes(), position)?;
-        let expected = expected.as_ref().get(..CURSOR_CODE_BYTES)?;
-        same(expected, code).then(|| position.to_vec())
+        same(&self.cursor_code(position, query)?, code).then(|| position.to_vec())
     }
+
+    fn cursor_code(&self, position: &[u8], query: &str) -> Option<[u8; CURSOR_CODE_BYTES]> {
+        let mut code = hmac::Context::with_key(self.cursors.as_ref()?);
+        // How long the one is tells where the other begins.
+        code.update(&position.len().to_be_bytes());
+        code.update(position);
+        code.update(query.as_bytes());
+        code.sign().as_ref().first_chunk().copied()
+    }
+}
+
+fn code_key(root: &hkdf::Prk, label: &[u8], context: &[u8]) -> Option<hmac::Key> {
+    Some(hmac::Key::from(root.expand(&[label, context], hmac::HMAC_SHA256).ok()?))
 }
 
 /// Whether two byte strings are equal, in a time that does not depend on their content.
