@@ -8,6 +8,7 @@ pub mod cumulonimbus;
 pub mod extract;
 mod family;
 pub mod janssen;
+mod json;
 pub mod limits;
 pub mod native;
 mod openapi;

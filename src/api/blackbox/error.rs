@@ -1,10 +1,10 @@
 //! Errors in Blackbox's words: its envelope without data, `{"success": false, "message": "…"}`.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::json::Json;
 use crate::api::{Failure, Family};
 
 /// The Blackbox family.

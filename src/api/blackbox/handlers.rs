@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 
 use super::error::{Blackbox, ErrorResponse};
@@ -11,6 +10,7 @@ use super::wire::{
     SessionListResponse, SessionStats,
 };
 use crate::api::extract::{Body, SessionPath, User};
+use crate::api::json::Json;
 use crate::api::{App, Refused};
 
 type Result<T> = std::result::Result<Json<T>, Refused<Blackbox>>;

@@ -1,11 +1,11 @@
 //! Errors in Cumulonimbus's words: `{"code": "INVALID_USER_ERROR", "message": "Invalid User"}`.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::json::Json;
 use crate::api::{Failure, Family, Rejection};
 use crate::sessions::{Error, Refusal};
 

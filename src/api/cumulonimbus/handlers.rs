@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 
 use super::error::{Cumulonimbus, ErrorResponse};
 use super::wire::{Bulk, DeleteBulk, DeleteSessions, Session, SessionInPath, SessionList, Subject, Window};
+use crate::api::json::Json;
 use crate::api::{App, Refused};
 
 type Result<T> = std::result::Result<Json<T>, Refused<Cumulonimbus>>;

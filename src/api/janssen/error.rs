@@ -1,11 +1,11 @@
 //! Errors in Janssen's words: `{"code": "404", "message": "…"}`.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::json::Json;
 use crate::api::{Failure, Family};
 
 /// The Janssen family.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
@@ -10,6 +9,7 @@ use super::error::{ApiError, Janssen};
 use super::search;
 use super::wire::{SearchParameters, SessionIdEntry, SessionPagedResult};
 use crate::api::extract::{Caller, PathText, Query};
+use crate::api::json::Json;
 use crate::api::{App, Refused, Rejection};
 use crate::sessions::{self, Condition, Error, FURTHEST_OFFSET, FieldError, SessionId};
 use crate::users::UserId;

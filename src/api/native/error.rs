@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::json::Json;
 use crate::api::{Failure, Family, Rejection};
 use crate::sessions::{Error, FieldError, Refusal};
 
@@ -35,7 +36,7 @@ pub(in crate::api) fn problem(status: StatusCode, code: &str, detail: String, fi
             .map(|error| InvalidField { field: error.field.to_string(), message: error.message.to_string() })
             .collect(),
     };
-    let mut response = (status, axum::Json(problem)).into_response();
+    let mut response = (status, Json(problem)).into_response();
     let problem_json = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, problem_json);
     response

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +18,7 @@ use uuid::Uuid;
 
 use super::wire;
 use crate::api::extract::{Anybody, Caller, Form};
+use crate::api::json::Json;
 use crate::api::{App, Failure, Family, Refused, Rejection};
 use crate::sessions::{Error, Freshness, Introspection, IssuedTokens, Refreshed, TokenKind};
 use crate::tokens::client_id_of;

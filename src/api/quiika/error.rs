@@ -1,10 +1,10 @@
 //! Errors in Quiika's words: `{"message": "…", "status": "404 NOT_FOUND"}`.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::json::Json;
 use crate::api::{Failure, Family};
 use crate::sessions::Error;
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::error::{ErrorResponse, Quiika};
 use super::wire::{SessionCountResponse, UserSessionDetails};
 use crate::api::extract::{SessionPath, User, UserWithBareToken};
+use crate::api::json::Json;
 use crate::api::{App, Refused};
 use crate::sessions::SignedIn;
 

@@ -1,11 +1,11 @@
 //! Errors in Vault's words: `{"error": {"code": "NOT_FOUND", "message": "Resource not found"}}`.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::json::Json;
 use crate::api::{Failure, Family};
 
 /// The Vault family.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 
 use super::error::{ErrorResponse, Vault};
 use super::wire::{MessageResponse, SessionResponse};
 use crate::api::extract::{SessionPath, User};
+use crate::api::json::Json;
 use crate::api::{App, Refused};
 
 type Result<T> = std::result::Result<T, Refused<Vault>>;

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -17,6 +16,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use super::Result;
 use crate::api::App;
 use crate::api::extract::{Caller, Query, SessionPath, Watcher};
+use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
 use crate::sessions::{Error, Events, FieldError, LONGEST_WAIT, Over, SessionId, Told, Watch, Watched};
 use crate::tokens::fingerprint;

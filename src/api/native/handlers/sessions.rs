@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::Result;
 use crate::api::App;
 use crate::api::extract::{Body, Caller, Query, SessionPath};
+use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
 use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
 
@@ -42,7 +43,7 @@ pub(crate) async fn open_session(
     let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
     let location = format!("/v1/sessions/{}", opened.signed_in.session.id);
     let body = wire::OpenedSession::new(opened, app.sessions.now());
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response())
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
 }
 
 fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<Option<IdempotencyKey>, FieldError> {
@@ -79,10 +80,10 @@ pub(crate) async fn revoke_sessions(
     State(app): State<Arc<App>>,
     Caller(caller, _): Caller<Native>,
     Body(body, ..): Body<Native, wire::RevokeSessions>,
-) -> Result<axum::Json<wire::RevokedSessions>> {
+) -> Result<Json<wire::RevokedSessions>> {
     let dry_run = body.dry_run;
     let revoked = app.sessions.revoke(&caller, body.selection()?, dry_run).await?;
-    Ok(axum::Json(wire::RevokedSessions::new(revoked, dry_run, app.sessions.now())))
+    Ok(Json(wire::RevokedSessions::new(revoked, dry_run, app.sessions.now())))
 }
 
 /// Search sessions
@@ -103,11 +104,11 @@ pub(crate) async fn search_sessions(
     State(app): State<Arc<App>>,
     Caller(caller, _): Caller<Native>,
     Query(query, _): Query<Native, wire::SearchSessions>,
-) -> Result<axum::Json<wire::SessionPage>> {
+) -> Result<Json<wire::SessionPage>> {
     let (filter, sort) = query.filter()?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE);
     let page = app.sessions.search(&caller, &filter, sort, limit, query.cursor.as_deref()).await?;
-    Ok(axum::Json(wire::SessionPage::new(page, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::SessionPage::new(page, caller.session_id(), app.sessions.now())))
 }
 
 /// Get a session
@@ -128,9 +129,9 @@ pub(crate) async fn get_session(
     State(app): State<Arc<App>>,
     Caller(caller, _): Caller<Native>,
     SessionPath(id, _): SessionPath<Native>,
-) -> Result<axum::Json<wire::Session>> {
+) -> Result<Json<wire::Session>> {
     let session = app.sessions.session(&caller, id).await?;
-    Ok(axum::Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
 }
 
 /// Change a session
@@ -157,10 +158,10 @@ pub(crate) async fn change_session(
     Caller(caller, _): Caller<Native>,
     SessionPath(id, _): SessionPath<Native>,
     Body(mut body, ..): Body<Native, wire::ChangeSession>,
-) -> Result<axum::Json<wire::Session>> {
+) -> Result<Json<wire::Session>> {
     let metadata = body.take_metadata()?;
     let session = app.sessions.change(&caller, id, body.device_name, metadata).await?;
-    Ok(axum::Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
 }
 
 /// End a session
@@ -210,7 +211,7 @@ pub(crate) async fn extend_session(
     Caller(caller, _): Caller<Native>,
     SessionPath(id, _): SessionPath<Native>,
     Body(body, ..): Body<Native, wire::ExtendSession>,
-) -> Result<axum::Json<wire::Session>> {
+) -> Result<Json<wire::Session>> {
     let session = app.sessions.extend(&caller, id, body.extend_by).await?;
-    Ok(axum::Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 
 use super::Result;
 use crate::api::App;
 use crate::api::extract::{Body, Caller, PathText};
+use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
 use crate::users::UserId;
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::Result;
+use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
 use crate::api::{App, extract};
 use crate::sessions::{Caller, Error, Freshness, Refusal, SignedIn};

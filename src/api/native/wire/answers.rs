@@ -1,5 +1,7 @@
 //! What clients are told.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -89,7 +91,8 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ip_address: Option<String>,
+    #[schema(value_type = Option<String>)]
+    ip_address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,7 +223,7 @@ impl Session {
         } = session;
         Self {
             id: id.as_uuid(),
-            user_id: user_id.to_string(),
+            user_id: user_id.into(),
             state,
             created_at,
             last_seen_at,
@@ -230,13 +233,13 @@ impl Session {
             ended_at: ended.map(|ended| ended.at),
             end_reason: ended.map(|ended| ended.reason.as_str()),
             client_id,
-            ip_address: ip_address.map(|address| address.to_string()),
+            ip_address,
             location,
             user_agent,
             device: Device { r#type: device.kind.into(), name: device.name, os: device.os, browser: device.browser },
             acr,
             amr,
-            scope: scope.to_string(),
+            scope: scope.into(),
             metadata: raw(&metadata),
             current: current == Some(id),
         }
