@@ -7,6 +7,7 @@
 #[macro_use]
 mod fragments;
 mod changes;
+mod columns;
 mod connecting;
 pub(crate) mod gathering;
 pub mod postgres;
@@ -68,6 +69,13 @@ pub struct NewSession {
     pub limit: Option<SessionLimit>,
     /// The opener's promise that a repeat of the request means the same session.
     pub idempotency: Option<Idempotency>,
+}
+
+impl NewSession {
+    /// Whether nothing can come of it that would have to be taken back, which is the usual case.
+    fn is_plain(&self) -> bool {
+        self.limit.is_none() && self.idempotency.is_none()
+    }
 }
 
 /// An idempotency key, as a client sent it with a request.

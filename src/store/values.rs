@@ -82,18 +82,18 @@ pub(super) fn stored_methods(json: &str) -> Result<Vec<String>, sqlx::Error> {
     if json == "[]" { Ok(Vec::new()) } else { serde_json::from_str(json).or_unreadable("amr") }
 }
 
-pub(super) fn stored_ended(at: Option<DateTime<Utc>>, reason: Option<String>) -> Result<Option<Ended>, sqlx::Error> {
+pub(super) fn stored_ended(at: Option<DateTime<Utc>>, reason: Option<&str>) -> Result<Option<Ended>, sqlx::Error> {
     match (at, reason) {
         (None, None) => Ok(None),
         (Some(at), Some(reason)) => {
-            Ok(Some(Ended { at, reason: EndReason::parse(&reason).or_unreadable("end_reason")? }))
+            Ok(Some(Ended { at, reason: EndReason::parse(reason).or_unreadable("end_reason")? }))
         }
         _ => None.or_unreadable("end_reason"),
     }
 }
 
-pub(super) fn stored_address(text: Option<String>) -> Result<Option<IpAddr>, sqlx::Error> {
-    text.map(|text| text.parse()).transpose().or_unreadable("ip_address")
+pub(super) fn stored_address(text: Option<&str>) -> Result<Option<IpAddr>, sqlx::Error> {
+    text.map(str::parse).transpose().or_unreadable("ip_address")
 }
 
 /// A row of the change log. One of a kind that this version does not know is no error: a newer one wrote it.
@@ -101,7 +101,7 @@ pub(super) fn stored_change(
     kind: &str,
     subject: Option<Uuid>,
     user: Option<String>,
-    reason: Option<String>,
+    reason: Option<&str>,
     at: Option<DateTime<Utc>>,
 ) -> Result<Change, sqlx::Error> {
     let subject = || subject.or_unreadable("subject_id");
@@ -145,7 +145,7 @@ impl StoredBulkEnding {
                 user_id: self.user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?,
                 client_id: self.client,
                 device_type: self.device_type.map(device_type).transpose()?,
-                ip_address: stored_address(self.address)?,
+                ip_address: stored_address(self.address.as_deref())?,
                 created: Range { from: self.opened_from, to: Some(to) },
                 ..Filter::default()
             },

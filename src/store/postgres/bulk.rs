@@ -50,7 +50,7 @@ pub(super) async fn bulk_endings(pool: &PgPool, since: DateTime<Utc>) -> sqlx::R
     rows.iter()
         .map(|row| {
             let stored = values::StoredBulkEnding {
-                ended: values::stored_ended(row.try_get("at")?, row.try_get("reason")?)?,
+                ended: values::stored_ended(row.try_get("at")?, row.try_get::<Option<&str>, _>("reason")?)?,
                 opened_until: row.try_get("opened_until")?,
                 opened_from: row.try_get("opened_from")?,
                 user: row.try_get("user_id")?,

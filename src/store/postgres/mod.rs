@@ -126,7 +126,7 @@ async fn migrate(options: &PgConnectOptions) -> std::result::Result<bool, OpenEr
 #[async_trait]
 impl Store for PostgresStore {
     async fn open_session(&self, new: &NewSession) -> Result<Opening> {
-        if !opening::is_plain(new) {
+        if !new.is_plain() {
             return self.database.once(|| opening::open_session(&self.database.pool, new)).await;
         }
         self.database.together(&self.openings, new.clone()).await

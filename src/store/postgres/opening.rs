@@ -86,12 +86,7 @@ macro_rules! evict_all_but_first_by {
     };
 }
 
-/// Whether one statement does it all, which is the usual case: there is no limit, and no idempotency key.
-pub(super) fn is_plain(new: &NewSession) -> bool {
-    new.limit.is_none() && new.idempotency.is_none()
-}
-
-/// Opens plain sessions.
+/// Opens plain sessions, by one statement.
 pub(super) struct Openings;
 
 impl Write for Openings {

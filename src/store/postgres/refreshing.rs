@@ -45,8 +45,9 @@ macro_rules! refresh {
              FROM locked
              WHERE id = asked_id AND NOT (refresh_counter > presented + 1 AND coalesce(rotated_at > asked_at, FALSE)) AND ",
             active!("greatest(last_seen_at, seen_at)", "asked_at"),
-            " RETURNING refresh_repeated, rotated_at > grace_since AS within_grace, ",
-            columns!()
+            " RETURNING ",
+            columns!(),
+            ", refresh_repeated, rotated_at > grace_since AS within_grace"
         )
     };
 }

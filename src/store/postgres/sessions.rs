@@ -292,7 +292,7 @@ async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx
         " FROM sessions
             WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
          )
-         SELECT TRUE AS by_this_call, * FROM ended UNION ALL SELECT FALSE, * FROM already_ended"
+         SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
     );
     let EndingOfOne { id, owner, reason, now } = asked;
     let owner = owner.as_ref().map(UserId::as_str);

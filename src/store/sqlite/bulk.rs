@@ -41,7 +41,10 @@ pub(super) async fn bulk_endings(pool: &SqlitePool, since: DateTime<Utc>) -> sql
     rows.iter()
         .map(|row| {
             let stored = values::StoredBulkEnding {
-                ended: values::stored_ended(rows::optional_time(row, "at")?, row.try_get("reason")?)?,
+                ended: values::stored_ended(
+                    rows::optional_time(row, "at")?,
+                    row.try_get::<Option<&str>, _>("reason")?,
+                )?,
                 opened_until: rows::time(row, "opened_until")?,
                 opened_from: rows::optional_time(row, "opened_from")?,
                 user: row.try_get("user_id")?,

@@ -1,7 +1,7 @@
 //! Opening a session.
 //!
-//! The transaction has the write lock before it reads, so everything in it sees all that was committed before. It is a
-//! part of one in which others write too: what is not to be done is taken back by itself.
+//! The transaction has the write lock before it reads, so everything in it sees all that was committed before. Others write
+//! in it too: what may have to be taken back has a savepoint of its own.
 
 use chrono::DateTime;
 use sqlx::{Connection as _, Row, SqliteConnection};
@@ -10,28 +10,11 @@ use uuid::Uuid;
 use super::rows;
 use super::sessions;
 use super::together::Write;
+use super::users;
 use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
+use crate::store::values::OrUnreadable as _;
 use crate::store::{Idempotency, NewSession, Opening};
 use crate::users::{User, UserDetails};
-
-/// Keeps what the opener tells of a user. A banned user stays as it is, and is answered.
-macro_rules! tell_user {
-    ($id:literal, $name:literal, $email:literal, $now:literal) => {
-        concat!(
-            "INSERT INTO users AS u (id, name, email, created_at, updated_at) VALUES (",
-            concat!($id, ", ", $name, ", ", $email, ", ", $now, ", ", $now, ")"),
-            " ON CONFLICT (id) DO UPDATE SET
-                name = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.name, u.name) ELSE u.name END,
-                email = CASE WHEN u.banned_at IS NULL THEN coalesce(excluded.email, u.email) ELSE u.email END,
-                updated_at = CASE WHEN u.banned_at IS NULL
-                        AND (coalesce(excluded.name, u.name), coalesce(excluded.email, u.email))
-                            IS NOT (u.name, u.email)
-                    THEN excluded.updated_at ELSE u.updated_at END
-              RETURNING ",
-            user_columns!()
-        )
-    };
-}
 
 macro_rules! session_values {
     () => {
@@ -55,6 +38,16 @@ macro_rules! evict_all_but_first_by {
     };
 }
 
+/// Writes a session, unless a bulk ending reaches it.
+const INSERT: &str = concat!(
+    "INSERT INTO sessions (",
+    columns!(),
+    ") SELECT ",
+    session_values!(),
+    " WHERE NOT EXISTS (SELECT 1 FROM bulk_endings WHERE opened_until >= $3)"
+);
+const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
+
 /// Opens sessions.
 pub(super) struct Openings;
 
@@ -63,40 +56,44 @@ impl Write for Openings {
     type Answer = Opening;
 
     async fn write(connection: &mut SqliteConnection, new: &NewSession) -> sqlx::Result<Opening> {
-        open_session(connection, new).await
+        if new.is_plain() {
+            return open_session(connection, new).await;
+        }
+        let mut savepoint = connection.begin().await?;
+        let opening = open_session(&mut savepoint, new).await?;
+        if matches!(opening, Opening::Opened { .. }) {
+            savepoint.commit().await?;
+        } else {
+            savepoint.rollback().await?;
+        }
+        Ok(opening)
     }
 }
 
-async fn open_session(connection: &mut SqliteConnection, new: &NewSession) -> sqlx::Result<Opening> {
-    let mut tx = connection.begin().await?;
-    // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
+async fn open_session(tx: &mut SqliteConnection, new: &NewSession) -> sqlx::Result<Opening> {
     if let Some(idempotency) = &new.idempotency
-        && let Some(answer) = claim_key(&mut tx, idempotency, &new.session).await?
+        && let Some(answer) = claim_key(tx, idempotency, &new.session).await?
     {
         return Ok(answer);
     }
-    let user = tell_user(&mut tx, &new.session, &new.user).await?;
+    let user = opener(tx, &new.session, &new.user).await?;
     if user.banned_at.is_some() {
         return Ok(Opening::UserBanned);
     }
     let evicted = match new.limit {
         None => Vec::new(),
-        Some(limit) => match make_place(&mut tx, limit, &new.session).await? {
+        Some(limit) => match make_place(tx, limit, &new.session).await? {
             Some(evicted) => evicted,
             None => return Ok(Opening::LimitReached),
         },
     };
-    let reach: Option<i64> = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
-    if let Some(at) = reach.and_then(DateTime::from_timestamp_micros).filter(|at| *at >= new.session.created_at) {
-        return Ok(Opening::Outrun(at));
+    let inserted = rows::bind_session(sqlx::query(INSERT), &new.session)?.execute(&mut *tx).await?;
+    if inserted.rows_affected() == 0 {
+        let reach: i64 = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
+        return DateTime::from_timestamp_micros(reach).or_unreadable("opened_until").map(Opening::Outrun);
     }
-    let insert = sqlx::query(concat!("INSERT INTO sessions (", columns!(), ") VALUES (", session_values!(), ")"));
-    rows::bind_session(insert, &new.session)?.execute(&mut *tx).await?;
-    tx.commit().await?;
     Ok(Opening::Opened { user, evicted })
 }
-
-const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
 /// Takes the idempotency key for `session`; answers what it stands for if it is taken.
 async fn claim_key(
@@ -139,15 +136,17 @@ async fn claim_key(
     Ok(None)
 }
 
-async fn tell_user(tx: &mut SqliteConnection, session: &Session, details: &UserDetails) -> sqlx::Result<User> {
-    let row = sqlx::query(tell_user!("$1", "$2", "$3", "$4"))
-        .bind(session.user_id.as_str())
-        .bind(&details.name)
-        .bind(&details.email)
-        .bind(session.created_at.timestamp_micros())
-        .fetch_one(tx)
-        .await?;
-    rows::user(&row)
+/// The user as it is once what the opener tells of it is kept. Most are known, and nothing new is told of them: to write
+/// their rows all the same would be a page of the disk each.
+async fn opener(tx: &mut SqliteConnection, session: &Session, details: &UserDetails) -> sqlx::Result<User> {
+    if let Some(known) = users::user(&mut *tx, &session.user_id).await? {
+        let UserDetails { name, email } = details;
+        let is_news = |told: &Option<String>, kept: &Option<String>| told.is_some() && told != kept;
+        if known.banned_at.is_some() || !is_news(name, &known.name) && !is_news(email, &known.email) {
+            return Ok(known);
+        }
+    }
+    users::put_user(tx, &session.user_id, details, session.created_at).await
 }
 
 /// Makes place for one more session and answers the evicted ones; `None` when policy refuses to.

@@ -42,8 +42,9 @@ impl Write for Refreshes {
             " THEN expires_at ELSE min(max(expires_at, coalesce($6, expires_at)), absolute_expires_at) END
              WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
             active!("max(last_seen_at, coalesce($7, last_seen_at))"),
-            " RETURNING refresh_repeated, rotated_at > $4 AS within_grace, ",
-            columns!()
+            " RETURNING ",
+            columns!(),
+            ", refresh_repeated, rotated_at > $4 AS within_grace"
         );
         let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide_to } = *attempt;
         let Some(presented) = values::presented_counter(presented) else { return Ok(Refreshing::NotActive) };

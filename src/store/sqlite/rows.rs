@@ -1,12 +1,13 @@
 //! The columns of each table, the definition of active, and rows turned into what they stand for.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Row, Sqlite, SqlitePool};
+use sqlx::{Row, Sqlite, SqliteExecutor};
 use uuid::Uuid;
 
-use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn, Standing};
+use crate::sessions::{Device, Session, SessionId, SignedIn, Standing};
+use crate::store::columns::{self, Columns, InOrder};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 use crate::users::{User, UserId};
@@ -134,52 +135,64 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(metadata.as_json()))
 }
 
+impl<'r> Columns<'r> for InOrder<'r, SqliteRow> {
+    fn uuid(&mut self) -> sqlx::Result<Uuid> {
+        self.take()
+    }
+
+    fn text(&mut self) -> sqlx::Result<&'r str> {
+        self.take()
+    }
+
+    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>> {
+        self.take()
+    }
+
+    fn number(&mut self) -> sqlx::Result<i32> {
+        self.take()
+    }
+
+    fn optional_number(&mut self) -> sqlx::Result<Option<i32>> {
+        self.take()
+    }
+
+    fn time(&mut self) -> sqlx::Result<DateTime<Utc>> {
+        DateTime::from_timestamp_micros(self.take()?).or_unreadable("instant")
+    }
+
+    fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>> {
+        self.take::<Option<i64>>()?
+            .map(|micros| DateTime::from_timestamp_micros(micros).or_unreadable("instant"))
+            .transpose()
+    }
+}
+
 pub(super) fn session(row: &SqliteRow) -> sqlx::Result<Session> {
-    Ok(Session {
-        id: session_id(row)?,
-        user_id: UserId::parse(row.try_get::<String, _>("user_id")?).or_unreadable("user_id")?,
-        created_at: time(row, "created_at")?,
-        last_seen_at: time(row, "last_seen_at")?,
-        expires_at: time(row, "expires_at")?,
-        absolute_expires_at: time(row, "absolute_expires_at")?,
-        idle_timeout: row.try_get::<Option<i32>, _>("idle_timeout")?.map(|idle| TimeDelta::seconds(idle.into())),
-        ended: values::stored_ended(optional_time(row, "ended_at")?, row.try_get("end_reason")?)?,
-        refresh_counter: row.try_get::<i32, _>("refresh_counter")?.try_into().or_unreadable("refresh_counter")?,
-        confirmed_counter: row.try_get::<i32, _>("confirmed_counter")?.try_into().or_unreadable("confirmed_counter")?,
-        client_id: row.try_get("client_id")?,
-        ip_address: values::stored_address(row.try_get("ip_address")?)?,
-        location: row.try_get("location")?,
-        user_agent: row.try_get("user_agent")?,
-        device: Device {
-            kind: DeviceType::parse(row.try_get("device_type")?).or_unreadable("device_type")?,
-            name: row.try_get("device_name")?,
-            os: row.try_get("os")?,
-            browser: row.try_get("browser")?,
-        },
-        scope: Scope::parse(row.try_get("scope")?).or_unreadable("scope")?,
-        acr: row.try_get("acr")?,
-        amr: values::stored_methods(row.try_get("amr")?)?,
-        metadata: Metadata::from_json(row.try_get("metadata")?).or_unreadable("metadata")?,
-    })
+    columns::session(&mut InOrder::of(row))
 }
 
 pub(super) fn standing(row: &SqliteRow) -> sqlx::Result<Standing> {
-    Ok(Standing {
-        id: session_id(row)?,
-        last_seen_at: time(row, "last_seen_at")?,
-        expires_at: time(row, "expires_at")?,
-        ended: values::stored_ended(optional_time(row, "ended_at")?, row.try_get("end_reason")?)?,
-        refresh_counter: row.try_get::<i32, _>("refresh_counter")?.try_into().or_unreadable("refresh_counter")?,
-        confirmed_counter: row.try_get::<i32, _>("confirmed_counter")?.try_into().or_unreadable("confirmed_counter")?,
-    })
+    columns::standing(&mut InOrder::of(row))
+}
+
+pub(super) fn user(row: &SqliteRow) -> sqlx::Result<User> {
+    columns::user(&mut InOrder::of(row))
+}
+
+/// A session joined with its user.
+pub(super) fn signed_in(row: &SqliteRow) -> sqlx::Result<SignedIn> {
+    columns::signed_in(&mut InOrder::of(row))
 }
 
 /// Runs a statement that writes one row at most and returns it.
 ///
 /// Outside a transaction nothing else will do: `fetch_optional` stops at the first row, and a commit that fails after
 /// it would not be told.
-pub(super) async fn write_one(pool: &SqlitePool, query: SqliteQuery<'_>) -> sqlx::Result<Option<SqliteRow>> {
-    Ok(query.fetch_all(pool).await?.pop())
+pub(super) async fn write_one(
+    executor: impl SqliteExecutor<'_>,
+    query: SqliteQuery<'_>,
+) -> sqlx::Result<Option<SqliteRow>> {
+    Ok(query.fetch_all(executor).await?.pop())
 }
 
 /// An instant as stored: whole microseconds since 1970.
@@ -219,32 +232,6 @@ pub(super) fn ended_of_users(rows: &[SqliteRow]) -> sqlx::Result<Vec<(SessionId,
     }
     ended.sort_unstable_by_key(|(id, _)| *id);
     Ok(ended)
-}
-
-pub(super) fn user(row: &SqliteRow) -> sqlx::Result<User> {
-    Ok(User {
-        id: UserId::parse(row.try_get::<String, _>("id")?).or_unreadable("id")?,
-        name: row.try_get("name")?,
-        email: row.try_get("email")?,
-        banned_at: optional_time(row, "banned_at")?,
-        created_at: time(row, "created_at")?,
-        updated_at: time(row, "updated_at")?,
-    })
-}
-
-/// A session joined with its user, whose columns bear the prefix `user_`; they are null when the user was deleted.
-pub(super) fn signed_in(row: &SqliteRow) -> sqlx::Result<SignedIn> {
-    let session = session(row)?;
-    let created_at = optional_time(row, "user_created_at")?.unwrap_or(session.created_at);
-    let user = User {
-        id: session.user_id.clone(),
-        name: row.try_get("user_name")?,
-        email: row.try_get("user_email")?,
-        banned_at: optional_time(row, "user_banned_at")?,
-        created_at,
-        updated_at: optional_time(row, "user_updated_at")?.unwrap_or(created_at),
-    };
-    Ok(SignedIn { session, user })
 }
 
 /// Ids as one value, because SQLite binds no lists.

@@ -1,7 +1,7 @@
 //! Users. Where a user and its sessions change together, no other writer comes between: there is only one.
 
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
+use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::rows;
 use super::sessions::end_sessions_within;
@@ -9,13 +9,13 @@ use crate::sessions::EndReason;
 use crate::store::EndedTogether;
 use crate::users::{User, UserDetails, UserId};
 
-pub(super) async fn user(pool: &SqlitePool, id: &UserId) -> sqlx::Result<Option<User>> {
+pub(super) async fn user(executor: impl SqliteExecutor<'_>, id: &UserId) -> sqlx::Result<Option<User>> {
     const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
-    sqlx::query(FIND).bind(id.as_str()).fetch_optional(pool).await?.as_ref().map(rows::user).transpose()
+    sqlx::query(FIND).bind(id.as_str()).fetch_optional(executor).await?.as_ref().map(rows::user).transpose()
 }
 
 pub(super) async fn put_user(
-    pool: &SqlitePool,
+    executor: impl SqliteExecutor<'_>,
     id: &UserId,
     details: &UserDetails,
     now: DateTime<Utc>,
@@ -31,7 +31,7 @@ pub(super) async fn put_user(
         user_columns!()
     );
     let put = sqlx::query(PUT).bind(now.timestamp_micros()).bind(id.as_str()).bind(&details.name).bind(&details.email);
-    rows::user(&rows::write_one(pool, put).await?.ok_or(sqlx::Error::RowNotFound)?)
+    rows::user(&rows::write_one(executor, put).await?.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 pub(super) async fn delete_user(

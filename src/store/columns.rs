@@ -1,0 +1,129 @@
+//! Rows of the tables, read one column after the other in the order that `fragments.rs` names them: to look each up by its
+//! name takes longer than to read it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{ColumnIndex, Decode, Row, Type};
+use uuid::Uuid;
+
+use super::values::{self, OrUnreadable};
+use crate::sessions::{Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SignedIn, Standing};
+use crate::users::{User, UserId};
+
+/// What is left of a row; each call takes the next column.
+pub(super) trait Columns<'r> {
+    fn uuid(&mut self) -> sqlx::Result<Uuid>;
+    fn text(&mut self) -> sqlx::Result<&'r str>;
+    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>>;
+    fn number(&mut self) -> sqlx::Result<i32>;
+    fn optional_number(&mut self) -> sqlx::Result<Option<i32>>;
+    fn time(&mut self) -> sqlx::Result<DateTime<Utc>>;
+    fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>>;
+}
+
+/// The columns of a row, from the first on.
+pub(super) struct InOrder<'r, R> {
+    row: &'r R,
+    next: usize,
+}
+
+impl<'r, R: Row> InOrder<'r, R>
+where
+    usize: ColumnIndex<R>,
+{
+    pub(super) fn of(row: &'r R) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(super) fn take<T: Decode<'r, R::Database> + Type<R::Database>>(&mut self) -> sqlx::Result<T> {
+        let next = self.next;
+        self.next += 1;
+        // The migrations say of which type each column is, and the tests see to it that the statements agree: to make sure
+        // again for each value would take as long as to read it.
+        if cfg!(debug_assertions) { self.row.try_get(next) } else { self.row.try_get_unchecked(next) }
+    }
+}
+
+/// Reads the `columns` of a session.
+pub(super) fn session<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Session> {
+    Ok(Session {
+        id: session_id(row)?,
+        user_id: user_id(row, "user_id")?,
+        created_at: row.time()?,
+        last_seen_at: row.time()?,
+        expires_at: row.time()?,
+        absolute_expires_at: row.time()?,
+        idle_timeout: row.optional_number()?.map(|idle| TimeDelta::seconds(idle.into())),
+        ended: ended(row)?,
+        refresh_counter: counter(row, "refresh_counter")?,
+        confirmed_counter: counter(row, "confirmed_counter")?,
+        client_id: optional_string(row)?,
+        ip_address: values::stored_address(row.optional_text()?)?,
+        location: optional_string(row)?,
+        user_agent: optional_string(row)?,
+        device: Device {
+            kind: DeviceType::parse(row.text()?).or_unreadable("device_type")?,
+            name: optional_string(row)?,
+            os: optional_string(row)?,
+            browser: optional_string(row)?,
+        },
+        scope: Scope::parse(row.text()?).or_unreadable("scope")?,
+        acr: optional_string(row)?,
+        amr: values::stored_methods(row.text()?)?,
+        metadata: Metadata::from_json(row.text()?.to_owned()).or_unreadable("metadata")?,
+    })
+}
+
+/// Reads the `standing_columns` of a session.
+pub(super) fn standing<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Standing> {
+    Ok(Standing {
+        id: session_id(row)?,
+        last_seen_at: row.time()?,
+        expires_at: row.time()?,
+        ended: ended(row)?,
+        refresh_counter: counter(row, "refresh_counter")?,
+        confirmed_counter: counter(row, "confirmed_counter")?,
+    })
+}
+
+/// Reads the `user_columns` of a user.
+pub(super) fn user<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<User> {
+    Ok(User {
+        id: user_id(row, "id")?,
+        name: optional_string(row)?,
+        email: optional_string(row)?,
+        banned_at: row.optional_time()?,
+        created_at: row.time()?,
+        updated_at: row.time()?,
+    })
+}
+
+/// Reads the `columns` of a session, and then those of its user but for the id, all of which are null when the user was
+/// deleted.
+pub(super) fn signed_in<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<SignedIn> {
+    let session = session(row)?;
+    let (name, email, banned_at) = (optional_string(row)?, optional_string(row)?, row.optional_time()?);
+    let created_at = row.optional_time()?.unwrap_or(session.created_at);
+    let updated_at = row.optional_time()?.unwrap_or(created_at);
+    let user = User { id: session.user_id.clone(), name, email, banned_at, created_at, updated_at };
+    Ok(SignedIn { session, user })
+}
+
+fn session_id<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<SessionId> {
+    row.uuid().map(SessionId::from_uuid)
+}
+
+fn user_id<'r>(row: &mut impl Columns<'r>, name: &'static str) -> sqlx::Result<UserId> {
+    UserId::parse(row.text()?).or_unreadable(name)
+}
+
+fn ended<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Option<Ended>> {
+    values::stored_ended(row.optional_time()?, row.optional_text()?)
+}
+
+fn counter<'r>(row: &mut impl Columns<'r>, name: &'static str) -> sqlx::Result<u32> {
+    row.number()?.try_into().or_unreadable(name)
+}
+
+fn optional_string<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Option<String>> {
+    Ok(row.optional_text()?.map(str::to_owned))
+}
