@@ -5,12 +5,12 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::sessions::{
-    Condition, Filter, Listing, ListingOrder, Owner, Search, SessionId, SortField, State, TextField, TimeField,
+    Condition, Filter, Listing, ListingOrder, Owner, Range, Search, SessionId, SortField, State, TextField, TimeField,
 };
 
 /// What differs between the databases.
 pub(super) struct Dialect {
-    /// The columns of a session.
+    /// The columns of a session in whatever state.
     pub(super) columns: &'static str,
     /// The condition that a session is active at `$1`.
     pub(super) active: &'static str,
@@ -40,14 +40,49 @@ const LONGEST_KEPT: usize = 8 * 1024;
 pub(super) struct Compiled {
     pub(super) sql: AssertSqlSafe<String>,
     pub(super) binds: Vec<Bind>,
-    /// Whether it is worth to be kept prepared: only the shape of a search is in its text, and there are few shapes.
+    /// Whether it is worth to be kept prepared. Only the shape of a search and the length of its page are in its text, of
+    /// which there are few. Where the best way depends on what is asked for, it is to be found for these very values.
     pub(super) kept: bool,
 }
 
 impl Compiled {
     #[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
-    fn new(sql: String, binds: Vec<Bind>) -> Self {
-        Self { kept: sql.len() <= LONGEST_KEPT, sql: AssertSqlSafe(sql), binds }
+    fn new(sql: String, binds: Vec<Bind>, way: Way) -> Self {
+        Self { kept: way == Way::Same && sql.len() <= LONGEST_KEPT, sql: AssertSqlSafe(sql), binds }
+    }
+}
+
+/// Whether the same way leads to whatever is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Same,
+    ByValues,
+}
+
+impl Way {
+    fn same_if(same: bool) -> Self {
+        if same { Self::Same } else { Self::ByValues }
+    }
+
+    fn of_search(search: &Search<'_>) -> Self {
+        let Filter { user_id, state, client_id, device_type, ip_address, created, last_seen } = search.filter;
+        let of_one_user = user_id.is_some() || search.owner.user().is_some();
+        // Through an index in its order, on which nearly all that are active are among the first.
+        let along_an_index = matches!(state, None | Some(State::Active))
+            && client_id.is_none()
+            && device_type.is_none()
+            && ip_address.is_none()
+            && *last_seen == Range::default()
+            && (*created == Range::default() || search.sort.field == SortField::CreatedAt);
+        Self::same_if(of_one_user || along_an_index)
+    }
+
+    fn of_listing(listing: &Listing<'_>) -> Self {
+        let nothing_asked = match listing.condition {
+            Condition::All(all) => all.iter().all(|part| *part == Condition::NotEnded),
+            condition => *condition == Condition::NotEnded,
+        };
+        Self::same_if(nothing_asked || of_one_user(listing.condition))
     }
 }
 
@@ -135,7 +170,7 @@ impl Conditions {
         format!("({})", parts.join(by))
     }
 
-    fn range(&mut self, column: &str, range: crate::sessions::Range) {
+    fn range(&mut self, column: &str, range: Range) {
         if let Some(from) = range.from {
             self.compare(column, ">=", Bind::Time(from));
         }
@@ -155,6 +190,7 @@ pub(super) struct CompiledListing {
 
 /// Compiles one page of a list, and the count of all of it.
 pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> CompiledListing {
+    let way = Way::of_listing(listing);
     let mut conditions = Conditions { sql: Vec::new(), binds: Vec::new() };
     let condition = conditions.condition(listing.condition, dialect);
     let column = match listing.order {
@@ -170,7 +206,7 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
         let mut counting = Conditions { sql: Vec::new(), binds: conditions.binds.clone() };
         let limit = counting.bind(Bind::Number(count_to));
         let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
-        Compiled::new(sql, counting.binds)
+        Compiled::new(sql, counting.binds, way)
     });
     let [limit, offset] = [listing.limit, listing.offset].map(|number| conditions.bind(Bind::Number(number)));
     let found = format!("SELECT {} FROM sessions WHERE {condition}", dialect.columns);
@@ -180,7 +216,7 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     } else {
         format!("{found} {page}")
     };
-    CompiledListing { page: Compiled::new(page, conditions.binds), total }
+    CompiledListing { page: Compiled::new(page, conditions.binds, way), total }
 }
 
 /// Whether a condition is about one user: all that user's sessions are then read and sorted, because to go through everybody's
@@ -210,7 +246,7 @@ pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled 
     let condition = conditions.sql.join(" AND ");
     let limit = conditions.bind(Bind::Number(search.limit));
     let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
-    Compiled::new(sql, conditions.binds)
+    Compiled::new(sql, conditions.binds, Way::of_search(search))
 }
 
 /// Compiles one page of a search.
@@ -228,13 +264,15 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         let id = conditions.bind(Bind::Id(position.id.as_uuid()));
         conditions.sql.push(format!("({column}, id) {beyond} ({at}, {id})"));
     }
-    let limit = conditions.bind(Bind::Number(search.limit));
+    // Those in one state are as their rows say.
+    let columns = if search.filter.state.is_some() { columns!() } else { dialect.columns };
+    // A plan for whatever is asked for can only be made when the length of the page is known.
     let sql = format!(
-        "SELECT {} FROM sessions WHERE {} ORDER BY {column} {direction}, id {direction} LIMIT {limit}",
-        dialect.columns,
+        "SELECT {columns} FROM sessions WHERE {} ORDER BY {column} {direction}, id {direction} LIMIT {}",
         conditions.sql.join(" AND "),
+        search.limit,
     );
-    Compiled::new(sql, conditions.binds)
+    Compiled::new(sql, conditions.binds, Way::of_search(search))
 }
 
 fn filter(filter: &Filter, dialect: &Dialect, conditions: &mut Conditions) {

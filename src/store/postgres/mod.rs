@@ -87,8 +87,10 @@ impl PostgresStore {
         let options = options.options(SETTINGS);
         let options = if durable { options } else { options.options([("synchronous_commit", "on")]) };
         let search_time = SEARCH_TIME.as_millis().to_string();
-        // Which index serves a search depends on what is asked for, so the plan is made for these very values.
-        let search_options = options.clone().options([("plan_cache_mode", "force_custom_plan".to_owned())]);
+        // Which index serves a search may depend on what is asked for: PostgreSQL makes the plan for these very values as long
+        // as that promises to be worth it, and always for what is not kept prepared. Were a page of the disk so dear that is
+        // read out of turn, as it takes them to be, a plan for these very values would always promise that.
+        let search_options = options.clone().options([("plan_cache_mode", "auto"), ("random_page_cost", "1.1")]);
         let search_options = search_options.options([("statement_timeout", search_time)]);
         let database = Arc::new(Connections::new(connections, &options, searching, search_options));
         Ok(Self {
