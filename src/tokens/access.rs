@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, RwLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Header, Validation};
@@ -236,7 +238,18 @@ fn encode(typ: &str, claims: &impl Serialize, key: &SigningKey) -> Result<String
     let mut header = Header::new(key.algorithm);
     header.typ = Some(typ.to_owned());
     header.kid = Some(key.kid.clone());
-    jsonwebtoken::encode(&header, claims, &key.encoding).map_err(|_| NoSigningKey)
+    signed(&header, claims, key).ok_or(NoSigningKey)
+}
+
+/// The compact serialization (RFC 7515 section 7.1).
+fn signed(header: &Header, claims: &impl Serialize, key: &SigningKey) -> Option<String> {
+    let mut token = URL_SAFE_NO_PAD.encode(serde_json::to_vec(header).ok()?);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims).ok()?, &mut token);
+    let signature = key.signer.sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Some(token)
 }
 
 /// The client id that a session's tokens name (RFC 9068 section 2.2 wants one in each).

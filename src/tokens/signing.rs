@@ -5,7 +5,8 @@ use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -68,7 +69,7 @@ impl Algorithm {
                 EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).ok()?.as_ref().to_vec()
             }
             Self::Rs256 => {
-                let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).ok()?;
+                let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).ok()?;
                 AsDer::<Pkcs8V1Der<'_>>::as_der(&key).ok()?.as_ref().to_vec()
             }
         })
@@ -142,13 +143,13 @@ impl SealedSigningKey {
 
     fn open(&self, keys: &Keyring) -> Result<SigningKey, SigningKeyError> {
         let private = keys.open(SEAL_LABEL, self.kid.as_bytes(), &self.sealed).ok_or(SigningKeyError::WrongSecret)?;
-        let encoding = self.algorithm.encoding_key(&private).ok_or(SigningKeyError::WrongSecret)?;
+        let signer = Signer::new(self.algorithm, &private).ok_or(SigningKeyError::WrongSecret)?;
         let (public, _) = public_key(self.algorithm, &private).ok_or(SigningKeyError::WrongSecret)?;
         let decoding = DecodingKey::from_jwk(&public).map_err(|_| SigningKeyError::WrongSecret)?;
         Ok(SigningKey {
             kid: self.kid.clone(),
             algorithm: self.algorithm.jwa(),
-            encoding,
+            signer,
             decoding,
             public,
             active_from: self.active_from,
@@ -166,10 +167,41 @@ fn public_key(algorithm: Algorithm, private: &[u8]) -> Option<(Jwk, String)> {
     Some((jwk, kid))
 }
 
+/// A private key, ready to sign. The JWT library reads one anew for each token, which takes Ed25519 nearly as long as to sign.
+pub(super) enum Signer {
+    EdDsa(Ed25519KeyPair),
+    Es256(EcdsaKeyPair),
+    Rs256(rsa::KeyPair),
+}
+
+impl Signer {
+    fn new(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
+        Some(match algorithm {
+            Algorithm::EdDsa => Self::EdDsa(Ed25519KeyPair::from_pkcs8(pkcs8).ok()?),
+            Algorithm::Es256 => Self::Es256(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).ok()?),
+            Algorithm::Rs256 => Self::Rs256(rsa::KeyPair::from_pkcs8(pkcs8).ok()?),
+        })
+    }
+
+    /// The signature as a JWS carries it (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1).
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match self {
+            Self::EdDsa(key) => Some(key.sign(message).as_ref().to_vec()),
+            Self::Es256(key) => Some(key.sign(&random, message).ok()?.as_ref().to_vec()),
+            Self::Rs256(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).ok()?;
+                Some(signature)
+            }
+        }
+    }
+}
+
 pub(super) struct SigningKey {
     pub(super) kid: String,
     pub(super) algorithm: jsonwebtoken::Algorithm,
-    pub(super) encoding: EncodingKey,
+    pub(super) signer: Signer,
     pub(super) decoding: DecodingKey,
     public: Jwk,
     active_from: DateTime<Utc>,

@@ -80,7 +80,7 @@ impl Fixture {
         let keys = self.tokens.keys();
         let key = keys.signing(self.now).unwrap();
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.encoding, key.algorithm).unwrap();
+        let signature = URL_SAFE_NO_PAD.encode(key.signer.sign(message.as_bytes()).unwrap());
         format!("{message}.{signature}")
     }
 
