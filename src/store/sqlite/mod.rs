@@ -49,9 +49,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a statement waits for another process to write, and a request for the writer.
 const WRITER_TIME: Duration = Duration::from_secs(5);
-/// How many pages of four KiB the log may grow by before it goes into the file. A page that is written often goes there once:
-/// with a tenth of them, which is the default, opening a session takes half as long again.
-const PAGES_IN_LOG: &str = "10000";
 /// How long a request waits for a connection to read.
 const READER_TIME: Duration = Duration::from_secs(1);
 /// How long to try at the start while another process prepares the same file.
@@ -82,7 +79,6 @@ impl SqliteStore {
             })
             .foreign_keys(true)
             .busy_timeout(WRITER_TIME)
-            .pragma("wal_autocheckpoint", PAGES_IN_LOG)
             .disable_statement_logging();
         create(options.get_filename()).map_err(|error| OpenError::Connect(error.into()))?;
         let mut first = connect_first(&options.clone().journal_mode(SqliteJournalMode::Wal)).await?;
