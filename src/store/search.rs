@@ -67,7 +67,7 @@ impl Way {
     fn of_search(search: &Search<'_>) -> Self {
         let Filter { user_id, state, client_id, device_type, ip_address, created, last_seen } = search.filter;
         let of_one_user = user_id.is_some() || search.owner.user().is_some();
-        // Through an index in its order, on which nearly all that are active are among the first.
+        // Along an index in its order: of those met there, most are active.
         let along_an_index = matches!(state, None | Some(State::Active))
             && client_id.is_none()
             && device_type.is_none()
