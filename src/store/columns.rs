@@ -37,8 +37,8 @@ where
     pub(super) fn take<T: Decode<'r, R::Database> + Type<R::Database>>(&mut self) -> sqlx::Result<T> {
         let next = self.next;
         self.next += 1;
-        // The migrations say of which type each column is, and the tests see to it that the statements agree: to make sure
-        // again for each value would take as long as to read it.
+        // The migrations say of which type each column is, once for all, and the tests see to it that the statements agree: to
+        // make sure again for each value would take as long as to read it.
         if cfg!(debug_assertions) { self.row.try_get(next) } else { self.row.try_get_unchecked(next) }
     }
 }

@@ -72,7 +72,7 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    /// Whether nothing can come of it that would have to be taken back, which is the usual case.
+    /// Whether nothing else decides if it is opened than the user and the bulk endings, which is the usual case.
     fn is_plain(&self) -> bool {
         self.limit.is_none() && self.idempotency.is_none()
     }

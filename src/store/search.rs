@@ -14,6 +14,8 @@ pub(super) struct Dialect {
     pub(super) columns: &'static str,
     /// The condition that a session is active at `$1`.
     pub(super) active: &'static str,
+    /// The same, for a planner that shall not look for those that are active, because they are met anyway.
+    pub(super) active_unseen: &'static str,
     /// The condition that it has not been unused for too long at `$1`.
     pub(super) not_idle: &'static str,
     /// The condition that nobody has ended it.
@@ -40,49 +42,48 @@ const LONGEST_KEPT: usize = 8 * 1024;
 pub(super) struct Compiled {
     pub(super) sql: AssertSqlSafe<String>,
     pub(super) binds: Vec<Bind>,
-    /// Whether it is worth to be kept prepared. Only the shape of a search and the length of its page are in its text, of
-    /// which there are few. Where the best way depends on what is asked for, it is to be found for these very values.
+    /// Whether it is worth to be kept prepared: only the shape of a search and the length of its page are in its text, and few
+    /// of them are asked for.
     pub(super) kept: bool,
+    /// Whether one plan serves whatever values are bound.
+    pub(super) planned_once: bool,
 }
 
 impl Compiled {
     #[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
-    fn new(sql: String, binds: Vec<Bind>, way: Way) -> Self {
-        Self { kept: way == Way::Same && sql.len() <= LONGEST_KEPT, sql: AssertSqlSafe(sql), binds }
+    fn new(sql: String, binds: Vec<Bind>, planned_once: bool) -> Self {
+        Self { kept: sql.len() <= LONGEST_KEPT, planned_once, sql: AssertSqlSafe(sql), binds }
     }
 }
 
-/// Whether the same way leads to whatever is asked for.
+/// How a search is best carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    Same,
+    /// From the newest session on: most of the first ones are active.
+    FromTheNewest,
+    /// Through what an index holds of one user, or in the index's own order.
+    ByOneIndex,
+    /// That depends on what is asked for.
     ByValues,
 }
 
 impl Way {
-    fn same_if(same: bool) -> Self {
-        if same { Self::Same } else { Self::ByValues }
-    }
-
-    fn of_search(search: &Search<'_>) -> Self {
+    fn of(search: &Search<'_>) -> Self {
         let Filter { user_id, state, client_id, device_type, ip_address, created, last_seen } = search.filter;
-        let of_one_user = user_id.is_some() || search.owner.user().is_some();
-        // Along an index in its order: of those met there, most are active.
-        let along_an_index = matches!(state, None | Some(State::Active))
-            && client_id.is_none()
-            && device_type.is_none()
-            && ip_address.is_none()
-            && *last_seen == Range::default()
-            && (*created == Range::default() || search.sort.field == SortField::CreatedAt);
-        Self::same_if(of_one_user || along_an_index)
-    }
-
-    fn of_listing(listing: &Listing<'_>) -> Self {
-        let nothing_asked = match listing.condition {
-            Condition::All(all) => all.iter().all(|part| *part == Condition::NotEnded),
-            condition => *condition == Condition::NotEnded,
-        };
-        Self::same_if(nothing_asked || of_one_user(listing.condition))
+        let by_creation = search.sort.field == SortField::CreatedAt;
+        if user_id.is_some() || search.owner.user().is_some() {
+            // In the order of their ends it may be shorter to go through everybody's, where the user has many.
+            return if search.sort.field == SortField::ExpiresAt { Self::ByValues } else { Self::ByOneIndex };
+        }
+        let unfiltered = client_id.is_none() && device_type.is_none() && ip_address.is_none();
+        let unlimited = *last_seen == Range::default() && (by_creation || *created == Range::default());
+        match state {
+            None if unfiltered && unlimited => Self::ByOneIndex,
+            Some(State::Active) if unfiltered && unlimited && by_creation && search.sort.descending => {
+                Self::FromTheNewest
+            }
+            _ => Self::ByValues,
+        }
     }
 }
 
@@ -190,7 +191,7 @@ pub(super) struct CompiledListing {
 
 /// Compiles one page of a list, and the count of all of it.
 pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> CompiledListing {
-    let way = Way::of_listing(listing);
+    let of_one_user = of_one_user(listing.condition);
     let mut conditions = Conditions { sql: Vec::new(), binds: Vec::new() };
     let condition = conditions.condition(listing.condition, dialect);
     let column = match listing.order {
@@ -206,17 +207,17 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
         let mut counting = Conditions { sql: Vec::new(), binds: conditions.binds.clone() };
         let limit = counting.bind(Bind::Number(count_to));
         let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
-        Compiled::new(sql, counting.binds, way)
+        Compiled::new(sql, counting.binds, of_one_user)
     });
     let [limit, offset] = [listing.limit, listing.offset].map(|number| conditions.bind(Bind::Number(number)));
     let found = format!("SELECT {} FROM sessions WHERE {condition}", dialect.columns);
     let page = format!("ORDER BY {order}id {direction} LIMIT {limit} OFFSET {offset}");
-    let page = if of_one_user(listing.condition) {
+    let page = if of_one_user {
         format!("WITH found AS MATERIALIZED ({found}) SELECT * FROM found {page}")
     } else {
         format!("{found} {page}")
     };
-    CompiledListing { page: Compiled::new(page, conditions.binds, way), total }
+    CompiledListing { page: Compiled::new(page, conditions.binds, of_one_user), total }
 }
 
 /// Whether a condition is about one user: all that user's sessions are then read and sorted, because to go through everybody's
@@ -229,12 +230,12 @@ fn of_one_user(condition: &Condition) -> bool {
     }
 }
 
-fn conditions(search: &Search<'_>, dialect: &Dialect) -> Conditions {
+fn conditions(search: &Search<'_>, active: &str, dialect: &Dialect) -> Conditions {
     let mut conditions = Conditions { sql: Vec::new(), binds: vec![Bind::Time(search.now)] };
     if let Owner::User(user) = search.owner {
         conditions.compare("user_id", "=", Bind::Text(user.as_str().to_owned()));
     }
-    filter(search.filter, dialect, &mut conditions);
+    filter(search.filter, active, dialect, &mut conditions);
     // The time is bound even where nothing compares with it, so that both databases know what $1 is.
     conditions.sql.push("$1 IS NOT NULL".to_owned());
     conditions
@@ -242,16 +243,18 @@ fn conditions(search: &Search<'_>, dialect: &Dialect) -> Conditions {
 
 /// Compiles the count of what a search finds, up to its limit.
 pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled {
-    let mut conditions = conditions(search, dialect);
+    let mut conditions = conditions(search, dialect.active, dialect);
     let condition = conditions.sql.join(" AND ");
     let limit = conditions.bind(Bind::Number(search.limit));
     let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
-    Compiled::new(sql, conditions.binds, Way::of_search(search))
+    Compiled::new(sql, conditions.binds, false)
 }
 
 /// Compiles one page of a search.
 pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
-    let mut conditions = conditions(search, dialect);
+    let way = Way::of(search);
+    let active = if way == Way::FromTheNewest { dialect.active_unseen } else { dialect.active };
+    let mut conditions = conditions(search, active, dialect);
 
     let column = match search.sort.field {
         SortField::CreatedAt => "created_at",
@@ -272,17 +275,17 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         conditions.sql.join(" AND "),
         search.limit,
     );
-    Compiled::new(sql, conditions.binds, Way::of_search(search))
+    Compiled::new(sql, conditions.binds, way != Way::ByValues)
 }
 
-fn filter(filter: &Filter, dialect: &Dialect, conditions: &mut Conditions) {
+fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Conditions) {
     let Filter { user_id, state, client_id, device_type, ip_address, created, last_seen } = filter;
     if let Some(user_id) = user_id {
         conditions.compare("user_id", "=", Bind::Text(user_id.as_str().to_owned()));
     }
     if let Some(state) = state {
         conditions.sql.push(match state {
-            State::Active => dialect.active.to_owned(),
+            State::Active => active.to_owned(),
             State::IdleExpired => format!("{} AND expires_at > $1 AND NOT {}", dialect.not_ended, dialect.not_idle),
             State::Expired => format!("{} AND expires_at <= $1", dialect.not_ended),
             // Those that a bulk ending means are among them once it is carried out.

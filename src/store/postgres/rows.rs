@@ -96,8 +96,9 @@ macro_rules! locked {
 
 pub(super) const DIALECT: Dialect = Dialect {
     columns: as_they_stand!(columns),
-    // In one piece, of which the planner knows as little with values as without: so it sees no use in planning anew.
-    active: concat!("CASE WHEN ", active!(), " THEN TRUE ELSE FALSE END"),
+    active: active!(),
+    // With values it is taken for as likely as without, so there is no use in planning anew.
+    active_unseen: concat!("CASE WHEN ", active!(), " THEN TRUE ELSE FALSE END"),
     not_idle: not_idle!("last_seen_at"),
     not_ended: concat!("(ended_at IS NULL AND ", not_ended_in_bulk!(), ")"),
     id_text: ID_TEXT,

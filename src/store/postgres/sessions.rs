@@ -119,7 +119,7 @@ pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::
 }
 
 fn query(compiled: Compiled) -> rows::PgQuery<'static> {
-    let mut query = sqlx::query(compiled.sql).persistent(compiled.kept);
+    let mut query = sqlx::query(compiled.sql).persistent(compiled.kept && compiled.planned_once);
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),

@@ -1,7 +1,7 @@
 //! Opening a session.
 //!
 //! The transaction has the write lock before it reads, so everything in it sees all that was committed before. Others write
-//! in it too: what may have to be taken back has a savepoint of its own.
+//! in it too: what a limit or an idempotency key may forbid in the middle has a savepoint of its own.
 
 use chrono::DateTime;
 use sqlx::{Connection as _, Row, SqliteConnection};

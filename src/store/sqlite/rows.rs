@@ -74,6 +74,7 @@ macro_rules! active {
 pub(super) const DIALECT: Dialect = Dialect {
     columns: as_they_stand!(columns),
     active: active!(),
+    active_unseen: active!(),
     not_idle: not_idle!("last_seen_at"),
     not_ended: concat!("(ended_at IS NULL AND ", not_ended_in_bulk!(), ")"),
     id_text: ID_TEXT,
