@@ -20,6 +20,13 @@ pub(super) trait Columns<'r> {
     fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>>;
 }
 
+/// A row of one of the databases, which differ in how they keep an instant.
+pub(super) trait StoredRow: Row {
+    type Instant;
+
+    fn instant(stored: Self::Instant) -> sqlx::Result<DateTime<Utc>>;
+}
+
 /// The columns of a row, from the first on.
 pub(super) struct InOrder<'r, R> {
     row: &'r R,
@@ -34,12 +41,49 @@ where
         Self { row, next: 0 }
     }
 
-    pub(super) fn take<T: Decode<'r, R::Database> + Type<R::Database>>(&mut self) -> sqlx::Result<T> {
+    fn take<T: Decode<'r, R::Database> + Type<R::Database>>(&mut self) -> sqlx::Result<T> {
         let next = self.next;
         self.next += 1;
         // The migrations say of which type each column is, once for all, and the tests see to it that the statements agree: to
         // make sure again for each value would take as long as to read it.
         if cfg!(debug_assertions) { self.row.try_get(next) } else { self.row.try_get_unchecked(next) }
+    }
+}
+
+impl<'r, R: StoredRow> Columns<'r> for InOrder<'r, R>
+where
+    usize: ColumnIndex<R>,
+    Uuid: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    i32: Decode<'r, R::Database> + Type<R::Database>,
+    R::Instant: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn uuid(&mut self) -> sqlx::Result<Uuid> {
+        self.take()
+    }
+
+    fn text(&mut self) -> sqlx::Result<&'r str> {
+        self.take()
+    }
+
+    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>> {
+        self.take()
+    }
+
+    fn number(&mut self) -> sqlx::Result<i32> {
+        self.take()
+    }
+
+    fn optional_number(&mut self) -> sqlx::Result<Option<i32>> {
+        self.take()
+    }
+
+    fn time(&mut self) -> sqlx::Result<DateTime<Utc>> {
+        R::instant(self.take()?)
+    }
+
+    fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>> {
+        self.take::<Option<R::Instant>>()?.map(R::instant).transpose()
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::attempts::failure;
 use crate::sessions::{Session, SessionId, SignedIn, Standing};
-use crate::store::columns::{self, Columns, InOrder};
+use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 use crate::store::{EndedTogether, Result};
@@ -149,33 +149,11 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.metadata.as_json())))
 }
 
-impl<'r> Columns<'r> for InOrder<'r, PgRow> {
-    fn uuid(&mut self) -> sqlx::Result<Uuid> {
-        self.take()
-    }
+impl StoredRow for PgRow {
+    type Instant = DateTime<Utc>;
 
-    fn text(&mut self) -> sqlx::Result<&'r str> {
-        self.take()
-    }
-
-    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>> {
-        self.take()
-    }
-
-    fn number(&mut self) -> sqlx::Result<i32> {
-        self.take()
-    }
-
-    fn optional_number(&mut self) -> sqlx::Result<Option<i32>> {
-        self.take()
-    }
-
-    fn time(&mut self) -> sqlx::Result<DateTime<Utc>> {
-        self.take()
-    }
-
-    fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>> {
-        self.take()
+    fn instant(stored: DateTime<Utc>) -> sqlx::Result<DateTime<Utc>> {
+        Ok(stored)
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::{Row, Sqlite, SqliteExecutor};
 use uuid::Uuid;
 
 use crate::sessions::{Device, Session, SessionId, SignedIn, Standing};
-use crate::store::columns::{self, Columns, InOrder};
+use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 use crate::users::{User, UserId};
@@ -136,35 +136,12 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(metadata.as_json()))
 }
 
-impl<'r> Columns<'r> for InOrder<'r, SqliteRow> {
-    fn uuid(&mut self) -> sqlx::Result<Uuid> {
-        self.take()
-    }
+/// Whole microseconds since 1970.
+impl StoredRow for SqliteRow {
+    type Instant = i64;
 
-    fn text(&mut self) -> sqlx::Result<&'r str> {
-        self.take()
-    }
-
-    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>> {
-        self.take()
-    }
-
-    fn number(&mut self) -> sqlx::Result<i32> {
-        self.take()
-    }
-
-    fn optional_number(&mut self) -> sqlx::Result<Option<i32>> {
-        self.take()
-    }
-
-    fn time(&mut self) -> sqlx::Result<DateTime<Utc>> {
-        DateTime::from_timestamp_micros(self.take()?).or_unreadable("instant")
-    }
-
-    fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>> {
-        self.take::<Option<i64>>()?
-            .map(|micros| DateTime::from_timestamp_micros(micros).or_unreadable("instant"))
-            .transpose()
+    fn instant(stored: i64) -> sqlx::Result<DateTime<Utc>> {
+        DateTime::from_timestamp_micros(stored).or_unreadable("instant")
     }
 }
 
