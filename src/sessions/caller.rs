@@ -31,10 +31,6 @@ impl Scope {
         if !text.bytes().all(allowed) {
             return Err(FieldError::new("scope", "must be words of printable ASCII without quotes or backslashes"));
         }
-        // As it is stored, which is how it is read most of the time.
-        if !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ") {
-            return Ok(Self(text.to_owned()));
-        }
         Ok(Self(text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")))
     }
 
