@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 /// As `axum::Json`, but written into a plain vector: into the buffer that axum takes, each comma and quotation mark is a call
-/// of its own, which makes a page of sessions a fifth more work.
+/// of its own, with which a page of sessions takes a fifth longer to write.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 

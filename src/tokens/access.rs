@@ -238,11 +238,11 @@ fn encode(typ: &str, claims: &impl Serialize, key: &SigningKey) -> Result<String
     let mut header = Header::new(key.algorithm);
     header.typ = Some(typ.to_owned());
     header.kid = Some(key.kid.clone());
-    signed(&header, claims, key).ok_or(NoSigningKey)
+    compact(&header, claims, key).ok_or(NoSigningKey)
 }
 
 /// The compact serialization (RFC 7515 section 7.1).
-fn signed(header: &Header, claims: &impl Serialize, key: &SigningKey) -> Option<String> {
+fn compact(header: &Header, claims: &impl Serialize, key: &SigningKey) -> Option<String> {
     let mut token = URL_SAFE_NO_PAD.encode(serde_json::to_vec(header).ok()?);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims).ok()?, &mut token);
