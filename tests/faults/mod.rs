@@ -27,8 +27,10 @@ mod notices;
 mod outages;
 mod overload;
 mod races;
+mod renumbering;
 mod replicas;
 mod soak;
+mod standby;
 mod stopping;
 mod verdict;
 
