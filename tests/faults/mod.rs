@@ -20,6 +20,7 @@ mod cleaning;
 mod cluster;
 mod crashes;
 mod embedded;
+mod failover;
 mod flaw;
 mod history;
 mod load;
