@@ -26,11 +26,14 @@ fault_tests! {
 
     numbers_that_a_failover_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Failover), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
+    numbers_that_a_standby_gives_out_again_that_nobody_waited_for_hide_no_end:
+        |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
     a_log_that_is_taken_for_another_is_noticed_after_a_failover:
-        |flaw| numbers_again(flaw, Loss::Failover), Flaw::Code(Mutant::LogIdentityIgnored);
+        |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::LogIdentityIgnored);
     #[ignore = "takes long; scripts/faults runs it"]
     a_cursor_of_another_log_is_noticed_after_a_failover:
-        |flaw| numbers_again(flaw, Loss::Failover), Flaw::Code(Mutant::CursorWithoutIdentity);
+        |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::CursorWithoutIdentity);
 }
 
 /// How the last commits get lost.
@@ -38,8 +41,10 @@ fault_tests! {
 enum Loss {
     /// They had not reached the disk.
     Crash,
-    /// They had not reached the standby that took over.
+    /// They had not reached the standby that took over, and did not have to.
     Failover,
+    /// As before, but no commit waits for the standby: only the log's identity tells that they are lost.
+    FailoverBehind,
 }
 
 const NEXT: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
@@ -67,6 +72,7 @@ async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
     let (test, bound) = match loss {
         Loss::Crash => ("FT-02 numbers", "no end hidden by numbers that a crash gives out again"),
         Loss::Failover => ("FT-11 numbers", "no end hidden by numbers that a failover gives out again"),
+        Loss::FailoverBehind => ("FT-11 numbers, behind", "no end hidden that is made after the failover"),
     };
     let mut verdict = Verdict::new(test, "PR-3, PR-4, PR-10", bound);
     // Nothing but a commit that is waited for brings anything to the disk.
@@ -76,13 +82,16 @@ async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
     let (prompt, late) = (Replica::start(0, &first, flaw, &[]), Replica::start(1, &second, flaw, &[]));
     let standby = match loss {
         Loss::Crash => None,
-        Loss::Failover => Some(cluster.add_standby("standby").await),
+        Loss::Failover | Loss::FailoverBehind => Some(cluster.add_standby("standby").await),
     };
-    if standby.is_some() {
+    if loss == Loss::Failover {
         cluster.wait_for_standby(Some("standby")).await;
     }
     let history = History::new();
     let known = know(&cluster, &prompt, &late, &history).await;
+    if let Some(standby) = &standby {
+        standby.catch_up(&cluster).await;
+    }
     let (known, next_before, held_back) = burn(&cluster, &late, known, loss).await;
 
     late_path.cut();
@@ -132,8 +141,19 @@ async fn know(cluster: &Cluster, prompt: &Replica, late: &Replica, history: &His
     let list = prompt.run_command(&cluster.url(), &["key", "list"]);
     let key_id = list.split_whitespace().next().unwrap().to_owned();
     until("the key", async || late.read_with(&key).await.status == Some(200)).await;
-    Known { subjects, key, key_id, cursor: String::new(), event: String::new() }
+    let event = late.events(None).await.next().await.unwrap().id;
+    let mut cursor = String::new();
+    until("the list", async || {
+        let reply = late.revocations(None).await;
+        reply.body["cursor"].as_str().unwrap_or_default().clone_into(&mut cursor);
+        reply.status == Some(200)
+    })
+    .await;
+    Known { subjects, key, key_id, cursor, event }
 }
+
+/// The second look that a replica tells of may have begun before something, the third one has not.
+const LOOKS: usize = 3;
 
 /// Uses up numbers that get lost, and that the late replica and its clients read past. Answers the next number too, and what
 /// keeps them from the disk or the standby.
@@ -142,11 +162,10 @@ async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -
     burner.burn(1).await.unwrap();
     let held_back = match loss {
         Loss::Crash => cluster.hold_back_disk(),
-        Loss::Failover => cluster.hold_back_standbys(),
+        Loss::Failover | Loss::FailoverBehind => cluster.hold_back_standbys(),
     };
     burner.burn(BURNT).await.unwrap();
     let next = cluster.number(NEXT).await;
-    // The second look that the replica tells of may have begun before that, the third one has not.
     let mut looks = BTreeSet::new();
     time_until(Duration::from_secs(1), async || {
         burner.wake_replicas().await.unwrap();
@@ -155,10 +174,13 @@ async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -
             reply.body["cursor"].as_str().unwrap().clone_into(&mut known.cursor);
             looks.insert(reply.body["as_of"].as_str().unwrap().to_owned());
         }
-        looks.len() >= 3
+        looks.len() >= LOOKS
     })
     .await;
-    known.event = late.events(None).await.next().await.unwrap().id;
+    // A replica that waits for the standby too does not look any more, and need not tell anything.
+    if looks.len() >= LOOKS {
+        known.event = late.events(None).await.next().await.unwrap().id;
+    }
     (known, next, held_back)
 }
 
