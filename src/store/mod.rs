@@ -19,7 +19,10 @@ mod values;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-pub use changes::{Announcement, Change, Changes, Listener, LogPosition, LoggedChange, MOST_CHANGES};
+pub use changes::{
+    Announcement, Change, Changes, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES,
+    ReplayedChanges,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 pub use connecting::{OpenError, open};
 use connecting::{SEARCH_TIME, divide};
@@ -406,9 +409,17 @@ pub trait Store: Send + Sync {
     /// Forgets the signing keys before `sequence`.
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
 
-    /// What stands in the change log after a place, at most [`MOST_CHANGES`]. Every change that committed before this was
-    /// asked for is in it, or stands further on when there are too many.
-    async fn changes(&self, after: LogPosition) -> Result<Changes>;
+    /// A part of a look at the change log: the changes after a place that the look before (`seen`) could not see, at most
+    /// [`MOST_CHANGES`]. Every change that committed before this was asked for is in it, in a further part, or was seen.
+    /// [`Error::Unavailable`] when the database cannot prove that it is the one that others write to.
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes>;
+
+    /// The changes after a place, at most [`MOST_CHANGES`], for a listener that comes back. Holds up no look at the log.
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges>;
+
+    /// The endings at `since` or later that a dump brought along with the numbers of another log, which are ahead of this
+    /// one's. Their places are before all others.
+    async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>>;
 
     /// Tells the other replicas. May get lost; they look for themselves soon.
     async fn announce(&self, announcement: Announcement) -> Result<()>;
@@ -416,9 +427,9 @@ pub trait Store: Send + Sync {
     /// Starts to hear what replicas announce. `None` when the store has no means for it.
     async fn listen(&self) -> Result<Option<Box<dyn Listener>>>;
 
-    /// Deletes a batch of what stands before a place in the change log, and answers how much; 0 when nothing is left.
-    /// May be lost in a crash.
-    async fn forget_changes(&self, before: LogPosition) -> Result<u64>;
+    /// Deletes a batch of what stands before a place in the change log, and of what a dump brought along with the numbers of
+    /// another log but for the endings at `since` or later. Answers how much; 0 when nothing is left. May be lost in a crash.
+    async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64>;
 
     /// Asks the database whether it has the tables of this version.
     async fn ping(&self) -> Result<bool>;

@@ -1,19 +1,32 @@
 //! The change log, and the wire that wakes its readers.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgRow};
 use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
 use tokio::sync::Mutex;
 
 use super::attempts::failure;
-use crate::store::{Announcement, Changes, Error, Listener, LogPosition, LoggedChange, MOST_CHANGES, Result, values};
+use crate::clock::SystemEntropy;
+use crate::mutants::{self, Mutant};
+use crate::store::{
+    Announcement, Changes, Error, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES,
+    ReplayedChanges, Result, values,
+};
 
 /// How long one look at the log may take, and one word to the others.
-const LOG_DEADLINE: Duration = Duration::from_secs(1);
+pub(super) const LOG_DEADLINE: Duration = Duration::from_secs(1);
 const CHANNEL: &str = "sojourn";
+
+macro_rules! change_columns {
+    () => {
+        "transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at"
+    };
+}
 
 async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     match tokio::time::timeout(LOG_DEADLINE, work).await {
@@ -35,13 +48,17 @@ impl Line {
         Self { options, connection: Mutex::new(None) }
     }
 
+    pub(super) async fn connect(&self) -> sqlx::Result<PgConnection> {
+        self.options.connect().await
+    }
+
     async fn run<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
         in_time(async {
             // Taken out while in use: a use that is broken off takes the connection along.
             let mut place = self.connection.lock().await;
             let mut connection = match place.take() {
                 Some(connection) => connection,
-                None => self.options.connect().await?,
+                None => self.connect().await?,
             };
             let done = work(&mut connection).await?;
             *place = Some(connection);
@@ -55,46 +72,215 @@ impl Line {
     }
 }
 
-pub(super) async fn changes(line: &Line, after: LogPosition) -> Result<Changes> {
-    // The one statement that asks the database for the time, because this is where replicas agree on it.
-    // Who reads `transaction_id` up to the oldest transaction that still runs has read all there will ever be of it.
-    const READ: &str = "
-        SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS settled, clock_timestamp() AS time,
-               transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at
-        FROM (VALUES (1)) AS always LEFT JOIN LATERAL (
-            SELECT * FROM changes WHERE (transaction_id, sequence) > ($1::text::xid8, $2)
-            ORDER BY transaction_id, sequence LIMIT $3
-        ) AS changes ON TRUE";
-    let rows = line
-        .run(async |connection| {
-            sqlx::query(READ)
-                .bind(after.transaction.to_string())
-                .bind(after.sequence)
-                .bind(i64::from(MOST_CHANGES))
-                .fetch_all(connection)
-                .await
-        })
-        .await?;
-    let read = || {
-        let (mut settled, mut time) = (LogPosition::default(), None);
-        let mut changes = Vec::with_capacity(rows.len());
-        for row in &rows {
-            time = row.try_get("time")?;
-            settled = LogPosition { transaction: row.try_get("settled")?, sequence: 0 };
-            let Some(transaction) = row.try_get::<Option<i64>, _>("transaction_id")? else { continue };
-            let position = LogPosition { transaction, sequence: row.try_get("sequence")? };
-            let change = values::stored_change(
-                row.try_get("kind")?,
-                row.try_get("subject_id")?,
-                row.try_get("user_id")?,
-                row.try_get("reason")?,
-                row.try_get::<Option<DateTime<Utc>>, _>("at")?,
-            )?;
-            changes.push(LoggedChange { position, change });
+/// Reads the log on a connection of its own, and knows which log that is.
+///
+/// PostgreSQL gives a transaction number again when the transaction was lost in a crash, and a crash, a promotion or a
+/// restore breaks every connection. So places of one connection are compared with those of the next one only within the
+/// same log, and only up to what was on the disk.
+#[derive(Debug)]
+pub(super) struct LogReader {
+    line: Line,
+    reading: Mutex<Reading>,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    connection: Option<PgConnection>,
+    log: LogId,
+    /// Counts the connections.
+    number: u64,
+    /// The oldest transaction that was running at each look, with the end of the write-ahead log then, until that is on the
+    /// disk: once it is, no crash gives an older number again.
+    unflushed: VecDeque<(i64, i64)>,
+    /// The newest of them that is.
+    settled: i64,
+}
+
+impl LogReader {
+    pub(super) fn new(options: PgConnectOptions) -> Self {
+        Self { line: Line::new(options), reading: Mutex::default() }
+    }
+
+    /// A part of a look at the log, by a database that has proved nothing yet.
+    pub(super) async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
+        let proved_at = Instant::now();
+        self.run(async |connection| look(connection, seen, after).await, |reading, rows| reading.read(rows, proved_at))
+            .await
+    }
+
+    /// The endings at `since` or later whose numbers no transaction of this log has drawn yet.
+    pub(super) async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
+        const READ: &str = concat!(
+            "SELECT ",
+            change_columns!(),
+            " FROM changes WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AND at >= $1
+             ORDER BY transaction_id, sequence"
+        );
+        let read = async |connection: &mut PgConnection| sqlx::query(READ).bind(since).fetch_all(connection).await;
+        let mut endings = self.run(read, |_, rows| rows.iter().map(change).collect::<sqlx::Result<Vec<_>>>()).await?;
+        for ending in &mut endings {
+            ending.position.transaction = 0;
         }
-        Ok(Changes { settled, changes, time })
+        Ok(endings)
+    }
+
+    async fn run<T>(
+        &self,
+        read: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<Vec<PgRow>>,
+        understand: impl FnOnce(&mut Reading, &[PgRow]) -> sqlx::Result<T>,
+    ) -> Result<T> {
+        in_time(async {
+            let mut reading = self.reading.lock().await;
+            // Taken out while in use: a read that is broken off takes the connection along.
+            let mut connection = match reading.connection.take() {
+                Some(connection) => connection,
+                None => reading.begin(self.line.connect().await?).await?,
+            };
+            let rows = read(&mut connection).await?;
+            reading.connection = Some(connection);
+            understand(&mut reading, &rows)
+        })
+        .await
+    }
+
+    pub(super) async fn close(&self) {
+        drop(self.reading.lock().await.connection.take());
+    }
+}
+
+impl Reading {
+    /// Finds out which log a new connection reads.
+    async fn begin(&mut self, mut connection: PgConnection) -> sqlx::Result<PgConnection> {
+        let log = identify(&mut connection).await?;
+        self.unflushed.clear();
+        if log != self.log && !mutants::enabled(Mutant::PlaceKeptOverReconnect) {
+            self.settled = 0;
+        }
+        self.log = log;
+        self.number += 1;
+        Ok(connection)
+    }
+
+    /// Takes down what a look brought.
+    fn read(&mut self, rows: &[PgRow], proved_at: Instant) -> sqlx::Result<Changes> {
+        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let (oldest, end): (i64, i64) = (first.try_get("oldest")?, first.try_get("next_number")?);
+        let (written, flushed): (i64, i64) = (first.try_get("written")?, first.try_get("flushed")?);
+        let snapshot = LogSnapshot { end: LogPosition { transaction: end, sequence: 0 }, open: first.try_get("open")? };
+        let time = first.try_get("time")?;
+        self.unflushed.push_back((oldest, written));
+        while let Some((settled, _)) = self.unflushed.pop_front_if(|(_, written)| *written <= flushed) {
+            self.settled = self.settled.max(settled);
+        }
+        if mutants::enabled(Mutant::PlaceKeptOverReconnect) {
+            self.settled = oldest;
+        }
+        let mut changes = Vec::with_capacity(rows.len());
+        for row in rows {
+            // A look that finds nothing new has one row, without a change.
+            if row.try_get::<Option<i64>, _>("transaction_id")?.is_some() {
+                changes.push(change(row)?);
+            }
+        }
+        changes.sort_unstable_by_key(|logged| logged.position);
+        let ReplayedChanges { changes, next } = ReplayedChanges::first_of(changes);
+        let settled = LogPosition { transaction: self.settled, sequence: 0 };
+        Ok(Changes { log: self.log, connection: self.number, settled, snapshot, changes, next, proved_at, time })
+    }
+}
+
+/// Asks which log this is. A log that does not tell is another with each connection.
+async fn identify(connection: &mut PgConnection) -> sqlx::Result<LogId> {
+    // The file of the write-ahead log is of the new timeline at once after a promotion; the control file may be late.
+    const IDENTIFY: &str = "
+        SELECT system_identifier AS system, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline,
+               (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started,
+               'changes'::regclass::oid AS log_table
+        FROM pg_control_system()";
+    let row = match sqlx::query(IDENTIFY).fetch_one(connection).await {
+        Ok(row) => row,
+        Err(error) if is_not_allowed(&error) => {
+            tracing::warn!(%error, "the database does not tell which change log it has: each connection reads all of it");
+            return LogId::drawn(&SystemEntropy).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)));
+        }
+        Err(error) => return Err(error),
     };
-    read().map_err(failure)
+    let timeline = u32::from_str_radix(row.try_get("timeline")?, 16);
+    Ok(LogId {
+        system: row.try_get::<i64, _>("system")?.cast_unsigned(),
+        timeline: timeline.map_err(|error| sqlx::Error::Decode(error.into()))?,
+        started: row.try_get("started")?,
+        table: row.try_get::<Oid, _>("log_table")?.0,
+    })
+}
+
+/// Whether a function is missing or not for this role: insufficient_privilege, undefined_function, feature_not_supported.
+fn is_not_allowed(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("42501" | "42883" | "0A000"))
+}
+
+/// What stands after a place and could not be seen by the look before: what its open transactions wrote, and what began
+/// later. However long a transaction stays open, nothing is read twice. What numbers no transaction has drawn yet is a dump's.
+async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Vec<PgRow>> {
+    // The one statement that asks the database for the time, because this is where replicas agree on it.
+    const READ: &str = concat!(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+                pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_number,
+                ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) AS open,
+                (pg_current_wal_insert_lsn() - '0/0')::bigint AS written,
+                (pg_current_wal_flush_lsn() - '0/0')::bigint AS flushed,
+                clock_timestamp() AS time, ",
+        change_columns!(),
+        " FROM (VALUES (1)) AS always LEFT JOIN LATERAL (
+            (SELECT * FROM changes
+             WHERE transaction_id = ANY($3::text[]::xid8[]) AND (transaction_id, sequence) > ($1::text::xid8, $2)
+             ORDER BY transaction_id, sequence LIMIT $5)
+            UNION ALL
+            (SELECT * FROM changes
+             WHERE transaction_id >= $4::text::xid8 AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
+                AND (transaction_id, sequence) > ($1::text::xid8, $2)
+             ORDER BY transaction_id, sequence LIMIT $5)
+         ) AS changes ON TRUE"
+    );
+    sqlx::query(READ)
+        .bind(after.transaction.to_string())
+        .bind(after.sequence)
+        .bind(seen.open.iter().map(i64::to_string).collect::<Vec<_>>())
+        .bind(seen.end.transaction.to_string())
+        .bind(i64::from(MOST_CHANGES) + 1)
+        .fetch_all(connection)
+        .await
+}
+
+fn change(row: &PgRow) -> sqlx::Result<LoggedChange> {
+    let position = LogPosition { transaction: row.try_get("transaction_id")?, sequence: row.try_get("sequence")? };
+    let change = values::stored_change(
+        row.try_get("kind")?,
+        row.try_get("subject_id")?,
+        row.try_get("user_id")?,
+        row.try_get("reason")?,
+        row.try_get::<Option<DateTime<Utc>>, _>("at")?,
+    )?;
+    Ok(LoggedChange { position, change })
+}
+
+pub(super) async fn replay_changes(pool: &PgPool, after: LogPosition) -> sqlx::Result<ReplayedChanges> {
+    const READ: &str = concat!(
+        "SELECT ",
+        change_columns!(),
+        " FROM changes
+         WHERE (transaction_id, sequence) > ($1::text::xid8, $2)
+            AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
+         ORDER BY transaction_id, sequence LIMIT $3"
+    );
+    let rows = sqlx::query(READ)
+        .bind(after.transaction.to_string())
+        .bind(after.sequence)
+        .bind(i64::from(MOST_CHANGES) + 1)
+        .fetch_all(pool)
+        .await?;
+    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?))
 }
 
 pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<()> {
@@ -109,22 +295,25 @@ pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<
     Ok(())
 }
 
-/// Deletes what stands before `position` in the log, a batch at a time.
-pub(super) async fn forget_changes(pool: &PgPool, position: LogPosition) -> sqlx::Result<u64> {
+/// Deletes what stands before a place in the log, and what has a number that no transaction has drawn yet, but for endings at
+/// `since` or later: a batch at a time.
+pub(super) async fn forget_changes(pool: &PgPool, before: LogPosition, since: DateTime<Utc>) -> sqlx::Result<u64> {
     const FORGET: &str = "
         DELETE FROM changes WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM changes WHERE (transaction_id, sequence) < ($1::text::xid8, $2)
             ORDER BY transaction_id, sequence LIMIT 5000 FOR UPDATE SKIP LOCKED
         ))";
+    const FORGET_FOREIGN: &str = "
+        DELETE FROM changes WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM changes
+            WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AND (at < $1) IS NOT FALSE
+            ORDER BY transaction_id, sequence LIMIT 5000 FOR UPDATE SKIP LOCKED
+        ))";
     let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
-    let deleted = sqlx::query(FORGET)
-        .bind(position.transaction.to_string())
-        .bind(position.sequence)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+    let old = sqlx::query(FORGET).bind(before.transaction.to_string()).bind(before.sequence).execute(&mut *tx).await?;
+    let foreign = sqlx::query(FORGET_FOREIGN).bind(since).execute(&mut *tx).await?;
     tx.commit().await?;
-    Ok(deleted)
+    Ok(old.rows_affected() + foreign.rows_affected())
 }
 
 /// Hears what [`announce`] says.

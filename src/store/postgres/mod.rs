@@ -9,6 +9,7 @@ mod changes;
 mod cleaning;
 mod keys;
 mod opening;
+mod primary;
 mod refreshing;
 mod sessions;
 mod statistics;
@@ -27,8 +28,9 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::requests::{EndingOfOne, Extension};
 use super::{
-    Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
-    RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
+    Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, LogSnapshot, LoggedChange, NewSession,
+    OpenError, Opening, Pool, RefreshAttempt, Refreshing, ReplayedChanges, Result, SEARCH_TIME, SessionChange, Store,
+    divide,
 };
 use crate::mutants::{self, Mutant};
 use crate::sessions::{
@@ -39,8 +41,9 @@ use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
 use attempts::Connections;
-use changes::Line;
+use changes::{Line, LogReader};
 use opening::Openings;
+use primary::Primary;
 use refreshing::Refreshes;
 use sessions::{Endings, Extensions};
 use together::{Gathered, gathered};
@@ -70,8 +73,9 @@ pub struct PostgresStore {
     refreshes: Gathered<Refreshes>,
     extensions: Gathered<Extensions>,
     endings: Gathered<Endings>,
-    log: Line,
+    log: LogReader,
     announcements: Line,
+    primary: Arc<Primary>,
     options: PgConnectOptions,
 }
 
@@ -100,10 +104,23 @@ impl PostgresStore {
             endings: gathered(&database),
             database,
             // There is one way to read the log, whatever the database thinks of a table that grows and shrinks all day.
-            log: Line::new(options.clone().options([("enable_seqscan", "off"), ("enable_sort", "off")])),
+            log: LogReader::new(options.clone().options([("enable_seqscan", "off"), ("enable_sort", "off")])),
             announcements: Line::new(options.clone().options([("synchronous_commit", "off")])),
+            primary: Primary::new(Line::new(options.clone().application_name(primary::PROOF_NAME))),
             options,
         })
+    }
+}
+
+impl PostgresStore {
+    /// A read that may be repeated, from a database that is known to be the one that others write to.
+    async fn read<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let read = self.database.repeated(attempt).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(read)
     }
 }
 
@@ -135,24 +152,21 @@ impl Store for PostgresStore {
     }
 
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
-        let read = self.database.repeated(|| async move {
-            sessions::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await
-        });
+        let read = self
+            .read(|| async move { sessions::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await });
         Ok(mutants::as_first_read(read.await?))
     }
 
     async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>> {
-        self.database
-            .repeated(|| async move { sessions::standings(&mut *self.database.for_caller().await?, ids).await })
-            .await
+        self.read(|| async move { sessions::standings(&mut *self.database.for_caller().await?, ids).await }).await
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
-        self.database.repeated(|| sessions::session(&self.database.pool, id, owner)).await
+        self.read(|| sessions::session(&self.database.pool, id, owner)).await
     }
 
     async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>> {
-        self.database.repeated(|| sessions::active_sessions_of_users(&self.database.pool, users, now)).await
+        self.read(|| sessions::active_sessions_of_users(&self.database.pool, users, now)).await
     }
 
     async fn active_sessions_opened(
@@ -162,15 +176,15 @@ impl Store for PostgresStore {
         to: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>> {
-        self.database.repeated(|| sessions::active_sessions_opened(&self.database.pool, user, from, to, now)).await
+        self.read(|| sessions::active_sessions_opened(&self.database.pool, user, from, to, now)).await
     }
 
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
-        self.database.repeated(|| sessions::count_active_sessions_of(&self.database.pool, user, now)).await
+        self.read(|| sessions::count_active_sessions_of(&self.database.pool, user, now)).await
     }
 
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats> {
-        self.database.repeated(|| cleaning::session_stats(&self.database.pool, user, now)).await
+        self.read(|| cleaning::session_stats(&self.database.pool, user, now)).await
     }
 
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
@@ -273,7 +287,7 @@ impl Store for PostgresStore {
     }
 
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
-        self.database.repeated(|| bulk::bulk_endings(&self.database.pool, since)).await
+        self.read(|| bulk::bulk_endings(&self.database.pool, since)).await
     }
 
     async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
@@ -301,7 +315,7 @@ impl Store for PostgresStore {
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {
-        self.database.repeated(|| users::user(&self.database.pool, id)).await
+        self.read(|| users::user(&self.database.pool, id)).await
     }
 
     async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
@@ -329,13 +343,11 @@ impl Store for PostgresStore {
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
-        self.database
-            .repeated(|| async move { keys::service_key(&mut *self.database.for_caller().await?, id).await })
-            .await
+        self.read(|| async move { keys::service_key(&mut *self.database.for_caller().await?, id).await }).await
     }
 
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
-        self.database.repeated(|| keys::service_keys(&self.database.pool)).await
+        self.read(|| keys::service_keys(&self.database.pool)).await
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
@@ -343,7 +355,7 @@ impl Store for PostgresStore {
     }
 
     async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
-        self.database.repeated(|| keys::signing_keys(&self.database.pool)).await
+        self.read(|| keys::signing_keys(&self.database.pool)).await
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
@@ -354,8 +366,18 @@ impl Store for PostgresStore {
         self.database.repeated(|| keys::remove_signing_keys_before(&self.database.pool, sequence)).await
     }
 
-    async fn changes(&self, after: LogPosition) -> Result<Changes> {
-        changes::changes(&self.log, after).await
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
+        self.primary.renew();
+        let page = self.log.changes(seen, after).await?;
+        Ok(Changes { proved_at: self.primary.proved_for_log().await?, ..page })
+    }
+
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges> {
+        self.database.repeated(|| changes::replay_changes(&self.database.pool, after)).await
+    }
+
+    async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
+        self.log.foreign_endings(since).await
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<()> {
@@ -366,13 +388,16 @@ impl Store for PostgresStore {
         changes::listen(&self.options).await.map(Some)
     }
 
-    async fn forget_changes(&self, position: LogPosition) -> Result<u64> {
-        self.database.once(|| changes::forget_changes(&self.database.pool, position)).await
+    async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64> {
+        self.database.once(|| changes::forget_changes(&self.database.pool, before, since)).await
     }
 
     async fn ping(&self) -> Result<bool> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await
+        let is_migrated =
+            self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(is_migrated)
     }
 
     fn pools(&self) -> Vec<Pool> {
@@ -381,6 +406,6 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.database.close().await;
-        tokio::join!(self.log.close(), self.announcements.close());
+        tokio::join!(self.log.close(), self.announcements.close(), self.primary.close());
     }
 }
