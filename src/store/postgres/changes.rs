@@ -1,14 +1,17 @@
 //! The change log, and the wire that wakes its readers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Row};
 use tokio::sync::Mutex;
 
 use super::attempts::failure;
+use super::servers::Servers;
+use super::session::SessionSettings;
 use crate::store::{Announcement, Changes, Error, Listener, LogPosition, LoggedChange, MOST_CHANGES, Result, values};
 
 /// How long one look at the log may take, and one word to the others.
@@ -24,27 +27,29 @@ async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
 
 /// A connection for one use alone, which nothing else can keep busy. It is made when needed, and left when it fails or
 /// hangs.
-#[derive(Debug)]
 pub(super) struct Line {
-    options: PgConnectOptions,
-    connection: Mutex<Option<PgConnection>>,
+    servers: Arc<Servers>,
+    settings: SessionSettings,
+    /// The connection, and the epoch of the servers that it was made in.
+    connection: Mutex<Option<(PgConnection, u64)>>,
 }
 
 impl Line {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: Mutex::new(None) }
+    pub(super) fn new(servers: &Arc<Servers>, settings: SessionSettings) -> Self {
+        Self { servers: Arc::clone(servers), settings, connection: Mutex::new(None) }
     }
 
     async fn run<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
         in_time(async {
             // Taken out while in use: a use that is broken off takes the connection along.
             let mut place = self.connection.lock().await;
+            let epoch = self.servers.epoch();
             let mut connection = match place.take() {
-                Some(connection) => connection,
-                None => self.options.connect().await?,
+                Some((connection, made_in)) if made_in == epoch => connection,
+                _ => self.servers.connect(&self.settings).await?,
             };
             let done = work(&mut connection).await?;
-            *place = Some(connection);
+            *place = Some((connection, epoch));
             Ok(done)
         })
         .await
@@ -130,9 +135,9 @@ pub(super) async fn forget_changes(pool: &PgPool, position: LogPosition) -> sqlx
 /// Hears what [`announce`] says.
 struct PostgresListener(PgListener);
 
-pub(super) async fn listen(options: &PgConnectOptions) -> Result<Box<dyn Listener>> {
+pub(super) async fn listen(servers: &Arc<Servers>) -> Result<Box<dyn Listener>> {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(LOG_DEADLINE);
-    let pool = pool.connect_lazy_with(options.clone().application_name("sojourn-notices"));
+    let pool = servers.pool_named("sojourn-notices", pool, SessionSettings::general());
     let listener = in_time(async {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;

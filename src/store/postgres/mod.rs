@@ -10,27 +10,27 @@ mod cleaning;
 mod keys;
 mod opening;
 mod refreshing;
+mod servers;
+mod session;
 mod sessions;
+mod start;
 mod statistics;
 mod together;
+mod url;
 mod users;
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
 
 use super::requests::{EndingOfOne, Extension};
 use super::{
     Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
-    RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
+    RefreshAttempt, Refreshing, Result, SessionChange, Store, divide,
 };
-use crate::mutants::{self, Mutant};
+use crate::mutants;
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
     Stale, Standing, Touch,
@@ -42,24 +42,13 @@ use attempts::Connections;
 use changes::Line;
 use opening::Openings;
 use refreshing::Refreshes;
+use servers::Servers;
+use session::SessionSettings;
 use sessions::{Endings, Extensions};
 use together::{Gathered, gathered};
+use url::Access;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
-
-/// Longer than any statement of ours should take; a lock that takes this long is not worth the wait. There is one good plan
-/// for each statement, whatever is asked for; making it anew takes longer than carrying it out.
-const SETTINGS: [(&str, &str); 6] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    // A processor more for who lists sessions is one less for who checks tokens.
-    ("max_parallel_workers_per_gather", "0"),
-    ("statement_timeout", "4000"),
-    ("lock_timeout", "2000"),
-    ("idle_in_transaction_session_timeout", "10000"),
-    ("default_transaction_isolation", "read committed"),
-];
-/// How long the database may take to answer at the start.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)";
 
@@ -72,57 +61,27 @@ pub struct PostgresStore {
     endings: Gathered<Endings>,
     log: Line,
     announcements: Line,
-    options: PgConnectOptions,
+    servers: Arc<Servers>,
 }
 
 impl PostgresStore {
     /// Connects, and brings the tables up to date. Replicas that start at once wait for the first one's migration.
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
-        let options = url.parse::<PgConnectOptions>().map_err(OpenError::Url)?;
-        let options = options.application_name("sojourn").disable_statement_logging();
-        let durable = migrate(&options).await? || mutants::enabled(Mutant::RelaxedCommit);
-
+        let servers = Servers::parse(url, Access::Write).map_err(|error| OpenError::Url(Box::new(error)))?;
+        start::start(&servers).await?;
         let (connections, searching) = divide(connections);
-        // Whoever turned it off for the database did not mean revocations; stronger settings than `on` are kept.
-        let options = options.options(SETTINGS);
-        let options = if durable { options } else { options.options([("synchronous_commit", "on")]) };
-        let search_time = SEARCH_TIME.as_millis().to_string();
-        // Which index serves a search may depend on what is asked for: PostgreSQL makes the plan for these very values as long
-        // as that promises to be worth it, and always for what is not kept prepared. Were a page of the disk so dear that is
-        // read out of turn, as it takes them to be, a plan for these very values would always promise that.
-        let search_options = options.clone().options([("plan_cache_mode", "auto"), ("random_page_cost", "1.1")]);
-        let search_options = search_options.options([("statement_timeout", search_time)]);
-        let database = Arc::new(Connections::new(connections, &options, searching, search_options));
+        let database = Arc::new(Connections::new(Arc::clone(&servers), connections, searching));
         Ok(Self {
             openings: gathered(&database),
             refreshes: gathered(&database),
             extensions: gathered(&database),
             endings: gathered(&database),
             database,
-            // There is one way to read the log, whatever the database thinks of a table that grows and shrinks all day.
-            log: Line::new(options.clone().options([("enable_seqscan", "off"), ("enable_sort", "off")])),
-            announcements: Line::new(options.clone().options([("synchronous_commit", "off")])),
-            options,
+            log: Line::new(&servers, SessionSettings::change_log()),
+            announcements: Line::new(&servers, SessionSettings::announcements()),
+            servers,
         })
     }
-}
-
-/// Migrates, and says whether the server by itself waits until a commit is durable.
-///
-/// On a connection of its own: one that waits for another replica's migration must not time out, and closing
-/// it gives the lock back whatever happens.
-async fn migrate(options: &PgConnectOptions) -> std::result::Result<bool, OpenError> {
-    let options = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-    let mut connection = tokio::time::timeout(CONNECT_TIME, options.connect())
-        .await
-        .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
-        .map_err(OpenError::Connect)?;
-    // `run` would do the same, but rustc cannot see that its future may move between threads.
-    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
-    migrated?;
-    let commit = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&mut connection).await;
-    connection.close().await.map_err(OpenError::Connect)?;
-    Ok(commit.map_err(OpenError::Connect)? != "off")
 }
 
 #[async_trait]
@@ -363,7 +322,7 @@ impl Store for PostgresStore {
     }
 
     async fn listen(&self) -> Result<Option<Box<dyn Listener>>> {
-        changes::listen(&self.options).await.map(Some)
+        changes::listen(&self.servers).await.map(Some)
     }
 
     async fn forget_changes(&self, position: LogPosition) -> Result<u64> {
