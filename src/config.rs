@@ -36,7 +36,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ),
     ("SOJOURN_DRAIN_DELAY", "3s", "How long requests are still served after SIGTERM, before the port is closed"),
     ("SOJOURN_METRICS_LISTEN", "none", "An address of its own for /metrics, which is then not at the main one"),
-    ("DATABASE_URL", "sqlite://<data dir>/sojourn.db", "sqlite://… or postgres://…; also as DATABASE_URL_FILE"),
+    (
+        "DATABASE_URL",
+        "sqlite://<data dir>/sojourn.db",
+        "sqlite://… or postgres://…, several hosts separated by commas; also as DATABASE_URL_FILE",
+    ),
     (
         "SOJOURN_DATABASE_CONNECTIONS",
         "24",
