@@ -16,6 +16,12 @@ pub enum OpenError {
     /// The URL cannot be read.
     #[error("DATABASE_URL cannot be read: {0}")]
     Url(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The URL of the read replica cannot be read.
+    #[error("SOJOURN_SEARCH_DATABASE_URL cannot be read: {0}")]
+    SearchUrl(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Only PostgreSQL has read replicas.
+    #[error("SOJOURN_SEARCH_DATABASE_URL needs a PostgreSQL in DATABASE_URL")]
+    SearchUrlAlone,
     /// The database does not answer.
     #[error("the database does not answer: {0}")]
     Connect(#[source] sqlx::Error),
@@ -92,8 +98,18 @@ pub(super) fn divide(connections: u32) -> (u32, u32) {
 /// `connections`: the most that are kept open, or 4 when that is more. A few of them are for searches, so that slow ones hold
 /// up nothing else.
 pub async fn open(url: &str, connections: u32) -> std::result::Result<Arc<dyn Store>, OpenError> {
+    open_with_replica(url, None, connections).await
+}
+
+/// As [`open`], with a hot standby for what may lag: searches and lists over everybody, and statistics.
+pub async fn open_with_replica(
+    url: &str,
+    search_url: Option<&str>,
+    connections: u32,
+) -> std::result::Result<Arc<dyn Store>, OpenError> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::open(url, connections).await?)),
+        Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::open(url, search_url, connections).await?)),
+        _ if search_url.is_some() => Err(OpenError::SearchUrlAlone),
         Some("sqlite") => Ok(Arc::new(SqliteStore::open(url, connections).await?)),
         _ => Err(OpenError::UnknownScheme),
     }

@@ -7,4 +7,5 @@ mod overload;
 mod pgbouncer;
 mod plans;
 mod postgres_connections;
+mod read_replica;
 mod stopping;

@@ -265,7 +265,7 @@ fn is_undone_or_broken(error: &sqlx::Error) -> bool {
 }
 
 /// Sorts failures, those that the database tells by their class (PostgreSQL appendix A).
-fn kind(error: &sqlx::Error) -> DatabaseFailure {
+pub(super) fn kind(error: &sqlx::Error) -> DatabaseFailure {
     match error {
         // Protocol: a connection that breaks off in its first bytes looks like a server that speaks nonsense.
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => DatabaseFailure::Connection,

@@ -10,6 +10,7 @@ mod cleaning;
 mod keys;
 mod opening;
 mod refreshing;
+mod replica;
 mod servers;
 mod session;
 mod sessions;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
 use super::requests::{EndingOfOne, Extension};
@@ -42,6 +44,7 @@ use attempts::Connections;
 use changes::Line;
 use opening::Openings;
 use refreshing::Refreshes;
+use replica::Replica;
 use servers::Servers;
 use session::SessionSettings;
 use sessions::{Endings, Extensions};
@@ -62,15 +65,25 @@ pub struct PostgresStore {
     log: Line,
     announcements: Line,
     servers: Arc<Servers>,
+    replica: Option<Replica>,
 }
 
 impl PostgresStore {
     /// Connects, and brings the tables up to date. Replicas that start at once wait for the first one's migration.
-    pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
+    ///
+    /// `search_url` names a hot standby for searches over everybody. They go to the primary while it is not to be had.
+    pub async fn open(url: &str, search_url: Option<&str>, connections: u32) -> std::result::Result<Self, OpenError> {
         let servers = Servers::parse(url, Access::Write).map_err(|error| OpenError::Url(Box::new(error)))?;
+        let standby = search_url.map(|url| Servers::parse(url, Access::Read)).transpose();
+        let standby = standby.map_err(|error| OpenError::SearchUrl(Box::new(error)))?;
         start::start(&servers).await?;
         let (connections, searching) = divide(connections);
         let database = Arc::new(Connections::new(Arc::clone(&servers), connections, searching));
+        let replica = standby.map(|servers| Replica::new(servers, searching));
+        if let Some(replica) = &replica {
+            // A mistake in the setting is told at the start.
+            replica.is_current(&database.searches).await;
+        }
         Ok(Self {
             openings: gathered(&database),
             refreshes: gathered(&database),
@@ -80,7 +93,23 @@ impl PostgresStore {
             log: Line::new(&servers, SessionSettings::change_log()),
             announcements: Line::new(&servers, SessionSettings::announcements()),
             servers,
+            replica,
         })
+    }
+
+    /// A search whose answer may lag: on the read replica when there is one and it is current, else on the primary.
+    async fn search_anywhere<T, F>(&self, search: impl Fn(PgPool) -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let on_the_replica = match &self.replica {
+            Some(replica) => replica.search(&self.database.searches, &search).await,
+            None => None,
+        };
+        match on_the_replica {
+            Some(answer) => answer,
+            None => self.database.searched(|| search(self.database.searches.clone())).await,
+        }
     }
 }
 
@@ -133,7 +162,10 @@ impl Store for PostgresStore {
     }
 
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
-        self.database.searched(|| sessions::search_sessions(&self.database.searches, search)).await
+        if !search.may_lag {
+            return self.database.searched(|| sessions::search_sessions(&self.database.searches, search)).await;
+        }
+        self.search_anywhere(|pool| async move { sessions::search_sessions(&pool, search).await }).await
     }
 
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32> {
@@ -141,7 +173,7 @@ impl Store for PostgresStore {
     }
 
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
-        self.database.searched(|| sessions::list_sessions(&self.database.searches, listing)).await
+        self.search_anywhere(|pool| async move { sessions::list_sessions(&pool, listing).await }).await
     }
 
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
@@ -256,7 +288,7 @@ impl Store for PostgresStore {
     }
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
-        self.database.searched(|| statistics::statistics(&self.database.searches, wanted)).await
+        self.search_anywhere(|pool| async move { statistics::statistics(&pool, wanted).await }).await
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {
@@ -335,10 +367,13 @@ impl Store for PostgresStore {
     }
 
     fn pools(&self) -> Vec<Pool> {
-        self.database.pools()
+        self.database.pools().into_iter().chain(self.replica.as_ref().map(Replica::pool)).collect()
     }
 
     async fn close(&self) {
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
         self.database.close().await;
         tokio::join!(self.log.close(), self.announcements.close());
     }

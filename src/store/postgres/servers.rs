@@ -40,6 +40,7 @@ pub(super) type Failures = Vec<(String, sqlx::Error)>;
 
 /// The servers of one URL.
 pub(super) struct Servers {
+    access: Access,
     addresses: Vec<Address>,
     /// The settings of a connection that only finds out whether a server is fit.
     probe: SessionSettings,
@@ -67,6 +68,7 @@ impl Servers {
             Access::Read => SessionSettings::searches(access),
         };
         Ok(Arc::new(Self {
+            access,
             addresses: url::parse(text, access)?,
             probe,
             state: Mutex::default(),
@@ -189,7 +191,7 @@ impl Servers {
         let place = self.addresses.get(index).map(|address| address.place.as_str()).unwrap_or_default();
         state.cause = None;
         if std::mem::take(&mut state.failing) {
-            tracing::info!(place, "the database can be used again");
+            tracing::info!("the database at {place} can be used again");
         }
         if state.current != index {
             state.current = index;
@@ -198,15 +200,17 @@ impl Servers {
                 pool.set_connect_options(self.options_of(index));
             }
             self.last_break.note();
-            tracing::warn!(place, "another server of the database is used from now on");
+            let purpose = if self.access == Access::Write { "everything" } else { "searches" };
+            tracing::warn!("the database at {place} is used for {purpose} from now on");
         }
     }
 
     fn found_none(&self, failures: &Failures) {
         let mut state = self.state();
         let cause = listed(failures);
-        // At the start the caller tells.
-        if !state.pools.is_empty() && !std::mem::replace(&mut state.failing, true) {
+        // At the start the caller tells, and a search that goes elsewhere tells why.
+        let is_told = state.pools.is_empty() || self.access == Access::Read;
+        if !is_told && !std::mem::replace(&mut state.failing, true) {
             tracing::warn!("the database cannot be used: {cause}");
         }
         state.cause = Some((Instant::now(), cause));

@@ -14,7 +14,6 @@ pub(super) enum Access {
     /// Everything: the server must take writes.
     Write,
     /// Searches alone: the server must be a standby.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the setting for it follows"))]
     Read,
 }
 
