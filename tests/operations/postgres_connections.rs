@@ -8,11 +8,13 @@ use serde_json::json;
 use sojourn::clock::{Clock as _, SystemClock};
 use sojourn::store::{self, OpenError};
 use sojourn::users::{UserDetails, UserId};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::faults::cluster::{Cluster, free_port};
 use crate::support::database::TestDatabase;
 use crate::support::process::Folder;
+use crate::support::proxy::Proxy;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 use crate::support::standby::Standby;
 
@@ -97,6 +99,22 @@ async fn after_a_fail_over_the_server_comes_back_by_itself() {
     server.send("DELETE", &format!("/v1/sessions/{}", before.id), &admin).await.expect(204);
     assert!(!server.stands(&before.access).await);
     server.follows().await;
+}
+
+/// A host behind a firewall that drops: nothing breaks, and nothing comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_hangs_is_left_for_the_new_one() {
+    let primary = Cluster::start(&[]).await;
+    let standby = Standby::of(&primary).await;
+    let (proxy, through) = Proxy::start(&primary.url()).await;
+    let port = through.parse::<PgConnectOptions>().unwrap().get_port();
+    let server = serve(of_hosts(&[port, standby.port()])).await;
+    let before = server.open("alice").await;
+    standby.catch_up(&primary).await;
+    proxy.block();
+    standby.promote().await;
+    until_opened(&server).await;
+    assert!(server.stands(&before.access).await);
 }
 
 /// The old primary still answers: connections to it must not be used any more.

@@ -53,6 +53,7 @@ impl Line {
             Ok(done)
         })
         .await
+        .inspect_err(|_| self.servers.look())
     }
 
     pub(super) async fn close(&self) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
-use super::session::{SessionSettings, Unfit};
+use super::session::SessionSettings;
 use super::url::{self, Access, Address, UrlError};
 
 /// The time that one server has to accept a connection.
@@ -266,7 +266,7 @@ pub(super) fn listed(failures: &Failures) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// A failure without the words that sqlx puts before a cause of ours.
+/// A failure without the words that sqlx puts before its cause.
 pub(super) fn told(error: &sqlx::Error) -> String {
-    Unfit::of(error).map_or_else(|| error.to_string(), Unfit::to_string)
+    if let sqlx::Error::Io(cause) = error { cause.to_string() } else { error.to_string() }
 }
