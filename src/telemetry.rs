@@ -24,7 +24,8 @@ const LONGEST_REQUEST_ID: usize = 128;
 
 /// Starts the log, on standard error. A second call changes nothing.
 pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::new(&config.filter);
+    // A pool tells of each try on a database that is down; the store tells of it once, and why.
+    let filter = EnvFilter::new(format!("{},sqlx_core::pool::inner=off", config.filter));
     let in_colour = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(in_colour);
     let result = match config.format {

@@ -24,7 +24,7 @@ pub use changes::{
     ReplayedChanges,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-pub use connecting::{OpenError, open};
+pub use connecting::{OpenError, open, open_with_replica};
 use connecting::{SEARCH_TIME, divide};
 
 use crate::sessions::{
@@ -247,15 +247,15 @@ pub trait Store: Send + Sync {
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats>;
 
     /// One page of a search: at most `limit` sessions of `owner` that meet the filter, in order, after the position.
-    /// Answers [`Error::TooSlow`] rather than read for seconds.
+    /// Answers [`Error::TooSlow`] rather than read for seconds. The answer may be ten seconds old where the search allows it.
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>>;
 
-    /// How many sessions a search finds from its beginning, counted up to its limit. Answers [`Error::TooSlow`] rather than
-    /// read for seconds.
+    /// How many sessions a search finds from its beginning, counted up to its limit, as of now. Answers [`Error::TooSlow`]
+    /// rather than read for seconds.
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32>;
 
     /// One page of a list of anybody's sessions, and how many there are in all of it, counted up to `count_to` where that
-    /// is asked for. Answers [`Error::TooSlow`] rather than read for seconds.
+    /// is asked for. Answers [`Error::TooSlow`] rather than read for seconds. The answer may be ten seconds old.
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)>;
 
     /// Writes when sessions were last used and the highest refresh counters seen. Never moves either back, never
@@ -367,7 +367,8 @@ pub trait Store: Send + Sync {
     /// Nothing may happen before `until` any more. What is deleted before it is counted, is counted as it is deleted.
     async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>>;
 
-    /// What is counted, all as of one instant. Without its events when there are too many groups.
+    /// What is counted, all as of one instant, which may be ten seconds ago. Without its events when there are too many
+    /// groups.
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts>;
 
     /// One user. `None` when unknown.

@@ -41,6 +41,11 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// The port on the loopback addresses.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts it after a stop or a crash, and waits until it takes connections. Answers how long that took.
     pub async fn start_again(&mut self) -> Duration {
         let started = Instant::now();
@@ -160,7 +165,7 @@ impl Drop for Frozen {
 
 /// A free port that the kernel gives to no outgoing connection: a client that keeps on trying a port where nobody listens
 /// any more could be given that very port, and so keep the server from coming back.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let port = rand::rng().random_range(10_000..32_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
@@ -199,15 +204,19 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// One of PostgreSQL's programs, run by somebody it does not refuse.
-fn as_database_user(program: &str) -> Command {
-    let path = binaries().join(program);
+pub fn as_database_user(program: &str) -> Command {
+    unprivileged(&binaries().join(program))
+}
+
+/// A program, run by the same user.
+pub fn unprivileged(path: &Path) -> Command {
     let Some((user, group)) = database_user() else { return Command::new(path) };
     let mut command = Command::new("setpriv");
     command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).args(["--clear-groups", "--"]).arg(path);
     command
 }
 
-fn give_to_database_user(folder: &Path) {
+pub fn give_to_database_user(folder: &Path) {
     if let Some((user, group)) = database_user() {
         chown(folder, Some(user), Some(group)).unwrap();
     }
@@ -234,10 +243,15 @@ fn binaries() -> PathBuf {
         fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|version| version.path()).collect();
     versions.sort();
     let of_debian = versions.into_iter().rev().map(|version| version.join("bin"));
-    told.into_iter()
+    let found = told
+        .into_iter()
         .chain(path.split(':').map(PathBuf::from))
         .chain(of_debian)
-        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists());
+    // Links lead to the folder that has the other programs too.
+    let initdb = found.and_then(|folder| folder.join("initdb").canonicalize().ok());
+    initdb
+        .and_then(|initdb| Some(initdb.parent()?.to_owned()))
         .expect("PostgreSQL's programs are installed (scripts/with-postgres can do that)")
 }
 

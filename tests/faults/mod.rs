@@ -17,7 +17,7 @@
 
 mod checker;
 mod cleaning;
-mod cluster;
+pub mod cluster;
 mod crashes;
 mod embedded;
 mod flaw;

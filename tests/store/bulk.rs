@@ -40,6 +40,7 @@ async fn active(fixture: &Fixture, seconds: i64) -> Vec<Session> {
         after: None,
         limit: 200,
         now: at(seconds),
+        may_lag: false,
     };
     let found = fixture.store.search_sessions(search).await.unwrap();
     assert_eq!(fixture.store.count_sessions(search).await.unwrap() as usize, found.len());

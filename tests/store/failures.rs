@@ -31,8 +31,15 @@ async fn a_row_that_cannot_be_read_is_a_defect(fixture: &Fixture) {
 
 async fn search(fixture: &Fixture) -> Result<Vec<Session>> {
     let filter = Filter::default();
-    let search =
-        Search { owner: Owner::Anyone, filter: &filter, sort: Sort::default(), after: None, limit: 9, now: at(0) };
+    let search = Search {
+        owner: Owner::Anyone,
+        filter: &filter,
+        sort: Sort::default(),
+        after: None,
+        limit: 9,
+        now: at(0),
+        may_lag: false,
+    };
     fixture.store.search_sessions(search).await
 }
 

@@ -1,16 +1,20 @@
 //! The change log, and the wire that wakes its readers.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgRow};
-use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
+use sqlx::postgres::{PgListener, PgPoolOptions, PgRow};
+use sqlx::{PgConnection, PgPool, Row};
 use tokio::sync::Mutex;
 
 use super::attempts::failure;
+use super::line::{Connected, Connector, LINE_DEADLINE, Line};
+use super::servers::Servers;
+use super::session::SessionSettings;
 use crate::clock::SystemEntropy;
 use crate::mutants::{self, Mutant};
 use crate::store::{
@@ -18,8 +22,6 @@ use crate::store::{
     ReplayedChanges, Result, values,
 };
 
-/// How long one look at the log may take, and one word to the others.
-pub(super) const LOG_DEADLINE: Duration = Duration::from_secs(1);
 const CHANNEL: &str = "sojourn";
 
 macro_rules! change_columns {
@@ -28,64 +30,19 @@ macro_rules! change_columns {
     };
 }
 
-async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-    match tokio::time::timeout(LOG_DEADLINE, work).await {
-        Ok(done) => done.map_err(failure),
-        Err(_) => Err(Error::unavailable("no answer in time")),
-    }
-}
-
-/// A connection for one use alone, which nothing else can keep busy. It is made when needed, and left when it fails or
-/// hangs.
-#[derive(Debug)]
-pub(super) struct Line {
-    options: PgConnectOptions,
-    connection: Mutex<Option<PgConnection>>,
-}
-
-impl Line {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: Mutex::new(None) }
-    }
-
-    pub(super) async fn connect(&self) -> sqlx::Result<PgConnection> {
-        self.options.connect().await
-    }
-
-    async fn run<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
-        in_time(async {
-            // Taken out while in use: a use that is broken off takes the connection along.
-            let mut place = self.connection.lock().await;
-            let mut connection = match place.take() {
-                Some(connection) => connection,
-                None => self.connect().await?,
-            };
-            let done = work(&mut connection).await?;
-            *place = Some(connection);
-            Ok(done)
-        })
-        .await
-    }
-
-    pub(super) async fn close(&self) {
-        drop(self.connection.lock().await.take());
-    }
-}
-
 /// Reads the log on a connection of its own, and knows which log that is.
 ///
 /// PostgreSQL gives a transaction number again when the transaction was lost in a crash, and a crash, a promotion or a
 /// restore breaks every connection. So places of one connection are compared with those of the next one only within the
 /// same log, and only up to what was on the disk.
-#[derive(Debug)]
 pub(super) struct LogReader {
-    line: Line,
+    connector: Connector,
     reading: Mutex<Reading>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Reading {
-    connection: Option<PgConnection>,
+    connected: Option<Connected>,
     log: LogId,
     /// Counts the connections.
     number: u64,
@@ -97,8 +54,8 @@ struct Reading {
 }
 
 impl LogReader {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        Self { line: Line::new(options), reading: Mutex::default() }
+    pub(super) fn new(connector: Connector) -> Self {
+        Self { connector, reading: Mutex::default() }
     }
 
     /// A part of a look at the log, by a database that has proved nothing yet.
@@ -129,36 +86,36 @@ impl LogReader {
         read: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<Vec<PgRow>>,
         understand: impl FnOnce(&mut Reading, &[PgRow]) -> sqlx::Result<T>,
     ) -> Result<T> {
-        in_time(async {
+        let work = async {
             let mut reading = self.reading.lock().await;
             // Taken out while in use: a read that is broken off takes the connection along.
-            let mut connection = match reading.connection.take() {
-                Some(connection) => connection,
-                None => reading.begin(self.line.connect().await?).await?,
+            let mut connected = match self.connector.keep(reading.connected.take()) {
+                Some(connected) => connected,
+                None => reading.begin(self.connector.connect().await?).await?,
             };
-            let rows = read(&mut connection).await?;
-            reading.connection = Some(connection);
+            let rows = read(&mut connected.connection).await?;
+            reading.connected = Some(connected);
             understand(&mut reading, &rows)
-        })
-        .await
+        };
+        self.connector.in_time(work).await
     }
 
     pub(super) async fn close(&self) {
-        drop(self.reading.lock().await.connection.take());
+        drop(self.reading.lock().await.connected.take());
     }
 }
 
 impl Reading {
     /// Finds out which log a new connection reads.
-    async fn begin(&mut self, mut connection: PgConnection) -> sqlx::Result<PgConnection> {
-        let log = identify(&mut connection).await?;
+    async fn begin(&mut self, mut connected: Connected) -> sqlx::Result<Connected> {
+        let log = identify(&mut connected.connection).await?;
         self.unflushed.clear();
         if log != self.log && !mutants::enabled(Mutant::PlaceKeptOverReconnect) {
             self.settled = 0;
         }
         self.log = log;
         self.number += 1;
-        Ok(connection)
+        Ok(connected)
     }
 
     /// Takes down what a look brought.
@@ -319,15 +276,15 @@ pub(super) async fn forget_changes(pool: &PgPool, before: LogPosition, since: Da
 /// Hears what [`announce`] says.
 struct PostgresListener(PgListener);
 
-pub(super) async fn listen(options: &PgConnectOptions) -> Result<Box<dyn Listener>> {
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(LOG_DEADLINE);
-    let pool = pool.connect_lazy_with(options.clone().application_name("sojourn-notices"));
-    let listener = in_time(async {
+pub(super) async fn listen(servers: &Arc<Servers>) -> Result<Box<dyn Listener>> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(LINE_DEADLINE);
+    let pool = servers.pool_named("sojourn-notices", pool, SessionSettings::general());
+    let listening = async {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(listener)
-    })
-    .await?;
+    };
+    let listener = Connector::new(servers, SessionSettings::general()).in_time(listening).await?;
     Ok(Box::new(PostgresListener(listener)))
 }
 

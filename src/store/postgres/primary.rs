@@ -12,7 +12,8 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::attempts::failure;
-use super::changes::{LOG_DEADLINE, Line};
+use super::line::{Connected, Connector, LINE_DEADLINE};
+use super::session::PROOF_NAME;
 use crate::mutants::{self, Mutant};
 use crate::store::{Error, Result};
 
@@ -26,15 +27,12 @@ const PROOF_PATIENCE: Duration = Duration::from_millis(50);
 const PROOF_FOR_ANSWER: Duration = Duration::from_secs(5);
 /// How long a commit may wait to be confirmed before its connection is given up: it may be the connection that is dead.
 const PROOF_TIME: Duration = Duration::from_secs(2);
-/// What the connection calls itself.
-pub(super) const PROOF_NAME: &str = "sojourn-proof";
 
 /// The proof that the database is the primary.
-#[derive(Debug)]
 pub(super) struct Primary {
-    line: Line,
+    connector: Connector,
     /// One proof at a time: a commit that waits for the standby keeps a connection of the database busy.
-    connection: Arc<Mutex<Option<PgConnection>>>,
+    connection: Arc<Mutex<Option<Connected>>>,
     proof: watch::Sender<Proof>,
     /// The process of the database that serves the last connection. It goes on to wait for the standby when that is given up.
     process: AtomicI32,
@@ -55,9 +53,14 @@ impl Proof {
 }
 
 impl Primary {
-    /// `line` must commit as endings do.
-    pub(super) fn new(line: Line) -> Arc<Self> {
-        Arc::new(Self { line, connection: Arc::default(), proof: watch::Sender::default(), process: AtomicI32::new(0) })
+    /// The connector's settings must commit as endings do.
+    pub(super) fn new(connector: Connector) -> Arc<Self> {
+        Arc::new(Self {
+            connector,
+            connection: Arc::default(),
+            proof: watch::Sender::default(),
+            process: AtomicI32::new(0),
+        })
     }
 
     /// Begins the next proof, if that is due.
@@ -71,13 +74,13 @@ impl Primary {
     pub(super) async fn proved_for_log(self: &Arc<Self>) -> Result<Instant> {
         match self.proved_within(PROOF_INTERVAL, PROOF_PATIENCE).await {
             Ok(proved_at) => Ok(proved_at),
-            Err(_) => self.proved_within(PROOF_FOR_LOG, LOG_DEADLINE).await,
+            Err(_) => self.proved_within(PROOF_FOR_LOG, LINE_DEADLINE).await,
         }
     }
 
     /// Returns when an answer may rest on what was read.
     pub(super) async fn proved_for_answer(self: &Arc<Self>) -> Result<()> {
-        self.proved_within(PROOF_FOR_ANSWER, LOG_DEADLINE).await.map(drop)
+        self.proved_within(PROOF_FOR_ANSWER, LINE_DEADLINE).await.map(drop)
     }
 
     async fn proved_within(self: &Arc<Self>, age: Duration, patience: Duration) -> Result<Instant> {
@@ -124,14 +127,14 @@ impl Primary {
         }
     }
 
-    async fn prove(&self, mut place: OwnedMutexGuard<Option<PgConnection>>) -> Result<()> {
+    async fn prove(&self, mut place: OwnedMutexGuard<Option<Connected>>) -> Result<()> {
         let commit = async {
-            let mut connection = match place.take() {
-                Some(connection) => connection,
+            let mut connected = match self.connector.keep(place.take()) {
+                Some(connected) => connected,
                 None => self.connect().await?,
             };
-            let takes_writes = commit(&mut connection).await?;
-            *place = Some(connection);
+            let takes_writes = commit(&mut connected.connection).await?;
+            *place = Some(connected);
             Ok(takes_writes)
         };
         match tokio::time::timeout(PROOF_TIME, commit).await {
@@ -143,17 +146,18 @@ impl Primary {
     }
 
     /// A new connection, after the one that was given up is ended: the database has only so many.
-    async fn connect(&self) -> sqlx::Result<PgConnection> {
+    async fn connect(&self) -> sqlx::Result<Connected> {
         const END: &str = "
             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2";
-        let mut connection = self.line.connect().await?;
+        let mut connected = self.connector.connect().await?;
+        let connection = &mut connected.connection;
         let before = self.process.load(Ordering::Relaxed);
         if before != 0 {
-            sqlx::query(END).bind(before).bind(PROOF_NAME).execute(&mut connection).await?;
+            sqlx::query(END).bind(before).bind(PROOF_NAME).execute(&mut *connection).await?;
         }
-        let process = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+        let process = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await?;
         self.process.store(process, Ordering::Relaxed);
-        Ok(connection)
+        Ok(connected)
     }
 
     pub(super) async fn close(&self) {

@@ -72,7 +72,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Creates the file when it is missing, for its owner only, and brings the tables up to date.
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
-        let options = url.parse::<SqliteConnectOptions>().map_err(OpenError::Url)?;
+        let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
         let options = options
             .synchronous(if mutants::enabled(Mutant::RelaxedCommit) {
                 SqliteSynchronous::Normal
