@@ -26,4 +26,5 @@ mod refreshing;
 mod searching;
 mod statistics;
 mod together;
+mod upgrades;
 mod users;

@@ -8,6 +8,7 @@ mod bulk;
 mod changes;
 mod cleaning;
 mod keys;
+mod migrations;
 mod opening;
 mod refreshing;
 mod sessions;
@@ -21,7 +22,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
@@ -44,8 +44,6 @@ use opening::Openings;
 use refreshing::Refreshes;
 use sessions::{Endings, Extensions};
 use together::{Gathered, gathered};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Longer than any statement of ours should take; a lock that takes this long is not worth the wait. There is one good plan
 /// for each statement, whatever is asked for; making it anew takes longer than carrying it out.
@@ -117,9 +115,7 @@ async fn migrate(options: &PgConnectOptions) -> std::result::Result<bool, OpenEr
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
         .map_err(OpenError::Connect)?;
-    // `run` would do the same, but rustc cannot see that its future may move between threads.
-    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
-    migrated?;
+    migrations::run(&mut connection).await?;
     let commit = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&mut connection).await;
     connection.close().await.map_err(OpenError::Connect)?;
     Ok(commit.map_err(OpenError::Connect)? != "off")
@@ -371,7 +367,7 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<bool> {
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        let newest = migrations::MIGRATIONS.iter().map(|migration| migration.version).max();
         self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await
     }
 
