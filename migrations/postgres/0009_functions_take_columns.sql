@@ -2,6 +2,12 @@
 --
 -- Replicas of the previous version call the dropped functions in almost every statement. From the commit of this migration
 -- until they are replaced they answer with errors, never with a yes, and they cannot be started again.
+--
+-- Functions find the tables wherever they are called from: the search path that each of them keeps is the schema of the
+-- tables. A schema that is renamed needs it set anew.
+SELECT set_config('search_path', relnamespace::regnamespace || ', pg_temp', TRUE)
+FROM pg_class WHERE oid = 'sessions'::regclass;
+
 DROP FUNCTION IF EXISTS bulk_ending_of(sessions);
 DROP FUNCTION IF EXISTS covers(bulk_endings, sessions);
 
@@ -9,7 +15,7 @@ DROP FUNCTION IF EXISTS covers(bulk_endings, sessions);
 CREATE FUNCTION bulk_ending_of(
     id uuid, user_id text, created_at timestamptz, client_id text, device_type text, ip_address text,
     OUT at timestamptz, OUT reason text
-) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+) LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 BEGIN
     SELECT ending.at, ending.reason INTO bulk_ending_of.at, bulk_ending_of.reason
     FROM bulk_endings AS ending
@@ -25,7 +31,8 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION count_deleted_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION count_deleted_sessions() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 DECLARE
     counted timestamptz;
     counted_of_its_end timestamptz;
@@ -56,3 +63,30 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+ALTER FUNCTION sessions_refuse_resurrection() SET search_path FROM CURRENT;
+ALTER FUNCTION log_session_ended() SET search_path FROM CURRENT;
+ALTER FUNCTION log_session_changed() SET search_path FROM CURRENT;
+ALTER FUNCTION log_user_changed() SET search_path FROM CURRENT;
+ALTER FUNCTION log_service_key_revoked() SET search_path FROM CURRENT;
+ALTER FUNCTION log_signing_keys_changed() SET search_path FROM CURRENT;
+ALTER FUNCTION log_bulk_ending() SET search_path FROM CURRENT;
+
+-- A change that replicas must learn of is durable when its transaction is answered, even where a connection pooler or the
+-- server's configuration has turned synchronous_commit off. A stronger setting than `on` is kept.
+CREATE FUNCTION make_change_durable() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', TRUE);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER changes_durable BEFORE INSERT ON changes FOR EACH STATEMENT EXECUTE FUNCTION make_change_durable();
+
+-- Logical replication of all tables needs a key in each.
+ALTER TABLE statistics_progress ADD COLUMN singleton boolean NOT NULL DEFAULT TRUE PRIMARY KEY CHECK (singleton);
+
+-- A fifth of a large table is too long to wait for a vacuum.
+ALTER TABLE sessions SET (autovacuum_vacuum_scale_factor = 0.01);

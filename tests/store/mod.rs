@@ -23,6 +23,7 @@ mod opening;
 mod plans;
 mod reading;
 mod refreshing;
+mod schema;
 mod searching;
 mod statistics;
 mod together;
