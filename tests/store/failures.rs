@@ -54,12 +54,6 @@ async fn a_search_that_reads_for_too_long_is_stopped_and_holds_up_nothing(fixtur
         }
     };
     fixture.raw.run(&format!("CREATE VIEW sessions AS {slow}")).await.unwrap();
-    // The real one is about the table.
-    let function = "FUNCTION bulk_ending_of(sessions)";
-    if matches!(fixture.raw, Raw::Postgres(_)) {
-        let make = format!("CREATE {function} RETURNS bulk_endings LANGUAGE sql RETURN NULL::bulk_endings");
-        fixture.raw.run(&make).await.unwrap();
-    }
     let start = Instant::now();
     // More of them than there are connections for searches.
     let searches = tokio::join!(search(fixture), search(fixture), search(fixture), search(fixture), async {
@@ -73,9 +67,6 @@ async fn a_search_that_reads_for_too_long_is_stopped_and_holds_up_nothing(fixtur
     }
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 
-    if matches!(fixture.raw, Raw::Postgres(_)) {
-        fixture.raw.run(&format!("DROP {function}")).await.unwrap();
-    }
     fixture.raw.run("DROP VIEW sessions").await.unwrap();
     fixture.raw.run("ALTER TABLE kept RENAME TO sessions").await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;

@@ -85,8 +85,9 @@ pub(super) async fn carry_out_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> 
                  ), meant AS (
                     SELECT sessions.id FROM sessions JOIN span USING (id), ending AS b
                     WHERE sessions.ended_at IS NULL AND sessions.expires_at > b.at - interval '1 minute'
-                        AND covers(b, sessions)
-                    ORDER BY sessions.id FOR NO KEY UPDATE OF sessions
+                        AND ",
+                covered!(),
+                "   ORDER BY sessions.id FOR NO KEY UPDATE OF sessions
                  ), ended AS (
                     UPDATE sessions SET ended_at = ending.at, end_reason = ending.reason
                     FROM meant, ending WHERE sessions.id = meant.id

@@ -9,6 +9,7 @@ mod changes;
 mod cleaning;
 mod keys;
 mod line;
+mod migrations;
 mod opening;
 mod primary;
 mod refreshing;
@@ -27,7 +28,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
-use sqlx::migrate::Migrator;
 
 use super::requests::{EndingOfOne, Extension};
 use super::{
@@ -54,8 +54,6 @@ use session::SessionSettings;
 use sessions::{Endings, Extensions};
 use together::{Gathered, gathered};
 use url::Access;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)";
 
@@ -393,7 +391,7 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<bool> {
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        let newest = migrations::MIGRATIONS.iter().map(|migration| migration.version).max();
         let is_migrated =
             self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await?;
         self.primary.proved_for_answer().await?;

@@ -31,10 +31,21 @@ macro_rules! bulk_endings_are_open {
     };
 }
 
+/// The first open bulk ending that means a session.
+macro_rules! bulk_ending {
+    ($what:literal) => {
+        concat!(
+            "(bulk_ending_of(sessions.id, sessions.user_id, sessions.created_at, sessions.client_id, \
+              sessions.device_type, sessions.ip_address)).",
+            $what
+        )
+    };
+}
+
 /// That no bulk ending means a session.
 macro_rules! not_ended_in_bulk {
     () => {
-        concat!("(NOT ", bulk_endings_are_open!(), " OR (bulk_ending_of(sessions)).at IS NULL)")
+        concat!("(NOT ", bulk_endings_are_open!(), " OR ", bulk_ending!("at"), " IS NULL)")
     };
 }
 
@@ -44,8 +55,8 @@ macro_rules! end_as_it_stands {
         concat!(
             "CASE WHEN ended_at IS NULL AND ",
             bulk_endings_are_open!(),
-            " THEN (bulk_ending_of(sessions)).",
-            $of_bulk_ending,
+            " THEN ",
+            bulk_ending!($of_bulk_ending),
             " ELSE ",
             $own,
             " END"

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::MIGRATIONS;
+use super::migrations;
 use super::servers::{Failures, Servers, listed, told};
 use super::session::{SessionSettings, Unfit};
 use crate::store::OpenError;
@@ -26,8 +26,7 @@ pub(super) async fn start(servers: &Arc<Servers>) -> Result<(), OpenError> {
     let mut connection = first_connection(servers).await?;
     refuse_transaction_pooler(servers, &mut connection).await?;
     warn_of_weak_commits(&mut connection).await?;
-    // `run` would do the same, but rustc cannot see that its future may move between threads.
-    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(of_migration)?;
+    migrations::run(&mut connection).await.map_err(of_migration)?;
     connection.close().await.map_err(OpenError::Connect)
 }
 

@@ -19,18 +19,6 @@ macro_rules! not_idle {
     };
 }
 
-/// That the bulk ending `b` means a session.
-macro_rules! covered {
-    () => {
-        "(sessions.created_at <= b.opened_until AND (b.opened_from IS NULL OR sessions.created_at >= b.opened_from) \
-          AND (b.user_id IS NULL OR b.user_id = sessions.user_id) \
-          AND (b.client_id IS NULL OR b.client_id = sessions.client_id) \
-          AND (b.device_type IS NULL OR b.device_type = sessions.device_type) \
-          AND (b.ip_address IS NULL OR b.ip_address = sessions.ip_address) \
-          AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
-    };
-}
-
 /// What the bulk ending says that means a session and is not carried out yet; null when there is none.
 macro_rules! bulk_ending {
     ($what:literal) => {

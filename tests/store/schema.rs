@@ -1,0 +1,121 @@
+//! What PostgreSQL's catalogue says of the tables and functions, so that they work behind poolers, under logical
+//! replication, and in any schema.
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
+
+use super::fixture::{Fixture, at, session_of};
+
+async fn names(fixture: &Fixture, sql: &'static str) -> Vec<String> {
+    let pool = PgPool::connect(fixture.database.url()).await.unwrap();
+    sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn no_function_has_a_tables_row_as_argument_result_or_variable_postgres() {
+    let fixture = Fixture::postgres().await;
+    let found = names(
+        &fixture,
+        "SELECT proname::text FROM pg_proc
+         WHERE pronamespace = current_schema()::regnamespace AND (
+            EXISTS (SELECT FROM pg_type WHERE oid = ANY(array_append(coalesce(proallargtypes, proargtypes::oid[]), prorettype))
+                AND typrelid <> 0)
+            OR EXISTS (SELECT FROM pg_class WHERE relnamespace = pronamespace AND relkind = 'r'
+                AND prosrc ~ ('DECLARE.*\\m' || relname || '(%ROWTYPE)?;.*BEGIN')))",
+    )
+    .await;
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_function_keeps_a_search_path_of_its_own_postgres() {
+    let fixture = Fixture::postgres().await;
+    let without = names(
+        &fixture,
+        "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+            AND 'search_path=public, pg_temp' <> ALL(coalesce(proconfig, '{}'))",
+    )
+    .await;
+    assert_eq!(without, Vec::<String>::new());
+    assert!(fixture.raw.number("SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace").await >= 10);
+}
+
+#[tokio::test]
+async fn every_table_has_a_key_and_can_be_replicated_postgres() {
+    let fixture = Fixture::postgres().await;
+    let without_key = names(
+        &fixture,
+        "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+            AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = pg_class.oid AND indisprimary)",
+    )
+    .await;
+    assert_eq!(without_key, Vec::<String>::new());
+    // PostgreSQL then refuses to change a row that it could not name to a subscriber.
+    fixture.raw.run("CREATE PUBLICATION everything FOR ALL TABLES").await.unwrap();
+    fixture.open(session_of("ann")).await;
+    assert_eq!(fixture.store.roll_up(at(1)).await.unwrap(), Some(false));
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM statistics_progress").await, 1);
+    let second = fixture.raw.run("INSERT INTO statistics_progress (counted_until) VALUES ('2026-01-01Z')").await;
+    assert!(matches!(second, Err(sqlx::Error::Database(_))), "{second:?}");
+}
+
+/// What makes a replica hear of something, on tables that [`prepare`] filled.
+const HEARD_OF: [&str; 8] = [
+    "UPDATE public.sessions SET ended_at = last_seen_at, end_reason = 'logout'",
+    "UPDATE public.sessions SET device_name = 'my phone'",
+    "UPDATE public.users SET banned_at = created_at",
+    "DELETE FROM public.users",
+    "UPDATE public.service_keys SET revoked_at = created_at",
+    "DELETE FROM public.signing_keys",
+    "INSERT INTO public.signing_keys SELECT 2, 'second', algorithm, sealed, created_at, active_from FROM public.signing_keys",
+    "INSERT INTO public.bulk_endings (sequence, at, reason, opened_until) VALUES (1, '2026-01-01Z', 'logout', '2026-01-01Z')",
+];
+
+async fn prepare(fixture: &Fixture) {
+    fixture.open(session_of("ann")).await;
+    let statements = [
+        "INSERT INTO service_keys (id, name, scope, secret_hash, created_at)
+         VALUES ('00000000-0000-0000-0000-000000000001', 'k', '', '', '2026-01-01Z')",
+        "INSERT INTO signing_keys (sequence, kid, algorithm, sealed, created_at, active_from)
+         VALUES (1, 'first', 'EdDSA', '', '2026-01-01Z', '2026-01-01Z')",
+    ];
+    for statement in statements {
+        fixture.raw.run(statement).await.unwrap();
+    }
+}
+
+async fn connect(fixture: &Fixture, settings: &[(&str, &str)]) -> PgConnection {
+    let options: PgConnectOptions = fixture.database.url().parse().unwrap();
+    options.options(settings.iter().copied()).disable_statement_logging().connect().await.unwrap()
+}
+
+/// The setting that its commit would go by, after `sql` in a transaction.
+#[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
+async fn commit_after(connection: &mut PgConnection, sql: &str) -> String {
+    let mut transaction = connection.begin().await.unwrap();
+    let changed = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut *transaction).await.unwrap();
+    assert!(changed.rows_affected() > 0, "{sql}");
+    let commit = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *transaction).await.unwrap();
+    transaction.rollback().await.unwrap();
+    commit
+}
+
+#[tokio::test]
+async fn what_replicas_must_hear_of_is_durable_whatever_the_connection_says_postgres() {
+    let fixture = Fixture::postgres().await;
+    prepare(&fixture).await;
+    // The triggers find their tables from a connection that does not know where these are.
+    let mut relaxed = connect(&fixture, &[("synchronous_commit", "off"), ("search_path", "pg_catalog")]).await;
+    for sql in HEARD_OF {
+        assert_eq!(commit_after(&mut relaxed, sql).await, "on", "{sql}");
+    }
+    // Nothing else waits for the disk, and neither does the next transaction.
+    assert_eq!(commit_after(&mut relaxed, "UPDATE public.sessions SET confirmed_counter = 1").await, "off");
+
+    let mut stronger = connect(&fixture, &[("synchronous_commit", "remote_apply")]).await;
+    for sql in HEARD_OF {
+        assert_eq!(commit_after(&mut stronger, sql).await, "remote_apply", "{sql}");
+    }
+    let mut catching_up = connect(&fixture, &[("synchronous_commit", "off"), ("sojourn.carrying_out", "on")]).await;
+    assert_eq!(commit_after(&mut catching_up, HEARD_OF[0]).await, "off");
+}
