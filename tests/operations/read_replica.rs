@@ -14,10 +14,10 @@ use crate::support::standby::Standby;
 /// Each server of a test reads the signing keys of the one before.
 const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-async fn serve(primary: &Cluster, search_database_url: String) -> Server {
+async fn serve(database_url: String, search_database_url: String) -> Server {
     let options = Options {
         secret: MasterSecret::parse(SECRET).unwrap(),
-        database_url: Some(primary.url()),
+        database_url: Some(database_url),
         search_database_url: Some(search_database_url),
         ..Options::default()
     };
@@ -43,7 +43,7 @@ async fn found(server: &Server, user: &str) -> usize {
 async fn searches_lists_and_statistics_go_to_the_replica_and_nothing_that_decides() {
     let primary = Cluster::start(&[]).await;
     let standby = Standby::of(&primary).await;
-    let server = serve(&primary, format!("{}?target_session_attrs=standby", standby.url())).await;
+    let server = serve(primary.url(), format!("{}?target_session_attrs=standby", standby.url())).await;
     let opened = server.open("alice").await;
     standby.catch_up(&primary).await;
     let (on_the_replica, on_the_primary) = answered();
@@ -76,13 +76,13 @@ async fn revoke(server: &Server, dry_run: bool) -> Value {
 async fn a_replica_that_is_not_known_to_be_current_is_left_out_until_it_is() {
     let primary = Cluster::start(&[]).await;
     let standby = Standby::of(&primary).await;
-    let first = serve(&primary, standby.url()).await;
+    let first = serve(primary.url(), standby.url()).await;
     standby.catch_up(&primary).await;
     standby.text("SELECT pg_wal_replay_pause()::text").await;
     first.open("alice").await;
     drop(first);
 
-    let server = serve(&primary, standby.url()).await;
+    let server = serve(primary.url(), standby.url()).await;
     assert_eq!(found(&server, "alice").await, 1);
     let (on_the_replica, on_the_primary) = answered();
     assert!(on_the_primary >= 1);
@@ -100,12 +100,10 @@ async fn a_replica_that_is_not_known_to_be_current_is_left_out_until_it_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_replica_that_can_be_used_searches_go_to_the_primary() {
     let primary = Cluster::start(&[]).await;
-    let other = Cluster::start(&[]).await;
-    let stranger = Standby::of(&other).await;
     let nobody = format!("postgres://postgres@127.0.0.1:{}/postgres", free_port());
-    // Nobody listens; it is no standby; it is a standby of another database.
-    for url in [nobody, primary.url(), stranger.url()] {
-        let server = serve(&primary, url.clone()).await;
+    // Nobody listens; it is no standby.
+    for url in [nobody, primary.url()] {
+        let server = serve(primary.url(), url.clone()).await;
         let before = answered();
         server.open("alice").await;
         assert!(found(&server, "alice").await > 0, "{url}");
@@ -113,11 +111,32 @@ async fn without_a_replica_that_can_be_used_searches_go_to_the_primary() {
     }
 }
 
+/// It has written more than the new primary, so by its position alone it would be current.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_of_the_old_primary_is_not_taken_for_one_of_the_new() {
+    let old = Cluster::start(&[]).await;
+    drop(serve(old.url(), old.url()).await);
+    let (new, left_behind) = (Standby::of(&old).await, Standby::of(&old).await);
+    new.promote().await;
+    let only = serve(new.url(), new.url()).await;
+    only.open("alice").await;
+    drop(only);
+    let mut raw = old.connect().await.unwrap();
+    for statement in ["CREATE TABLE more ()", "SELECT pg_switch_wal()", "DROP TABLE more"] {
+        sqlx::raw_sql(statement).execute(&mut raw).await.unwrap();
+    }
+    left_behind.catch_up(&old).await;
+
+    let server = serve(new.url(), left_behind.url()).await;
+    assert_eq!(found(&server, "alice").await, 1);
+    assert_eq!(answered(), (0, 1));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_goes_away_is_not_noticed_by_clients() {
     let primary = Cluster::start(&[]).await;
     let standby = Standby::of(&primary).await;
-    let server = serve(&primary, standby.url()).await;
+    let server = serve(primary.url(), standby.url()).await;
     server.open("alice").await;
     standby.catch_up(&primary).await;
     assert_eq!(found(&server, "alice").await, 1);
@@ -141,7 +160,7 @@ async fn a_conflict_with_recovery_is_a_search_that_took_too_long() {
         CREATE VIEW statistics_progress AS SELECT * FROM progress_rows WHERE conflict()";
     let primary = Cluster::start(&[]).await;
     let standby = Standby::of(&primary).await;
-    let server = serve(&primary, standby.url()).await;
+    let server = serve(primary.url(), standby.url()).await;
     let mut raw = primary.connect().await.unwrap();
     sqlx::raw_sql(CONFLICT).execute(&mut raw).await.unwrap();
     raw.close().await.unwrap();
