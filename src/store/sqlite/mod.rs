@@ -37,7 +37,7 @@ use super::{
     OpenError, Opening, Pool, RefreshAttempt, Refreshing, ReplayedChanges, Result, SEARCH_TIME, SessionChange, Store,
     divide,
 };
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::machine_microseconds;
 use crate::metrics::{self, DatabaseFailure};
 use crate::mutants::{self, Mutant};
 use crate::sessions::{
@@ -106,7 +106,7 @@ impl SqliteStore {
             readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
             searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),
         };
-        changes::number_from(&store.writer, SystemClock.now()).await.map_err(OpenError::Connect)?;
+        changes::number_from(&store.writer, machine_microseconds()).await.map_err(OpenError::Connect)?;
         // Not before the writer is connected: the last connection to close takes the log along, and locks out others.
         first.close().await.map_err(OpenError::Connect)?;
         Ok(store)
