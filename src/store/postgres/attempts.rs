@@ -34,6 +34,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgPool, Postgres};
 
+use super::commit_warnings::unless_warned;
 use super::servers::Servers;
 use super::session::SessionSettings;
 use super::url::Access;
@@ -170,8 +171,10 @@ impl Connections {
                 may_be_repeated(error)
             })
             .notify(|_, _| metrics::database_retried());
-        let done = in_time(deadline, attempts).await.inspect_err(|_| self.servers.look())?;
-        let done = done.map_err(|error| failure(self.servers.explained(error)))?;
+        // On the heap: nested futures hold each other as often as they are moved.
+        let attempts = Box::pin(async { attempts.await.map_err(|error| failure(self.servers.explained(error))) });
+        let attempts = unless_warned(attempts);
+        let done = in_time(deadline, attempts).await.inspect_err(|_| self.servers.look())??;
         metrics::database_answered();
         Ok(done)
     }

@@ -7,6 +7,7 @@ mod attempts;
 mod bulk;
 mod changes;
 mod cleaning;
+mod commit_warnings;
 mod keys;
 mod line;
 mod migrations;
@@ -44,6 +45,7 @@ use crate::users::{User, UserDetails, UserId};
 
 use attempts::Connections;
 use changes::LogReader;
+pub use commit_warnings::CommitWarnings;
 use line::{Connector, Line};
 use opening::Openings;
 use primary::Primary;

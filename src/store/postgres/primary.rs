@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::attempts::failure;
+use super::commit_warnings::unless_warned;
 use super::line::{Connected, Connector, LINE_DEADLINE};
 use super::session::PROOF_NAME;
 use crate::mutants::{self, Mutant};
@@ -115,7 +116,7 @@ impl Primary {
             let primary = Arc::clone(self);
             tokio::spawn(async move {
                 let started = Instant::now();
-                let proof = match primary.prove(connection).await {
+                let proof = match unless_warned(primary.prove(connection)).await {
                     Ok(()) => Proof { proved_at: Some(started), failure: None },
                     Err(error) => {
                         let failure = Some((Instant::now(), error));

@@ -8,6 +8,7 @@ use std::io;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
+use super::commit_warnings;
 use super::url::Access;
 use crate::mutants::{self, Mutant};
 use crate::store::SEARCH_TIME;
@@ -92,6 +93,7 @@ impl SessionSettings {
 
     /// Sets up a new connection in one round trip, or refuses it with an [`Unfit`].
     pub(super) async fn prepare(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        commit_warnings::forget();
         let row = sqlx::raw_sql(self.statement()).fetch_one(connection).await?;
         let encoding: String = row.try_get("encoding")?;
         if encoding != "UTF8" {
