@@ -86,7 +86,8 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_SLIDING",
         "",
-        "Each refresh moves the session's end at least this far ahead, never past its absolute end",
+        "Refreshes move the session's end this far ahead: after each, nine tenths of it remain at least, or what is left to the \
+         absolute end",
     ),
     ("SOJOURN_LONGEST_EXTENSION", "720h", "The most that one request may extend a session by"),
     ("SOJOURN_MAX_SESSIONS_PER_USER", "no limit", "How many active sessions a user may have"),

@@ -29,7 +29,7 @@ use connecting::{SEARCH_TIME, divide};
 
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit,
-    SessionStats, SignedIn, Stale, Standing, Touch,
+    SessionStats, SignedIn, Slide, Stale, Standing, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -162,8 +162,8 @@ pub struct RefreshAttempt {
     pub now: DateTime<Utc>,
     /// How long after a rotation its predecessor is welcome whatever happened since.
     pub grace: TimeDelta,
-    /// Move `expires_at` to at least this instant, but never past the absolute end.
-    pub slide_to: Option<DateTime<Utc>>,
+    /// Where the end moves; `None`: it stays.
+    pub slide: Option<Slide>,
 }
 
 /// What became of a refresh.
@@ -347,6 +347,9 @@ pub trait Store: Send + Sync {
     /// younger than the grace, or when no access token of counter `c` was ever seen; else, and for everything older, the
     /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long
     /// only if `seen_at` is long past as well. A counter that has no successor is of no session.
+    ///
+    /// Sliding moves the end to [`Slide::to`] if it is at [`Slide::due`] or before, and to the absolute end as soon as that
+    /// is no later than `to`. A rotation that moves the end later is not in the change log.
     ///
     /// An attempt made before the last rotation is no theft: it is the same client's, held up on its way, and answers
     /// [`Refreshing::NotActive`] without ending anything.

@@ -17,6 +17,7 @@ on_both_stores! {
     every_ending_is_in_the_log_whatever_ended_it,
     what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes,
     what_does_not_change_is_not_in_the_log,
+    an_end_that_is_moved_is_in_the_log_unless_a_rotation_moves_it_later,
     a_revoked_service_key_and_changed_signing_keys_are_in_the_log,
     the_log_is_read_from_any_place_and_in_parts,
     what_is_forgotten_is_gone_and_the_rest_is_not,
@@ -89,6 +90,24 @@ async fn what_does_not_change_is_not_in_the_log(fixture: &Fixture) {
     fixture.open(session_of("ann")).await;
     fixture.store.refresh_session(attempt(session.id, 0, at(3))).await.unwrap();
     assert_eq!(all(&fixture.store).await, []);
+}
+
+async fn an_end_that_is_moved_is_in_the_log_unless_a_rotation_moves_it_later(fixture: &Fixture) {
+    let id = fixture.raw.id(fixture.open(session_of("ann")).await.id);
+    let later = |days| fixture.raw.time(at(0) + TimeDelta::days(days));
+    let moves = [
+        (format!("expires_at = {}, refresh_counter = 1", later(20)), false),
+        (format!("expires_at = {}", later(21)), true),
+        (format!("expires_at = {}, refresh_counter = 2", later(19)), true),
+        (format!("expires_at = {}", later(18)), true),
+        (format!("expires_at = {}, refresh_counter = 3, metadata = '{{\"a\":1}}'", later(20)), true),
+    ];
+    let mut expected = 0;
+    for (change, logged) in moves {
+        fixture.raw.run(&format!("UPDATE sessions SET {change} WHERE id = {id}")).await.unwrap();
+        expected += usize::from(logged);
+        assert_eq!(all(&fixture.store).await.len(), expected, "{change}");
+    }
 }
 
 async fn a_revoked_service_key_and_changed_signing_keys_are_in_the_log(fixture: &Fixture) {

@@ -134,7 +134,7 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
         seen_at: None,
         now,
         grace: TimeDelta::zero(),
-        slide_to: None,
+        slide: None,
     };
     let change = SessionChange { device_name: Some(None), metadata: None };
     let outcomes = [

@@ -64,9 +64,23 @@ BEGIN
 END
 $$;
 
+-- Replicas throw their cache entries of a user away for each `session_changed`, so only what makes an entry wrong is logged. A
+-- refresh that moves the end later does not: an entry may only say yes, and a session that it would refuse is read.
+CREATE OR REPLACE FUNCTION log_session_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NEW.ended_at IS NULL
+        AND ((OLD.device_name, OLD.metadata) IS DISTINCT FROM (NEW.device_name, NEW.metadata)
+            OR NEW.expires_at < OLD.expires_at
+            OR NEW.expires_at > OLD.expires_at AND NEW.refresh_counter = OLD.refresh_counter)
+    THEN
+        INSERT INTO changes (kind, subject_id, user_id) VALUES ('session_changed', NEW.id, NEW.user_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 ALTER FUNCTION sessions_refuse_resurrection() SET search_path FROM CURRENT;
 ALTER FUNCTION log_session_ended() SET search_path FROM CURRENT;
-ALTER FUNCTION log_session_changed() SET search_path FROM CURRENT;
 ALTER FUNCTION log_user_changed() SET search_path FROM CURRENT;
 ALTER FUNCTION log_service_key_revoked() SET search_path FROM CURRENT;
 ALTER FUNCTION log_signing_keys_changed() SET search_path FROM CURRENT;

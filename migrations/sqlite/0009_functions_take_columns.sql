@@ -1,1 +1,0 @@
--- Nothing: SQLite has no functions of its own, commits durably on each connection, and replicates no tables.
