@@ -164,3 +164,16 @@ impl Copies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_read_again_once_it_is_old_whatever_was_not_noticed() {
+        let young = Copy::new((), Notices::new().mark());
+        assert!(young.is_young());
+        let old = Copy { read_at: young.read_at.checked_sub(MAX_AGE).unwrap(), ..young };
+        assert!(!old.is_young());
+    }
+}
