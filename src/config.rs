@@ -49,7 +49,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_DATABASE_CONNECTIONS",
         "24",
-        "The most connections to the database; with PostgreSQL three more follow the change log",
+        "The most connections to the database; with PostgreSQL four more follow the change log",
     ),
     ("SOJOURN_DATA_DIR", "./sojourn-data", "Where the SQLite file and the generated secret are kept"),
     (

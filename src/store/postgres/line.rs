@@ -41,6 +41,11 @@ impl Connector {
         connected.filter(|connected| connected.epoch == self.servers.epoch())
     }
 
+    /// The server that this connects to confirms no commit.
+    pub(super) fn unconfirmed(&self) {
+        self.servers.unconfirmed();
+    }
+
     /// What came of a use, in time. A failure starts the search for another server.
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
         let done = match tokio::time::timeout(LINE_DEADLINE, work).await {

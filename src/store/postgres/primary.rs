@@ -142,7 +142,12 @@ impl Primary {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(Error::unavailable("the database takes no writes: it is a standby, or read-only")),
             Ok(Err(error)) => Err(failure(error)),
-            Err(_) => Err(Error::unavailable("the database does not confirm a commit")),
+            Err(_) => {
+                self.connector.unconfirmed();
+                Err(Error::unavailable(
+                    "the database does not confirm a commit: its synchronous standby may be missing",
+                ))
+            }
         }
     }
 

@@ -56,6 +56,8 @@ struct State {
     /// Counts the changes of `current`.
     epoch: u64,
     pools: Vec<PgPool>,
+    /// The current server confirms no commit.
+    unconfirmed: bool,
     /// The last round found no server that is fit.
     failing: bool,
     cause: Option<(Instant, String)>,
@@ -92,11 +94,22 @@ impl Servers {
         open(address, settings, CONNECT_TIME).await.inspect_err(|error| self.refused(error))
     }
 
-    /// Tries the servers in turn, the current one first, and makes the first that is fit the current one.
+    /// The current server confirms no commit: it may have been replaced, so any other that takes writes is preferred.
+    pub(super) fn unconfirmed(self: &Arc<Self>) {
+        self.state().unconfirmed = true;
+        self.look();
+    }
+
+    /// Tries the servers in turn, the current one first unless it confirms no commit, and makes the first that is fit the
+    /// current one.
     pub(super) async fn find(&self, settings: &SessionSettings, patience: Duration) -> Result<PgConnection, Failures> {
-        let (count, current) = (self.count(), self.state().current);
+        let count = self.count();
+        let first = {
+            let state = self.state();
+            state.current + usize::from(state.unconfirmed)
+        };
         let mut failures = Vec::new();
-        for index in (0..count).map(|next| (current + next) % count) {
+        for index in (0..count).map(|next| (first + next) % count) {
             let Some(address) = self.addresses.get(index) else { continue };
             match open(address, settings, patience).await {
                 Ok(connection) => {
@@ -190,6 +203,7 @@ impl Servers {
         let mut state = self.state();
         let place = self.addresses.get(index).map(|address| address.place.as_str()).unwrap_or_default();
         state.cause = None;
+        state.unconfirmed = false;
         if std::mem::take(&mut state.failing) {
             tracing::info!("the database at {place} can be used again");
         }

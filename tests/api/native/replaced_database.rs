@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::database::TestDatabase;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server};
@@ -10,9 +10,9 @@ use crate::support::stream::Stream;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn run(server: &Server, statements: &str) {
+async fn run(server: &Server, statements: &'static str) {
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
 }
 
 /// Breaks all connections of the server, as a restart would.
