@@ -190,22 +190,27 @@ async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosit
                 clock_timestamp() AS time, ",
         change_columns!(),
         " FROM (VALUES (1)) AS always LEFT JOIN LATERAL (
-            (SELECT * FROM changes
-             WHERE transaction_id = ANY($3::text[]::xid8[]) AND (transaction_id, sequence) > ($1::text::xid8, $2)
-             ORDER BY transaction_id, sequence LIMIT $5)
+            (SELECT ended.* FROM unnest($3::text[]) AS open (id) CROSS JOIN LATERAL (
+                SELECT * FROM changes
+                WHERE transaction_id = open.id::xid8 AND (transaction_id, sequence) > ($1::text::xid8, $2)
+                ORDER BY transaction_id, sequence LIMIT $5
+             ) AS ended)
             UNION ALL
             (SELECT * FROM changes
-             WHERE transaction_id >= $4::text::xid8 AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
-                AND (transaction_id, sequence) > ($1::text::xid8, $2)
+             WHERE (transaction_id, sequence) > ($4::text::xid8, $6)
+                AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
              ORDER BY transaction_id, sequence LIMIT $5)
          ) AS changes ON TRUE"
     );
+    // One bound: of two PostgreSQL may begin at the lower one. Numbers within a transaction begin at 1.
+    let unseen = after.max(seen.end);
     sqlx::query(READ)
         .bind(after.transaction.to_string())
         .bind(after.sequence)
         .bind(seen.open.iter().map(i64::to_string).collect::<Vec<_>>())
-        .bind(seen.end.transaction.to_string())
+        .bind(unseen.transaction.to_string())
         .bind(i64::from(MOST_CHANGES) + 1)
+        .bind(unseen.sequence)
         .fetch_all(connection)
         .await
 }
