@@ -36,6 +36,7 @@ SET search_path FROM CURRENT AS $$
 DECLARE
     counted timestamptz;
     counted_of_its_end timestamptz;
+    rows_written bigint;
 BEGIN
     IF NOT EXISTS (SELECT FROM gone) THEN
         RETURN NULL;
@@ -43,23 +44,29 @@ BEGIN
     -- The roll-up holds this row as well, so that nothing is counted twice.
     SELECT counted_until, coalesce(opened_until, '-infinity') INTO counted, counted_of_its_end
     FROM statistics_progress FOR UPDATE;
-    INSERT INTO statistics (step, start, client_id, device_type, kind, count)
-    SELECT step,
-        CASE WHEN step = 'ever' THEN timestamptz '1970-01-01Z' ELSE date_trunc(step, at, 'UTC') END AS start,
-        coalesce(client_id, ''), device_type, kind, count(*)
-    FROM (
-        SELECT created_at AS at, client_id, device_type, 'opened' AS kind FROM gone
-        WHERE created_at >= counted
-        UNION ALL
-        SELECT ended_at, client_id, device_type, end_reason FROM gone
-        WHERE ended_at < expires_at AND (ended_at > counted OR ended_at = counted AND created_at > counted_of_its_end)
-        UNION ALL
-        SELECT least(expires_at, last_seen_at + make_interval(secs => idle_timeout)), client_id, device_type, 'expired'
-        FROM gone
-        WHERE expires_at >= counted AND (ended_at IS NULL OR ended_at >= expires_at)
-    ) AS events, (VALUES ('hour'), ('day'), ('ever')) AS steps (step)
-    GROUP BY 1, 2, 3, 4, 5
-    ON CONFLICT (step, start, client_id, device_type, kind) DO UPDATE SET count = statistics.count + excluded.count;
+    -- In a CTE, because Citus plans no other INSERT of what is selected.
+    WITH written AS (
+        INSERT INTO statistics (step, start, client_id, device_type, kind, count)
+        SELECT step,
+            CASE WHEN step = 'ever' THEN timestamptz '1970-01-01Z' ELSE date_trunc(step, at, 'UTC') END AS start,
+            coalesce(client_id, ''), device_type, kind, count(*)
+        FROM (
+            SELECT created_at AS at, client_id, device_type, 'opened' AS kind FROM gone
+            WHERE created_at >= counted
+            UNION ALL
+            SELECT ended_at, client_id, device_type, end_reason FROM gone
+            WHERE ended_at < expires_at AND (ended_at > counted OR ended_at = counted AND created_at > counted_of_its_end)
+            UNION ALL
+            SELECT least(expires_at, last_seen_at + make_interval(secs => idle_timeout)), client_id, device_type, 'expired'
+            FROM gone
+            WHERE expires_at >= counted AND (ended_at IS NULL OR ended_at >= expires_at)
+        ) AS events, (VALUES ('hour'), ('day'), ('ever')) AS steps (step)
+        GROUP BY 1, 2, 3, 4, 5
+        ON CONFLICT (step, start, client_id, device_type, kind) DO UPDATE
+            SET count = statistics.count + excluded.count
+        RETURNING 1
+    )
+    SELECT count(*) INTO rows_written FROM written;
     RETURN NULL;
 END
 $$;

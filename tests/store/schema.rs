@@ -1,10 +1,14 @@
 //! What PostgreSQL's catalogue says of the tables and functions, so that they work behind poolers, under logical
 //! replication, and in any schema.
 
+use sojourn::sessions::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
+use sojourn::store::{self, LogPosition};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 
-use super::fixture::{Fixture, at, session_of};
+use super::fixture::{CONNECTIONS, Fixture, Raw, at, session_of};
+use super::refreshing::attempt;
+use crate::support::database::TestDatabase;
 
 async fn names(fixture: &Fixture, sql: &'static str) -> Vec<String> {
     let pool = PgPool::connect(fixture.database.url()).await.unwrap();
@@ -118,4 +122,35 @@ async fn what_replicas_must_hear_of_is_durable_whatever_the_connection_says_post
     }
     let mut catching_up = connect(&fixture, &[("synchronous_commit", "off"), ("sojourn.carrying_out", "on")]).await;
     assert_eq!(commit_after(&mut catching_up, HEARD_OF[0]).await, "off");
+}
+
+#[tokio::test]
+async fn a_store_works_in_a_schema_of_any_name_postgres() {
+    let database = TestDatabase::empty_postgres().await;
+    let mut owner = PgConnection::connect(database.url()).await.unwrap();
+    for sql in ["CREATE SCHEMA other", "DROP SCHEMA public"] {
+        sqlx::query(sql).execute(&mut owner).await.unwrap();
+    }
+    let separator = if database.url().contains('?') { '&' } else { '?' };
+    let url = format!("{}{separator}options[search_path]=other", database.url());
+    let raw = Raw::Postgres(PgPool::connect_lazy(&url).unwrap());
+    let store = store::open(&url, CONNECTIONS).await.unwrap();
+    let fixture = Fixture { store, raw, database };
+
+    let (first, second) = (fixture.open(session_of("ann")).await, fixture.open(session_of("bob")).await);
+    fixture.store.refresh_session(attempt(first.id, 0, at(1))).await.unwrap();
+    fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap().unwrap();
+    let ended = Ended { at: at(3), reason: EndReason::RevokedByAdmin };
+    fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
+    assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
+    assert_eq!(fixture.store.carry_out_bulk_ending(at(4)).await.unwrap(), Some(false));
+    assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
+    while fixture.store.roll_up(at(5)).await.unwrap() == Some(true) {}
+    assert_eq!(fixture.store.delete_stale(Stale::Ended(at(6)), false).await.unwrap(), Some(2));
+    let kinds = fixture.store.changes(LogPosition::default()).await.unwrap().changes.len();
+    assert_eq!(kinds, 2, "the ending and the bulk ending");
+    // A new connection that does not know the schema sets off the same triggers.
+    let add = sqlx::query("INSERT INTO other.signing_keys VALUES (1, 'a', 'EdDSA', '', '2026-01-01Z', '2026-01-01Z')");
+    add.execute(&mut owner).await.unwrap();
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM changes").await, 3);
 }

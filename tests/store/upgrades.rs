@@ -150,7 +150,12 @@ impl Rows {
 
     fn inserts(&self, raw: &Raw, version: i64) -> String {
         let (t0, t5, ended) = (raw.time(at(0)), raw.time(at(5)), raw.id(self.ended.id));
-        let fingerprint = if matches!(raw, Raw::Sqlite(_)) { "x'01'" } else { "'\\x01'" };
+        let bytes = if matches!(raw, Raw::Sqlite(_)) {
+            |hex: &str| format!("x'{hex}'")
+        } else {
+            |hex: &str| format!("'\\x{hex}'")
+        };
+        let (fingerprint, hash) = (bytes("01"), bytes(&"02".repeat(32)));
         let mut statements = vec![
             format!("INSERT INTO users (id, name, created_at, updated_at) VALUES ('ann', 'Ann', {t0}, {t0})"),
             insert(raw, &self.standing, version),
@@ -160,6 +165,14 @@ impl Rows {
             format!(
                 "INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at)
                  VALUES ('web', 'k', {fingerprint}, {ended}, {t0})"
+            ),
+            format!(
+                "INSERT INTO service_keys (id, name, scope, secret_hash, created_at)
+                 VALUES ({ended}, 'web', 'sessions:read', {hash}, {t0})"
+            ),
+            format!(
+                "INSERT INTO signing_keys (sequence, kid, algorithm, sealed, created_at, active_from)
+                 VALUES (1, 'first', 'EdDSA', {hash}, {t0}, {t5})"
             ),
         ];
         if version >= BULK_ENDINGS {
@@ -182,6 +195,10 @@ impl Rows {
         let name = store.user(&user("ann")).await.unwrap().and_then(|User { name, .. }| name);
         assert_eq!(name.as_deref(), Some("Ann"));
         assert_eq!(raw.number("SELECT count(*) FROM idempotency_keys").await, 1);
+        let key = store.service_keys().await.unwrap().pop().unwrap();
+        assert_eq!((key.name.as_str(), key.secret_hash, key.created_at), ("web", [2; 32], at(0)));
+        let key = store.signing_keys().await.unwrap().pop().unwrap();
+        assert_eq!((key.kid.as_str(), key.sealed, key.active_from), ("first", vec![2; 32], at(5)));
 
         let ending = store.end_session(self.standing.id, Owner::Anyone, EndReason::Logout, at(9)).await.unwrap();
         assert!(matches!(ending, Some(Ending::Ended(_))), "{ending:?}");

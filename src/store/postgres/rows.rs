@@ -14,13 +14,14 @@ use crate::store::values::{self, OrUnreadable};
 use crate::store::{EndedTogether, Result};
 use crate::users::{User, UserId};
 
-/// That a session has not been unused for too long at `$1`, or when it says.
+/// That a session has not been unused for too long at `$1`, or when it says. The difference of two times does not depend on
+/// the time zone, as a time with an interval added to it does for PostgreSQL: so the condition is immutable.
 macro_rules! not_idle {
     ($last_seen:literal) => {
         not_idle!($last_seen, "$1")
     };
     ($last_seen:literal, $at:literal) => {
-        concat!("(idle_timeout IS NULL OR ", $last_seen, " + idle_timeout * interval '1 second' > ", $at, ")")
+        concat!("(idle_timeout IS NULL OR ", $at, " - ", $last_seen, " < idle_timeout * interval '1 second')")
     };
 }
 

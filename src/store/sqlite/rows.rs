@@ -15,7 +15,7 @@ use crate::users::{User, UserId};
 /// That a session has not been unused for too long at `$1`.
 macro_rules! not_idle {
     ($last_seen:literal) => {
-        concat!("(idle_timeout IS NULL OR ", $last_seen, " + idle_timeout * 1000000 > $1)")
+        concat!("(idle_timeout IS NULL OR $1 - ", $last_seen, " < idle_timeout * 1000000)")
     };
 }
 
