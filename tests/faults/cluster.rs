@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use rand::RngExt as _;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 
 use crate::support::process::{Folder, signal};
 
@@ -30,10 +30,19 @@ impl Cluster {
     pub async fn start(settings: &[&str]) -> Self {
         let folder = Folder::new();
         copy(&template(), &folder.path);
-        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        Self::start_in(folder, settings.iter().map(|setting| (*setting).to_owned()).collect()).await
+    }
+
+    /// Starts one on the data that a folder has.
+    pub(super) async fn start_in(folder: Folder, settings: Vec<String>) -> Self {
         let mut cluster = Self { folder, settings, port: free_port(), postmaster: None };
         cluster.start_again().await;
         cluster
+    }
+
+    /// Its settings beyond those that all have.
+    pub(super) fn settings(&self) -> &[String] {
+        &self.settings
     }
 
     /// Where its database is.
@@ -81,6 +90,20 @@ impl Cluster {
         options.disable_statement_logging().connect().await
     }
 
+    /// Runs statements together; those that refuse to run in a transaction must come alone.
+    #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
+    pub async fn run(&self, sql: &str) {
+        let mut connection = self.connect().await.unwrap();
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+    }
+
+    /// The number that a statement answers.
+    #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
+    pub async fn number(&self, sql: &str) -> i64 {
+        let mut connection = self.connect().await.unwrap();
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap()
+    }
+
     /// Kills all its processes at once, as a power cut would, but for what the disk has.
     pub fn kill(&mut self) {
         let mut postmaster = self.postmaster.take().expect("it runs");
@@ -105,12 +128,7 @@ impl Cluster {
 
     /// Halts all backends where they stand.
     pub fn freeze(&self) -> Frozen {
-        let backends = self.backends();
-        assert!(!backends.is_empty());
-        for process in &backends {
-            signal(*process, Signal::SIGSTOP);
-        }
-        Frozen(backends)
+        Frozen::halt(self.backends())
     }
 
     /// How many connections of clients it has.
@@ -119,12 +137,16 @@ impl Cluster {
     }
 
     fn backends(&self) -> Vec<u32> {
+        // Their title names the client's address, as that of the senders to a standby does.
+        self.children(|title| title.contains("127.0.0.1(") && !title.contains("walsender"))
+    }
+
+    /// Its processes whose titles are such.
+    pub(super) fn children(&self, meant: impl Fn(&str) -> bool) -> Vec<u32> {
         let postmaster = self.postmaster.as_ref().expect("it runs").id();
-        // Their title names the client's address.
-        let of_client = |process: &u32| {
-            fs::read_to_string(format!("/proc/{process}/cmdline")).is_ok_and(|title| title.contains("127.0.0.1("))
-        };
-        children_of(postmaster).into_iter().filter(of_client).collect()
+        let meant =
+            |process: &u32| fs::read_to_string(format!("/proc/{process}/cmdline")).is_ok_and(|title| meant(&title));
+        children_of(postmaster).into_iter().filter(meant).collect()
     }
 
     fn end(&mut self, how: Signal) {
@@ -152,8 +174,18 @@ impl Drop for Cluster {
     }
 }
 
-/// Backends that are halted, until this is dropped.
+/// Processes that are halted, until this is dropped.
 pub struct Frozen(Vec<u32>);
+
+impl Frozen {
+    pub(super) fn halt(processes: Vec<u32>) -> Self {
+        assert!(!processes.is_empty());
+        for process in &processes {
+            signal(*process, Signal::SIGSTOP);
+        }
+        Self(processes)
+    }
+}
 
 impl Drop for Frozen {
     fn drop(&mut self) {

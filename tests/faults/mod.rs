@@ -20,6 +20,7 @@ mod cleaning;
 pub mod cluster;
 mod crashes;
 mod embedded;
+mod failover;
 mod flaw;
 mod history;
 mod load;
@@ -27,8 +28,10 @@ mod notices;
 mod outages;
 mod overload;
 mod races;
+mod renumbering;
 mod replicas;
 mod soak;
+mod standby;
 mod stopping;
 mod verdict;
 

@@ -11,6 +11,7 @@ use super::flaw::Flaw;
 use super::history::{Event, History, Outcome, Seen};
 use crate::support::process::{Folder, Process};
 use crate::support::server::BOOTSTRAP_KEY;
+use crate::support::stream::Stream;
 
 const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 /// Longer than any answer may take.
@@ -175,6 +176,41 @@ impl Replica {
     /// Asks whether a token stands, as a gateway would.
     pub async fn verify(&self, token: &str) -> Reply {
         self.counted(self.request("GET", "/v1/verify").bearer_auth(token)).await
+    }
+
+    /// The same, but from the database and not from memory.
+    pub async fn verify_strictly(&self, token: &str) -> Reply {
+        self.counted(self.request("GET", "/v1/verify?freshness=strict").bearer_auth(token)).await
+    }
+
+    /// Asks what was ended: all, or what is new since a cursor.
+    pub async fn revocations(&self, since: Option<&str>) -> Reply {
+        let request = self.request("GET", "/v1/revocations").query(&since.map(|since| ("since", since)).as_slice());
+        self.counted(request.bearer_auth(BOOTSTRAP_KEY)).await
+    }
+
+    /// Asks for something that a service key with `sessions:read` may ask for.
+    pub async fn read_with(&self, key: &str) -> Reply {
+        self.counted(self.request("GET", "/v1/sessions?limit=1").bearer_auth(key)).await
+    }
+
+    /// Opens the stream of all events, from a place on that a stream has told before.
+    pub async fn events(&self, after: Option<&str>) -> Stream {
+        let mut request = self.request("GET", "/v1/events").bearer_auth(BOOTSTRAP_KEY);
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        Stream::open(request).await
+    }
+
+    /// Runs a command of an operator on the database of this URL, with the secret that replicas have. Answers what it
+    /// prints.
+    pub fn run_command(&self, url: &str, arguments: &[&str]) -> String {
+        let mut program = self.folder.program();
+        program.env("DATABASE_URL", url).env("SOJOURN_SECRET", SECRET).args(arguments);
+        let output = tokio::task::block_in_place(|| program.output().unwrap());
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     /// Opens a session with a session token.

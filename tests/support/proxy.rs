@@ -1,4 +1,5 @@
-//! A wire between a server and its database that can be cut, blocked, slowed down, or made to lose an answer.
+//! A wire between a server and its database that can be cut, blocked, slowed down, switched to another one, or made
+//! to lose an answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,9 +30,10 @@ pub enum Fault {
     LosesAnswers,
 }
 
-/// What is wrong, and with which wires: all, or those whose client calls itself so.
+/// Where wires lead, what is wrong, and with which of them: all, or those whose client calls itself so.
 #[derive(Debug, Clone)]
 struct State {
+    target: String,
     fault: Fault,
     application: Option<&'static str>,
 }
@@ -51,17 +53,16 @@ pub struct Proxy {
 impl Proxy {
     /// Starts one in front of the server of a database URL, and answers the URL through it.
     pub async fn start(url: &str) -> (Self, String) {
-        let (before, rest) = url.split_once('@').unwrap();
-        let (target, path) = rest.split_once('/').unwrap();
-        let target = target.to_owned();
+        let (before, target, path) = split(url);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, faults) = watch::channel(State { fault: Fault::None, application: None });
+        let (state, faults) =
+            watch::channel(State { target: target.to_owned(), fault: Fault::None, application: None });
         let lost_answers = Arc::new(AtomicUsize::new(0));
         let lost = Arc::clone(&lost_answers);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(hand_on(client, target.clone(), faults.clone(), Arc::clone(&lost)));
+                tokio::spawn(hand_on(client, faults.clone(), Arc::clone(&lost)));
             }
         });
         (Self { state, lost_answers }, format!("{before}@{address}/{path}"))
@@ -89,12 +90,21 @@ impl Proxy {
 
     /// Does this to every wire.
     pub fn set(&self, fault: Fault) {
-        self.state.send_replace(State { fault, application: None });
+        self.update(|state| (state.fault, state.application) = (fault, None));
     }
 
     /// Does this to the wires of clients that call themselves so (`application_name`); mends the others.
     pub fn set_for(&self, application: &'static str, fault: Fault) {
-        self.state.send_replace(State { fault, application: Some(application) });
+        self.update(|state| (state.fault, state.application) = (fault, Some(application)));
+    }
+
+    /// Leads to the server of another database URL from now on, and breaks the connections to the one before.
+    pub fn switch_to(&self, url: &str) {
+        self.update(|state| split(url).1.clone_into(&mut state.target));
+    }
+
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        self.state.send_modify(change);
     }
 
     /// How many answers [`Fault::LosesAnswers`] has lost.
@@ -103,18 +113,32 @@ impl Proxy {
     }
 }
 
-async fn hand_on(mut client: TcpStream, target: String, mut state: watch::Receiver<State>, lost: Arc<AtomicUsize>) {
+/// A database URL in three: up to the address, the address, and from the database's name on.
+fn split(url: &str) -> (&str, &str, &str) {
+    let (before, rest) = url.split_once('@').unwrap();
+    let (address, path) = rest.split_once('/').unwrap();
+    (before, address, path)
+}
+
+async fn hand_on(mut client: TcpStream, mut state: watch::Receiver<State>, lost: Arc<AtomicUsize>) {
     if state.borrow().of(None) == Fault::Cut {
         return;
     }
+    let target = state.borrow().target.clone();
     // A database that is down takes no connection: then neither does the wire.
-    let Ok(mut server) = TcpStream::connect(target).await else { return };
+    let Ok(mut server) = TcpStream::connect(&target).await else { return };
     drop((client.set_nodelay(true), server.set_nodelay(true)));
     let (mut requests, mut answers) = (Requests::default(), Answers::default());
     let (mut sent, mut received) = (Vec::with_capacity(8192), Vec::with_capacity(8192));
     let mut passed = 0;
     loop {
-        let fault = state.borrow_and_update().of(requests.application());
+        let fault = {
+            let state = state.borrow_and_update();
+            if state.target != target {
+                return;
+            }
+            state.of(requests.application())
+        };
         if fault == Fault::Cut {
             return;
         }

@@ -1,0 +1,388 @@
+//! A primary is lost and its standby takes over (FT-11), also with a replica left behind at the old one; the database that a
+//! replica reaches can only be read (FT-10); the wait for the standby is cancelled (FT-12).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use sojourn::mutants::Mutant;
+
+use super::checker::{Allowed, check};
+use super::cluster::Cluster;
+use super::fault_tests;
+use super::flaw::Flaw;
+use super::history::{Event, History, Outcome, Seen};
+use super::load::{Load, read_all, seed};
+use super::replicas::{Replica, Subject, time_until, until};
+use super::standby::Burning;
+use super::verdict::Verdict;
+use crate::support::proxy::Proxy;
+
+/// The old primary does not wait for a standby any more.
+const ALONE: Flaw = Flaw::Database("NoSynchronousStandby", "ALTER SYSTEM RESET synchronous_standby_names");
+/// What replicas cannot tell from a primary: a standby that was promoted, and knows nothing of what came after.
+const PROMOTED: Flaw = Flaw::Database("PromotedStandby", "SELECT pg_promote(true)");
+
+fault_tests! {
+    a_failover_to_a_synchronous_standby_loses_nothing: synchronous_failover, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_answer_before_the_write_is_noticed_in_a_failover: synchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
+
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_failover_to_a_standby_that_is_behind_loses_only_what_it_had_not_got: asynchronous_failover, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_answer_before_the_write_is_noticed_with_a_standby_that_is_behind:
+        asynchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
+
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_replica_left_with_the_old_primary_soon_says_nothing: split_brain, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_yes_from_the_old_primary_is_noticed: split_brain, ALONE;
+
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_replica_that_reaches_only_a_standby_soon_says_nothing: |flaw| only_readable(flaw, Reach::Standby), Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_yes_from_an_old_copy_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_replica_that_may_only_read_soon_says_nothing: |flaw| only_readable(flaw, Reach::ReadOnly), Flaw::None;
+
+    an_end_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged: cancelled_wait, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    an_answer_before_the_write_is_noticed_when_a_wait_is_cancelled:
+        cancelled_wait, Flaw::Code(Mutant::AnswerBeforeWrite);
+}
+
+const WRITERS: u64 = 4;
+const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
+/// For so long a replica may go on without a database.
+const MOST_ALONE: Duration = Duration::from_secs(5);
+/// What a busy machine adds.
+const GRACE: Duration = Duration::from_secs(1);
+const SERVICE_BACK: Duration = Duration::from_secs(5);
+const STANDBY: &str = "standby";
+
+/// Two replicas, each with a path of its own to the database.
+struct Paths {
+    proxies: [Proxy; 2],
+    replicas: [Arc<Replica>; 2],
+}
+
+impl Paths {
+    async fn to(cluster: &Cluster, flaw: Flaw) -> Self {
+        let [(one, first), (two, second)] = [Proxy::start(&cluster.url()).await, Proxy::start(&cluster.url()).await];
+        let replicas = [Replica::start(0, &first, flaw, &[]), Replica::start(1, &second, flaw, &[])];
+        Self { proxies: [one, two], replicas }
+    }
+
+    fn switch_to(&self, cluster: &Cluster) {
+        for proxy in &self.proxies {
+            proxy.switch_to(&cluster.url());
+        }
+    }
+
+    async fn until_back(&self) -> Duration {
+        let started = Instant::now();
+        for replica in &self.replicas {
+            until("service", async || replica.open("after").await.is_some()).await;
+        }
+        started.elapsed()
+    }
+}
+
+/// Beside writers that do not wait, so that the old primary is ahead of the standby.
+async fn synchronous_failover(flaw: Flaw) -> Verdict {
+    let mut verdict =
+        Verdict::new("FT-11", "PR-1, PR-3, PR-12", "0 lost, 0 stale; service back 5 s after the promotion");
+    let mut primary = Cluster::start(&[]).await;
+    let paths = Paths::to(&primary, flaw).await;
+    let standby = primary.add_standby(STANDBY).await;
+    primary.wait_for_standby(Some(STANDBY)).await;
+    let seed = seed();
+    let mut random = SmallRng::seed_from_u64(seed);
+    let load = Load::start(&paths.replicas, WRITERS, seed);
+    let burning = Burning::start(&primary.url(), 2);
+    load.work(random.random_range(100..200)).await;
+    primary.kill();
+    verdict.measured("promoted in ms", standby.promote().await.as_millis());
+    let burnt = burning.count();
+    drop(burning);
+    paths.switch_to(&standby);
+    let back = paths.until_back().await;
+    load.work(50).await;
+    let history = load.stop().await;
+    verdict.measured("asynchronous commits, in fives,", burnt);
+    verdict.must(burnt > 0, "nobody wrote without waiting");
+    // Until it has its path to the new primary, a replica may answer from memory.
+    let findings = check(&history.operations(), Allowed { elsewhere: MOST_ALONE });
+    verdict.sessions(&findings);
+    verdict.measured("stood elsewhere for ms", findings.longest.as_millis());
+    verdict.within("service back", back, SERVICE_BACK);
+    verdict.measured("seed", seed);
+    verdict
+}
+
+/// How far the log of the primary had got when.
+struct Written {
+    at: Duration,
+    bytes: i64,
+}
+
+/// What a session is, by the database and by the replicas.
+async fn asynchronous_failover(flaw: Flaw) -> Verdict {
+    let mut verdict = Verdict::new(
+        "FT-11 behind",
+        "documented",
+        "nothing lost that the standby had; replicas say what the database says",
+    );
+    let mut primary = Cluster::start(&[]).await;
+    let paths = Paths::to(&primary, flaw).await;
+    let standby = primary.add_standby(STANDBY).await;
+    let (history, mut subjects) = (History::new(), Vec::new());
+    for number in 0..60 {
+        subjects.push(paths.replicas[0].open(&format!("user-{number}")).await.unwrap());
+    }
+    standby.catch_up(&primary).await;
+    let mut written = Vec::new();
+    let mut held_back = None;
+    for (number, subject) in subjects.iter().enumerate() {
+        if number == subjects.len() / 2 {
+            held_back = Some(primary.hold_back_standbys());
+        }
+        paths.replicas[number % 2].revoke(&history, subject).await;
+        let bytes = primary.written().await;
+        written.push(Written { at: history.now(), bytes });
+    }
+    primary.kill();
+    drop(held_back);
+    standby.promote().await;
+    let replayed = standby.has_replayed().await;
+    paths.switch_to(&standby);
+    paths.until_back().await;
+
+    let had = written.iter().filter(|written| written.bytes <= replayed).map(|written| written.at).max();
+    let had = had.unwrap_or_default();
+    let (mut lost, mut lost_although_there) = (0, 0);
+    let operations = history.operations();
+    for subject in &subjects {
+        let end = operations.iter().find(|operation| operation.session == subject.number).unwrap();
+        verdict.must(end.event == Event::Revoke(Outcome::Done), format!("{end:?}"));
+        let ended = format!("SELECT count(*) FROM sessions WHERE id = '{}' AND ended_at IS NOT NULL", subject.id);
+        if standby.number(&ended).await == 0 {
+            lost += 1;
+            lost_although_there += usize::from(end.ended <= had);
+        }
+    }
+    verdict.measured("acknowledged", subjects.len());
+    verdict.measured("lost with the old primary", lost);
+    verdict.must(lost > 0, "nothing was lost: the standby was not behind");
+    verdict.must(lost_although_there == 0, format!("{lost_although_there} lost that the standby had got"));
+    tokio::time::sleep(WITHOUT_NOTICES).await;
+    let mut otherwise = 0;
+    for subject in &subjects {
+        let strictly = paths.replicas[0].verify_strictly(&subject.token).await.status;
+        for replica in &paths.replicas {
+            otherwise += usize::from(replica.verify(&subject.token).await.status != strictly);
+        }
+    }
+    verdict.must(otherwise == 0, format!("{otherwise} answers are not what the database says"));
+    verdict
+}
+
+/// The one replica follows to the new primary, the other one does not.
+async fn split_brain(flaw: Flaw) -> Verdict {
+    let mut verdict =
+        Verdict::new("FT-11 left behind", "PR-5", "no yes after 5 s, then 503; correct 1.5 s after the switch");
+    let primary = Cluster::start(&[]).await;
+    let paths = Paths::to(&primary, flaw).await;
+    let standby = primary.add_standby(STANDBY).await;
+    primary.wait_for_standby(Some(STANDBY)).await;
+    let [left, follows] = &paths.replicas;
+    let history = History::new();
+    let subjects = open_known(follows, left, &history).await;
+    standby.promote().await;
+    flaw.apply(&primary.url()).await;
+    primary.run("SELECT pg_reload_conf()").await;
+    paths.proxies[1].switch_to(&standby.url());
+    until("service", async || follows.open("after").await.is_some()).await;
+    let alone_since = history.now();
+    for subject in &subjects {
+        until("the end", async || follows.revoke(&history, subject).await == Outcome::Done).await;
+    }
+    says_nothing(&mut verdict, left, &history, &subjects, alone_since).await;
+
+    paths.proxies[0].switch_to(&standby.url());
+    back_in_time(&mut verdict, left, &history, &subjects).await;
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE + GRACE }));
+    verdict
+}
+
+/// What a replica reaches in place of its primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// A standby that gets nothing any more.
+    Standby,
+    /// The primary, which lets nobody write.
+    ReadOnly,
+}
+
+async fn only_readable(flaw: Flaw, reach: Reach) -> Verdict {
+    let test = if reach == Reach::Standby { "FT-10" } else { "FT-10 read-only" };
+    let mut verdict = Verdict::new(test, "PR-5", "no yes after 5 s, then 503; correct 1.5 s after the switch");
+    let primary = Cluster::start(&[]).await;
+    let paths = Paths::to(&primary, flaw).await;
+    let standby = primary.add_standby(STANDBY).await;
+    let [alone, other] = &paths.replicas;
+    let history = History::new();
+    let subjects = open_known(other, alone, &history).await;
+    standby.catch_up(&primary).await;
+    let held_back = primary.hold_back_standbys();
+    flaw.apply(&standby.url()).await;
+    let alone_since = history.now();
+    paths.proxies[0].block();
+    for subject in &subjects {
+        assert_eq!(other.revoke(&history, subject).await, Outcome::Done);
+    }
+    match reach {
+        Reach::Standby => paths.proxies[0].switch_to(&standby.url()),
+        Reach::ReadOnly => {
+            // For connections to come.
+            primary.run("ALTER ROLE postgres SET default_transaction_read_only = on").await;
+            paths.proxies[0].cut();
+        }
+    }
+    paths.proxies[0].mend();
+    says_nothing(&mut verdict, alone, &history, &subjects, alone_since).await;
+
+    drop(held_back);
+    if reach == Reach::ReadOnly {
+        primary.run("SET TRANSACTION READ WRITE; ALTER ROLE postgres RESET default_transaction_read_only").await;
+    }
+    paths.proxies[0].cut();
+    paths.proxies[0].switch_to(&primary.url());
+    paths.proxies[0].mend();
+    back_in_time(&mut verdict, alone, &history, &subjects).await;
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE + GRACE }));
+    verdict
+}
+
+/// Opens sessions, and has another replica see them stand.
+async fn open_known(replica: &Replica, known_to: &Replica, history: &History) -> Vec<Arc<Subject>> {
+    let mut subjects = Vec::new();
+    for number in 0..15 {
+        let subject = replica.open(&format!("user-{number}")).await.unwrap();
+        assert_eq!(known_to.check(history, &subject).await, Seen::Stands);
+        subjects.push(subject);
+    }
+    subjects
+}
+
+/// Asks a replica for twice as long as it may believe what it knows: after that it may not say anything of any session, and
+/// not that it is ready.
+async fn says_nothing(
+    verdict: &mut Verdict,
+    replica: &Replica,
+    history: &History,
+    subjects: &[Arc<Subject>],
+    alone_since: Duration,
+) {
+    let alone = || history.since(alone_since);
+    let (mut longest, mut strict_longest, mut silent) = (Duration::ZERO, Duration::ZERO, 0);
+    let fresh = async {
+        while alone() < MOST_ALONE * 2 {
+            for subject in subjects {
+                let began = alone();
+                match replica.check(history, subject).await {
+                    Seen::Stands => longest = longest.max(began),
+                    Seen::Nothing => silent += 1,
+                    Seen::Refused => {}
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let strict = async {
+        while alone() < MOST_ALONE * 2 {
+            for subject in subjects {
+                let began = alone();
+                if replica.verify_strictly(&subject.token).await.status == Some(200) {
+                    strict_longest = strict_longest.max(began);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let others = async {
+        tokio::time::sleep((MOST_ALONE + GRACE).saturating_sub(alone())).await;
+        (replica.get("/readyz").await.status, replica.revocations(None).await.status)
+    };
+    let ((), (), (ready, list)) = tokio::join!(fresh, strict, others);
+    verdict.within("yes while alone", longest, MOST_ALONE + GRACE);
+    verdict.within("yes to a strict check", strict_longest, MOST_ALONE + GRACE);
+    verdict.must(silent > 0, "it always had an answer");
+    verdict.must(ready == Some(503), format!("it says of itself {ready:?}"));
+    verdict.must(list == Some(503), format!("asked for the list it answers {list:?}"));
+}
+
+/// It has its way to the primary again.
+async fn back_in_time(verdict: &mut Verdict, replica: &Replica, history: &History, subjects: &[Arc<Subject>]) {
+    let refused = time_until(SERVICE_BACK, async || {
+        replica.forget_connections();
+        replica.check(history, &subjects[0]).await == Seen::Refused
+    })
+    .await;
+    verdict.within("correct again", refused, WITHOUT_NOTICES + GRACE);
+    let ready = time_until(SERVICE_BACK, async || replica.get("/readyz").await.status == Some(200)).await;
+    verdict.must(ready < SERVICE_BACK, "it does not get ready");
+    for subject in subjects {
+        replica.check(history, subject).await;
+    }
+}
+
+/// PostgreSQL makes a success of it, with a warning.
+async fn cancelled_wait(flaw: Flaw) -> Verdict {
+    let mut verdict = Verdict::new("FT-12 cancelled", "PR-1, PR-7", "503, never success; 0 lost with the primary");
+    let mut primary = Cluster::start(&[]).await;
+    let paths = Paths::to(&primary, flaw).await;
+    let standby = primary.add_standby(STANDBY).await;
+    primary.wait_for_standby(Some(STANDBY)).await;
+    let history = History::new();
+    let replica = &paths.replicas[0];
+    let (ended, cancelled) = (replica.open("alice").await.unwrap(), replica.open("bob").await.unwrap());
+    assert_eq!(replica.revoke(&history, &ended).await, Outcome::Done);
+    standby.catch_up(&primary).await;
+
+    let held_back = primary.hold_back_standbys();
+    let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let path = format!("/v1/sessions/{}", cancelled.id);
+    let end = replica.administer("DELETE", &path, None);
+    let count = AtomicI64::new(0);
+    // A repeat that waits is cancelled too.
+    let cancel = async {
+        loop {
+            count.fetch_add(primary.number(waiting).await, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let began = history.now();
+    let reply = tokio::select! {
+        reply = end => reply,
+        () = cancel => unreachable!(),
+    };
+    let count = count.into_inner();
+    let outcome = if reply.status == Some(204) { Outcome::Done } else { Outcome::Unknown };
+    history.add(cancelled.number, 0, Event::Revoke(outcome), began);
+    verdict.measured("waits cancelled", count);
+    verdict.measured("answer", format!("{:?}", reply.status));
+    verdict.must(count > 0, "nobody waited");
+    verdict.must(reply.status == Some(503) && reply.retry_after.is_some(), format!("{reply:?}"));
+    primary.kill();
+    drop(held_back);
+    standby.promote().await;
+    paths.switch_to(&standby);
+    paths.until_back().await;
+    read_all(&paths.replicas, &history, &[ended, cancelled]).await;
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: WITHOUT_NOTICES }));
+    verdict
+}

@@ -1,0 +1,236 @@
+//! Transaction numbers are given out again: after a crash that has lost commits nobody had waited for (FT-02), and after a
+//! failover to a standby that had not got them (FT-11). What is ended under such a number stands in the change log before
+//! the place that a replica or a client has read up to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sojourn::mutants::Mutant;
+
+use super::checker::{Allowed, check};
+use super::cluster::{Cluster, Frozen};
+use super::fault_tests;
+use super::flaw::Flaw;
+use super::history::{History, Outcome, Seen};
+use super::replicas::{Replica, Reply, Subject, time_until, until};
+use super::standby::Burner;
+use super::verdict::Verdict;
+use crate::support::proxy::Proxy;
+
+fault_tests! {
+    numbers_that_a_crash_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Crash), Flaw::None;
+    a_place_that_is_kept_over_a_crash_is_noticed:
+        |flaw| numbers_again(flaw, Loss::Crash), Flaw::Code(Mutant::PlaceKeptOverReconnect);
+
+    numbers_that_a_failover_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Failover), Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_log_that_is_taken_for_another_is_noticed_after_a_failover:
+        |flaw| numbers_again(flaw, Loss::Failover), Flaw::Code(Mutant::LogIdentityIgnored);
+    #[ignore = "takes long; scripts/faults runs it"]
+    a_cursor_of_another_log_is_noticed_after_a_failover:
+        |flaw| numbers_again(flaw, Loss::Failover), Flaw::Code(Mutant::CursorWithoutIdentity);
+}
+
+/// How the last commits get lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// They had not reached the disk.
+    Crash,
+    /// They had not reached the standby that took over.
+    Failover,
+}
+
+const NEXT: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+const ENDED: usize = 20;
+/// More than the ends take, so that these get numbers that were given out before.
+const BURNT: i64 = 200;
+/// More than were lost, so that no number tells any more that some were.
+const OVERTAKING: i64 = 600;
+/// How long the late replica has no database: not so long that it distrusts what it knows.
+const LATE: Duration = Duration::from_millis(1500);
+const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
+const SERVICE_BACK: Duration = Duration::from_secs(5);
+
+/// What a client knew before.
+struct Known {
+    subjects: Vec<Arc<Subject>>,
+    key: String,
+    key_id: String,
+    cursor: String,
+    event: String,
+}
+
+/// The database loses commits while one replica is cut off; meanwhile the other one ends sessions, and revokes a key.
+async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
+    let (test, bound) = match loss {
+        Loss::Crash => ("FT-02 numbers", "no end hidden by numbers that a crash gives out again"),
+        Loss::Failover => ("FT-11 numbers", "no end hidden by numbers that a failover gives out again"),
+    };
+    let mut verdict = Verdict::new(test, "PR-3, PR-4, PR-10", bound);
+    // Nothing but a commit that is waited for brings anything to the disk.
+    let mut cluster = Cluster::start(&["wal_writer_delay=10s"]).await;
+    let [(prompt_path, first), (late_path, second)] =
+        [Proxy::start(&cluster.url()).await, Proxy::start(&cluster.url()).await];
+    let (prompt, late) = (Replica::start(0, &first, flaw, &[]), Replica::start(1, &second, flaw, &[]));
+    let standby = match loss {
+        Loss::Crash => None,
+        Loss::Failover => Some(cluster.add_standby("standby").await),
+    };
+    if standby.is_some() {
+        cluster.wait_for_standby(Some("standby")).await;
+    }
+    let history = History::new();
+    let known = know(&cluster, &prompt, &late, &history).await;
+    let (known, next_before, held_back) = burn(&cluster, &late, known, loss).await;
+
+    late_path.cut();
+    cluster.kill();
+    drop(held_back);
+    let killed = Instant::now();
+    let url = match &standby {
+        None => {
+            cluster.start_again().await;
+            cluster.url()
+        }
+        Some(standby) => {
+            let took = standby.promote().await;
+            verdict.measured("promoted in ms", took.as_millis());
+            standby.url()
+        }
+    };
+    let now = standby.as_ref().unwrap_or(&cluster);
+    let next = now.number(NEXT).await;
+    verdict.measured("numbers given out again", next_before - next);
+    prompt_path.switch_to(&url);
+    until("service", async || prompt.open("after").await.is_some()).await;
+    for subject in &known.subjects {
+        assert_eq!(prompt.revoke(&history, subject).await, Outcome::Done);
+    }
+    prompt.run_command(&url, &["key", "revoke", &known.key_id]);
+    Burner::connect(&url).await.unwrap().burn(OVERTAKING).await.unwrap();
+
+    tokio::time::sleep(LATE.saturating_sub(killed.elapsed())).await;
+    late_path.switch_to(&url);
+    late_path.mend();
+    verdict.measured("late by ms", killed.elapsed().as_millis());
+    judge(&mut verdict, &known, &late, &history).await;
+    tell_clients(&mut verdict, &known, &[&prompt, &late]).await;
+    verdict
+}
+
+/// Opens sessions that the late replica has copies of, and makes a key that it knows.
+async fn know(cluster: &Cluster, prompt: &Replica, late: &Replica, history: &History) -> Known {
+    let mut subjects = Vec::new();
+    for number in 0..ENDED {
+        let subject = prompt.open(&format!("user-{number}")).await.unwrap();
+        assert_eq!(late.check(history, &subject).await, Seen::Stands);
+        subjects.push(subject);
+    }
+    let key = prompt.run_command(&cluster.url(), &["key", "create", "--name", "reader", "--scope", "sessions:read"]);
+    let list = prompt.run_command(&cluster.url(), &["key", "list"]);
+    let key_id = list.split_whitespace().next().unwrap().to_owned();
+    until("the key", async || late.read_with(&key).await.status == Some(200)).await;
+    Known { subjects, key, key_id, cursor: String::new(), event: String::new() }
+}
+
+/// Uses up numbers that get lost, and that the late replica and its clients read past. Answers the next number too, and what
+/// keeps them from the disk or the standby.
+async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -> (Known, i64, Frozen) {
+    let mut burner = Burner::connect(&cluster.url()).await.unwrap();
+    burner.burn(1).await.unwrap();
+    let held_back = match loss {
+        Loss::Crash => cluster.hold_back_disk(),
+        Loss::Failover => cluster.hold_back_standbys(),
+    };
+    burner.burn(BURNT).await.unwrap();
+    let next = cluster.number(NEXT).await;
+    // The second look that the replica tells of may have begun before that, the third one has not.
+    let mut looks = BTreeSet::new();
+    time_until(Duration::from_secs(1), async || {
+        burner.wake_replicas().await.unwrap();
+        let reply = late.revocations(None).await;
+        if reply.status == Some(200) {
+            reply.body["cursor"].as_str().unwrap().clone_into(&mut known.cursor);
+            looks.insert(reply.body["as_of"].as_str().unwrap().to_owned());
+        }
+        looks.len() >= 3
+    })
+    .await;
+    known.event = late.events(None).await.next().await.unwrap().id;
+    (known, next, held_back)
+}
+
+/// The late replica has a moment to learn of everything, and must know it then.
+async fn judge(verdict: &mut Verdict, known: &Known, late: &Replica, history: &History) {
+    tokio::time::sleep(WITHOUT_NOTICES).await;
+    until("service", async || late.get("/readyz").await.status == Some(200)).await;
+    let mut strict = 0;
+    for subject in &known.subjects {
+        time_until(SERVICE_BACK, async || late.check(history, subject).await != Seen::Nothing).await;
+        strict += usize::from(late.verify_strictly(&subject.token).await.status == Some(200));
+    }
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: WITHOUT_NOTICES }));
+    verdict.must(strict == 0, format!("{strict} of {ENDED} stand by the database itself"));
+    let mut status = None;
+    time_until(SERVICE_BACK, async || {
+        status = late.read_with(&known.key).await.status;
+        status != Some(503)
+    })
+    .await;
+    verdict.must(status == Some(401), format!("the revoked key is answered {status:?}"));
+}
+
+/// Clients that come back with what they were told before miss nothing.
+async fn tell_clients(verdict: &mut Verdict, known: &Known, replicas: &[&Arc<Replica>]) {
+    for replica in replicas {
+        for since in [None, Some(known.cursor.as_str())] {
+            let mut reply = replica.revocations(since).await;
+            time_until(SERVICE_BACK, async || {
+                reply = replica.revocations(since).await;
+                reply.status == Some(200)
+            })
+            .await;
+            let told = count_told(&reply, &known.subjects);
+            let since = if since.is_some() { "since the old cursor" } else { "in all" };
+            let what = format!(
+                "replica {} lists {told} of {ENDED} {since}, complete {}",
+                replica.number(),
+                reply.body["complete"]
+            );
+            verdict.must(reply.status == Some(200) && told == ENDED, what);
+        }
+        let heard = hear(replica, known).await;
+        let what = format!("a listener at replica {} hears of {heard:?} of {ENDED}", replica.number());
+        verdict.must(heard.is_none_or(|count| count == ENDED), what);
+    }
+}
+
+/// How many of the sessions are in a list.
+fn count_told(reply: &Reply, subjects: &[Arc<Subject>]) -> usize {
+    let list = reply.body["revoked"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let told: BTreeSet<&str> = list.iter().filter_map(|revoked| revoked["session_id"].as_str()).collect();
+    subjects.iter().filter(|subject| told.contains(subject.id.as_str())).count()
+}
+
+/// How many of the sessions a listener hears of that comes back; `None` when it is told that it has missed some.
+async fn hear(replica: &Replica, known: &Known) -> Option<usize> {
+    let mut heard = BTreeSet::new();
+    let listening = async {
+        let mut stream = replica.events(Some(&known.event)).await;
+        while let Some(message) = stream.next().await {
+            if message.event == "missed" {
+                return true;
+            }
+            if message.event == "session.ended" {
+                heard.insert(message.json()["session_id"].as_str().unwrap().to_owned());
+            }
+            if heard.len() >= ENDED {
+                break;
+            }
+        }
+        false
+    };
+    let missed = tokio::time::timeout(Duration::from_secs(3), listening).await.unwrap_or(false);
+    (!missed).then_some(heard.len())
+}
