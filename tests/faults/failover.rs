@@ -250,6 +250,8 @@ async fn only_readable(flaw: Flaw, reach: Reach) -> Verdict {
             // For connections to come.
             primary.run("ALTER ROLE postgres SET default_transaction_read_only = on").await;
             paths.proxies[0].cut();
+            // A wire that is mended at once may never have been cut.
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
     paths.proxies[0].mend();

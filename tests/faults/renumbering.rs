@@ -68,7 +68,7 @@ async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
         Loss::Failover => ("FT-11 numbers", "no end hidden by numbers that a failover gives out again"),
     };
     let mut verdict = Verdict::new(test, "PR-3, PR-4, PR-10", bound);
-    // Nothing but a commit that is waited for brings anything to the disk.
+    // Nothing but a commit that is waited for, or a checkpoint, brings anything to the disk.
     let mut cluster = Cluster::start(&["wal_writer_delay=10s"]).await;
     let [(prompt_path, first), (late_path, second)] =
         [Proxy::start(&cluster.url()).await, Proxy::start(&cluster.url()).await];
@@ -145,16 +145,20 @@ async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -
     };
     burner.burn(BURNT).await.unwrap();
     let next = cluster.number(NEXT).await;
-    // The second look that the replica tells of may have begun before that, the third one has not.
+    // The second look that the replica tells of may have begun before that, the third one has not. What it saw is settled by
+    // the fourth, where it is on the disk of the server that will be lost.
     let mut looks = BTreeSet::new();
-    time_until(Duration::from_secs(1), async || {
+    time_until(Duration::from_secs(2), async || {
         burner.wake_replicas().await.unwrap();
+        if loss == Loss::Failover {
+            cluster.run("CHECKPOINT").await;
+        }
         let reply = late.revocations(None).await;
         if reply.status == Some(200) {
             reply.body["cursor"].as_str().unwrap().clone_into(&mut known.cursor);
             looks.insert(reply.body["as_of"].as_str().unwrap().to_owned());
         }
-        looks.len() >= 3
+        looks.len() >= 5
     })
     .await;
     known.event = late.events(None).await.next().await.unwrap().id;
