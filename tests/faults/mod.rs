@@ -4,6 +4,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`cluster`] | a PostgreSQL of a test's own, which it may kill |
+//! | [`standby`] | a standby of it, and writers that do not wait for the disk |
 //! | [`replicas`] | server processes, and what a client can do with them |
 //! | [`load`] | clients that open, check and end sessions meanwhile |
 //! | [`history`], [`checker`] | what was answered when, and whether ended sessions stayed ended |
@@ -14,17 +15,49 @@
 //! scenario runs at least twice: as it is, when it must come to
 //! the verdict that the promise is kept, and with each flaw that it is there to find, when it must not. The quick ones run
 //! with all other tests; `scripts/faults` runs everything and prints the figures.
+//!
+//! | fault | where |
+//! |---|---|
+//! | FT-01 to FT-03, a server or database that is killed or restarted | [`crashes`], [`counting`] |
+//! | FT-02, FT-11, numbers given out again | [`renumbering`] |
+//! | FT-04, FT-20, many rows at once | [`cleaning`] |
+//! | FT-05, FT-09, FT-12, FT-14, no database, no standby, a slow one | [`outages`], [`failover`] |
+//! | FT-06 to FT-08, notices that do not come | [`notices`] |
+//! | FT-10, FT-11, standbys and failover | [`failover`], [`counting`] |
+//! | FT-13, FT-21, too few connections | [`overload`] |
+//! | FT-15, a full disk | [`operation`], by the error that PostgreSQL then raises |
+//! | FT-16, FT-34, a full file, a row that cannot be read | `tests/store/failures.rs` |
+//! | FT-17, clocks | `tests/api/native/replicas.rs` |
+//! | FT-18, FT-22 to FT-24, requests in each other's way | [`races`] |
+//! | FT-19, tables altered meanwhile | [`operation`]; what each version left: `tests/store/migrations.rs` |
+//! | FT-25, the stop | [`stopping`] |
+//! | FT-26, slow clients | `src/server/tests.rs`, by a clock that the tests move |
+//! | FT-27, clients that hang up | [`operation`]; while refreshing: `tests/api/native/refresh/lost.rs` |
+//! | FT-31, notices as a bottleneck | [`notices`], with ten thousand ends |
+//! | FT-32, FT-33, the embedded database | [`embedded`] |
+//! | FT-36, steadiness | [`soak`] |
+//! | a log that was restored, that cannot settle, that many want | [`long_logs`] |
+//!
+//! These do not apply:
+//!
+//! * FT-28, a handler that breaks down: no request is known that makes one do so.
+//! * FT-29, receivers of events that are down: nothing is sent to anybody who does not ask.
+//! * FT-30, a pooler that changes connections between transactions: a server refuses to start behind one.
+//! * FT-35, simulation: the promises rest on what real databases do, and chance has a seed here.
 
 mod checker;
 mod cleaning;
 pub mod cluster;
+mod counting;
 mod crashes;
 mod embedded;
 mod failover;
 mod flaw;
 mod history;
 mod load;
+mod long_logs;
 mod notices;
+mod operation;
 mod outages;
 mod overload;
 mod races;

@@ -20,6 +20,7 @@ use crate::support::proxy::Proxy;
 
 fault_tests! {
     numbers_that_a_crash_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Crash), Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
     a_place_that_is_kept_over_a_crash_is_noticed:
         |flaw| numbers_again(flaw, Loss::Crash), Flaw::Code(Mutant::PlaceKeptOverReconnect);
 

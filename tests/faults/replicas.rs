@@ -194,6 +194,13 @@ impl Replica {
         self.counted(self.request("GET", "/v1/sessions?limit=1").bearer_auth(key)).await
     }
 
+    /// What a gauge without labels says.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.expect("there is such a metric").parse().unwrap()
+    }
+
     /// Opens the stream of all events, from a place on that a stream has told before.
     pub async fn events(&self, after: Option<&str>) -> Stream {
         let mut request = self.request("GET", "/v1/events").bearer_auth(BOOTSTRAP_KEY);
