@@ -13,6 +13,9 @@ use crate::users::UserId;
 
 /// The most changes that [`super::Store::changes`] answers at once.
 pub const MOST_CHANGES: u32 = 5000;
+/// The most changes that [`super::Store::replay_changes`] answers at once: listeners are many, and a long page would keep a
+/// thread from everybody else.
+pub const MOST_REPLAYED: u32 = 250;
 
 /// Which change log a place is of. PostgreSQL gives transaction numbers again after a crash, a promotion or a restore, so a
 /// number means nothing without it.
@@ -137,10 +140,10 @@ pub struct ReplayedChanges {
 }
 
 impl ReplayedChanges {
-    /// The first of `changes`, which are one more than asked for if there are more.
-    pub(super) fn first_of(mut changes: Vec<LoggedChange>) -> Self {
-        let full = changes.len() > MOST_CHANGES as usize;
-        changes.truncate(MOST_CHANGES as usize);
+    /// The first `most` of `changes`, which are more than that if there are more.
+    pub(super) fn first_of(mut changes: Vec<LoggedChange>, most: u32) -> Self {
+        let full = changes.len() > most as usize;
+        changes.truncate(most as usize);
         let next = changes.last().map(|last| last.position).filter(|_| full);
         Self { changes, next }
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 pub use changes::{
     Announcement, Change, Changes, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES,
-    ReplayedChanges,
+    MOST_REPLAYED, ReplayedChanges,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 pub use connecting::{OpenError, open, open_with_replica};
@@ -418,7 +418,7 @@ pub trait Store: Send + Sync {
     /// [`Error::Unavailable`] when the database cannot prove that it is the one that others write to.
     async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes>;
 
-    /// The changes after a place, at most [`MOST_CHANGES`], for a listener that comes back. Holds up no look at the log.
+    /// The changes after a place, at most [`MOST_REPLAYED`], for a listener that comes back. Holds up no look at the log.
     async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges>;
 
     /// The endings at `since` or later that a dump brought along with the numbers of another log, which are ahead of this

@@ -2,7 +2,7 @@
 //! replication, and in any schema.
 
 use sojourn::sessions::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
-use sojourn::store::{self, LogPosition};
+use sojourn::store::{self, LogPosition, LogSnapshot};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 
@@ -147,7 +147,7 @@ async fn a_store_works_in_a_schema_of_any_name_postgres() {
     assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
     while fixture.store.roll_up(at(5)).await.unwrap() == Some(true) {}
     assert_eq!(fixture.store.delete_stale(Stale::Ended(at(6)), false).await.unwrap(), Some(2));
-    let kinds = fixture.store.replay_changes(LogPosition::default()).await.unwrap().changes.len();
+    let kinds = fixture.store.changes(&LogSnapshot::default(), LogPosition::default()).await.unwrap().changes.len();
     assert_eq!(kinds, 2, "the ending and the bulk ending");
     // A new connection that does not know the schema sets off the same triggers.
     let add = sqlx::query("INSERT INTO other.signing_keys VALUES (1, 'a', 'EdDSA', '', '2026-01-01Z', '2026-01-01Z')");

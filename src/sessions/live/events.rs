@@ -140,8 +140,10 @@ impl Events {
 
     /// Reads a page of the log. `None` when it cannot be read.
     async fn read_on(&mut self, after: LogPosition) -> Option<()> {
-        // After a restart all listeners come back at once, and there are others who need the database.
-        let _turn = self.sessions.live.replays.acquire().await.ok()?;
+        // After a restart all listeners come back at once, and there are others who need the database and the processors.
+        let sessions = Arc::clone(&self.sessions);
+        let _turn = sessions.live.replays.acquire().await.ok()?;
+        let started = Instant::now();
         let page = match self.sessions.store().replay_changes(after).await {
             Ok(page) => page,
             Err(error) => {
@@ -166,6 +168,8 @@ impl Events {
                 self.ready.push_back(told);
             }
         }
+        // A turn takes twice as long as its work: the rest belongs to others.
+        tokio::time::sleep(started.elapsed()).await;
         Some(())
     }
 

@@ -36,8 +36,8 @@ use crate::users::UserId;
 pub const LOG_KEPT_FOR: TimeDelta = TimeDelta::hours(2);
 /// How many endings a stream may be behind before it is closed.
 const MOST_BEHIND: usize = 8192;
-/// How many listeners read the log again at once.
-const MOST_REPLAYS: usize = 2;
+/// How many listeners read a page of the log again at once.
+const MOST_REPLAYS: usize = 1;
 /// The most sessions read in one statement when everything is looked at again.
 const MOST_TOGETHER: usize = 250;
 

@@ -18,12 +18,13 @@ use super::session::SessionSettings;
 use crate::clock::SystemEntropy;
 use crate::mutants::{self, Mutant};
 use crate::store::{
-    Announcement, Changes, Error, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES,
+    Announcement, Changes, Error, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES, MOST_REPLAYED,
     ReplayedChanges, Result, values,
 };
 
 const CHANNEL: &str = "sojourn";
 
+/// The columns of a change. The number of its transaction takes the name of the column, so an order names the table's.
 macro_rules! change_columns {
     () => {
         "transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at"
@@ -71,7 +72,7 @@ impl LogReader {
             "SELECT ",
             change_columns!(),
             " FROM changes WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AND at >= $1
-             ORDER BY transaction_id, sequence"
+             ORDER BY changes.transaction_id, sequence"
         );
         let read = async |connection: &mut PgConnection| sqlx::query(READ).bind(since).fetch_all(connection).await;
         let mut endings = self.run(read, |_, rows| rows.iter().map(change).collect::<sqlx::Result<Vec<_>>>()).await?;
@@ -140,7 +141,7 @@ impl Reading {
             }
         }
         changes.sort_unstable_by_key(|logged| logged.position);
-        let ReplayedChanges { changes, next } = ReplayedChanges::first_of(changes);
+        let ReplayedChanges { changes, next } = ReplayedChanges::first_of(changes, MOST_CHANGES);
         let settled = LogPosition { transaction: self.settled, sequence: 0 };
         Ok(Changes { log: self.log, connection: self.number, settled, snapshot, changes, next, proved_at, time })
     }
@@ -234,15 +235,15 @@ pub(super) async fn replay_changes(pool: &PgPool, after: LogPosition) -> sqlx::R
         " FROM changes
          WHERE (transaction_id, sequence) > ($1::text::xid8, $2)
             AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
-         ORDER BY transaction_id, sequence LIMIT $3"
+         ORDER BY changes.transaction_id, sequence LIMIT $3"
     );
     let rows = sqlx::query(READ)
         .bind(after.transaction.to_string())
         .bind(after.sequence)
-        .bind(i64::from(MOST_CHANGES) + 1)
+        .bind(i64::from(MOST_REPLAYED) + 1)
         .fetch_all(pool)
         .await?;
-    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?))
+    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?, MOST_REPLAYED))
 }
 
 pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<()> {

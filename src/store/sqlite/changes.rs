@@ -7,7 +7,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
 use crate::store::values::{self, OrUnreadable};
-use crate::store::{Changes, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES, ReplayedChanges};
+use crate::store::{
+    Changes, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges,
+};
 
 /// Numbers changes from the present microsecond on, which no change before was numbered with. So a backup that is put back
 /// never gives a number again, and a place means the same in it.
@@ -26,18 +28,22 @@ pub(super) async fn changes(pool: &SqlitePool, seen: &LogSnapshot, after: LogPos
     // Commits are in the order of the numbers, so nothing appears before what was seen.
     let seen_to = LogPosition { sequence: seen.end.sequence.saturating_sub(1), ..seen.end };
     let from = after.max(seen_to);
-    let ReplayedChanges { changes, next } = replay_changes(pool, from).await?;
+    let ReplayedChanges { changes, next } = read(pool, from, MOST_CHANGES).await?;
     let settled = changes.last().map_or(from, |last| last.position);
     let snapshot = LogSnapshot::up_to(LogPosition { sequence: settled.sequence.saturating_add(1), ..settled });
     Ok(Changes { log: LogId::default(), connection: 0, settled, snapshot, changes, next, proved_at, time: None })
 }
 
 pub(super) async fn replay_changes(pool: &SqlitePool, after: LogPosition) -> sqlx::Result<ReplayedChanges> {
+    read(pool, after, MOST_REPLAYED).await
+}
+
+async fn read(pool: &SqlitePool, after: LogPosition, most: u32) -> sqlx::Result<ReplayedChanges> {
     const READ: &str = "
         SELECT sequence, kind, subject_id, user_id, reason, at FROM changes WHERE sequence > $1
         ORDER BY sequence LIMIT $2";
-    let rows = sqlx::query(READ).bind(after.sequence).bind(i64::from(MOST_CHANGES) + 1).fetch_all(pool).await?;
-    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?))
+    let rows = sqlx::query(READ).bind(after.sequence).bind(i64::from(most) + 1).fetch_all(pool).await?;
+    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?, most))
 }
 
 fn change(row: &SqliteRow) -> sqlx::Result<LoggedChange> {
