@@ -28,6 +28,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// The microseconds of the machine's clock, for numbers that must grow over restarts.
+pub fn machine_microseconds() -> i64 {
+    SystemClock.now().timestamp_micros()
+}
+
 /// A clock that runs with the machine's and can be moved, for tests.
 #[derive(Debug, Default)]
 pub struct ShiftedClock {

@@ -36,11 +36,20 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ),
     ("SOJOURN_DRAIN_DELAY", "3s", "How long requests are still served after SIGTERM, before the port is closed"),
     ("SOJOURN_METRICS_LISTEN", "none", "An address of its own for /metrics, which is then not at the main one"),
-    ("DATABASE_URL", "sqlite://<data dir>/sojourn.db", "sqlite://… or postgres://…; also as DATABASE_URL_FILE"),
+    (
+        "DATABASE_URL",
+        "sqlite://<data dir>/sojourn.db",
+        "sqlite://… or postgres://…, several hosts separated by commas; also as DATABASE_URL_FILE",
+    ),
+    (
+        "SOJOURN_SEARCH_DATABASE_URL",
+        "none",
+        "A hot standby of PostgreSQL for searches and statistics; also as SOJOURN_SEARCH_DATABASE_URL_FILE",
+    ),
     (
         "SOJOURN_DATABASE_CONNECTIONS",
         "24",
-        "The most connections to the database; with PostgreSQL three more follow the change log",
+        "The most connections to the database; with PostgreSQL four more follow the change log",
     ),
     ("SOJOURN_DATA_DIR", "./sojourn-data", "Where the SQLite file and the generated secret are kept"),
     (
@@ -77,7 +86,8 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_SLIDING",
         "",
-        "Each refresh moves the session's end at least this far ahead, never past its absolute end",
+        "Refreshes move the session's end this far ahead: after each, nine tenths of it remain at least, or what is left to the \
+         absolute end",
     ),
     ("SOJOURN_LONGEST_EXTENSION", "720h", "The most that one request may extend a session by"),
     ("SOJOURN_MAX_SESSIONS_PER_USER", "no limit", "How many active sessions a user may have"),
@@ -162,6 +172,8 @@ fn address(source: &Source, name: &str) -> Result<Option<String>, SettingError> 
 pub struct StorageConfig {
     /// The database.
     pub database_url: SecretString,
+    /// The read replica for searches.
+    pub search_database_url: Option<SecretString>,
     /// Where it is, without a password, to be shown.
     pub database_shown: String,
     /// The most connections to it.
@@ -189,6 +201,10 @@ impl StorageConfig {
         if !embedded && !database_url.starts_with("postgres:") && !database_url.starts_with("postgresql:") {
             return Err(SettingError::new("DATABASE_URL", "must begin with sqlite:// or postgres://"));
         }
+        let search_database_url = source.secret("SOJOURN_SEARCH_DATABASE_URL")?;
+        if search_database_url.is_some() && embedded {
+            return Err(SettingError::new("SOJOURN_SEARCH_DATABASE_URL", "needs a PostgreSQL in DATABASE_URL"));
+        }
         let secret = match source.secret("SOJOURN_SECRET")? {
             Some(text) => MasterSecret::parse(&text).map_err(|error| SettingError::new("SOJOURN_SECRET", error))?,
             None if embedded => generated_secret(&data_dir, entropy)?,
@@ -199,7 +215,13 @@ impl StorageConfig {
         };
         let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=500).contains(number));
         let connections = source.parse("SOJOURN_DATABASE_CONNECTIONS", "a number from 1 to 500", number)?.unwrap_or(24);
-        Ok(Self { database_url: database_url.into(), database_shown, connections, secret })
+        Ok(Self {
+            database_url: database_url.into(),
+            search_database_url: search_database_url.map(Into::into),
+            database_shown,
+            connections,
+            secret,
+        })
     }
 }
 

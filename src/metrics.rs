@@ -50,6 +50,12 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
     ),
     (DATABASE_RETRIES, Kind::Counter, &[], "Statements repeated after a failure"),
     (DATABASE_UNAVAILABLE, Kind::Gauge, &[], "For how many seconds the database has not answered; 0 when it does"),
+    (
+        REPLICA_SEARCHES,
+        Kind::Counter,
+        &["answered_by"],
+        "Searches that may go to the read replica, by the server that answered: replica or primary",
+    ),
     (BUILD, Kind::Gauge, &["version"], "Always 1, for the version that runs"),
 ];
 
@@ -68,6 +74,7 @@ const DATABASE_CONNECTIONS: &str = "sojourn_database_connections";
 const DATABASE_FAILURES: &str = "sojourn_database_failures_total";
 const DATABASE_RETRIES: &str = "sojourn_database_retries_total";
 const DATABASE_UNAVAILABLE: &str = "sojourn_database_unavailable_seconds";
+const REPLICA_SEARCHES: &str = "sojourn_replica_searches_total";
 const BUILD: &str = "sojourn_build_info";
 
 const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
@@ -99,6 +106,9 @@ pub fn start() {
         }
         for source in [AnsweredFrom::Copy, AnsweredFrom::Store] {
             checked(source, 0);
+        }
+        for server in [AnsweringServer::Replica, AnsweringServer::Primary] {
+            counter!(REPLICA_SEARCHES, "answered_by" => server.as_str()).increment(0);
         }
         gauge!(CONNECTIONS).set(0.0);
         listening(false);
@@ -269,6 +279,29 @@ impl DatabaseFailure {
             Self::Other => "other",
         }
     }
+}
+
+/// A server that answers a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnsweringServer {
+    /// The read replica.
+    Replica,
+    /// The primary, because the replica was not to be had or was too far behind.
+    Primary,
+}
+
+impl AnsweringServer {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Replica => "replica",
+            Self::Primary => "primary",
+        }
+    }
+}
+
+/// A search that may go to the read replica was answered.
+pub fn searched(by: AnsweringServer) {
+    counter!(REPLICA_SEARCHES, "answered_by" => by.as_str()).increment(1);
 }
 
 /// Since when the database has not answered.

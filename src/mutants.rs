@@ -30,13 +30,14 @@ pub enum Mutant {
     DeafToNotices,
     /// The change log is read only when somebody says that it has grown, and copies are trusted all the while.
     RelyOnNotices,
-    /// Places in the change log of one server are compared with those of another that took over.
+    /// Places of another change log are compared with those of the present one.
     LogIdentityIgnored,
-    /// A client's cursor is taken for one of this change log, whichever it is of.
+    /// A client's cursor is taken whichever change log it is of.
     CursorWithoutIdentity,
-    /// The place in the change log is kept over a reconnect that nothing is proved of, and numbers that a crash may give
-    /// out again count as settled.
+    /// The place in the change log is kept over a reconnect, and includes what a crash can take back.
     PlaceKeptOverReconnect,
+    /// A database that only answers passes for the primary.
+    AnswersAreProof,
     /// No connection is kept for ending sessions.
     NoReserve,
     /// What was not kept long enough is cleaned up too.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use crate::background::{KeysError, SigningKeys};
 use crate::clock::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
@@ -72,7 +72,9 @@ impl Setup {
     /// Opens the store, brings its tables and signing keys up to date, and puts the core together.
     pub async fn assemble(self) -> Result<Assembled, StartError> {
         let Self { storage, tokens, policy, bootstrap_key, clock, entropy } = self;
-        let store = store::open(storage.database_url.expose_secret(), storage.connections).await?;
+        let search_url = storage.search_database_url.as_ref().map(ExposeSecret::expose_secret);
+        let url = storage.database_url.expose_secret();
+        let store = store::open_with_replica(url, search_url, storage.connections).await?;
         let signing_keys = SigningKeys {
             store: Arc::clone(&store),
             keyring: Keyring::new(&storage.secret),

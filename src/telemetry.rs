@@ -11,12 +11,16 @@ use axum::middleware::Next;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use tracing::Instrument as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::api::{App, FamilyName};
 use crate::clock::{Entropy, EntropyUnavailable};
 use crate::config::{LogConfig, LogFormat};
 use crate::metrics;
+use crate::store::postgres::CommitWarnings;
 
 /// The header that carries a request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,13 +28,19 @@ const LONGEST_REQUEST_ID: usize = 128;
 
 /// Starts the log, on standard error. A second call changes nothing.
 pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::new(&config.filter);
+    // A pool tells of each try on a database that is down; the store tells of it once, and why.
+    let filter = EnvFilter::new(format!("{},sqlx_core::pool::inner=off", config.filter));
     let in_colour = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(in_colour);
-    let result = match config.format {
-        LogFormat::Pretty => lines.with_target(false).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(in_colour);
+    let lines = match config.format {
+        LogFormat::Pretty => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
     };
+    let warnings = filter_fn(CommitWarnings::concern).with_max_level_hint(LevelFilter::WARN);
+    let result = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(CommitWarnings.with_filter(warnings))
+        .try_init();
     if result.is_err() {
         tracing::debug!("the log was started before");
     }

@@ -84,6 +84,34 @@ fn sql_never_asks_the_database_for_the_time() {
     }
 }
 
+/// The SQL of a file, without comments and the seams of `concat!`, in one line.
+fn sql_of(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    lines.map(|line| line.trim_end_matches('\\').trim_matches([',', '"'])).collect::<Vec<_>>().join(" ")
+}
+
+/// Citus, which spreads tables over several databases, cannot plan these.
+#[test]
+fn sql_has_no_form_that_a_spread_database_cannot_plan() {
+    for (path, text) in sources("src/store") {
+        let (path, sql) = (path.display(), sql_of(&text));
+        assert!(!sql.contains("+ idle_timeout *"), "{path}: a time plus an interval is not immutable");
+        assert!(!sql.contains("public."), "{path}: tables are reached through the search path");
+        for case in sql.split("CASE ").skip(1) {
+            assert!(case.trim_start().starts_with("WHEN "), "{path}: CASE {}", case.split(" END").next().unwrap());
+        }
+    }
+    for (path, text) in sources("src/store/postgres") {
+        let sql = sql_of(&text);
+        for (at, _) in sql.match_indices("INSERT INTO ") {
+            let (before, after) = sql.split_at(at);
+            let selected = !after.split("SELECT").next().unwrap().to_lowercase().contains("values");
+            let within = before.trim_end().ends_with("AS (");
+            assert!(within || !selected, "{}: {}", path.display(), after.split('(').next().unwrap());
+        }
+    }
+}
+
 #[test]
 fn both_databases_have_migrations_of_the_same_names() {
     let names = |folder: &str| {

@@ -99,7 +99,7 @@ fn settings_help() -> String {
 enum CommandError {
     #[error(transparent)]
     Setting(#[from] SettingError),
-    #[error(transparent)]
+    #[error("{}", telemetry::chain(.0))]
     Start(#[from] StartError),
     #[error("{0}")]
     Io(#[from] io::Error),

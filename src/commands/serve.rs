@@ -17,6 +17,8 @@ use crate::{background, metrics, server, telemetry};
 
 /// How long the last writes may take. With the time for running requests it stays below 15 seconds.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the start waits for the first look at the change log.
+const FIRST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until a signal comes.
 pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
@@ -45,6 +47,10 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     };
     let app = Arc::new(app);
     background::forget_idle_callers(Arc::clone(&app), &ended);
+    // Requests that come before the first look at the change log would all be answered from the database.
+    if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
+        tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
+    }
     welcome(&listener, &database)?;
 
     if let Some(listener) = metrics_listener {

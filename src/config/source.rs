@@ -129,7 +129,8 @@ pub(super) fn is_service_link(name: &str) -> bool {
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), SettingError> {
-    const WITH_FILE: [&str; 3] = ["DATABASE_URL_FILE", "SOJOURN_SECRET_FILE", "SOJOURN_BOOTSTRAP_KEY_FILE"];
+    const WITH_FILE: [&str; 4] =
+        ["DATABASE_URL_FILE", "SOJOURN_SEARCH_DATABASE_URL_FILE", "SOJOURN_SECRET_FILE", "SOJOURN_BOOTSTRAP_KEY_FILE"];
     let of_tests = cfg!(debug_assertions) && name == crate::mutants::SETTING;
     let known =
         of_tests || name == "PORT" || WITH_FILE.contains(&name) || SETTINGS.iter().any(|(known, ..)| *known == name);

@@ -67,6 +67,19 @@ fn with_postgresql_a_secret_must_be_set() {
 }
 
 #[test]
+fn a_read_replica_needs_postgresql() {
+    let replica = ("SOJOURN_SEARCH_DATABASE_URL", "postgres://u:hidden@standby/x");
+    let secret = ("SOJOURN_SECRET", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+    let entropy = crate::clock::SystemEntropy;
+    let embedded = source(&[("DATABASE_URL", "sqlite://x"), replica, secret]).unwrap();
+    let error = StorageConfig::read(&embedded, &entropy).unwrap_err().to_string();
+    assert!(error.starts_with("SOJOURN_SEARCH_DATABASE_URL: ") && !error.contains("hidden"), "{error}");
+    let shared = source(&[("DATABASE_URL", "postgres://db/x"), replica, secret]).unwrap();
+    let config = StorageConfig::read(&shared, &entropy).unwrap();
+    assert!(config.search_database_url.is_some() && !format!("{config:?}").contains("hidden"));
+}
+
+#[test]
 fn flags_win_over_the_environment_and_both_over_the_file() {
     let folder = std::env::temp_dir().join(format!("sojourn-config-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

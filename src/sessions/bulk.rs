@@ -114,7 +114,15 @@ impl Sessions {
     }
 
     fn newest<'a>(&self, filter: &'a Filter, limit: u32) -> Search<'a> {
-        Search { owner: Owner::Anyone, filter, sort: Sort::default(), after: None, limit, now: self.now() }
+        Search {
+            owner: Owner::Anyone,
+            filter,
+            sort: Sort::default(),
+            after: None,
+            limit,
+            now: self.now(),
+            may_lag: false,
+        }
     }
 
     async fn end_in_bulk(&self, filter: Filter, except: Option<SessionId>, reason: EndReason) -> Result<(), Error> {

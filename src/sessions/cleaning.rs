@@ -126,9 +126,8 @@ impl Sessions {
                 deleted += batch;
             }
         }
-        if let Some(position) = self.log.read_long_ago(LOG_KEPT_FOR.to_std().unwrap_or(Duration::MAX)) {
-            while self.store().forget_changes(position).await? > 0 {}
-        }
+        let read_long_ago = self.log.read_long_ago(LOG_KEPT_FOR.to_std().unwrap_or(Duration::MAX)).unwrap_or_default();
+        while self.store().forget_changes(read_long_ago, self.now() - LOG_KEPT_FOR).await? > 0 {}
         Ok(deleted)
     }
 

@@ -165,6 +165,8 @@ pub struct Search<'a> {
     pub limit: u32,
     /// The instant that states are told at.
     pub now: DateTime<Utc>,
+    /// A read replica's answer, a few seconds old, is good enough: never where a decision follows, or for one user's own.
+    pub may_lag: bool,
 }
 
 /// Where the next page of a search starts, as handed to a client: authenticated, and good for the same search only.

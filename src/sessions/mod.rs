@@ -51,7 +51,7 @@ use opening::IDEMPOTENCY_LIFETIME;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 pub use reading::Page;
-pub use refreshing::{RefreshOutcome, Refreshed};
+pub use refreshing::{RefreshOutcome, Refreshed, Slide};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
 pub use statistics::{
     COUNTED_AFTER, Counts, CountsWanted, Event, Grouping, MOST_POINTS, Point, Series, Statistics, StatisticsQuery, Step,

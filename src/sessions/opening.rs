@@ -123,7 +123,7 @@ impl Sessions {
         let now = self.now();
         let choice = draft.tokens;
         let (mut session, user) = self.draft_session(draft, now)?;
-        session.id = SessionId::from_uuid(clock::uuid_v7(now, self.parts.entropy.as_ref())?);
+        session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
         let mut new = NewSession {
             session,
             user,
@@ -134,7 +134,7 @@ impl Sessions {
         while let Opening::Outrun(reach) = opening {
             // By a millisecond, so that the id tells it too.
             let created_at = reach + TimeDelta::milliseconds(1);
-            new.session.id = SessionId::from_uuid(clock::uuid_v7(created_at, self.parts.entropy.as_ref())?);
+            new.session.id = SessionId::new(&new.session.user_id, created_at, self.parts.entropy.as_ref())?;
             new.session.last_seen_at = new.session.last_seen_at.max(created_at);
             new.session.created_at = created_at;
             opening = self.store().open_session(&new).await?;

@@ -84,7 +84,7 @@ impl Sessions {
         let keys = &self.parts.keyring;
         let after = cursor.map(|text| Cursor::read(keys, owner, filter, sort, text)).transpose()?;
         // One more than asked for tells whether there is a next page.
-        let search = Search { owner, filter, sort, after, limit: limit + 1, now: self.now() };
+        let search = Search { owner, filter, sort, after, limit: limit + 1, now: self.now(), may_lag: true };
         let mut sessions = self.store().search_sessions(search).await?;
         let page = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = sessions.len() > page;

@@ -1,5 +1,6 @@
 //! A new pair of tokens for a refresh token, without logging anybody out by accident.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tracing::field::display;
 
 use super::{EndReason, Error, GrantRefusal, IssuedTokens, Session, SessionId, Sessions, TokenChoice};
@@ -15,6 +16,26 @@ pub struct Refreshed {
     pub session: Session,
     /// Its new pair.
     pub tokens: IssuedTokens,
+}
+
+/// Where a refresh moves the end of a session.
+///
+/// Each move writes to an index, so the end moves in steps of a tenth of the slide. After each refresh at least nine tenths
+/// of the slide remain, or what is left to the absolute end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slide {
+    /// The new end, cut at the absolute one.
+    pub to: DateTime<Utc>,
+    /// The latest end that is moved to `to`. The absolute end is moved to from any.
+    pub due: DateTime<Utc>,
+}
+
+impl Slide {
+    /// The slide of a refresh at `now`, where each moves the end ahead of it by `by`.
+    pub fn by(by: TimeDelta, now: DateTime<Utc>) -> Self {
+        let to = now + by;
+        Self { to, due: to - by / 10 }
+    }
 }
 
 /// What came of a refresh: one word for the operator, who is told more than the client.
@@ -90,7 +111,7 @@ impl Sessions {
             seen_at: seen.map(|touch| touch.seen_at),
             now,
             grace: policy.refresh_grace,
-            slide_to: policy.sliding.map(|by| now + by),
+            slide: policy.sliding.map(|by| Slide::by(by, now)),
         };
         let (outcome, session) = match self.store().refresh_session(attempt).await? {
             Refreshing::Rotated(session) => (RefreshOutcome::Rotated, session),
@@ -106,9 +127,6 @@ impl Sessions {
         if outcome == RefreshOutcome::Reuse {
             self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected);
             return Err(GrantRefusal::Reuse.into());
-        }
-        if policy.sliding.is_some() {
-            self.changed(&session.user_id);
         }
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;
         Ok(Refreshed { session: *session, tokens })

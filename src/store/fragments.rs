@@ -1,4 +1,4 @@
-//! Pieces of SQL that both databases read alike: the columns of the tables.
+//! Pieces of SQL that both databases read alike.
 
 /// The columns of a session, in the order that each store's `bind_session` binds them.
 macro_rules! columns {
@@ -36,5 +36,17 @@ macro_rules! standing_columns {
 macro_rules! user_columns {
     () => {
         "id, name, email, banned_at, created_at, updated_at"
+    };
+}
+
+/// That the bulk ending `b` means a session.
+macro_rules! covered {
+    () => {
+        "(sessions.created_at <= b.opened_until AND (b.opened_from IS NULL OR sessions.created_at >= b.opened_from) \
+          AND (b.user_id IS NULL OR b.user_id = sessions.user_id) \
+          AND (b.client_id IS NULL OR b.client_id = sessions.client_id) \
+          AND (b.device_type IS NULL OR b.device_type = sessions.device_type) \
+          AND (b.ip_address IS NULL OR b.ip_address = sessions.ip_address) \
+          AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
     };
 }

@@ -19,14 +19,17 @@ mod values;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-pub use changes::{Announcement, Change, Changes, Listener, LogPosition, LoggedChange, MOST_CHANGES};
+pub use changes::{
+    Announcement, Change, Changes, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES,
+    MOST_REPLAYED, ReplayedChanges,
+};
 use chrono::{DateTime, TimeDelta, Utc};
-pub use connecting::{OpenError, open};
+pub use connecting::{OpenError, open, open_with_replica};
 use connecting::{SEARCH_TIME, divide};
 
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit,
-    SessionStats, SignedIn, Stale, Standing, Touch,
+    SessionStats, SignedIn, Slide, Stale, Standing, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -159,8 +162,8 @@ pub struct RefreshAttempt {
     pub now: DateTime<Utc>,
     /// How long after a rotation its predecessor is welcome whatever happened since.
     pub grace: TimeDelta,
-    /// Move `expires_at` to at least this instant, but never past the absolute end.
-    pub slide_to: Option<DateTime<Utc>>,
+    /// Where the end moves; `None`: it stays.
+    pub slide: Option<Slide>,
 }
 
 /// What became of a refresh.
@@ -244,15 +247,15 @@ pub trait Store: Send + Sync {
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats>;
 
     /// One page of a search: at most `limit` sessions of `owner` that meet the filter, in order, after the position.
-    /// Answers [`Error::TooSlow`] rather than read for seconds.
+    /// Answers [`Error::TooSlow`] rather than read for seconds. The answer may be ten seconds old where the search allows it.
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>>;
 
-    /// How many sessions a search finds from its beginning, counted up to its limit. Answers [`Error::TooSlow`] rather than
-    /// read for seconds.
+    /// How many sessions a search finds from its beginning, counted up to its limit, as of now. Answers [`Error::TooSlow`]
+    /// rather than read for seconds.
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32>;
 
     /// One page of a list of anybody's sessions, and how many there are in all of it, counted up to `count_to` where that
-    /// is asked for. Answers [`Error::TooSlow`] rather than read for seconds.
+    /// is asked for. Answers [`Error::TooSlow`] rather than read for seconds. The answer may be ten seconds old.
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)>;
 
     /// Writes when sessions were last used and the highest refresh counters seen. Never moves either back, never
@@ -345,6 +348,9 @@ pub trait Store: Send + Sync {
     /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long
     /// only if `seen_at` is long past as well. A counter that has no successor is of no session.
     ///
+    /// Sliding moves the end to [`Slide::to`] if it is at [`Slide::due`] or before, and to the absolute end as soon as that
+    /// is no later than `to`. A rotation that moves the end later is not in the change log.
+    ///
     /// An attempt made before the last rotation is no theft: it is the same client's, held up on its way, and answers
     /// [`Refreshing::NotActive`] without ending anything.
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
@@ -364,7 +370,8 @@ pub trait Store: Send + Sync {
     /// Nothing may happen before `until` any more. What is deleted before it is counted, is counted as it is deleted.
     async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>>;
 
-    /// What is counted, all as of one instant. Without its events when there are too many groups.
+    /// What is counted, all as of one instant, which may be ten seconds ago. Without its events when there are too many
+    /// groups.
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts>;
 
     /// One user. `None` when unknown.
@@ -406,9 +413,17 @@ pub trait Store: Send + Sync {
     /// Forgets the signing keys before `sequence`.
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
 
-    /// What stands in the change log after a place, at most [`MOST_CHANGES`]. Every change that committed before this was
-    /// asked for is in it, or stands further on when there are too many.
-    async fn changes(&self, after: LogPosition) -> Result<Changes>;
+    /// A part of a look at the change log: the changes after a place that the look before (`seen`) could not see, at most
+    /// [`MOST_CHANGES`]. Every change that committed before this was asked for is in it, in a further part, or was seen.
+    /// [`Error::Unavailable`] when the database cannot prove that it is the one that others write to.
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes>;
+
+    /// The changes after a place, at most [`MOST_REPLAYED`], for a listener that comes back. Holds up no look at the log.
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges>;
+
+    /// The endings at `since` or later that a dump brought along with the numbers of another log, which are ahead of this
+    /// one's. Their places are before all others.
+    async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>>;
 
     /// Tells the other replicas. May get lost; they look for themselves soon.
     async fn announce(&self, announcement: Announcement) -> Result<()>;
@@ -416,9 +431,9 @@ pub trait Store: Send + Sync {
     /// Starts to hear what replicas announce. `None` when the store has no means for it.
     async fn listen(&self) -> Result<Option<Box<dyn Listener>>>;
 
-    /// Deletes a batch of what stands before a place in the change log, and answers how much; 0 when nothing is left.
-    /// May be lost in a crash.
-    async fn forget_changes(&self, before: LogPosition) -> Result<u64>;
+    /// Deletes a batch of what stands before a place in the change log, and of what a dump brought along with the numbers of
+    /// another log but for the endings at `since` or later. Answers how much; 0 when nothing is left. May be lost in a crash.
+    async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64>;
 
     /// Asks the database whether it has the tables of this version.
     async fn ping(&self) -> Result<bool>;

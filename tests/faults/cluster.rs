@@ -237,7 +237,11 @@ fn copy(from: &Path, to: &Path) {
 
 /// One of PostgreSQL's programs, run by somebody it does not refuse.
 pub fn as_database_user(program: &str) -> Command {
-    let path = binaries().join(program);
+    unprivileged(&binaries().join(program))
+}
+
+/// A program, run by the same user.
+pub fn unprivileged(path: &Path) -> Command {
     let Some((user, group)) = database_user() else { return Command::new(path) };
     let mut command = Command::new("setpriv");
     command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).args(["--clear-groups", "--"]).arg(path);

@@ -47,7 +47,7 @@
 
 mod checker;
 mod cleaning;
-mod cluster;
+pub mod cluster;
 mod counting;
 mod crashes;
 mod embedded;

@@ -75,7 +75,7 @@ async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
         Loss::FailoverBehind => ("FT-11 numbers, behind", "no end hidden that is made after the failover"),
     };
     let mut verdict = Verdict::new(test, "PR-3, PR-4, PR-10", bound);
-    // Nothing but a commit that is waited for brings anything to the disk.
+    // Nothing but a commit that is waited for, or a checkpoint, brings anything to the disk.
     let mut cluster = Cluster::start(&["wal_writer_delay=10s"]).await;
     let [(prompt_path, first), (late_path, second)] =
         [Proxy::start(&cluster.url()).await, Proxy::start(&cluster.url()).await];
@@ -153,7 +153,7 @@ async fn know(cluster: &Cluster, prompt: &Replica, late: &Replica, history: &His
 }
 
 /// The second look that a replica tells of may have begun before something, the third one has not.
-const LOOKS: usize = 3;
+const LOOKS: usize = 5;
 
 /// Uses up numbers that get lost, and that the late replica and its clients read past. Answers the next number too, and what
 /// keeps them from the disk or the standby.
@@ -166,9 +166,14 @@ async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -
     };
     burner.burn(BURNT).await.unwrap();
     let next = cluster.number(NEXT).await;
+    // The second look that the replica tells of may have begun before that, the third one has not. What it saw is settled by
+    // the fourth, where it is on the disk of the server that will be lost.
     let mut looks = BTreeSet::new();
-    time_until(Duration::from_secs(1), async || {
+    time_until(Duration::from_secs(2), async || {
         burner.wake_replicas().await.unwrap();
+        if loss != Loss::Crash {
+            cluster.run("CHECKPOINT").await;
+        }
         let reply = late.revocations(None).await;
         if reply.status == Some(200) {
             reply.body["cursor"].as_str().unwrap().clone_into(&mut known.cursor);

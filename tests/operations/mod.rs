@@ -1,8 +1,11 @@
-//! What operators see: the stop, connections, health, metrics.
+//! What operators see: the stop, connections to the server and to the database, health, metrics.
 
 mod connections;
 mod health;
 mod metrics;
 mod overload;
+mod pgbouncer;
 mod plans;
+mod postgres_connections;
+mod read_replica;
 mod stopping;

@@ -53,7 +53,7 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
         seen_at: None,
         now: at(2),
         grace: TimeDelta::zero(),
-        slide_to: None,
+        slide: None,
     };
     assert!(matches!(store.refresh_session(attempt).await, Ok(Refreshing::Rotated(_))));
     fill(&fixture).await;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sojourn::sessions::{
     BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, Search, Session, Sort, Stale, State,
 };
-use sojourn::store::{Change, EndedTogether, LogPosition, Opening, Refreshing};
+use sojourn::store::{Change, EndedTogether, LogPosition, LogSnapshot, Opening, Refreshing};
 
 use super::fixture::{Fixture, MICROSECOND, at, ids, new, session_at, session_of, user};
 use super::refreshing::attempt;
@@ -40,6 +40,7 @@ async fn active(fixture: &Fixture, seconds: i64) -> Vec<Session> {
         after: None,
         limit: 200,
         now: at(seconds),
+        may_lag: false,
     };
     let found = fixture.store.search_sessions(search).await.unwrap();
     assert_eq!(fixture.store.count_sessions(search).await.unwrap() as usize, found.len());
@@ -150,7 +151,7 @@ async fn it_is_carried_out_a_batch_at_a_time_and_says_so_once(fixture: &Fixture)
     }
     assert!(batches > 2, "{batches}");
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, many + 1);
-    let log = fixture.store.changes(LogPosition::default()).await.unwrap();
+    let log = fixture.store.changes(&LogSnapshot::default(), LogPosition::default()).await.unwrap();
     assert!(
         matches!(log.changes.as_slice(), [only] if only.change == Change::BulkEnding { user: None, ended: Ended { at: at(10), reason: REASON } }),
         "{}",

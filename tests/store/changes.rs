@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, Ended, Owner};
-use sojourn::store::{Announcement, Change, LogPosition, MOST_CHANGES, SessionChange, Store};
+use chrono::{DateTime, TimeDelta, Utc};
+use sojourn::sessions::{EndReason, Ended, Owner, Session};
+use sojourn::store::{
+    self, Announcement, Change, Changes, LogPosition, LogSnapshot, MOST_CHANGES, MOST_REPLAYED, SessionChange, Store,
+};
 
 use super::fixture::{Fixture, Raw, at, details, session_of, user};
 use super::keys::{service_key, signing_key};
@@ -15,6 +17,7 @@ on_both_stores! {
     every_ending_is_in_the_log_whatever_ended_it,
     what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes,
     what_does_not_change_is_not_in_the_log,
+    an_end_that_is_moved_is_in_the_log_unless_a_rotation_moves_it_later,
     a_revoked_service_key_and_changed_signing_keys_are_in_the_log,
     the_log_is_read_from_any_place_and_in_parts,
     what_is_forgotten_is_gone_and_the_rest_is_not,
@@ -22,8 +25,13 @@ on_both_stores! {
     a_change_of_a_newer_version_is_not_lost,
 }
 
+/// A first look, or a part of it.
+async fn look(store: &Arc<dyn Store>) -> Changes {
+    store.changes(&LogSnapshot::default(), LogPosition::default()).await.unwrap()
+}
+
 async fn all(store: &Arc<dyn Store>) -> Vec<Change> {
-    let changes = store.changes(LogPosition::default()).await.unwrap();
+    let changes = look(store).await;
     changes.changes.into_iter().map(|logged| logged.change).collect()
 }
 
@@ -84,6 +92,24 @@ async fn what_does_not_change_is_not_in_the_log(fixture: &Fixture) {
     assert_eq!(all(&fixture.store).await, []);
 }
 
+async fn an_end_that_is_moved_is_in_the_log_unless_a_rotation_moves_it_later(fixture: &Fixture) {
+    let id = fixture.raw.id(fixture.open(session_of("ann")).await.id);
+    let later = |days| fixture.raw.time(at(0) + TimeDelta::days(days));
+    let moves = [
+        (format!("expires_at = {}, refresh_counter = 1", later(20)), false),
+        (format!("expires_at = {}", later(21)), true),
+        (format!("expires_at = {}, refresh_counter = 2", later(19)), true),
+        (format!("expires_at = {}", later(18)), true),
+        (format!("expires_at = {}, refresh_counter = 3, metadata = '{{\"a\":1}}'", later(20)), true),
+    ];
+    let mut expected = 0;
+    for (change, logged) in moves {
+        fixture.raw.run(&format!("UPDATE sessions SET {change} WHERE id = {id}")).await.unwrap();
+        expected += usize::from(logged);
+        assert_eq!(all(&fixture.store).await.len(), expected, "{change}");
+    }
+}
+
 async fn a_revoked_service_key_and_changed_signing_keys_are_in_the_log(fixture: &Fixture) {
     let key = service_key(7, 0);
     fixture.store.add_service_key(&key).await.unwrap();
@@ -104,27 +130,40 @@ async fn the_log_is_read_from_any_place_and_in_parts(fixture: &Fixture) {
         ),
     };
     fixture.raw.run(&insert).await.unwrap();
-    let first = fixture.store.changes(LogPosition::default()).await.unwrap();
+    let first = look(&fixture.store).await;
     assert_eq!(first.changes.len(), MOST_CHANGES as usize);
-    let rest = fixture.store.changes(first.changes.last().unwrap().position).await.unwrap();
+    let next = first.next.unwrap();
+    assert_eq!(next, first.changes.last().unwrap().position);
+    let rest = fixture.store.changes(&LogSnapshot::default(), next).await.unwrap();
+    assert_eq!(rest.next, None);
     assert_eq!(rest.changes.len(), 10);
     let places: BTreeSet<LogPosition> =
         first.changes.iter().chain(&rest.changes).map(|logged| logged.position).collect();
     assert_eq!(i64::try_from(places.len()).unwrap(), many, "each once");
-    let end = fixture.store.changes(*places.last().unwrap()).await.unwrap();
+    let end = fixture.store.changes(&LogSnapshot::default(), *places.last().unwrap()).await.unwrap();
     assert_eq!(end.changes, []);
     assert!(end.settled >= first.settled);
+    let again = fixture.store.changes(&rest.snapshot, LogPosition::default()).await.unwrap();
+    assert_eq!(again.changes, [], "a look has seen it all");
+    let (mut replayed, mut next) = (Vec::new(), Some(LogPosition::default()));
+    while let Some(after) = next {
+        let page = fixture.store.replay_changes(after).await.unwrap();
+        assert!(page.changes.len() <= MOST_REPLAYED as usize);
+        replayed.extend(page.changes);
+        next = page.next;
+    }
+    assert_eq!(replayed, [first.changes, rest.changes].concat());
 }
 
 async fn what_is_forgotten_is_gone_and_the_rest_is_not(fixture: &Fixture) {
     let old = fixture.open(session_of("ann")).await;
     fixture.store.end_session(old.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
-    let settled = fixture.store.changes(LogPosition::default()).await.unwrap();
+    let settled = look(&fixture.store).await;
     let place = LogPosition { sequence: settled.changes[0].position.sequence + 1, ..settled.changes[0].position };
     let new = fixture.open(session_of("ann")).await;
     fixture.store.end_session(new.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
-    assert_eq!(fixture.store.forget_changes(place).await.unwrap(), 1);
-    assert_eq!(fixture.store.forget_changes(place).await.unwrap(), 0);
+    assert_eq!(fixture.store.forget_changes(place, at(0)).await.unwrap(), 1);
+    assert_eq!(fixture.store.forget_changes(place, at(0)).await.unwrap(), 0);
     let left = all(&fixture.store).await;
     assert!(matches!(left.as_slice(), [Change::SessionEnded { id, .. }] if *id == new.id), "{left:?}");
 }
@@ -156,11 +195,13 @@ async fn what_commits_late_is_read_although_later_numbers_were_read_before() {
         .await
         .unwrap();
     fixture.store.end_session(fast.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
-    let before = fixture.store.changes(LogPosition::default()).await.unwrap();
+    let before = look(&fixture.store).await;
     assert_eq!(before.changes.len(), 1, "the fast one");
     assert!(before.settled < before.changes[0].position, "the slow one may still come before it");
+    let meanwhile = fixture.store.changes(&before.snapshot, LogPosition::default()).await.unwrap();
+    assert_eq!(meanwhile.changes, [], "nothing is read twice, however long the slow one takes");
     late.commit().await.unwrap();
-    let after = fixture.store.changes(before.settled).await.unwrap();
+    let after = fixture.store.changes(&meanwhile.snapshot, LogPosition::default()).await.unwrap();
     let ended: Vec<_> = after
         .changes
         .iter()
@@ -169,11 +210,76 @@ async fn what_commits_late_is_read_although_later_numbers_were_read_before() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(ended, [slow.id, fast.id], "the slow one is there now, before the fast one, which is read again");
+    assert_eq!(ended, [slow.id], "the slow one is there now");
     // Whatever else writes on this server holds it up, but not for ever.
-    while fixture.store.changes(before.settled).await.unwrap().settled <= after.changes[1].position {
+    while look(&fixture.store).await.settled <= before.changes[0].position {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+}
+
+/// Rows as a dump brings them along from a database that has counted further.
+async fn insert_foreign(fixture: &Fixture, session: &Session, ended: DateTime<Utc>) {
+    let insert = format!(
+        "INSERT INTO changes (transaction_id, kind, subject_id, user_id, reason, at)
+         SELECT (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 1000000)::text::xid8, 'session_ended', {}, \
+         'ann', 'logout', {}",
+        fixture.raw.id(session.id),
+        fixture.raw.time(ended)
+    );
+    fixture.raw.run(&insert).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_from_the_future_are_told_apart_and_forgotten_when_their_endings_count_no_more() {
+    let fixture = Fixture::postgres().await;
+    let session = fixture.open(session_of("ann")).await;
+    insert_foreign(&fixture, &session, at(10)).await;
+    insert_foreign(&fixture, &session, at(20)).await;
+    assert_eq!(all(&fixture.store).await, [], "no look reads them");
+    assert_eq!(fixture.store.replay_changes(LogPosition::default()).await.unwrap().changes, []);
+    let told = fixture.store.foreign_endings(at(15)).await.unwrap();
+    let ended = Ended { at: at(20), reason: EndReason::Logout };
+    assert!(
+        matches!(told.as_slice(), [logged] if logged.position.transaction == 0
+            && logged.change == Change::SessionEnded { id: session.id, user: user("ann"), ended }),
+        "{told:?}"
+    );
+    assert_eq!(fixture.store.forget_changes(LogPosition::default(), at(15)).await.unwrap(), 1);
+    assert_eq!(fixture.store.foreign_endings(at(0)).await.unwrap(), told);
+    assert_eq!(fixture.store.forget_changes(LogPosition::default(), at(30)).await.unwrap(), 1);
+    assert_eq!(fixture.store.foreign_endings(at(0)).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_connection_says_so_and_reads_the_same_log() {
+    let fixture = Fixture::postgres().await;
+    let before = look(&fixture.store).await;
+    fixture.raw.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").await.unwrap();
+    let after = loop {
+        if let Ok(after) = fixture.store.changes(&LogSnapshot::default(), LogPosition::default()).await {
+            break after;
+        }
+    };
+    assert_eq!(after.log, before.log);
+    assert_ne!(after.connection, before.connection);
+    assert!(after.settled >= before.settled, "what is on the disk stays read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_put_back_gives_no_place_again() {
+    let fixture = Fixture::sqlite().await;
+    let sessions = [fixture.open(session_of("ann")).await, fixture.open(session_of("ann")).await];
+    let path = fixture.database.url().strip_prefix("sqlite:").unwrap();
+    fixture.raw.run(&format!("VACUUM INTO '{path}.backup'")).await.unwrap();
+    for session in &sessions {
+        fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    }
+    let lost = look(&fixture.store).await;
+    let restored = store::open(&format!("sqlite:{path}.backup"), 2).await.unwrap();
+    restored.end_session(sessions[0].id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
+    let new = restored.changes(&lost.snapshot, LogPosition::default()).await.unwrap();
+    assert_eq!(new.changes.len(), 1, "it stands behind all that were told before");
+    assert!(new.changes[0].position > lost.settled);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

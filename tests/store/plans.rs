@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, LimitPolicy, Owner, SessionLimit, Touch};
-use sojourn::store::{RefreshAttempt, SessionChange};
+use sojourn::sessions::{EndReason, LimitPolicy, Owner, SessionLimit, Slide, Touch};
+use sojourn::store::{RefreshAttempt, Refreshing, SessionChange};
 use sojourn::users::UserDetails;
 use sqlx::PgPool;
 
@@ -66,7 +66,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
             seen_at: None,
             now,
             grace: TimeDelta::zero(),
-            slide_to: None,
+            slide: None,
         };
         store.refresh_session(attempt).await.unwrap();
         for policy in [LimitPolicy::Reject, LimitPolicy::EvictOldest, LimitPolicy::EvictLeastRecent] {
@@ -89,4 +89,30 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!([scans(&fixture, "sessions").await.0, scans(&fixture, "users").await.0], before);
+}
+
+#[tokio::test]
+async fn a_refresh_writes_no_index_unless_it_moves_the_end_postgres() {
+    let fixture = Fixture::postgres().await;
+    let opened = fixture.open(session_at("ann", 0)).await;
+    // Half an hour is less than a tenth of a day, and three hours are more.
+    for (seconds, presented) in [(1800, 0), (3 * 3600, 1)] {
+        let (now, slide) = (at(seconds), Slide::by(opened.expires_at - opened.created_at, at(seconds)));
+        let attempt = RefreshAttempt {
+            id: opened.id,
+            presented,
+            seen_counter: 0,
+            seen_at: Some(now),
+            now,
+            grace: TimeDelta::zero(),
+            slide: Some(slide),
+        };
+        assert!(matches!(fixture.store.refresh_session(attempt).await.unwrap(), Refreshing::Rotated(_)));
+    }
+    fixture.store.close().await;
+    let updates = |kind| format!("SELECT {kind} FROM pg_stat_user_tables WHERE relname = 'sessions'");
+    while fixture.raw.number(&updates("n_tup_upd")).await < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(fixture.raw.number(&updates("n_tup_hot_upd")).await, 1);
 }

@@ -1,7 +1,7 @@
 //! Rotating refresh tokens, without logging anybody out by accident.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::sessions::{EndReason, Ended, Owner, Session, SessionId};
+use sojourn::sessions::{EndReason, Ended, Owner, Session, SessionId, Slide};
 use sojourn::store::{RefreshAttempt, Refreshing};
 
 use super::fixture::{Fixture, MICROSECOND, at, new_id, session_of, user};
@@ -17,7 +17,8 @@ on_both_stores!(
     a_counter_without_a_successor_is_of_no_session,
     a_session_that_is_over_is_not_refreshed,
     a_use_that_is_not_written_yet_keeps_a_session_from_being_idle,
-    sliding_moves_the_end_but_never_back_and_never_past_the_absolute_end,
+    sliding_moves_the_end_when_it_is_due_but_never_back_and_never_past_the_absolute_end,
+    the_end_slides_in_steps_and_reaches_the_absolute_end_and_none_is_in_the_log,
     last_seen_never_moves_back,
     fifty_refreshes_of_one_token_at_once_give_one_successor,
     a_refresh_that_races_an_end_never_rotates_after_it,
@@ -26,7 +27,7 @@ on_both_stores!(
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
 pub(super) fn attempt(id: SessionId, presented: u32, now: DateTime<Utc>) -> RefreshAttempt {
-    RefreshAttempt { id, presented, seen_counter: 0, seen_at: None, now, grace: GRACE, slide_to: None }
+    RefreshAttempt { id, presented, seen_counter: 0, seen_at: None, now, grace: GRACE, slide: None }
 }
 
 fn kind(refreshing: &Refreshing) -> &'static str {
@@ -182,7 +183,7 @@ async fn a_session_that_is_over_is_not_refreshed(fixture: &Fixture) {
     let idle = before.last_seen_at + before.idle_timeout.unwrap();
     for (id, now) in [(before.id, idle), (before.id, before.expires_at), (new_id(), at(1))] {
         // Neither is a spent token a reason to end what is over.
-        let spent = RefreshAttempt { slide_to: Some(now + TimeDelta::days(1)), ..attempt(id, 0, now) };
+        let spent = RefreshAttempt { slide: Some(Slide::by(TimeDelta::days(1), now)), ..attempt(id, 0, now) };
         assert_eq!(fixture.store.refresh_session(spent).await.unwrap(), Refreshing::NotActive);
     }
     assert_eq!(fixture.stored(before.id).await, before);
@@ -203,20 +204,44 @@ async fn a_use_that_is_not_written_yet_keeps_a_session_from_being_idle(fixture: 
     assert_eq!(fixture.store.refresh_session(late).await.unwrap(), Refreshing::NotActive);
 }
 
-async fn sliding_moves_the_end_but_never_back_and_never_past_the_absolute_end(fixture: &Fixture) {
+async fn sliding_moves_the_end_when_it_is_due_but_never_back_and_never_past_the_absolute_end(fixture: &Fixture) {
     let before = fixture.open(session_of("ann")).await;
+    let (end, absolute, hour) = (before.expires_at, before.absolute_expires_at, TimeDelta::hours(1));
     let slides = [
-        (0, before.expires_at - TimeDelta::hours(1), before.expires_at),
-        (1, before.expires_at + MICROSECOND, before.expires_at + MICROSECOND),
-        (1, before.expires_at + TimeDelta::days(1), before.expires_at + TimeDelta::days(1)),
-        (2, before.absolute_expires_at + TimeDelta::days(1), before.absolute_expires_at),
+        (Slide { to: end - hour, due: end - hour * 2 }, end),
+        (Slide { to: end + hour, due: end - MICROSECOND }, end),
+        (Slide { to: end + hour, due: end }, end + hour),
+        (Slide { to: end + hour * 9, due: end + hour * 2 }, end + hour * 9),
+        (Slide { to: absolute - MICROSECOND, due: end }, end + hour * 9),
+        (Slide { to: absolute, due: end }, absolute),
+        (Slide { to: absolute + hour, due: absolute }, absolute),
     ];
-    for (presented, to, expected) in slides {
-        let sliding = RefreshAttempt { slide_to: Some(to), ..attempt(before.id, presented, at(1)) };
+    for ((slide, expected), presented) in slides.into_iter().zip(0..) {
+        let sliding = RefreshAttempt { slide: Some(slide), ..attempt(before.id, presented, at(1)) };
         let refreshed = session(fixture.store.refresh_session(sliding).await.unwrap());
-        assert_eq!(refreshed.expires_at, expected);
-        assert_eq!(refreshed.absolute_expires_at, before.absolute_expires_at);
+        assert_eq!(refreshed.expires_at, expected, "{slide:?}");
+        assert_eq!(refreshed.absolute_expires_at, absolute);
     }
+}
+
+async fn the_end_slides_in_steps_and_reaches_the_absolute_end_and_none_is_in_the_log(fixture: &Fixture) {
+    let (opened, by) = (session_of("ann"), TimeDelta::days(1));
+    let absolute = opened.created_at + TimeDelta::days(2);
+    let opened = fixture.open(Session { absolute_expires_at: absolute, ..opened }).await;
+    let (mut end, mut moves) = (opened.expires_at, 0);
+    for presented in 0..100 {
+        let now = at(900 * (i64::from(presented) + 1));
+        let sliding = RefreshAttempt { slide: Some(Slide::by(by, now)), ..attempt(opened.id, presented, now) };
+        let refreshing = fixture.store.refresh_session(sliding).await.unwrap();
+        assert_eq!(kind(&refreshing), "rotated");
+        let refreshed = session(refreshing);
+        assert!(refreshed.expires_at >= (now + by * 9 / 10).min(absolute), "less than nine tenths remain at {now}");
+        moves += i32::from(refreshed.expires_at != end);
+        end = refreshed.expires_at;
+    }
+    assert_eq!(end, absolute);
+    assert_eq!(moves, 10, "nine steps of ten refreshes each, and the one to the absolute end");
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM changes").await, 0);
 }
 
 async fn last_seen_never_moves_back(fixture: &Fixture) {

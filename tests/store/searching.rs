@@ -23,7 +23,15 @@ on_both_stores!(
 
 /// All that a search finds.
 async fn find(fixture: &Fixture, filter: &Filter) -> Vec<SessionId> {
-    let search = Search { owner: Owner::Anyone, filter, sort: Sort::default(), after: None, limit: 200, now: at(100) };
+    let search = Search {
+        owner: Owner::Anyone,
+        filter,
+        sort: Sort::default(),
+        after: None,
+        limit: 200,
+        now: at(100),
+        may_lag: false,
+    };
     ids(&fixture.store.search_sessions(search).await.unwrap())
 }
 
@@ -32,8 +40,15 @@ async fn an_empty_filter_finds_everything_newest_first(fixture: &Fixture) {
     let first = fixture.open(session_at("ann", 0)).await;
     let second = fixture.open(session_at("bob", 1)).await;
     let filter = Filter::default();
-    let search =
-        Search { owner: Owner::Anyone, filter: &filter, sort: Sort::default(), after: None, limit: 9, now: at(2) };
+    let search = Search {
+        owner: Owner::Anyone,
+        filter: &filter,
+        sort: Sort::default(),
+        after: None,
+        limit: 9,
+        now: at(2),
+        may_lag: false,
+    };
     assert_eq!(fixture.store.search_sessions(search).await.unwrap(), [second, first]);
 }
 
@@ -47,7 +62,8 @@ async fn a_user_finds_their_own_only(fixture: &Fixture) {
         (Filter { user_id: Some(other.user_id), ..Filter::default() }, vec![]),
     ] {
         let owner = Owner::User(&ann);
-        let search = Search { owner, filter: &filter, sort: Sort::default(), after: None, limit: 9, now: at(0) };
+        let search =
+            Search { owner, filter: &filter, sort: Sort::default(), after: None, limit: 9, now: at(0), may_lag: false };
         assert_eq!(ids(&fixture.store.search_sessions(search).await.unwrap()), expected);
     }
 }
@@ -216,7 +232,7 @@ async fn page(
 ) -> Vec<Session> {
     let (ann, filter) = (user("ann"), Filter::default());
     let sort = Sort { field, descending };
-    let search = Search { owner: Owner::User(&ann), filter: &filter, sort, after, limit, now: at(100) };
+    let search = Search { owner: Owner::User(&ann), filter: &filter, sort, after, limit, now: at(100), may_lag: false };
     fixture.store.search_sessions(search).await.unwrap()
 }
 

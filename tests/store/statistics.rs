@@ -49,6 +49,7 @@ async fn everybody(fixture: &Fixture, now: DateTime<Utc>) -> Vec<Session> {
         after: None,
         limit: 10_000,
         now,
+        may_lag: false,
     };
     fixture.store.search_sessions(search).await.unwrap()
 }

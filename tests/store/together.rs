@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use sojourn::sessions::{EndReason, Owner, Session, SessionId};
+use sojourn::sessions::{EndReason, Owner, Session, SessionId, Slide};
 use sojourn::store::{Ending, Error, NewSession, Opening, RefreshAttempt, Refreshing};
 use sojourn::users::UserDetails;
 use sqlx::PgPool;
@@ -88,7 +88,7 @@ async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
             seen_at: None,
             now: at(60),
             grace: TimeDelta::seconds(30),
-            slide_to: Some(at(86_400)),
+            slide: Some(Slide::by(TimeDelta::days(2), at(60))),
         };
         fixture.store.refresh_session(attempt)
     };
@@ -104,7 +104,7 @@ async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
             (Refreshing::Rotated(rotated), Refreshing::Concurrent(same))
             | (Refreshing::Concurrent(same), Refreshing::Rotated(rotated)) => {
                 assert_eq!(rotated, same);
-                assert_eq!((rotated.refresh_counter, rotated.expires_at), (1, at(86_400)));
+                assert_eq!((rotated.refresh_counter, rotated.expires_at), (1, at(60) + TimeDelta::days(2)));
             }
             both => panic!("{both:?}"),
         }

@@ -26,8 +26,8 @@ impl Requests {
             };
             let message: Vec<u8> = self.pending.drain(..head + length).collect();
             if self.started {
-                // Execute, and the simple query.
-                self.executed |= matches!(message[0], b'E' | b'Q');
+                // Execute, and the simple query. A simple SELECT sets up a new connection and changes nothing.
+                self.executed |= message[0] == b'E' || message[0] == b'Q' && !message[5..].starts_with(b"SELECT");
             } else if message.len() == 8 && ENCRYPTION_REQUESTS.contains(&number_at(&message, 4)) {
                 self.raw_answer = true;
             } else {

@@ -37,6 +37,8 @@ pub struct Options {
     pub connections: u32,
     /// Where to reach the database, when not directly.
     pub database_url: Option<String>,
+    /// A hot standby for searches.
+    pub search_database_url: Option<String>,
     /// Whether it follows the change log, as a real server does. Without it everything is strict.
     pub follows: bool,
     /// Whether it goes by the database's clock, as a real server does; then its own cannot be moved.
@@ -54,6 +56,7 @@ impl Default for Options {
             clock: Arc::new(ShiftedClock::default()),
             connections: 8,
             database_url: None,
+            search_database_url: None,
             follows: true,
             agrees: false,
         }
@@ -151,12 +154,13 @@ impl Server {
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { policy, tokens, http, serving, secret, clock, connections, database_url, follows, agrees } =
-            options;
+        let Options { policy, tokens, http, serving, secret, clock, connections, database_url, .. } = options;
+        let Options { search_database_url, follows, agrees, .. } = options;
         sojourn::metrics::start();
         let setup = Setup {
             storage: StorageConfig {
                 database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
+                search_database_url: search_database_url.map(Into::into),
                 database_shown: String::new(),
                 connections,
                 secret: secret.clone(),

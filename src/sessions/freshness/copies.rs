@@ -19,11 +19,25 @@ const COPY_BYTES: usize = 256;
 /// A copy of a usual session, in bytes: from it follows for how many there is a place in the table.
 const USUAL_BYTES: usize = 512;
 
+/// The most that a copy ages before it is read again, whatever is not noticed: the last line of defence.
+const MAX_AGE: Duration = Duration::from_mins(5);
+
 /// A copy, and since when it is known to be one.
 #[derive(Debug, Clone)]
 struct Copy<T> {
     value: T,
     mark: Mark,
+    read_at: Instant,
+}
+
+impl<T> Copy<T> {
+    fn new(value: T, mark: Mark) -> Self {
+        Self { value, mark, read_at: Instant::now() }
+    }
+
+    fn is_young(&self) -> bool {
+        self.read_at.elapsed() < MAX_AGE
+    }
 }
 
 /// A copy found.
@@ -71,7 +85,7 @@ impl Copies {
         if let Some(sessions) = &self.sessions
             && let Some(value) = Packed::pack(signed_in)
         {
-            sessions.insert(signed_in.session.id, Arc::new(Copy { value, mark }));
+            sessions.insert(signed_in.session.id, Arc::new(Copy::new(value, mark)));
         }
     }
 
@@ -79,20 +93,20 @@ impl Copies {
     pub fn session(&self, id: SessionId) -> Option<Found<SignedIn>> {
         let is_truth = self.is_truth()?;
         let copy = self.sessions.as_ref()?.get(&id)?;
-        let good = self.notices.none_since(copy.mark, copy.value.user_id());
+        let good = copy.is_young() && self.notices.none_since(copy.mark, copy.value.user_id());
         good.then(|| copy.value.unpack(id)).flatten().map(|value| Found { value, is_truth })
     }
 
     /// Keeps a service key that was good when it was read.
     pub fn keep_key(&self, key: Arc<StoredServiceKey>, mark: Mark) {
-        self.keys.insert(key.id, Copy { value: key, mark });
+        self.keys.insert(key.id, Copy::new(key, mark));
     }
 
     /// The copy of a service key, unless it is too old.
     pub fn key(&self, id: ServiceKeyId) -> Option<Found<Arc<StoredServiceKey>>> {
         let is_truth = self.is_truth()?;
         let copy = self.keys.get(&id)?;
-        self.notices.none_since(copy.mark, &id).then_some(Found { value: copy.value, is_truth })
+        (copy.is_young() && self.notices.none_since(copy.mark, &id)).then_some(Found { value: copy.value, is_truth })
     }
 
     /// The copies were brought up to date with what was written about use.
@@ -100,7 +114,8 @@ impl Copies {
         let Some(sessions) = &self.sessions else { return };
         for touch in touches {
             if let Some(copy) = sessions.get(&touch.id) {
-                sessions.insert(touch.id, Arc::new(Copy { value: copy.value.touched(touch), mark: copy.mark }));
+                let value = copy.value.touched(touch);
+                sessions.insert(touch.id, Arc::new(Copy { value, mark: copy.mark, read_at: copy.read_at }));
             }
         }
     }
@@ -147,5 +162,18 @@ impl Copies {
             Trust::LastResort => Some(false),
             Trust::Lost => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_read_again_once_it_is_old_whatever_was_not_noticed() {
+        let young = Copy::new((), Notices::new().mark());
+        assert!(young.is_young());
+        let old = Copy { read_at: young.read_at.checked_sub(MAX_AGE).unwrap(), ..young };
+        assert!(!old.is_young());
     }
 }

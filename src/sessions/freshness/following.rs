@@ -4,26 +4,60 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 
 use super::STANDING_IN_FOR;
 use crate::mutants::{self, Mutant};
-use crate::sessions::{Ending, Error, Sessions};
-use crate::store::{Announcement, Change, Changes, Listener, LogPosition, LoggedChange, MOST_CHANGES};
+use crate::sessions::live::{LogPlace, LogProgress, ReadingTime};
+use crate::sessions::{Ended, Ending, Error, Sessions};
+use crate::store::{Announcement, Change, Changes, Listener, LogId, LogPosition, LogSnapshot, LoggedChange};
+
+/// How much earlier than its commit an ending may be dated: a request takes seconds at most, and clocks differ by less.
+const LATE_COMMIT: TimeDelta = TimeDelta::minutes(1);
 
 /// How far one process has read the log.
 #[derive(Debug, Default)]
 pub struct Follower {
-    /// All before this place is read.
+    /// The log that the places below are of; `None` before the first look.
+    log: Option<LogId>,
+    /// The connection of the last look.
+    connection: u64,
+    /// Nothing appears before this place any more, whatever crashes.
     settled: LogPosition,
-    /// What is read after it already.
+    /// What the last look could see.
+    seen: LogSnapshot,
+    /// What was read although that look could not see it.
     taken: BTreeSet<LogPosition>,
     read_at: Option<Instant>,
-    /// What was taken by readings that then failed.
+    /// Endings before this instant were told when they stood in the log before.
+    told_before: Option<DateTime<Utc>>,
+    /// What was taken by looks that then failed.
     news: Followed,
     /// Whether there are bulk endings whose meaning is still to be read.
     bulk_endings_made: bool,
+}
+
+impl Follower {
+    /// A follower of a log that is read from its beginning, in place of `before`.
+    fn instead_of(before: &Self, log: LogId, connection: u64, now: DateTime<Utc>) -> Self {
+        let is_another = before.log.is_some();
+        let unread = before.read_at.map(|at| TimeDelta::from_std(at.elapsed()).unwrap_or(TimeDelta::MAX));
+        Self {
+            log: Some(log),
+            connection,
+            told_before: unread.and_then(|unread| now.checked_sub_signed(unread)?.checked_sub_signed(LATE_COMMIT)),
+            news: Followed { changes: 0, signing_keys_changed: is_another || before.news.signing_keys_changed },
+            ..Self::default()
+        }
+    }
+
+    /// Forgets what another connection need not find at its place.
+    fn reconnected(&mut self, connection: u64) {
+        self.connection = connection;
+        self.seen = LogSnapshot::up_to(self.settled);
+        self.taken.clear();
+    }
 }
 
 /// What a look at the log brought.
@@ -33,6 +67,21 @@ pub struct Followed {
     pub changes: usize,
     /// Whether the signing keys are among them.
     pub signing_keys_changed: bool,
+}
+
+/// The log that is read, and how far it is settled.
+#[derive(Debug, Clone, Copy)]
+struct ReadLog {
+    log: LogId,
+    settled: LogPosition,
+}
+
+/// What one look at the log is worth.
+struct Look {
+    settled: LogPosition,
+    seen: LogSnapshot,
+    /// All that was written before this instant was read.
+    as_of: Instant,
 }
 
 /// How far the log was read, and when: what was read long ago is needed by nobody any more.
@@ -49,12 +98,14 @@ const STEP: Duration = Duration::from_mins(1);
 impl Progress {
     fn reached(&self, at: Instant, settled: LogPosition) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        if steps.back().is_some_and(|(_, before)| *before > settled) {
-            steps.clear();
-        }
         if steps.back().is_none_or(|(before, _)| at - *before >= STEP) {
             steps.push_back((at, settled));
         }
+    }
+
+    /// Forgets the places of a log that is no more.
+    fn begin_anew(&self) {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The furthest place that was reached `ago` or longer ago.
@@ -97,32 +148,32 @@ impl Signals {
 impl Sessions {
     /// Reads the log from where `follower` stands to its end, and takes what is new.
     pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
-        let (started, as_of) = (Instant::now(), self.now());
-        let mut settled = None;
-        let mut from = follower.settled;
+        let (asked, now) = (Instant::now(), self.now());
+        let mut look: Option<Look> = None;
+        let mut after = LogPosition::default();
         loop {
-            let page = self.changes(from).await?;
-            let settled = *settled.get_or_insert(page.settled);
-            if settled < follower.settled {
-                // Another database than before: restored from a backup, or a standby that knows less.
-                tracing::warn!("the change log begins anew");
-                self.distrust();
-                self.live.begin_anew();
-                *follower = Follower::default();
-                from = LogPosition::default();
+            let page = self.changes(&follower.seen, after).await?;
+            if !self.is_read_on(follower, &page).await? {
+                (look, after) = (None, LogPosition::default());
                 continue;
             }
-            let full = page.changes.len() >= MOST_CHANGES as usize;
-            from = page.changes.last().map_or(from, |last| last.position);
+            let Look { settled, .. } = *look.get_or_insert_with(|| Look {
+                settled: page.settled,
+                seen: page.snapshot,
+                // What is read is as old as the proof that nobody writes elsewhere.
+                as_of: page.proved_at.min(asked),
+            });
             for change in page.changes {
                 if follower.taken.insert(change.position) {
                     follower.bulk_endings_made |= matches!(change.change, Change::BulkEnding { .. });
                     follower.news.changes += 1;
-                    follower.news.signing_keys_changed |= self.take(change, settled);
+                    follower.news.signing_keys_changed |=
+                        self.take(change, ReadLog { log: page.log, settled }, follower.told_before);
                 }
             }
-            if !full {
-                break;
+            match page.next {
+                Some(next) => after = next,
+                None => break,
             }
         }
         // Before the log counts as read: what is told to offline verifiers is whole.
@@ -130,22 +181,56 @@ impl Sessions {
             self.live.bulk_endings_are(self.store().bulk_endings(self.revocations_count_since()).await?);
             follower.bulk_endings_made = false;
         }
-        follower.settled = settled.unwrap_or_default();
-        follower.taken = follower.taken.split_off(&follower.settled);
-        // Who was away for longer may have missed what is deleted by now.
-        if follower.read_at.is_some_and(|before| started - before > STANDING_IN_FOR) {
-            self.distrust();
+        if let (Some(Look { settled, seen, as_of }), Some(log)) = (look, follower.log) {
+            follower.taken.retain(|position| !seen.contains(*position));
+            (follower.settled, follower.seen, follower.told_before) = (settled, seen, None);
+            match follower.read_at {
+                // Whoever began to wait before the first look may have missed what was written in between.
+                None => self.live.distrust(),
+                // A follower that was away for longer may have missed what is deleted by now.
+                Some(before) if as_of.saturating_duration_since(before) > STANDING_IN_FOR => self.distrust(),
+                Some(_) => {}
+            }
+            follower.read_at = Some(as_of);
+            self.log.reached(as_of, settled);
+            self.copies.log_read(as_of);
+            let age = TimeDelta::from_std(asked - as_of).unwrap_or_default();
+            self.live.log_read(LogProgress { log, settled, as_of: now - age }, ReadingTime { asked, as_of });
         }
-        follower.read_at = Some(started);
-        self.log.reached(started, follower.settled);
-        self.copies.log_read(started);
-        self.live.log_read(follower.settled, started, as_of);
         Ok(std::mem::take(&mut follower.news))
     }
 
-    async fn changes(&self, after: LogPosition) -> Result<Changes, Error> {
+    /// Whether a part of a look was read where the follower stands. If not, the follower is put where it can go on.
+    async fn is_read_on(&self, follower: &mut Follower, page: &Changes) -> Result<bool, Error> {
+        let keeps_place = mutants::enabled(Mutant::PlaceKeptOverReconnect);
+        let same_log = follower.log == Some(page.log) || keeps_place || mutants::enabled(Mutant::LogIdentityIgnored);
+        if follower.log.is_some() && same_log {
+            let same_connection = follower.connection == page.connection || keeps_place;
+            if !same_connection {
+                follower.reconnected(page.connection);
+            }
+            return Ok(same_connection);
+        }
+        // What a first look has read is of the log that it found.
+        let is_first = follower.log.is_none();
+        if !is_first {
+            tracing::warn!("the change log is another than before: the database was restarted, replaced or restored");
+            self.distrust();
+            self.live.begin_anew();
+            self.log.begin_anew();
+        }
+        let foreign = self.store().foreign_endings(self.revocations_count_since()).await?;
+        *follower = Follower::instead_of(follower, page.log, page.connection, self.now());
+        for ending in foreign {
+            follower.bulk_endings_made |= matches!(ending.change, Change::BulkEnding { .. });
+            self.take(ending, ReadLog { log: page.log, settled: LogPosition::default() }, follower.told_before);
+        }
+        Ok(is_first)
+    }
+
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes, Error> {
         let asked = Instant::now();
-        let page = self.store().changes(after).await?;
+        let page = self.store().changes(seen, after).await?;
         if let Some(time) = page.time {
             // It was that late somewhere between the question and now.
             let uncertainty = TimeDelta::from_std(asked.elapsed() / 2).unwrap_or_default();
@@ -157,25 +242,29 @@ impl Sessions {
     /// Asks what time it is: a clock that has just jumped must not decide what is old enough to be deleted.
     pub(in crate::sessions) async fn agree_on_time(&self) -> Result<(), Error> {
         let nothing = LogPosition { transaction: i64::MAX, sequence: i64::MAX };
-        self.changes(nothing).await.map(drop)
+        self.changes(&LogSnapshot::default(), nothing).await.map(drop)
     }
 
-    /// Whether a change is about the signing keys.
-    fn take(&self, LoggedChange { position, change }: LoggedChange, settled: LogPosition) -> bool {
+    /// Takes a change, and says whether it is about the signing keys. Listeners are not told again of endings before
+    /// `told_before`.
+    fn take(&self, change: LoggedChange, read: ReadLog, told_before: Option<DateTime<Utc>>) -> bool {
+        let LoggedChange { position, change } = change;
+        let place = LogPlace { log: read.log, position, settled: read.settled };
+        let is_told = |ended: Ended| told_before.is_some_and(|instant| ended.at < instant);
         match change {
             Change::SessionEnded { id, user, ended } => {
                 if !mutants::enabled(Mutant::DeafToNotices) {
                     self.copies.user_changed(&user);
                 }
-                let ending = Ending::new(id, user, ended, position, settled);
-                self.live.session_ended(id, ending, self.revocations_count_since());
+                let ending = Ending::new(id, user, ended, place);
+                self.live.session_ended(id, ending, self.revocations_count_since(), is_told(ended));
             }
             Change::UserChanged(user) => self.copies.user_changed(&user),
             Change::BulkEnding { user, ended } => {
                 // It may mean any session that is watched.
                 self.distrust();
                 self.signals.bulk_ending();
-                self.live.many_ended(Ending::of_many(user, ended, position, settled));
+                self.live.many_ended(Ending::of_many(user, ended, place), is_told(ended));
             }
             Change::ServiceKeyRevoked(id) => {
                 self.copies.key_changed(id);

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::store::LogPosition;
+use super::LogProgress;
+use crate::mutants::{self, Mutant};
+use crate::store::{LogId, LogPosition};
 use crate::tokens::Keyring;
 
 const PURPOSE: &str = "change log";
@@ -11,6 +13,8 @@ const PURPOSE: &str = "change log";
 /// authenticated, so that one from elsewhere is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogCursor {
+    /// The log that the places are of.
+    pub log: LogId,
     /// All before this place is heard of.
     pub settled: LogPosition,
     /// The last place heard of; of what stands between the two some may be missing.
@@ -20,9 +24,19 @@ pub struct LogCursor {
 }
 
 impl LogCursor {
+    /// The cursor of somebody who has heard all that is read.
+    pub fn at_end_of(progress: LogProgress) -> Self {
+        let LogProgress { log, settled, as_of } = progress;
+        Self { log, settled, newest: settled, at: as_of }
+    }
+
     /// As text.
     pub fn write(&self, keys: &Keyring) -> String {
         let numbers = [
+            self.log.system.cast_signed(),
+            i64::from(self.log.timeline),
+            self.log.started,
+            i64::from(self.log.table),
             self.settled.transaction,
             self.settled.sequence,
             self.newest.transaction,
@@ -36,9 +50,21 @@ impl LogCursor {
     pub fn read(keys: &Keyring, text: &str) -> Option<Self> {
         let bytes = keys.open_cursor(text, PURPOSE)?;
         let mut numbers = bytes.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok()).map(i64::from_be_bytes);
-        let mut place = || Some(LogPosition { transaction: numbers.next()?, sequence: numbers.next()? });
-        let (settled, newest) = (place()?, place()?);
-        Some(Self { settled, newest, at: DateTime::from_timestamp_micros(numbers.next()?)? })
+        let mut number = || numbers.next();
+        let log = LogId {
+            system: number()?.cast_unsigned(),
+            timeline: number()?.try_into().ok()?,
+            started: number()?,
+            table: number()?.try_into().ok()?,
+        };
+        let settled = LogPosition { transaction: number()?, sequence: number()? };
+        let newest = LogPosition { transaction: number()?, sequence: number()? };
+        Some(Self { log, settled, newest, at: DateTime::from_timestamp_micros(number()?)? })
+    }
+
+    /// Whether its places are of this log.
+    pub fn is_of(&self, log: LogId) -> bool {
+        self.log == log || mutants::enabled(Mutant::CursorWithoutIdentity)
     }
 }
 
@@ -53,7 +79,8 @@ mod tests {
         let keyring = || Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap());
         let keys = keyring();
         let place = |transaction, sequence| LogPosition { transaction, sequence };
-        let cursor = LogCursor { settled: place(7, 0), newest: place(8, 2), at: DateTime::UNIX_EPOCH };
+        let log = LogId { system: u64::MAX, timeline: 3, started: 5, table: 7 };
+        let cursor = LogCursor { log, settled: place(7, 0), newest: place(8, 2), at: DateTime::UNIX_EPOCH };
         let text = cursor.write(&keys);
         assert_eq!(LogCursor::read(&keys, &text), Some(cursor));
         assert_eq!(LogCursor::read(&keyring(), &text), None);

@@ -11,9 +11,9 @@ use super::cursor::LogCursor;
 use super::lifeline::Lifeline;
 use super::revocations::not_known;
 use super::watching::over_of;
-use super::{Ending, LOG_KEPT_FOR};
+use super::{Ending, LOG_KEPT_FOR, LogPlace};
 use crate::sessions::{Caller, Error, Scope, Sessions};
-use crate::store::{Change, LogPosition, LoggedChange, MOST_CHANGES};
+use crate::store::{Change, LogId, LogPosition, LoggedChange};
 use crate::telemetry::chain;
 use crate::users::UserId;
 
@@ -44,6 +44,8 @@ pub struct Events {
     live: broadcast::Receiver<Arc<Ending>>,
     /// What was told live has a later place than this, or was told before.
     joined_at: LogPosition,
+    /// The log that the places are of.
+    log: LogId,
     heartbeat_at: Instant,
     _place: OwnedSemaphorePermit,
 }
@@ -61,9 +63,9 @@ impl Sessions {
         let place = self.live.place()?;
         let caller = self.lifeline_of(caller).await?;
         // In this order: what is told live from here on stands after this place.
-        let (joined_at, as_of) = self.live.ring().progress().ok_or_else(not_known)?;
+        let progress = self.live.ring().progress().ok_or_else(not_known)?;
         let live = self.live.endings.subscribe();
-        let cursor = LogCursor { settled: joined_at, newest: joined_at, at: as_of }.write(&self.parts.keyring);
+        let (joined_at, cursor) = (progress.settled, LogCursor::at_end_of(progress).write(&self.parts.keyring));
         let mut ready = VecDeque::new();
         let replay = match after.map(|text| LogCursor::read(&self.parts.keyring, text)) {
             None => {
@@ -71,18 +73,31 @@ impl Sessions {
                 None
             }
             Some(known) => {
+                // Places of another log mean nothing: what stood in between is not known.
+                let known = known.filter(|known| known.is_of(progress.log));
                 let kept_since = self.now() - LOG_KEPT_FOR;
-                // Another process may have read further than this one; but not before this one did.
-                let is_elsewhere = |known: &LogCursor| known.settled > joined_at && known.at <= as_of;
-                if known.as_ref().is_none_or(|known| known.at < kept_since || is_elsewhere(known)) {
+                if known.as_ref().is_none_or(|known| known.at < kept_since) {
                     ready.push_back(Told::Missed(cursor));
                 }
+                // Another process may have read further than this one.
                 known.map(|known| known.settled.min(joined_at))
             }
         };
         let heartbeat_at = Instant::now() + HEARTBEAT;
-        let (sessions, replayed) = (Arc::clone(self), BTreeSet::new());
-        Ok(Events { sessions, caller, user, ready, replay, replayed, live, joined_at, heartbeat_at, _place: place })
+        let (sessions, replayed, log) = (Arc::clone(self), BTreeSet::new(), progress.log);
+        Ok(Events {
+            sessions,
+            caller,
+            user,
+            ready,
+            replay,
+            replayed,
+            live,
+            joined_at,
+            log,
+            heartbeat_at,
+            _place: place,
+        })
     }
 }
 
@@ -106,7 +121,8 @@ impl Events {
                 ending = self.live.recv() => {
                     // Either it was too slow, or nothing will be told any more.
                     let ending = ending.ok()?;
-                    if self.wants(&ending) && !self.replayed.remove(&ending.position) {
+                    let is_replayed = ending.place.log == self.log && self.replayed.remove(&ending.place.position);
+                    if self.wants(&ending) && !is_replayed {
                         break self.told(ending);
                     }
                 }
@@ -124,19 +140,24 @@ impl Events {
 
     /// Reads a page of the log. `None` when it cannot be read.
     async fn read_on(&mut self, after: LogPosition) -> Option<()> {
-        let page = match self.sessions.store().changes(after).await {
+        // After a restart all listeners come back at once, and there are others who need the database and the processors.
+        let sessions = Arc::clone(&self.sessions);
+        let _turn = sessions.live.replays.acquire().await.ok()?;
+        let started = Instant::now();
+        let page = match self.sessions.store().replay_changes(after).await {
             Ok(page) => page,
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "a listener cannot go on: the change log cannot be read");
                 return None;
             }
         };
-        let full = page.changes.len() >= MOST_CHANGES as usize;
-        self.replay = page.changes.last().map(|last| last.position).filter(|_| full);
+        self.replay = page.next;
+        let (log, settled) = (self.log, self.joined_at);
+        let place = |position| LogPlace { log, position, settled };
         for LoggedChange { position, change } in page.changes {
             let ending = match change {
-                Change::SessionEnded { id, user, ended } => Ending::new(id, user, ended, position, page.settled),
-                Change::BulkEnding { user, ended } => Ending::of_many(user, ended, position, page.settled),
+                Change::SessionEnded { id, user, ended } => Ending::new(id, user, ended, place(position)),
+                Change::BulkEnding { user, ended } => Ending::of_many(user, ended, place(position)),
                 _ => continue,
             };
             if self.wants(&ending) {
@@ -147,6 +168,8 @@ impl Events {
                 self.ready.push_back(told);
             }
         }
+        // A turn takes twice as long as its work: the rest belongs to others.
+        tokio::time::sleep(started.elapsed()).await;
         Some(())
     }
 
@@ -157,15 +180,15 @@ impl Events {
     }
 
     fn told(&self, ending: Arc<Ending>) -> Told {
-        let cursor = LogCursor { settled: ending.heard_to, newest: ending.heard_to, at: ending.ended.at };
+        let (log, heard_to) = (ending.place.log, ending.place.heard_to());
+        let cursor = LogCursor { log, settled: heard_to, newest: heard_to, at: ending.ended.at };
         Told::Ended(ending, cursor.write(&self.sessions.parts.keyring))
     }
 
     /// A cursor after everything, if this listener has heard everything.
     fn heard_all(&self) -> Option<String> {
         // In this order: what is told live later stands after this place.
-        let (settled, at) = self.sessions.live.ring().progress()?;
-        let cursor = LogCursor { settled, newest: settled, at };
-        self.live.is_empty().then(|| cursor.write(&self.sessions.parts.keyring))
+        let progress = self.sessions.live.ring().progress()?;
+        self.live.is_empty().then(|| LogCursor::at_end_of(progress).write(&self.sessions.parts.keyring))
     }
 }

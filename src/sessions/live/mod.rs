@@ -27,7 +27,7 @@ use ring::Ring;
 pub use watching::{Watch, Watched};
 
 use super::{BulkEnding, Ended, Error, SessionId, Sessions, State};
-use crate::store::LogPosition;
+use crate::store::{LogId, LogPosition};
 use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
 
@@ -36,6 +36,8 @@ use crate::users::UserId;
 pub const LOG_KEPT_FOR: TimeDelta = TimeDelta::hours(2);
 /// How many endings a stream may be behind before it is closed.
 const MOST_BEHIND: usize = 8192;
+/// How many listeners read a page of the log again at once.
+const MOST_REPLAYS: usize = 1;
 /// The most sessions read in one statement when everything is looked at again.
 const MOST_TOGETHER: usize = 250;
 
@@ -63,20 +65,58 @@ pub struct Ending {
     pub user_id: Option<UserId>,
     /// When and why.
     pub ended: Ended,
-    /// Where it stands in the change log.
-    position: LogPosition,
-    /// Who has heard of this ending has heard of all that stands up to here.
-    heard_to: LogPosition,
+    place: LogPlace,
+}
+
+/// Where an ending stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPlace {
+    /// In which log.
+    pub log: LogId,
+    /// At which place.
+    pub position: LogPosition,
+    /// Nothing will appear in the log before this place any more.
+    pub settled: LogPosition,
+}
+
+impl LogPlace {
+    /// Resume position: a listener that has heard of this ending has heard of everything before it. Of the places after
+    /// `settled` some may still appear in front.
+    fn heard_to(self) -> LogPosition {
+        self.position.min(self.settled)
+    }
+}
+
+/// How far the log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogProgress {
+    /// Which log.
+    pub log: LogId,
+    /// All before this place is read.
+    pub settled: LogPosition,
+    /// Every ending before this instant is read.
+    pub as_of: DateTime<Utc>,
+}
+
+/// When a reading of the log took place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadingTime {
+    /// It began.
+    pub asked: Instant,
+    /// Nobody had written to another database until then.
+    pub as_of: Instant,
 }
 
 /// What this process knows of the endings.
 pub struct Live {
     registry: Arc<Registry>,
     places: Arc<Semaphore>,
+    /// Turns to read the log again.
+    replays: Semaphore,
     endings: broadcast::Sender<Arc<Ending>>,
     ring: Mutex<Ring>,
-    /// When the latest complete reading of the log began.
-    readings: watch::Sender<Option<Instant>>,
+    /// The latest complete reading of the log.
+    readings: watch::Sender<Option<ReadingTime>>,
     /// The ring has grown.
     news: watch::Sender<()>,
     /// Something may have been missed.
@@ -90,6 +130,7 @@ impl Live {
         Self {
             registry: Arc::default(),
             places: Arc::new(Semaphore::new(places)),
+            replays: Semaphore::new(MOST_REPLAYS),
             endings: broadcast::Sender::new(MOST_BEHIND),
             ring: Mutex::default(),
             readings: watch::Sender::new(None),
@@ -98,20 +139,26 @@ impl Live {
         }
     }
 
-    /// The log tells that a session was ended. What was ended before `counts_since` is of no use to offline verifiers.
-    pub fn session_ended(&self, session_id: SessionId, ending: Ending, counts_since: DateTime<Utc>) {
-        let Ending { ended, position, .. } = ending;
+    /// The log tells that a session was ended. What was ended before `counts_since` is of no use to offline verifiers, and
+    /// listeners may have been told of it already.
+    pub fn session_ended(&self, session_id: SessionId, ending: Ending, counts_since: DateTime<Utc>, is_told: bool) {
+        let Ending { ended, place, .. } = ending;
         self.registry.over(Subject::Session(session_id), ended.into());
-        self.ring().add(position, Revoked { session_id, ended_at: ended.at }, counts_since);
-        // Nobody may be listening.
-        drop(self.endings.send(Arc::new(ending)));
-        self.news.send_replace(());
+        self.ring().add(place.position, Revoked { session_id, ended_at: ended.at }, counts_since);
+        self.tell(ending, is_told);
     }
 
-    /// The log tells that many sessions were ended together.
-    pub fn many_ended(&self, ending: Ending) {
-        self.ring().bulk_ended(ending.position);
-        drop(self.endings.send(Arc::new(ending)));
+    /// The log tells that many sessions were ended together, of which listeners may have been told already.
+    pub fn many_ended(&self, ending: Ending, is_told: bool) {
+        self.ring().bulk_ended(ending.place.position);
+        self.tell(ending, is_told);
+    }
+
+    fn tell(&self, ending: Ending, is_told: bool) {
+        if !is_told {
+            // Nobody may be listening.
+            drop(self.endings.send(Arc::new(ending)));
+        }
         self.news.send_replace(());
     }
 
@@ -137,10 +184,10 @@ impl Live {
         self.readings.send_replace(None);
     }
 
-    /// The log was read to its end, as it stood at `started` or later; nothing will appear before `settled` any more.
-    pub fn log_read(&self, settled: LogPosition, started: Instant, as_of: DateTime<Utc>) {
-        self.ring().read_to(settled, as_of);
-        self.readings.send_replace(Some(started));
+    /// The log was read to its end.
+    pub fn log_read(&self, progress: LogProgress, time: ReadingTime) {
+        self.ring().read_to(progress);
+        self.readings.send_replace(Some(time));
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -153,27 +200,24 @@ impl Live {
 }
 
 impl Ending {
-    /// As read from the change log, where nothing will appear before `settled` any more.
-    ///
-    /// A place before `settled` is heard of for good; of those after it some may still appear in front.
-    pub fn new(
-        session_id: SessionId,
-        user_id: UserId,
-        ended: Ended,
-        position: LogPosition,
-        settled: LogPosition,
-    ) -> Self {
-        let (session_id, user_id) = (Some(session_id), Some(user_id));
-        Self { session_id, user_id, ended, position, heard_to: position.min(settled) }
+    /// As read from the change log.
+    pub fn new(session_id: SessionId, user_id: UserId, ended: Ended, place: LogPlace) -> Self {
+        Self { session_id: Some(session_id), user_id: Some(user_id), ended, place }
     }
 
     /// As [`Ending::new`], of many sessions: of a user, or of anybody.
-    pub fn of_many(user_id: Option<UserId>, ended: Ended, position: LogPosition, settled: LogPosition) -> Self {
-        Self { session_id: None, user_id, ended, position, heard_to: position.min(settled) }
+    pub fn of_many(user_id: Option<UserId>, ended: Ended, place: LogPlace) -> Self {
+        Self { session_id: None, user_id, ended, place }
     }
 }
 
 impl Sessions {
+    /// Returns when the change log was read to its end for the first time.
+    pub async fn log_known(&self) {
+        // The sender is this one's own.
+        drop(self.live.readings.subscribe().wait_for(Option::is_some).await);
+    }
+
     /// Returns when endings may have been missed: then [`Sessions::look_again`] is due.
     pub async fn distrusted(&self) {
         self.live.distrusted.notified().await;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout_at;
 
-use super::Revoked;
 use super::cursor::LogCursor;
+use super::{ReadingTime, Revoked};
 use crate::sessions::{BulkEnding, Caller, Error, Scope, Sessions, TRUSTED_FOR};
 use crate::store;
 
@@ -61,21 +61,32 @@ impl Sessions {
         self.now() - self.policy().access_token_lifetime - LEEWAY
     }
 
-    /// A cursor may be ahead of this process: another one that has read further handed it out. When it is still ahead after
-    /// the log was read anew, it is of another log.
+    /// The cursor, if it is of the log that this process reads. One that seems to be of another log, or is ahead, was handed
+    /// out by a process that has read further, perhaps a new primary: so the log is read anew first.
     async fn of_this_log(&self, since: Option<LogCursor>) -> Result<Option<LogCursor>, Error> {
         let Some(since) = since else { return Ok(None) };
-        let is_behind = || self.live.ring().progress().is_none_or(|(settled, _)| settled < since.settled);
-        if is_behind() {
-            let asked = Instant::now();
-            let mut readings = self.live.readings.subscribe();
-            self.heard_of_changes();
-            let read = readings.wait_for(|reading| reading.is_some_and(|started| started >= asked));
-            if tokio::time::timeout(TRUSTED_FOR, read).await.is_err() {
-                return Err(not_known());
+        let progress = || self.live.ring().progress();
+        let is_of_this_log = || progress().is_some_and(|progress| since.is_of(progress.log));
+        if is_of_this_log() {
+            if progress().is_some_and(|progress| progress.settled < since.settled) {
+                self.read_anew(|reading| reading.asked).await?;
             }
+        } else {
+            self.read_anew(|reading| reading.as_of).await?;
         }
-        Ok(Some(since).filter(|_| !is_behind()))
+        Ok(Some(since).filter(|_| is_of_this_log()))
+    }
+
+    /// Returns after a reading of the log that took place later than this call, by one of its times.
+    async fn read_anew(&self, time: fn(ReadingTime) -> Instant) -> Result<(), Error> {
+        let now = Instant::now();
+        let mut readings = self.live.readings.subscribe();
+        self.heard_of_changes();
+        let read = readings.wait_for(|reading| reading.is_some_and(|reading| time(reading) >= now));
+        match tokio::time::timeout(TRUSTED_FOR, read).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(not_known()),
+        }
     }
 
     async fn wait_for_news(&self, since: LogCursor, wait: Duration) {
@@ -99,10 +110,15 @@ impl Sessions {
         if !self.copies.is_current() {
             return Err(not_known());
         }
-        let (settled, as_of) = ring.progress().ok_or_else(not_known)?;
+        let progress = ring.progress().ok_or_else(not_known)?;
+        // The log may have become another meanwhile.
+        let since = since.filter(|since| since.is_of(progress.log));
         let revoked = ring.after(since.map(|since| since.settled), counts_since).ok_or_else(too_many)?;
+        let end = LogCursor::at_end_of(progress);
+        let settled = end.settled.max(since.map_or(end.settled, |since| since.settled));
         let newest = ring.newest().max(since.map(|since| since.newest)).unwrap_or_default().max(settled);
-        let cursor = LogCursor { settled, newest, at: as_of }.write(&self.parts.keyring);
+        let as_of = progress.as_of;
+        let cursor = LogCursor { settled, newest, ..end }.write(&self.parts.keyring);
         let bulk = ring.bulk_since(counts_since);
         Ok(Revocations { cursor, complete: since.is_none(), as_of, revoked, bulk })
     }

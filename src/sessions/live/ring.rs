@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 
+use super::LogProgress;
 use crate::sessions::{BulkEnding, SessionId};
 use crate::store::LogPosition;
 
@@ -24,8 +25,8 @@ pub struct Revoked {
 #[derive(Debug, Default)]
 pub struct Ring {
     entries: BTreeMap<LogPosition, Revoked>,
-    /// All before this place is here, as of this instant; `None` before the log was read to its end.
-    read_to: Option<(LogPosition, DateTime<Utc>)>,
+    /// How far the log is here; `None` before it was read to its end.
+    read_to: Option<LogProgress>,
     /// What stands up to this place is here no more, though it counts.
     forgotten_to: Option<LogPosition>,
     /// The bulk endings, which are always told all, and the place of the last one.
@@ -64,12 +65,12 @@ impl Ring {
         self.bulk.iter().filter(|ending| ending.ended.at >= counts_since).cloned().collect()
     }
 
-    pub fn read_to(&mut self, settled: LogPosition, as_of: DateTime<Utc>) {
-        self.read_to = Some((settled, as_of));
+    pub fn read_to(&mut self, progress: LogProgress) {
+        self.read_to = Some(progress);
     }
 
-    /// How far the log is read, and as of when.
-    pub fn progress(&self) -> Option<(LogPosition, DateTime<Utc>)> {
+    /// How far the log is read.
+    pub fn progress(&self) -> Option<LogProgress> {
         self.read_to
     }
 

@@ -26,14 +26,18 @@
 //! An intention that is not repeated is answered as not available. That goes for a lost COMMIT too: it is never a success,
 //! nor a "not there".
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgPool, Postgres};
 
+use super::commit_warnings::unless_warned;
+use super::servers::Servers;
+use super::session::SessionSettings;
+use super::url::Access;
 use crate::metrics::{self, DatabaseFailure};
 use crate::mutants::{self, Mutant};
 use crate::store::gathering::{Gathering, Together};
@@ -57,40 +61,18 @@ const THREE_TRIES: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_times(2)
     .with_jitter();
 
-/// When a connection was last found broken. Older ones are then not used any more: mostly they broke all at once.
-#[derive(Debug, Clone, Default)]
-struct LastBreak(Arc<Mutex<Option<Instant>>>);
-
-impl LastBreak {
-    fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    fn is_before(&self, age: Duration) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|last| age < last.elapsed())
-    }
-
-    /// Connections that are made when they are needed.
-    fn pool(&self, most: u32, options: PgConnectOptions) -> PgPool {
-        let last_break = self.clone();
-        let patience = if mutants::enabled(Mutant::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
-        PgPoolOptions::new()
-            .max_connections(most)
-            .acquire_timeout(patience)
-            // Connections that one server does not need are there for the others.
-            .idle_timeout(IDLE_TIME)
-            // Asking whether a connection still works would double the round trips; a dead one fails its first use.
-            .test_before_acquire(false)
-            .before_acquire(move |_, connection| {
-                let usable = last_break.is_before(connection.age);
-                Box::pin(async move { Ok(usable) })
-            })
-            .connect_lazy_with(options)
-    }
+/// A pool whose connections are made when they are needed.
+pub(super) fn pool(servers: &Arc<Servers>, most: u32, settings: SessionSettings) -> PgPool {
+    let patience = if mutants::enabled(Mutant::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
+    let options = PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(patience)
+        // Connections that one server does not need are there for the others.
+        .idle_timeout(IDLE_TIME);
+    servers.pool(options, settings)
 }
 
 /// The connections to the database, by what they are for.
-#[derive(Debug)]
 pub(super) struct Connections {
     /// For everything that has no pool of its own.
     pub(super) pool: PgPool,
@@ -98,22 +80,19 @@ pub(super) struct Connections {
     pub(super) searches: PgPool,
     endings: PgPool,
     callers: PgPool,
-    last_break: LastBreak,
+    servers: Arc<Servers>,
 }
 
 impl Connections {
     /// Connects when needed. Of the `most` there are, one is kept to end sessions and one to tell who asks, for when all
     /// others are busy; those for searches are more.
-    pub(super) fn new(most: u32, options: &PgConnectOptions, most_searches: u32, searches: PgConnectOptions) -> Self {
-        // An ending of a session that somebody has locked must not keep the one connection from the next ending for long.
-        let endings = options.clone().options([("lock_timeout", "500")]);
-        let last_break = LastBreak::default();
+    pub(super) fn new(servers: Arc<Servers>, most: u32, most_searches: u32) -> Self {
         Self {
-            pool: last_break.pool(most.saturating_sub(2).max(1), options.clone()),
-            searches: last_break.pool(most_searches, searches),
-            endings: last_break.pool(1, endings),
-            callers: last_break.pool(1, options.clone()),
-            last_break,
+            pool: pool(&servers, most.saturating_sub(2).max(1), SessionSettings::general()),
+            searches: pool(&servers, most_searches, SessionSettings::searches(Access::Write)),
+            endings: pool(&servers, 1, SessionSettings::endings()),
+            callers: pool(&servers, 1, SessionSettings::general()),
+            servers,
         }
     }
 
@@ -130,6 +109,7 @@ impl Connections {
     /// Closes all, each when it is no longer in use.
     pub(super) async fn close(&self) {
         tokio::join!(self.pool.close(), self.searches.close(), self.endings.close(), self.callers.close());
+        self.servers.close();
     }
 
     /// What comes of a request that goes together with others, in time.
@@ -191,7 +171,10 @@ impl Connections {
                 may_be_repeated(error)
             })
             .notify(|_, _| metrics::database_retried());
-        let done = in_time(deadline, attempts).await?.map_err(failure)?;
+        // On the heap: nested futures hold each other as often as they are moved.
+        let attempts = Box::pin(async { attempts.await.map_err(|error| failure(self.servers.explained(error))) });
+        let attempts = unless_warned(attempts);
+        let done = in_time(deadline, attempts).await.inspect_err(|_| self.servers.look())??;
         metrics::database_answered();
         Ok(done)
     }
@@ -201,10 +184,13 @@ impl Connections {
         metrics::database_failed(kind);
         match kind {
             DatabaseFailure::Connection => {
-                self.last_break.note();
+                self.servers.broke();
                 metrics::database_silent();
             }
-            DatabaseFailure::AcquireTimeout => metrics::database_silent(),
+            DatabaseFailure::AcquireTimeout => {
+                self.servers.look();
+                metrics::database_silent();
+            }
             _ => {}
         }
     }
@@ -282,7 +268,7 @@ fn is_undone_or_broken(error: &sqlx::Error) -> bool {
 }
 
 /// Sorts failures, those that the database tells by their class (PostgreSQL appendix A).
-fn kind(error: &sqlx::Error) -> DatabaseFailure {
+pub(super) fn kind(error: &sqlx::Error) -> DatabaseFailure {
     match error {
         // Protocol: a connection that breaks off in its first bytes looks like a server that speaks nonsense.
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => DatabaseFailure::Connection,
@@ -291,9 +277,10 @@ fn kind(error: &sqlx::Error) -> DatabaseFailure {
             "40001" | "40P01" => DatabaseFailure::Conflict,
             "55P03" => DatabaseFailure::LockTimeout,
             "57014" => DatabaseFailure::StatementTimeout,
-            // A statement that is told this has been waiting in a transaction of ours that took too long.
-            "25P03" => DatabaseFailure::Connection,
-            code if code.starts_with("08") || code.starts_with("57P") => DatabaseFailure::Connection,
+            // A transaction of ours took too long; the server takes no writes any more; the database has another name.
+            "25P03" | "25006" | "3D000" => DatabaseFailure::Connection,
+            // 28: the role or its password is another by now.
+            code if ["08", "28", "57P"].iter().any(|class| code.starts_with(class)) => DatabaseFailure::Connection,
             code if code.starts_with("53") => DatabaseFailure::Resources,
             _ => DatabaseFailure::Other,
         },
@@ -303,10 +290,7 @@ fn kind(error: &sqlx::Error) -> DatabaseFailure {
 
 /// Tells what may work in a moment from what is a defect.
 pub(super) fn failure(error: sqlx::Error) -> Error {
-    // 25006: the server has become a standby.
-    let may_work = kind(&error) != DatabaseFailure::Other
-        || matches!(error, sqlx::Error::PoolClosed)
-        || code(&error).as_deref() == Some("25006");
+    let may_work = kind(&error) != DatabaseFailure::Other || matches!(error, sqlx::Error::PoolClosed);
     let may_work = may_work && !mutants::enabled(Mutant::OutageIsDefect);
     if may_work { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
 }

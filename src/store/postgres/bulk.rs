@@ -15,14 +15,18 @@ pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEndi
     // is tells exactly which ones are older than this.
     const LOCK: &str = "LOCK TABLE bulk_endings, sessions IN SHARE ROW EXCLUSIVE MODE";
     const END: &str = "
-        INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
-            ip_address, except_id)
-        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
-            least($3 - interval '1 microsecond',
-                  (SELECT created_at FROM sessions WHERE $5 IS NULL OR user_id = $5
-                   ORDER BY created_at DESC, id DESC LIMIT 1)),
-            $4, $5, $6, $7, $8, $9
-        WHERE EXISTS (SELECT FROM sessions WHERE $5 IS NULL OR user_id = $5)";
+        WITH made AS (
+            INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
+                ip_address, except_id)
+            SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
+                least($3 - interval '1 microsecond',
+                      (SELECT created_at FROM sessions WHERE $5 IS NULL OR user_id = $5
+                       ORDER BY created_at DESC, id DESC LIMIT 1)),
+                $4, $5, $6, $7, $8, $9
+            WHERE EXISTS (SELECT FROM sessions WHERE $5 IS NULL OR user_id = $5)
+            RETURNING sequence
+        )
+        SELECT sequence FROM made";
     let BulkEnding { filter, except, ended } = ending;
     // Planned for these very values: with a user the newest session is found by another index than without.
     let mut tx = connection.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
@@ -85,8 +89,9 @@ pub(super) async fn carry_out_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> 
                  ), meant AS (
                     SELECT sessions.id FROM sessions JOIN span USING (id), ending AS b
                     WHERE sessions.ended_at IS NULL AND sessions.expires_at > b.at - interval '1 minute'
-                        AND covers(b, sessions)
-                    ORDER BY sessions.id FOR NO KEY UPDATE OF sessions
+                        AND ",
+                covered!(),
+                "   ORDER BY sessions.id FOR NO KEY UPDATE OF sessions
                  ), ended AS (
                     UPDATE sessions SET ended_at = ending.at, end_reason = ending.reason
                     FROM meant, ending WHERE sessions.id = meant.id

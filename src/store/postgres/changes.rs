@@ -1,100 +1,249 @@
 //! The change log, and the wire that wakes its readers.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgListener, PgPoolOptions, PgRow};
+use sqlx::{PgConnection, PgPool, Row};
 use tokio::sync::Mutex;
 
 use super::attempts::failure;
-use crate::store::{Announcement, Changes, Error, Listener, LogPosition, LoggedChange, MOST_CHANGES, Result, values};
+use super::line::{Connected, Connector, LINE_DEADLINE, Line};
+use super::servers::Servers;
+use super::session::SessionSettings;
+use crate::clock::SystemEntropy;
+use crate::mutants::{self, Mutant};
+use crate::store::{
+    Announcement, Changes, Error, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES, MOST_REPLAYED,
+    ReplayedChanges, Result, values,
+};
 
-/// How long one look at the log may take, and one word to the others.
-const LOG_DEADLINE: Duration = Duration::from_secs(1);
 const CHANNEL: &str = "sojourn";
 
-async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-    match tokio::time::timeout(LOG_DEADLINE, work).await {
-        Ok(done) => done.map_err(failure),
-        Err(_) => Err(Error::unavailable("no answer in time")),
-    }
+/// The columns of a change. The number of its transaction takes the name of the column, so an order names the table's.
+macro_rules! change_columns {
+    () => {
+        "transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at"
+    };
 }
 
-/// A connection for one use alone, which nothing else can keep busy. It is made when needed, and left when it fails or
-/// hangs.
-#[derive(Debug)]
-pub(super) struct Line {
-    options: PgConnectOptions,
-    connection: Mutex<Option<PgConnection>>,
+/// Reads the log on a connection of its own, and knows which log that is.
+///
+/// PostgreSQL gives a transaction number again when the transaction was lost in a crash, and a crash, a promotion or a
+/// restore breaks every connection. So places of one connection are compared with those of the next one only within the
+/// same log, and only up to what was on the disk.
+pub(super) struct LogReader {
+    connector: Connector,
+    reading: Mutex<Reading>,
 }
 
-impl Line {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: Mutex::new(None) }
+#[derive(Default)]
+struct Reading {
+    connected: Option<Connected>,
+    log: LogId,
+    /// Counts the connections.
+    number: u64,
+    /// The oldest transaction that was running at each look, with the end of the write-ahead log then, until that is on the
+    /// disk: once it is, no crash gives an older number again.
+    unflushed: VecDeque<(i64, i64)>,
+    /// The newest of them that is.
+    settled: i64,
+}
+
+impl LogReader {
+    pub(super) fn new(connector: Connector) -> Self {
+        Self { connector, reading: Mutex::default() }
     }
 
-    async fn run<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
-        in_time(async {
-            // Taken out while in use: a use that is broken off takes the connection along.
-            let mut place = self.connection.lock().await;
-            let mut connection = match place.take() {
-                Some(connection) => connection,
-                None => self.options.connect().await?,
+    /// A part of a look at the log, by a database that has proved nothing yet.
+    pub(super) async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
+        let proved_at = Instant::now();
+        self.run(async |connection| look(connection, seen, after).await, |reading, rows| reading.read(rows, proved_at))
+            .await
+    }
+
+    /// The endings at `since` or later whose numbers no transaction of this log has drawn yet.
+    pub(super) async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
+        const READ: &str = concat!(
+            "SELECT ",
+            change_columns!(),
+            " FROM changes WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AND at >= $1
+             ORDER BY changes.transaction_id, sequence"
+        );
+        let read = async |connection: &mut PgConnection| sqlx::query(READ).bind(since).fetch_all(connection).await;
+        let mut endings = self.run(read, |_, rows| rows.iter().map(change).collect::<sqlx::Result<Vec<_>>>()).await?;
+        for ending in &mut endings {
+            ending.position.transaction = 0;
+        }
+        Ok(endings)
+    }
+
+    async fn run<T>(
+        &self,
+        read: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<Vec<PgRow>>,
+        understand: impl FnOnce(&mut Reading, &[PgRow]) -> sqlx::Result<T>,
+    ) -> Result<T> {
+        let work = async {
+            let mut reading = self.reading.lock().await;
+            // Taken out while in use: a read that is broken off takes the connection along.
+            let mut connected = match self.connector.keep(reading.connected.take()) {
+                Some(connected) => connected,
+                None => reading.begin(self.connector.connect().await?).await?,
             };
-            let done = work(&mut connection).await?;
-            *place = Some(connection);
-            Ok(done)
-        })
-        .await
+            let rows = read(&mut connected.connection).await?;
+            reading.connected = Some(connected);
+            understand(&mut reading, &rows)
+        };
+        self.connector.in_time(work).await
     }
 
     pub(super) async fn close(&self) {
-        drop(self.connection.lock().await.take());
+        drop(self.reading.lock().await.connected.take());
     }
 }
 
-pub(super) async fn changes(line: &Line, after: LogPosition) -> Result<Changes> {
-    // The one statement that asks the database for the time, because this is where replicas agree on it.
-    // Who reads `transaction_id` up to the oldest transaction that still runs has read all there will ever be of it.
-    const READ: &str = "
-        SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS settled, clock_timestamp() AS time,
-               transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at
-        FROM (VALUES (1)) AS always LEFT JOIN LATERAL (
-            SELECT * FROM changes WHERE (transaction_id, sequence) > ($1::text::xid8, $2)
-            ORDER BY transaction_id, sequence LIMIT $3
-        ) AS changes ON TRUE";
-    let rows = line
-        .run(async |connection| {
-            sqlx::query(READ)
-                .bind(after.transaction.to_string())
-                .bind(after.sequence)
-                .bind(i64::from(MOST_CHANGES))
-                .fetch_all(connection)
-                .await
-        })
-        .await?;
-    let read = || {
-        let (mut settled, mut time) = (LogPosition::default(), None);
-        let mut changes = Vec::with_capacity(rows.len());
-        for row in &rows {
-            time = row.try_get("time")?;
-            settled = LogPosition { transaction: row.try_get("settled")?, sequence: 0 };
-            let Some(transaction) = row.try_get::<Option<i64>, _>("transaction_id")? else { continue };
-            let position = LogPosition { transaction, sequence: row.try_get("sequence")? };
-            let change = values::stored_change(
-                row.try_get("kind")?,
-                row.try_get("subject_id")?,
-                row.try_get("user_id")?,
-                row.try_get("reason")?,
-                row.try_get::<Option<DateTime<Utc>>, _>("at")?,
-            )?;
-            changes.push(LoggedChange { position, change });
+impl Reading {
+    /// Finds out which log a new connection reads.
+    async fn begin(&mut self, mut connected: Connected) -> sqlx::Result<Connected> {
+        let log = identify(&mut connected.connection).await?;
+        self.unflushed.clear();
+        if log != self.log && !mutants::enabled(Mutant::PlaceKeptOverReconnect) {
+            self.settled = 0;
         }
-        Ok(Changes { settled, changes, time })
+        self.log = log;
+        self.number += 1;
+        Ok(connected)
+    }
+
+    /// Takes down what a look brought.
+    fn read(&mut self, rows: &[PgRow], proved_at: Instant) -> sqlx::Result<Changes> {
+        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let (oldest, end): (i64, i64) = (first.try_get("oldest")?, first.try_get("next_number")?);
+        let (written, flushed): (i64, i64) = (first.try_get("written")?, first.try_get("flushed")?);
+        let snapshot = LogSnapshot { end: LogPosition { transaction: end, sequence: 0 }, open: first.try_get("open")? };
+        let time = first.try_get("time")?;
+        self.unflushed.push_back((oldest, written));
+        while let Some((settled, _)) = self.unflushed.pop_front_if(|(_, written)| *written <= flushed) {
+            self.settled = self.settled.max(settled);
+        }
+        if mutants::enabled(Mutant::PlaceKeptOverReconnect) {
+            self.settled = oldest;
+        }
+        let mut changes = Vec::with_capacity(rows.len());
+        for row in rows {
+            // A look that finds nothing new has one row, without a change.
+            if row.try_get::<Option<i64>, _>("transaction_id")?.is_some() {
+                changes.push(change(row)?);
+            }
+        }
+        changes.sort_unstable_by_key(|logged| logged.position);
+        let ReplayedChanges { changes, next } = ReplayedChanges::first_of(changes, MOST_CHANGES);
+        let settled = LogPosition { transaction: self.settled, sequence: 0 };
+        Ok(Changes { log: self.log, connection: self.number, settled, snapshot, changes, next, proved_at, time })
+    }
+}
+
+/// Asks which log this is. A log that does not tell is another with each connection.
+async fn identify(connection: &mut PgConnection) -> sqlx::Result<LogId> {
+    // The file of the write-ahead log is of the new timeline at once after a promotion; the control file may be late.
+    const IDENTIFY: &str = "
+        SELECT system_identifier AS system, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline,
+               (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started,
+               'changes'::regclass::oid AS log_table
+        FROM pg_control_system()";
+    let row = match sqlx::query(IDENTIFY).fetch_one(connection).await {
+        Ok(row) => row,
+        Err(error) if is_not_allowed(&error) => {
+            tracing::warn!(%error, "the database does not tell which change log it has: each connection reads all of it");
+            return LogId::drawn(&SystemEntropy).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)));
+        }
+        Err(error) => return Err(error),
     };
-    read().map_err(failure)
+    let timeline = u32::from_str_radix(row.try_get("timeline")?, 16);
+    Ok(LogId {
+        system: row.try_get::<i64, _>("system")?.cast_unsigned(),
+        timeline: timeline.map_err(|error| sqlx::Error::Decode(error.into()))?,
+        started: row.try_get("started")?,
+        table: row.try_get::<Oid, _>("log_table")?.0,
+    })
+}
+
+/// Whether a function is missing or not for this role: insufficient_privilege, undefined_function, feature_not_supported.
+fn is_not_allowed(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("42501" | "42883" | "0A000"))
+}
+
+/// What stands after a place and could not be seen by the look before: what its open transactions wrote, and what began
+/// later. However long a transaction stays open, nothing is read twice. What numbers no transaction has drawn yet is a dump's.
+async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Vec<PgRow>> {
+    // The one statement that asks the database for the time, because this is where replicas agree on it.
+    const READ: &str = concat!(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+                pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_number,
+                ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) AS open,
+                (pg_current_wal_insert_lsn() - '0/0')::bigint AS written,
+                (pg_current_wal_flush_lsn() - '0/0')::bigint AS flushed,
+                clock_timestamp() AS time, ",
+        change_columns!(),
+        " FROM (VALUES (1)) AS always LEFT JOIN LATERAL (
+            (SELECT ended.* FROM unnest($3::text[]) AS open (id) CROSS JOIN LATERAL (
+                SELECT * FROM changes
+                WHERE transaction_id = open.id::xid8 AND (transaction_id, sequence) > ($1::text::xid8, $2)
+                ORDER BY transaction_id, sequence LIMIT $5
+             ) AS ended)
+            UNION ALL
+            (SELECT * FROM changes
+             WHERE (transaction_id, sequence) > ($4::text::xid8, $6)
+                AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
+             ORDER BY transaction_id, sequence LIMIT $5)
+         ) AS changes ON TRUE"
+    );
+    // One bound: of two PostgreSQL may begin at the lower one. Numbers within a transaction begin at 1.
+    let unseen = after.max(seen.end);
+    sqlx::query(READ)
+        .bind(after.transaction.to_string())
+        .bind(after.sequence)
+        .bind(seen.open.iter().map(i64::to_string).collect::<Vec<_>>())
+        .bind(unseen.transaction.to_string())
+        .bind(i64::from(MOST_CHANGES) + 1)
+        .bind(unseen.sequence)
+        .fetch_all(connection)
+        .await
+}
+
+fn change(row: &PgRow) -> sqlx::Result<LoggedChange> {
+    let position = LogPosition { transaction: row.try_get("transaction_id")?, sequence: row.try_get("sequence")? };
+    let change = values::stored_change(
+        row.try_get("kind")?,
+        row.try_get("subject_id")?,
+        row.try_get("user_id")?,
+        row.try_get("reason")?,
+        row.try_get::<Option<DateTime<Utc>>, _>("at")?,
+    )?;
+    Ok(LoggedChange { position, change })
+}
+
+pub(super) async fn replay_changes(pool: &PgPool, after: LogPosition) -> sqlx::Result<ReplayedChanges> {
+    const READ: &str = concat!(
+        "SELECT ",
+        change_columns!(),
+        " FROM changes
+         WHERE (transaction_id, sequence) > ($1::text::xid8, $2)
+            AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
+         ORDER BY changes.transaction_id, sequence LIMIT $3"
+    );
+    let rows = sqlx::query(READ)
+        .bind(after.transaction.to_string())
+        .bind(after.sequence)
+        .bind(i64::from(MOST_REPLAYED) + 1)
+        .fetch_all(pool)
+        .await?;
+    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?, MOST_REPLAYED))
 }
 
 pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<()> {
@@ -109,36 +258,39 @@ pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<
     Ok(())
 }
 
-/// Deletes what stands before `position` in the log, a batch at a time.
-pub(super) async fn forget_changes(pool: &PgPool, position: LogPosition) -> sqlx::Result<u64> {
+/// Deletes what stands before a place in the log, and what has a number that no transaction has drawn yet, but for endings at
+/// `since` or later: a batch at a time.
+pub(super) async fn forget_changes(pool: &PgPool, before: LogPosition, since: DateTime<Utc>) -> sqlx::Result<u64> {
     const FORGET: &str = "
         DELETE FROM changes WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM changes WHERE (transaction_id, sequence) < ($1::text::xid8, $2)
             ORDER BY transaction_id, sequence LIMIT 5000 FOR UPDATE SKIP LOCKED
         ))";
+    const FORGET_FOREIGN: &str = "
+        DELETE FROM changes WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM changes
+            WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AND (at < $1) IS NOT FALSE
+            ORDER BY transaction_id, sequence LIMIT 5000 FOR UPDATE SKIP LOCKED
+        ))";
     let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
-    let deleted = sqlx::query(FORGET)
-        .bind(position.transaction.to_string())
-        .bind(position.sequence)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+    let old = sqlx::query(FORGET).bind(before.transaction.to_string()).bind(before.sequence).execute(&mut *tx).await?;
+    let foreign = sqlx::query(FORGET_FOREIGN).bind(since).execute(&mut *tx).await?;
     tx.commit().await?;
-    Ok(deleted)
+    Ok(old.rows_affected() + foreign.rows_affected())
 }
 
 /// Hears what [`announce`] says.
 struct PostgresListener(PgListener);
 
-pub(super) async fn listen(options: &PgConnectOptions) -> Result<Box<dyn Listener>> {
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(LOG_DEADLINE);
-    let pool = pool.connect_lazy_with(options.clone().application_name("sojourn-notices"));
-    let listener = in_time(async {
+pub(super) async fn listen(servers: &Arc<Servers>) -> Result<Box<dyn Listener>> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(LINE_DEADLINE);
+    let pool = servers.pool_named("sojourn-notices", pool, SessionSettings::general());
+    let listening = async {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(listener)
-    })
-    .await?;
+    };
+    let listener = Connector::new(servers, SessionSettings::general()).in_time(listening).await?;
     Ok(Box::new(PostgresListener(listener)))
 }
 

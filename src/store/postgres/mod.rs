@@ -7,30 +7,35 @@ mod attempts;
 mod bulk;
 mod changes;
 mod cleaning;
+mod commit_warnings;
 mod keys;
+mod line;
+mod migrations;
 mod opening;
+mod primary;
 mod refreshing;
+mod replica;
+mod servers;
+mod session;
 mod sessions;
+mod start;
 mod statistics;
 mod together;
+mod url;
 mod users;
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::migrate::Migrator;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::PgPool;
 
 use super::requests::{EndingOfOne, Extension};
 use super::{
-    Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
-    RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
+    Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, LogSnapshot, LoggedChange, NewSession,
+    OpenError, Opening, Pool, RefreshAttempt, Refreshing, ReplayedChanges, Result, SessionChange, Store, divide,
 };
-use crate::mutants::{self, Mutant};
+use crate::mutants;
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
     Stale, Standing, Touch,
@@ -39,27 +44,18 @@ use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
 
 use attempts::Connections;
-use changes::Line;
+use changes::LogReader;
+pub use commit_warnings::CommitWarnings;
+use line::{Connector, Line};
 use opening::Openings;
+use primary::Primary;
 use refreshing::Refreshes;
+use replica::Replica;
+use servers::Servers;
+use session::SessionSettings;
 use sessions::{Endings, Extensions};
 use together::{Gathered, gathered};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
-
-/// Longer than any statement of ours should take; a lock that takes this long is not worth the wait. There is one good plan
-/// for each statement, whatever is asked for; making it anew takes longer than carrying it out.
-const SETTINGS: [(&str, &str); 6] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    // A processor more for who lists sessions is one less for who checks tokens.
-    ("max_parallel_workers_per_gather", "0"),
-    ("statement_timeout", "4000"),
-    ("lock_timeout", "2000"),
-    ("idle_in_transaction_session_timeout", "10000"),
-    ("default_transaction_isolation", "read committed"),
-];
-/// How long the database may take to answer at the start.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+use url::Access;
 
 const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)";
 
@@ -70,59 +66,77 @@ pub struct PostgresStore {
     refreshes: Gathered<Refreshes>,
     extensions: Gathered<Extensions>,
     endings: Gathered<Endings>,
-    log: Line,
+    log: LogReader,
     announcements: Line,
-    options: PgConnectOptions,
+    primary: Arc<Primary>,
+    servers: Arc<Servers>,
+    replica: Option<Replica>,
 }
 
 impl PostgresStore {
     /// Connects, and brings the tables up to date. Replicas that start at once wait for the first one's migration.
-    pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
-        let options = url.parse::<PgConnectOptions>().map_err(OpenError::Url)?;
-        let options = options.application_name("sojourn").disable_statement_logging();
-        let durable = migrate(&options).await? || mutants::enabled(Mutant::RelaxedCommit);
-
+    ///
+    /// `search_url` names a hot standby for searches over everybody. They go to the primary while it is not to be had.
+    pub async fn open(url: &str, search_url: Option<&str>, connections: u32) -> std::result::Result<Self, OpenError> {
+        let servers = Servers::parse(url, Access::Write).map_err(|error| OpenError::Url(Box::new(error)))?;
+        let standby = search_url.map(|url| Servers::parse(url, Access::Read)).transpose();
+        let standby = standby.map_err(|error| OpenError::SearchUrl(Box::new(error)))?;
+        start::start(&servers).await?;
         let (connections, searching) = divide(connections);
-        // Whoever turned it off for the database did not mean revocations; stronger settings than `on` are kept.
-        let options = options.options(SETTINGS);
-        let options = if durable { options } else { options.options([("synchronous_commit", "on")]) };
-        let search_time = SEARCH_TIME.as_millis().to_string();
-        // Which index serves a search may depend on what is asked for: PostgreSQL makes the plan for these very values as long
-        // as that promises to be worth it, and always for what is not kept prepared. Were a page of the disk so dear that is
-        // read out of turn, as it takes them to be, a plan for these very values would always promise that.
-        let search_options = options.clone().options([("plan_cache_mode", "auto"), ("random_page_cost", "1.1")]);
-        let search_options = search_options.options([("statement_timeout", search_time)]);
-        let database = Arc::new(Connections::new(connections, &options, searching, search_options));
+        let database = Arc::new(Connections::new(Arc::clone(&servers), connections, searching));
+        let replica = standby.map(|servers| Replica::new(servers, searching));
+        if let Some(replica) = &replica {
+            // A mistake in the setting is told at the start.
+            replica.is_current(&database.searches).await;
+        }
         Ok(Self {
             openings: gathered(&database),
             refreshes: gathered(&database),
             extensions: gathered(&database),
             endings: gathered(&database),
             database,
-            // There is one way to read the log, whatever the database thinks of a table that grows and shrinks all day.
-            log: Line::new(options.clone().options([("enable_seqscan", "off"), ("enable_sort", "off")])),
-            announcements: Line::new(options.clone().options([("synchronous_commit", "off")])),
-            options,
+            log: LogReader::new(Connector::new(&servers, SessionSettings::change_log())),
+            announcements: Line::new(Connector::new(&servers, SessionSettings::announcements())),
+            primary: Primary::new(Connector::new(&servers, SessionSettings::proofs())),
+            servers,
+            replica,
         })
     }
-}
 
-/// Migrates, and says whether the server by itself waits until a commit is durable.
-///
-/// On a connection of its own: one that waits for another replica's migration must not time out, and closing
-/// it gives the lock back whatever happens.
-async fn migrate(options: &PgConnectOptions) -> std::result::Result<bool, OpenError> {
-    let options = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-    let mut connection = tokio::time::timeout(CONNECT_TIME, options.connect())
-        .await
-        .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
-        .map_err(OpenError::Connect)?;
-    // `run` would do the same, but rustc cannot see that its future may move between threads.
-    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
-    migrated?;
-    let commit = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&mut connection).await;
-    connection.close().await.map_err(OpenError::Connect)?;
-    Ok(commit.map_err(OpenError::Connect)? != "off")
+    /// A read that may be repeated, from a database that is known to be the one that others write to.
+    async fn read<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let read = self.database.repeated(attempt).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(read)
+    }
+
+    /// A search on the primary.
+    async fn search<T, F>(&self, search: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let found = self.database.searched(search).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(found)
+    }
+
+    /// A search whose answer may lag: on the read replica when there is one and it is current, else on the primary.
+    async fn search_anywhere<T, F>(&self, search: impl Fn(PgPool) -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let on_the_replica = match &self.replica {
+            Some(replica) => replica.search(&self.database.searches, &search).await,
+            None => None,
+        };
+        match on_the_replica {
+            Some(answer) => answer,
+            None => self.search(|| search(self.database.searches.clone())).await,
+        }
+    }
 }
 
 #[async_trait]
@@ -135,24 +149,21 @@ impl Store for PostgresStore {
     }
 
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
-        let read = self.database.repeated(|| async move {
-            sessions::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await
-        });
+        let read = self
+            .read(|| async move { sessions::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await });
         Ok(mutants::as_first_read(read.await?))
     }
 
     async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>> {
-        self.database
-            .repeated(|| async move { sessions::standings(&mut *self.database.for_caller().await?, ids).await })
-            .await
+        self.read(|| async move { sessions::standings(&mut *self.database.for_caller().await?, ids).await }).await
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
-        self.database.repeated(|| sessions::session(&self.database.pool, id, owner)).await
+        self.read(|| sessions::session(&self.database.pool, id, owner)).await
     }
 
     async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>> {
-        self.database.repeated(|| sessions::active_sessions_of_users(&self.database.pool, users, now)).await
+        self.read(|| sessions::active_sessions_of_users(&self.database.pool, users, now)).await
     }
 
     async fn active_sessions_opened(
@@ -162,27 +173,30 @@ impl Store for PostgresStore {
         to: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>> {
-        self.database.repeated(|| sessions::active_sessions_opened(&self.database.pool, user, from, to, now)).await
+        self.read(|| sessions::active_sessions_opened(&self.database.pool, user, from, to, now)).await
     }
 
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
-        self.database.repeated(|| sessions::count_active_sessions_of(&self.database.pool, user, now)).await
+        self.read(|| sessions::count_active_sessions_of(&self.database.pool, user, now)).await
     }
 
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats> {
-        self.database.repeated(|| cleaning::session_stats(&self.database.pool, user, now)).await
+        self.read(|| cleaning::session_stats(&self.database.pool, user, now)).await
     }
 
     async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
-        self.database.searched(|| sessions::search_sessions(&self.database.searches, search)).await
+        if !search.may_lag {
+            return self.search(|| sessions::search_sessions(&self.database.searches, search)).await;
+        }
+        self.search_anywhere(|pool| async move { sessions::search_sessions(&pool, search).await }).await
     }
 
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32> {
-        self.database.searched(|| sessions::count_sessions(&self.database.searches, search)).await
+        self.search(|| sessions::count_sessions(&self.database.searches, search)).await
     }
 
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
-        self.database.searched(|| sessions::list_sessions(&self.database.searches, listing)).await
+        self.search_anywhere(|pool| async move { sessions::list_sessions(&pool, listing).await }).await
     }
 
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
@@ -273,7 +287,7 @@ impl Store for PostgresStore {
     }
 
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
-        self.database.repeated(|| bulk::bulk_endings(&self.database.pool, since)).await
+        self.read(|| bulk::bulk_endings(&self.database.pool, since)).await
     }
 
     async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
@@ -289,7 +303,7 @@ impl Store for PostgresStore {
     }
 
     async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
-        self.database.searched(|| cleaning::count_over(&self.database.searches, instant)).await
+        self.search(|| cleaning::count_over(&self.database.searches, instant)).await
     }
 
     async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
@@ -297,11 +311,11 @@ impl Store for PostgresStore {
     }
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
-        self.database.searched(|| statistics::statistics(&self.database.searches, wanted)).await
+        self.search_anywhere(|pool| async move { statistics::statistics(&pool, wanted).await }).await
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>> {
-        self.database.repeated(|| users::user(&self.database.pool, id)).await
+        self.read(|| users::user(&self.database.pool, id)).await
     }
 
     async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
@@ -329,13 +343,11 @@ impl Store for PostgresStore {
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
-        self.database
-            .repeated(|| async move { keys::service_key(&mut *self.database.for_caller().await?, id).await })
-            .await
+        self.read(|| async move { keys::service_key(&mut *self.database.for_caller().await?, id).await }).await
     }
 
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
-        self.database.repeated(|| keys::service_keys(&self.database.pool)).await
+        self.read(|| keys::service_keys(&self.database.pool)).await
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
@@ -343,7 +355,7 @@ impl Store for PostgresStore {
     }
 
     async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
-        self.database.repeated(|| keys::signing_keys(&self.database.pool)).await
+        self.read(|| keys::signing_keys(&self.database.pool)).await
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
@@ -354,8 +366,18 @@ impl Store for PostgresStore {
         self.database.repeated(|| keys::remove_signing_keys_before(&self.database.pool, sequence)).await
     }
 
-    async fn changes(&self, after: LogPosition) -> Result<Changes> {
-        changes::changes(&self.log, after).await
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
+        self.primary.renew();
+        let page = self.log.changes(seen, after).await?;
+        Ok(Changes { proved_at: self.primary.proved_for_log().await?, ..page })
+    }
+
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges> {
+        self.database.repeated(|| changes::replay_changes(&self.database.pool, after)).await
+    }
+
+    async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
+        self.log.foreign_endings(since).await
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<()> {
@@ -363,24 +385,30 @@ impl Store for PostgresStore {
     }
 
     async fn listen(&self) -> Result<Option<Box<dyn Listener>>> {
-        changes::listen(&self.options).await.map(Some)
+        changes::listen(&self.servers).await.map(Some)
     }
 
-    async fn forget_changes(&self, position: LogPosition) -> Result<u64> {
-        self.database.once(|| changes::forget_changes(&self.database.pool, position)).await
+    async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64> {
+        self.database.once(|| changes::forget_changes(&self.database.pool, before, since)).await
     }
 
     async fn ping(&self) -> Result<bool> {
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await
+        let newest = migrations::MIGRATIONS.iter().map(|migration| migration.version).max();
+        let is_migrated =
+            self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(is_migrated)
     }
 
     fn pools(&self) -> Vec<Pool> {
-        self.database.pools()
+        self.database.pools().into_iter().chain(self.replica.as_ref().map(Replica::pool)).collect()
     }
 
     async fn close(&self) {
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
         self.database.close().await;
-        tokio::join!(self.log.close(), self.announcements.close());
+        tokio::join!(self.log.close(), self.announcements.close(), self.primary.close());
     }
 }

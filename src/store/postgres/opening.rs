@@ -59,10 +59,18 @@ macro_rules! new_sessions {
     };
 }
 
-/// Writes them.
-macro_rules! insert_new_sessions {
-    () => {
-        concat!(" INSERT INTO sessions (", columns!(), ") SELECT ", columns!(), " FROM new")
+/// Writes those that meet a condition.
+macro_rules! opened {
+    ($condition:literal) => {
+        concat!(
+            "opened AS (INSERT INTO sessions (",
+            columns!(),
+            ") SELECT ",
+            columns!(),
+            " FROM new WHERE ",
+            $condition,
+            " RETURNING user_id)"
+        )
     };
 }
 
@@ -134,14 +142,12 @@ async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<U
         " FROM known UNION ALL SELECT ",
         user_columns!(),
         " FROM told
-         ), opened AS (
-            ",
-        insert_new_sessions!(),
-        " WHERE user_id IN (SELECT id FROM opener)
-                AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)
-            RETURNING user_id
-         )
-         SELECT ",
+         ), ",
+        opened!(
+            "user_id IN (SELECT id FROM opener)
+                AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)"
+        ),
+        " SELECT ",
         user_columns!(),
         " FROM opener WHERE id IN (SELECT user_id FROM opened)"
     );
@@ -158,7 +164,7 @@ fn bind_new<'q>(query: rows::PgQuery<'q>, new: &[&'q NewSession]) -> sqlx::Resul
 
 /// Opens a session in a transaction that makes sure of the limit and the idempotency key.
 pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
-    const INSERT: &str = concat!("WITH ", new_sessions!(), insert_new_sessions!());
+    const INSERT: &str = concat!("WITH ", new_sessions!(), ", ", opened!("TRUE"), " SELECT user_id FROM opened");
     let mut tx = pool.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
     if let Some(idempotency) = &new.idempotency
@@ -211,13 +217,12 @@ async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
         ),
         "), opener AS (
             SELECT * FROM known UNION ALL SELECT * FROM told
-         ), opened AS (
-            ",
-        insert_new_sessions!(),
-        " WHERE EXISTS (SELECT FROM opener WHERE banned_at IS NULL)
-                AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)
-         )
-         SELECT ",
+         ), ",
+        opened!(
+            "EXISTS (SELECT FROM opener WHERE banned_at IS NULL)
+                AND NOT EXISTS (SELECT FROM bulk_endings WHERE opened_until >= new.created_at)"
+        ),
+        " SELECT ",
         user_columns!(),
         ", (SELECT max(opened_until) FROM bulk_endings) AS reach FROM opener"
     );

@@ -22,8 +22,8 @@ macro_rules! refresh {
         concat!(
             "WITH asked AS (
                 SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::timestamptz[], $5::timestamptz[],
-                                     $6::timestamptz[], $7::timestamptz[])
-                    AS asked (asked_id, presented, seen_counter, seen_at, asked_at, grace_since, slide_to)
+                                     $6::timestamptz[], $7::timestamptz[], $9::timestamptz[])
+                    AS asked (asked_id, presented, seen_counter, seen_at, asked_at, grace_since, slide_to, slide_due)
              ), ",
             locked!($if_locked),
             "UPDATE sessions SET
@@ -41,7 +41,10 @@ macro_rules! refresh {
             " THEN last_seen_at ELSE greatest(last_seen_at, asked_at) END,
                 expires_at = CASE WHEN ",
             reuse!(),
-            " THEN expires_at ELSE least(greatest(expires_at, slide_to), absolute_expires_at) END
+            " THEN expires_at
+                    WHEN slide_to >= absolute_expires_at THEN absolute_expires_at
+                    WHEN expires_at <= slide_due THEN slide_to
+                    ELSE expires_at END
              FROM locked
              WHERE id = asked_id AND NOT (refresh_counter > presented + 1 AND coalesce(rotated_at > asked_at, FALSE)) AND ",
             active!("greatest(last_seen_at, seen_at)", "asked_at"),
@@ -91,8 +94,9 @@ async fn refresh(pool: &PgPool, sql: &'static str, attempts: &[&RefreshAttempt])
         .bind(rows::column(&attempts, |(attempt, _)| attempt.seen_at))
         .bind(rows::column(&attempts, |(attempt, _)| attempt.now))
         .bind(rows::column(&attempts, |(attempt, _)| attempt.now - attempt.grace))
-        .bind(rows::column(&attempts, |(attempt, _)| attempt.slide_to))
+        .bind(rows::column(&attempts, |(attempt, _)| attempt.slide.map(|slide| slide.to)))
         .bind(EndReason::ReuseDetected.as_str())
+        .bind(rows::column(&attempts, |(attempt, _)| attempt.slide.map(|slide| slide.due)))
         .fetch_all(pool)
         .await
 }

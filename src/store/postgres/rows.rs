@@ -14,13 +14,14 @@ use crate::store::values::{self, OrUnreadable};
 use crate::store::{EndedTogether, Result};
 use crate::users::{User, UserId};
 
-/// That a session has not been unused for too long at `$1`, or when it says.
+/// That a session has not been unused for too long at `$1`, or when it says. The difference of two times does not depend on
+/// the time zone, as a time with an interval added to it does for PostgreSQL: so the condition is immutable.
 macro_rules! not_idle {
     ($last_seen:literal) => {
         not_idle!($last_seen, "$1")
     };
     ($last_seen:literal, $at:literal) => {
-        concat!("(idle_timeout IS NULL OR ", $last_seen, " + idle_timeout * interval '1 second' > ", $at, ")")
+        concat!("(idle_timeout IS NULL OR ", $at, " - ", $last_seen, " < idle_timeout * interval '1 second')")
     };
 }
 
@@ -31,10 +32,21 @@ macro_rules! bulk_endings_are_open {
     };
 }
 
+/// The first open bulk ending that means a session.
+macro_rules! bulk_ending {
+    ($what:literal) => {
+        concat!(
+            "(bulk_ending_of(sessions.id, sessions.user_id, sessions.created_at, sessions.client_id, \
+              sessions.device_type, sessions.ip_address)).",
+            $what
+        )
+    };
+}
+
 /// That no bulk ending means a session.
 macro_rules! not_ended_in_bulk {
     () => {
-        concat!("(NOT ", bulk_endings_are_open!(), " OR (bulk_ending_of(sessions)).at IS NULL)")
+        concat!("(NOT ", bulk_endings_are_open!(), " OR ", bulk_ending!("at"), " IS NULL)")
     };
 }
 
@@ -44,8 +56,8 @@ macro_rules! end_as_it_stands {
         concat!(
             "CASE WHEN ended_at IS NULL AND ",
             bulk_endings_are_open!(),
-            " THEN (bulk_ending_of(sessions)).",
-            $of_bulk_ending,
+            " THEN ",
+            bulk_ending!($of_bulk_ending),
             " ELSE ",
             $own,
             " END"

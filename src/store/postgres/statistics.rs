@@ -10,9 +10,9 @@ use crate::store::values::OrUnreadable;
 macro_rules! count_events {
     ($events:expr) => {
         concat!(
-            "INSERT INTO statistics (step, start, client_id, device_type, kind, count)
+            "WITH counted AS (INSERT INTO statistics (step, start, client_id, device_type, kind, count)
              SELECT step,
-                CASE step WHEN 'ever' THEN timestamptz '1970-01-01Z' ELSE date_trunc(step, hour, 'UTC') END AS start,
+                CASE WHEN step = 'ever' THEN timestamptz '1970-01-01Z' ELSE date_trunc(step, hour, 'UTC') END AS start,
                 client_id, device_type, kind, sum(count)
              FROM (
                 SELECT date_trunc('hour', at, 'UTC') AS hour, coalesce(client_id, '') AS client_id, device_type, kind,
@@ -23,7 +23,9 @@ macro_rules! count_events {
              ) AS hourly, (VALUES ('hour'), ('day'), ('ever')) AS steps (step)
              GROUP BY 1, 2, 3, 4, 5
              ON CONFLICT (step, start, client_id, device_type, kind) DO UPDATE
-                SET count = statistics.count + excluded.count"
+                SET count = statistics.count + excluded.count
+             RETURNING 1)
+             SELECT count(*) FROM counted"
         )
     };
 }
@@ -107,16 +109,16 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
 /// Whose numbers are wanted, and under which name.
 macro_rules! selected {
     () => {
-        "SELECT CASE $3 WHEN 'client_id' THEN client_id WHEN 'device_type' THEN device_type ELSE '' END AS name, \
-                start, step, kind, count FROM statistics \
+        "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \
+                AS name, start, step, kind, count FROM statistics \
          WHERE ($1::text IS NULL OR client_id = $1) AND ($2::text IS NULL OR device_type = $2)"
     };
 }
 
 pub(super) async fn statistics(pool: &PgPool, wanted: CountsWanted<'_>) -> sqlx::Result<Counts> {
     const GROUPS: &str = concat!(
-        "SELECT name, sum(CASE kind WHEN 'opened' THEN count ELSE -count END) FILTER (WHERE step = 'ever')::bigint AS open,
-            coalesce(sum(CASE kind WHEN 'opened' THEN count ELSE -count END) FILTER (WHERE step <> 'ever'), 0)::bigint
+        "SELECT name, sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step = 'ever')::bigint AS open,
+            coalesce(sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step <> 'ever'), 0)::bigint
                 AS since
          FROM (",
         selected!(),

@@ -1,39 +1,65 @@
 //! The change log.
 
-use chrono::DateTime;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
 use crate::store::values::{self, OrUnreadable};
-use crate::store::{Changes, LogPosition, LoggedChange, MOST_CHANGES};
+use crate::store::{
+    Changes, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges,
+};
 
-pub(super) async fn changes(pool: &SqlitePool, after: LogPosition) -> sqlx::Result<Changes> {
+/// Numbers changes from the present microsecond on, which no change before was numbered with. So a backup that is put back
+/// never gives a number again, and a place means the same in it.
+pub(super) async fn number_from(pool: &SqlitePool, microseconds: i64) -> sqlx::Result<()> {
+    const ADD: &str = "
+        INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'changes', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'changes')";
+    const ADVANCE: &str = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'changes'";
+    sqlx::query(ADD).execute(pool).await?;
+    sqlx::query(ADVANCE).bind(microseconds).execute(pool).await?;
+    Ok(())
+}
+
+pub(super) async fn changes(pool: &SqlitePool, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Changes> {
+    let proved_at = Instant::now();
+    // Commits are in the order of the numbers, so nothing appears before what was seen.
+    let seen_to = LogPosition { sequence: seen.end.sequence.saturating_sub(1), ..seen.end };
+    let from = after.max(seen_to);
+    let ReplayedChanges { changes, next } = read(pool, from, MOST_CHANGES).await?;
+    let settled = changes.last().map_or(from, |last| last.position);
+    let snapshot = LogSnapshot::up_to(LogPosition { sequence: settled.sequence.saturating_add(1), ..settled });
+    Ok(Changes { log: LogId::default(), connection: 0, settled, snapshot, changes, next, proved_at, time: None })
+}
+
+pub(super) async fn replay_changes(pool: &SqlitePool, after: LogPosition) -> sqlx::Result<ReplayedChanges> {
+    read(pool, after, MOST_REPLAYED).await
+}
+
+async fn read(pool: &SqlitePool, after: LogPosition, most: u32) -> sqlx::Result<ReplayedChanges> {
     const READ: &str = "
         SELECT sequence, kind, subject_id, user_id, reason, at FROM changes WHERE sequence > $1
         ORDER BY sequence LIMIT $2";
-    let rows = sqlx::query(READ).bind(after.sequence).bind(i64::from(MOST_CHANGES)).fetch_all(pool).await?;
-    let mut changes = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let at = row.try_get::<Option<i64>, _>("at")?;
-        let change = values::stored_change(
-            row.try_get("kind")?,
-            row.try_get("subject_id")?,
-            row.try_get("user_id")?,
-            row.try_get("reason")?,
-            at.map(|at| DateTime::from_timestamp_micros(at).or_unreadable("at")).transpose()?,
-        )?;
-        changes.push(LoggedChange { position: place(row.try_get("sequence")?), change });
-    }
-    // Commits are in the order of the numbers, so nothing can appear before what was read.
-    let settled = changes.last().map_or(after, |last| last.position);
-    Ok(Changes { settled, changes, time: None })
+    let rows = sqlx::query(READ).bind(after.sequence).bind(i64::from(most) + 1).fetch_all(pool).await?;
+    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?, most))
 }
 
-pub(super) async fn forget_changes(pool: &SqlitePool, position: LogPosition) -> sqlx::Result<u64> {
+fn change(row: &SqliteRow) -> sqlx::Result<LoggedChange> {
+    let at = row.try_get::<Option<i64>, _>("at")?;
+    let change = values::stored_change(
+        row.try_get("kind")?,
+        row.try_get("subject_id")?,
+        row.try_get("user_id")?,
+        row.try_get("reason")?,
+        at.map(|at| DateTime::<Utc>::from_timestamp_micros(at).or_unreadable("at")).transpose()?,
+    )?;
+    Ok(LoggedChange { position: LogPosition { transaction: 0, sequence: row.try_get("sequence")? }, change })
+}
+
+pub(super) async fn forget_changes(pool: &SqlitePool, before: LogPosition) -> sqlx::Result<u64> {
     const FORGET: &str = "
         DELETE FROM changes WHERE sequence IN (SELECT sequence FROM changes WHERE sequence < $1 ORDER BY sequence LIMIT 5000)";
-    Ok(sqlx::query(FORGET).bind(position.sequence).execute(pool).await?.rows_affected())
-}
-
-fn place(sequence: i64) -> LogPosition {
-    LogPosition { transaction: 0, sequence }
+    Ok(sqlx::query(FORGET).bind(before.sequence).execute(pool).await?.rows_affected())
 }

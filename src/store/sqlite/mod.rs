@@ -33,9 +33,11 @@ use together::{Gathered, gathered};
 use super::gathering::{Gathering, Together};
 use super::requests::{EndingOfOne, Extension};
 use super::{
-    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, NewSession, OpenError, Opening, Pool,
-    RefreshAttempt, Refreshing, Result, SEARCH_TIME, SessionChange, Store, divide,
+    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, LogSnapshot, LoggedChange, NewSession,
+    OpenError, Opening, Pool, RefreshAttempt, Refreshing, ReplayedChanges, Result, SEARCH_TIME, SessionChange, Store,
+    divide,
 };
+use crate::clock::machine_microseconds;
 use crate::metrics::{self, DatabaseFailure};
 use crate::mutants::{self, Mutant};
 use crate::sessions::{
@@ -70,7 +72,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Creates the file when it is missing, for its owner only, and brings the tables up to date.
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
-        let options = url.parse::<SqliteConnectOptions>().map_err(OpenError::Url)?;
+        let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
         let options = options
             .synchronous(if mutants::enabled(Mutant::RelaxedCommit) {
                 SqliteSynchronous::Normal
@@ -104,6 +106,7 @@ impl SqliteStore {
             readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
             searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),
         };
+        changes::number_from(&store.writer, machine_microseconds()).await.map_err(OpenError::Connect)?;
         // Not before the writer is connected: the last connection to close takes the log along, and locks out others.
         first.close().await.map_err(OpenError::Connect)?;
         Ok(store)
@@ -395,8 +398,16 @@ impl Store for SqliteStore {
         keys::remove_signing_keys_before(&self.writer, sequence).await.map_err(failure)
     }
 
-    async fn changes(&self, after: LogPosition) -> Result<Changes> {
-        changes::changes(&self.readers, after).await.map_err(failure)
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
+        changes::changes(&self.readers, seen, after).await.map_err(failure)
+    }
+
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges> {
+        changes::replay_changes(&self.readers, after).await.map_err(failure)
+    }
+
+    async fn foreign_endings(&self, _: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
+        Ok(Vec::new())
     }
 
     async fn announce(&self, _: Announcement) -> Result<()> {
@@ -407,8 +418,8 @@ impl Store for SqliteStore {
         Ok(None)
     }
 
-    async fn forget_changes(&self, position: LogPosition) -> Result<u64> {
-        changes::forget_changes(&self.writer, position).await.map_err(failure)
+    async fn forget_changes(&self, before: LogPosition, _: DateTime<Utc>) -> Result<u64> {
+        changes::forget_changes(&self.writer, before).await.map_err(failure)
     }
 
     async fn ping(&self) -> Result<bool> {

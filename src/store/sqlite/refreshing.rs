@@ -39,14 +39,17 @@ impl Write for Refreshes {
             " THEN last_seen_at ELSE max(last_seen_at, $1) END,
                 expires_at = CASE WHEN ",
             reuse!(),
-            " THEN expires_at ELSE min(max(expires_at, coalesce($6, expires_at)), absolute_expires_at) END
+            " THEN expires_at
+                    WHEN $6 >= absolute_expires_at THEN absolute_expires_at
+                    WHEN expires_at <= $9 THEN $6
+                    ELSE expires_at END
              WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
             active!("max(last_seen_at, coalesce($7, last_seen_at))"),
             " RETURNING ",
             columns!(),
             ", refresh_repeated, rotated_at > $4 AS within_grace"
         );
-        let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide_to } = *attempt;
+        let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide } = *attempt;
         let Some(presented) = values::presented_counter(presented) else { return Ok(Refreshing::NotActive) };
         let refresh = sqlx::query(REFRESH)
             .bind(now.timestamp_micros())
@@ -54,9 +57,10 @@ impl Write for Refreshes {
             .bind(presented)
             .bind((now - grace).timestamp_micros())
             .bind(values::seen_counter(seen_counter))
-            .bind(slide_to.map(|time| time.timestamp_micros()))
+            .bind(slide.map(|slide| slide.to.timestamp_micros()))
             .bind(seen_at.map(|time| time.timestamp_micros()))
-            .bind(EndReason::ReuseDetected.as_str());
+            .bind(EndReason::ReuseDetected.as_str())
+            .bind(slide.map(|slide| slide.due.timestamp_micros()));
         let Some(row) = refresh.fetch_optional(connection).await? else { return Ok(Refreshing::NotActive) };
         let session = Box::new(rows::session(&row)?);
         let within_grace = row.try_get::<Option<bool>, _>("within_grace")?;

@@ -15,19 +15,7 @@ use crate::users::{User, UserId};
 /// That a session has not been unused for too long at `$1`.
 macro_rules! not_idle {
     ($last_seen:literal) => {
-        concat!("(idle_timeout IS NULL OR ", $last_seen, " + idle_timeout * 1000000 > $1)")
-    };
-}
-
-/// That the bulk ending `b` means a session.
-macro_rules! covered {
-    () => {
-        "(sessions.created_at <= b.opened_until AND (b.opened_from IS NULL OR sessions.created_at >= b.opened_from) \
-          AND (b.user_id IS NULL OR b.user_id = sessions.user_id) \
-          AND (b.client_id IS NULL OR b.client_id = sessions.client_id) \
-          AND (b.device_type IS NULL OR b.device_type = sessions.device_type) \
-          AND (b.ip_address IS NULL OR b.ip_address = sessions.ip_address) \
-          AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
+        concat!("(idle_timeout IS NULL OR $1 - ", $last_seen, " < idle_timeout * 1000000)")
     };
 }
 

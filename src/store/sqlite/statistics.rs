@@ -13,7 +13,7 @@ macro_rules! count_events {
         concat!(
             "INSERT INTO statistics (step, start, client_id, device_type, kind, count)
              SELECT step,
-                CASE step WHEN 'hour' THEN hour WHEN 'day' THEN hour - hour % 86400000000 ELSE 0 END AS beginning,
+                CASE WHEN step = 'hour' THEN hour WHEN step = 'day' THEN hour - hour % 86400000000 ELSE 0 END AS beginning,
                 client_id, device_type, kind, sum(count)
              FROM (
                 SELECT at - at % 3600000000 AS hour, coalesce(client_id, '') AS client_id, device_type, kind,
@@ -100,16 +100,16 @@ pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Re
 /// Whose numbers are wanted, and under which name.
 macro_rules! selected {
     () => {
-        "SELECT CASE $3 WHEN 'client_id' THEN client_id WHEN 'device_type' THEN device_type ELSE '' END AS name, \
-                start, step, kind, count FROM statistics \
+        "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \
+                AS name, start, step, kind, count FROM statistics \
          WHERE ($1 IS NULL OR client_id = $1) AND ($2 IS NULL OR device_type = $2)"
     };
 }
 
 pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> sqlx::Result<Counts> {
     const GROUPS: &str = concat!(
-        "SELECT name, sum(CASE kind WHEN 'opened' THEN count ELSE -count END) FILTER (WHERE step = 'ever') AS open,
-            coalesce(sum(CASE kind WHEN 'opened' THEN count ELSE -count END) FILTER (WHERE step <> 'ever'), 0)
+        "SELECT name, sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step = 'ever') AS open,
+            coalesce(sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step <> 'ever'), 0)
                 AS since
          FROM (",
         selected!(),

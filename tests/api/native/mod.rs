@@ -16,6 +16,7 @@ mod open;
 mod open_again;
 mod outage;
 mod refresh;
+mod replaced_database;
 mod replicas;
 mod revocations;
 mod revoke;

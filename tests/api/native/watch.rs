@@ -191,7 +191,7 @@ async fn what_was_ended_while_the_log_could_not_be_read_is_told_afterwards() {
     proxy.cut();
     end(&elsewhere, &alice.id).await;
     let everything = LogPosition { transaction: i64::MAX, sequence: 0 };
-    while elsewhere.store.forget_changes(everything).await.unwrap() > 0 {}
+    while elsewhere.store.forget_changes(everything, elsewhere.sessions.now()).await.unwrap() > 0 {}
     tokio::time::sleep(Duration::from_secs(6)).await;
     proxy.mend();
     let [mut first, mut second] = streams;

@@ -1,0 +1,89 @@
+//! Connections for one use alone, which nothing else can keep busy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::sync::Mutex;
+
+use super::attempts::failure;
+use super::servers::Servers;
+use super::session::SessionSettings;
+use crate::store::{Error, Result};
+
+/// How long one use may take.
+pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Makes connections with the settings of one purpose.
+pub(super) struct Connector {
+    servers: Arc<Servers>,
+    settings: SessionSettings,
+}
+
+/// A connection, and the epoch of the servers that it was made in.
+pub(super) struct Connected {
+    pub(super) connection: PgConnection,
+    epoch: u64,
+}
+
+impl Connector {
+    pub(super) fn new(servers: &Arc<Servers>, settings: SessionSettings) -> Self {
+        Self { servers: Arc::clone(servers), settings }
+    }
+
+    pub(super) async fn connect(&self) -> sqlx::Result<Connected> {
+        let epoch = self.servers.epoch();
+        Ok(Connected { connection: self.servers.connect(&self.settings).await?, epoch })
+    }
+
+    /// The connection, unless it leads to a server that was replaced.
+    pub(super) fn keep(&self, connected: Option<Connected>) -> Option<Connected> {
+        connected.filter(|connected| connected.epoch == self.servers.epoch())
+    }
+
+    /// The server that this connects to confirms no commit.
+    pub(super) fn unconfirmed(&self) {
+        self.servers.unconfirmed();
+    }
+
+    /// What came of a use, in time. A failure starts the search for another server.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+        let done = match tokio::time::timeout(LINE_DEADLINE, work).await {
+            Ok(done) => done.map_err(failure),
+            Err(_) => Err(Error::unavailable("no answer in time")),
+        };
+        done.inspect_err(|_| self.servers.look())
+    }
+}
+
+/// One connection, made when needed, and left when it fails or hangs.
+pub(super) struct Line {
+    connector: Connector,
+    place: Mutex<Option<Connected>>,
+}
+
+impl Line {
+    pub(super) fn new(connector: Connector) -> Self {
+        Self { connector, place: Mutex::new(None) }
+    }
+
+    pub(super) async fn run<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
+        self.connector
+            .in_time(async {
+                // Taken out while in use: a use that is broken off takes the connection along.
+                let mut place = self.place.lock().await;
+                let mut connected = match self.connector.keep(place.take()) {
+                    Some(connected) => connected,
+                    None => self.connector.connect().await?,
+                };
+                let done = work(&mut connected.connection).await?;
+                *place = Some(connected);
+                Ok(done)
+            })
+            .await
+    }
+
+    pub(super) async fn close(&self) {
+        drop(self.place.lock().await.take());
+    }
+}

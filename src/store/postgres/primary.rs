@@ -1,0 +1,182 @@
+//! Whether the database is still the one that all replicas write to.
+//!
+//! A primary that was replaced answers every query as before, and so does a standby. Only a commit tells: a standby and a
+//! read-only session refuse it, and where replication is synchronous a primary that lost its standby to a promotion never
+//! confirms it. So a small commit is made a few times a second, and an answer is given only while the last one is young.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::PgConnection;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+
+use super::attempts::failure;
+use super::commit_warnings::unless_warned;
+use super::line::{Connected, Connector, LINE_DEADLINE};
+use super::session::PROOF_NAME;
+use crate::mutants::{self, Mutant};
+use crate::store::{Error, Result};
+
+/// How long after a proof the next one begins.
+const PROOF_INTERVAL: Duration = Duration::from_millis(250);
+/// How old the proof may be that a look at the change log rests on.
+const PROOF_FOR_LOG: Duration = Duration::from_secs(1);
+/// How long a look waits for the proof that was begun with it.
+const PROOF_PATIENCE: Duration = Duration::from_millis(50);
+/// How old the proof may be that an answer rests on.
+const PROOF_FOR_ANSWER: Duration = Duration::from_secs(5);
+/// How long a commit may wait to be confirmed before its connection is given up: it may be the connection that is dead.
+const PROOF_TIME: Duration = Duration::from_secs(2);
+
+/// The proof that the database is the primary.
+pub(super) struct Primary {
+    connector: Connector,
+    /// One proof at a time: a commit that waits for the standby keeps a connection of the database busy.
+    connection: Arc<Mutex<Option<Connected>>>,
+    proof: watch::Sender<Proof>,
+    /// The process of the database that serves the last connection. It goes on to wait for the standby when that is given up.
+    process: AtomicI32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Proof {
+    /// When the last proof began that succeeded.
+    proved_at: Option<Instant>,
+    /// When the last proof failed, if it did, and why.
+    failure: Option<(Instant, Error)>,
+}
+
+impl Proof {
+    fn younger_than(&self, age: Duration) -> Option<Instant> {
+        self.proved_at.filter(|at| at.elapsed() < age)
+    }
+}
+
+impl Primary {
+    /// The connector's settings must commit as endings do.
+    pub(super) fn new(connector: Connector) -> Arc<Self> {
+        Arc::new(Self {
+            connector,
+            connection: Arc::default(),
+            proof: watch::Sender::default(),
+            process: AtomicI32::new(0),
+        })
+    }
+
+    /// Begins the next proof, if that is due.
+    pub(super) fn renew(self: &Arc<Self>) {
+        if self.proof.borrow().younger_than(PROOF_INTERVAL).is_none() {
+            self.prove_in_background();
+        }
+    }
+
+    /// When the last proof began, for a look at the change log. The proof that was begun with the look is waited for a little.
+    pub(super) async fn proved_for_log(self: &Arc<Self>) -> Result<Instant> {
+        match self.proved_within(PROOF_INTERVAL, PROOF_PATIENCE).await {
+            Ok(proved_at) => Ok(proved_at),
+            Err(_) => self.proved_within(PROOF_FOR_LOG, LINE_DEADLINE).await,
+        }
+    }
+
+    /// Returns when an answer may rest on what was read.
+    pub(super) async fn proved_for_answer(self: &Arc<Self>) -> Result<()> {
+        self.proved_within(PROOF_FOR_ANSWER, LINE_DEADLINE).await.map(drop)
+    }
+
+    async fn proved_within(self: &Arc<Self>, age: Duration, patience: Duration) -> Result<Instant> {
+        if mutants::enabled(Mutant::AnswersAreProof) {
+            return Ok(Instant::now());
+        }
+        let asked = Instant::now();
+        let young = self.proof.borrow().younger_than(age);
+        self.renew();
+        if let Some(proved_at) = young {
+            return Ok(proved_at);
+        }
+        let is_told = |proof: &Proof| {
+            proof.younger_than(age).is_some()
+                || proof.failure.as_ref().is_some_and(|(failed_at, _)| *failed_at >= asked)
+        };
+        let mut proofs = self.proof.subscribe();
+        let told = tokio::time::timeout(patience, proofs.wait_for(is_told)).await.ok();
+        let proof = told.and_then(|told| told.ok().map(|proof| Proof::clone(&proof)));
+        match proof {
+            Some(Proof { failure: Some((_, error)), .. }) => Err(error),
+            Some(Proof { proved_at: Some(proved_at), .. }) => Ok(proved_at),
+            _ => Err(Error::unavailable(
+                "the database does not confirm a commit: its synchronous standby may be missing",
+            )),
+        }
+    }
+
+    /// In a task of its own: whoever asked may give up, and then a commit that still waits would be one of many.
+    fn prove_in_background(self: &Arc<Self>) {
+        if let Ok(connection) = Arc::clone(&self.connection).try_lock_owned() {
+            let primary = Arc::clone(self);
+            tokio::spawn(async move {
+                let started = Instant::now();
+                let proof = match unless_warned(primary.prove(connection)).await {
+                    Ok(()) => Proof { proved_at: Some(started), failure: None },
+                    Err(error) => {
+                        let failure = Some((Instant::now(), error));
+                        Proof { failure, ..Proof::clone(&primary.proof.borrow()) }
+                    }
+                };
+                primary.proof.send_replace(proof);
+            });
+        }
+    }
+
+    async fn prove(&self, mut place: OwnedMutexGuard<Option<Connected>>) -> Result<()> {
+        let commit = async {
+            let mut connected = match self.connector.keep(place.take()) {
+                Some(connected) => connected,
+                None => self.connect().await?,
+            };
+            let takes_writes = commit(&mut connected.connection).await?;
+            *place = Some(connected);
+            Ok(takes_writes)
+        };
+        match tokio::time::timeout(PROOF_TIME, commit).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Error::unavailable("the database takes no writes: it is a standby, or read-only")),
+            Ok(Err(error)) => Err(failure(error)),
+            Err(_) => {
+                self.connector.unconfirmed();
+                Err(Error::unavailable(
+                    "the database does not confirm a commit: its synchronous standby may be missing",
+                ))
+            }
+        }
+    }
+
+    /// A new connection, after the one that was given up is ended: the database has only so many.
+    async fn connect(&self) -> sqlx::Result<Connected> {
+        const END: &str = "
+            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2";
+        let mut connected = self.connector.connect().await?;
+        let connection = &mut connected.connection;
+        let before = self.process.load(Ordering::Relaxed);
+        if before != 0 {
+            sqlx::query(END).bind(before).bind(PROOF_NAME).execute(&mut *connection).await?;
+        }
+        let process = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await?;
+        self.process.store(process, Ordering::Relaxed);
+        Ok(connected)
+    }
+
+    pub(super) async fn close(&self) {
+        drop(self.connection.lock().await.take());
+    }
+}
+
+/// Commits, where a standby has to confirm it, and says whether the database takes writes.
+async fn commit(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    // A message in the write-ahead log takes part in the transaction and writes no table.
+    const PROVE: &str = "
+        SELECT CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' THEN FALSE
+                    WHEN current_setting('synchronous_standby_names') = '' THEN TRUE
+                    ELSE pg_logical_emit_message(TRUE, 'sojourn', '') IS NOT NULL END";
+    sqlx::query_scalar(PROVE).fetch_one(connection).await
+}

@@ -1,0 +1,286 @@
+//! The servers that a URL names, and which of them is the current one.
+//!
+//! Only one task looks for another server, and all pools and lines then connect there. So connections never disagree for
+//! long, and a host that hangs holds up nobody who has a connection.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+
+use super::session::SessionSettings;
+use super::url::{self, Access, Address, UrlError};
+
+/// The time that one server has to accept a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(1);
+/// The pause between two rounds of all servers.
+const ROUND_INTERVAL: Duration = Duration::from_millis(200);
+/// Pools refuse connections for this long before a failure is told without its cause.
+const CAUSE_LIFETIME: Duration = Duration::from_secs(3);
+
+/// The time of the last break of a connection. Older connections are then not used any more: mostly all break at once.
+#[derive(Debug, Clone, Default)]
+struct LastBreak(Arc<Mutex<Option<Instant>>>);
+
+impl LastBreak {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_before(&self, age: Duration) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|last| age < last.elapsed())
+    }
+}
+
+/// The failures of one round, each with its server.
+pub(super) type Failures = Vec<(String, sqlx::Error)>;
+
+/// The servers of one URL.
+pub(super) struct Servers {
+    access: Access,
+    addresses: Vec<Address>,
+    /// The settings of a connection that only finds out whether a server is fit.
+    probe: SessionSettings,
+    state: Mutex<State>,
+    last_break: LastBreak,
+    is_looking: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// The index of the server that was fit last.
+    current: usize,
+    /// Counts the changes of `current`.
+    epoch: u64,
+    pools: Vec<PgPool>,
+    /// The current server confirms no commit.
+    unconfirmed: bool,
+    /// The last round found no server that is fit.
+    failing: bool,
+    cause: Option<(Instant, String)>,
+}
+
+impl Servers {
+    pub(super) fn parse(text: &str, access: Access) -> Result<Arc<Self>, UrlError> {
+        let probe = match access {
+            Access::Write => SessionSettings::general(),
+            Access::Read => SessionSettings::searches(access),
+        };
+        Ok(Arc::new(Self {
+            access,
+            addresses: url::parse(text, access)?,
+            probe,
+            state: Mutex::default(),
+            last_break: LastBreak::default(),
+            is_looking: AtomicBool::new(false),
+        }))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// A number that changes with the current server: connections of another epoch lead to another server.
+    pub(super) fn epoch(&self) -> u64 {
+        self.state().epoch
+    }
+
+    /// A connection to the current server, set up and proved. A failure starts the search for another server.
+    pub(super) async fn connect(self: &Arc<Self>, settings: &SessionSettings) -> sqlx::Result<PgConnection> {
+        let Some(address) = self.addresses.get(self.state().current) else { return Err(sqlx::Error::PoolClosed) };
+        open(address, settings, CONNECT_TIME).await.inspect_err(|error| self.refused(error))
+    }
+
+    /// The current server confirms no commit: it may have been replaced, so any other that takes writes is preferred.
+    pub(super) fn unconfirmed(self: &Arc<Self>) {
+        self.state().unconfirmed = true;
+        self.look();
+    }
+
+    /// Tries the servers in turn, the current one first unless it confirms no commit, and makes the first that is fit the
+    /// current one.
+    pub(super) async fn find(&self, settings: &SessionSettings, patience: Duration) -> Result<PgConnection, Failures> {
+        let count = self.count();
+        let first = {
+            let state = self.state();
+            state.current + usize::from(state.unconfirmed)
+        };
+        let mut failures = Vec::new();
+        for index in (0..count).map(|next| (first + next) % count) {
+            let Some(address) = self.addresses.get(index) else { continue };
+            match open(address, settings, patience).await {
+                Ok(connection) => {
+                    self.found(index);
+                    return Ok(connection);
+                }
+                Err(error) => failures.push((address.place.clone(), error)),
+            }
+        }
+        self.found_none(&failures);
+        Err(failures)
+    }
+
+    /// A pool that connects to the current server when needed, whichever that is by then.
+    pub(super) fn pool(self: &Arc<Self>, options: PgPoolOptions, settings: SessionSettings) -> PgPool {
+        let options = self.watched(options, settings);
+        let mut state = self.state();
+        let pool = options.connect_lazy_with(self.options_of(state.current));
+        state.pools.retain(|pool| !pool.is_closed());
+        state.pools.push(pool.clone());
+        pool
+    }
+
+    /// A pool of connections under a name of their own, which stay with the server that is current now.
+    pub(super) fn pool_named(
+        self: &Arc<Self>,
+        name: &str,
+        options: PgPoolOptions,
+        settings: SessionSettings,
+    ) -> PgPool {
+        let current = self.state().current;
+        self.watched(options, settings).connect_lazy_with(self.options_of(current).application_name(name))
+    }
+
+    /// Connections are set up and proved when they are made, and not used any more once others of their age broke.
+    fn watched(self: &Arc<Self>, options: PgPoolOptions, settings: SessionSettings) -> PgPoolOptions {
+        let (last_break, servers) = (self.last_break.clone(), Arc::downgrade(self));
+        options
+            // A ping would double the round trips; a dead connection fails its first use.
+            .test_before_acquire(false)
+            .before_acquire(move |_, connection| {
+                let usable = last_break.is_before(connection.age);
+                Box::pin(async move { Ok(usable) })
+            })
+            .after_connect(move |connection, _| {
+                let (settings, servers) = (settings.clone(), Weak::clone(&servers));
+                Box::pin(async move {
+                    let prepared = settings.prepare(connection).await;
+                    if let (Err(error), Some(servers)) = (&prepared, servers.upgrade()) {
+                        servers.refused(error);
+                    }
+                    prepared
+                })
+            })
+    }
+
+    /// A connection broke: those that are as old are not used any more.
+    pub(super) fn broke(self: &Arc<Self>) {
+        self.last_break.note();
+        self.look();
+    }
+
+    /// Starts the search for a server that is fit, if none is under way.
+    pub(super) fn look(self: &Arc<Self>) {
+        if !self.is_looking.swap(true, Ordering::AcqRel) {
+            tokio::spawn(look(Arc::downgrade(self)));
+        }
+    }
+
+    /// A pool's time-out says nothing; the cause for which connections were refused meanwhile does.
+    pub(super) fn explained(&self, error: sqlx::Error) -> sqlx::Error {
+        match (&error, &self.state().cause) {
+            (sqlx::Error::PoolTimedOut, Some((at, cause))) if at.elapsed() < CAUSE_LIFETIME => {
+                sqlx::Error::Io(io::Error::other(cause.clone()))
+            }
+            _ => error,
+        }
+    }
+
+    /// Forgets the pools, which their owner has closed, and so ends the search for another server.
+    pub(super) fn close(&self) {
+        self.state().pools.clear();
+    }
+
+    fn refused(self: &Arc<Self>, error: &sqlx::Error) {
+        self.state().cause = Some((Instant::now(), told(error)));
+        self.look();
+    }
+
+    fn found(&self, index: usize) {
+        let mut state = self.state();
+        let place = self.addresses.get(index).map(|address| address.place.as_str()).unwrap_or_default();
+        state.cause = None;
+        state.unconfirmed = false;
+        if std::mem::take(&mut state.failing) {
+            tracing::info!("the database at {place} can be used again");
+        }
+        if state.current != index {
+            state.current = index;
+            state.epoch += 1;
+            for pool in &state.pools {
+                pool.set_connect_options(self.options_of(index));
+            }
+            self.last_break.note();
+            let purpose = if self.access == Access::Write { "everything" } else { "searches" };
+            tracing::warn!("the database at {place} is used for {purpose} from now on");
+        }
+    }
+
+    fn found_none(&self, failures: &Failures) {
+        let mut state = self.state();
+        let cause = listed(failures);
+        // At the start the caller tells, and a search that goes elsewhere tells why.
+        let is_told = state.pools.is_empty() || self.access == Access::Read;
+        if !is_told && !std::mem::replace(&mut state.failing, true) {
+            tracing::warn!("the database cannot be used: {cause}");
+        }
+        state.cause = Some((Instant::now(), cause));
+    }
+
+    fn options_of(&self, index: usize) -> PgConnectOptions {
+        self.addresses.get(index).map(|address| address.options.clone()).unwrap_or_default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Goes round until a server is fit, or nobody needs one any more.
+async fn look(servers: Weak<Servers>) {
+    while let Some(servers) = servers.upgrade() {
+        if servers.state().pools.is_empty() {
+            servers.is_looking.store(false, Ordering::Release);
+            return;
+        }
+        let epoch = servers.epoch();
+        if let Ok(connection) = servers.find(&servers.probe, CONNECT_TIME).await {
+            drop(connection.close().await);
+            // One more round a second is enough, however many connections fail meanwhile.
+            tokio::time::sleep(CONNECT_TIME).await;
+            if servers.epoch() != epoch {
+                // A connection to the old server may have been under way at the change.
+                servers.last_break.note();
+            }
+            servers.is_looking.store(false, Ordering::Release);
+            return;
+        }
+        drop(servers);
+        tokio::time::sleep(ROUND_INTERVAL).await;
+    }
+}
+
+async fn open(address: &Address, settings: &SessionSettings, patience: Duration) -> sqlx::Result<PgConnection> {
+    let opening = async {
+        let mut connection = address.options.connect().await?;
+        settings.prepare(&mut connection).await?;
+        Ok(connection)
+    };
+    tokio::time::timeout(patience, opening)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+}
+
+/// Failures in one line.
+pub(super) fn listed(failures: &Failures) -> String {
+    let each = failures.iter().map(|(place, error)| format!("{place}: {}", told(error)));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// A failure without the words that sqlx puts before its cause.
+pub(super) fn told(error: &sqlx::Error) -> String {
+    if let sqlx::Error::Io(cause) = error { cause.to_string() } else { error.to_string() }
+}
