@@ -38,6 +38,11 @@ impl LogId {
         entropy.fill(&mut bytes)?;
         Ok(Self { system: u64::from_be_bytes(bytes), ..Self::default() })
     }
+
+    /// Whether the log did not tell its identity.
+    pub(super) fn is_drawn(&self) -> bool {
+        self.started == 0
+    }
 }
 
 /// The transactions that a look at the log saw the end of: those before `end`, without the `open` ones.

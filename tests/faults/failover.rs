@@ -44,6 +44,12 @@ fault_tests! {
     a_primary_that_is_believed_without_a_commit_is_noticed: split_brain, Flaw::Code(Mutant::AnswersAreProof);
 
     #[ignore = "takes long; scripts/faults runs it"]
+    connections_that_stay_with_the_old_primary_are_left: kept_connections, Flaw::None;
+    #[ignore = "takes long; scripts/faults runs it"]
+    connections_that_stay_with_a_primary_that_is_believed_are_noticed:
+        kept_connections, Flaw::Code(Mutant::LogIdentityIgnored);
+
+    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_that_reaches_only_a_standby_soon_says_nothing: |flaw| only_readable(flaw, Reach::Standby), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
     a_yes_from_an_old_copy_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
@@ -216,6 +222,46 @@ async fn split_brain(flaw: Flaw) -> Verdict {
 
     paths.proxies[0].switch_to(&standby.url());
     back_in_time(&mut verdict, left, &history, &subjects).await;
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE + GRACE }));
+    verdict
+}
+
+/// New connections lead to the new primary, and those that the replica has stay with the old one, as behind a proxy that breaks
+/// nothing off.
+async fn kept_connections(flaw: Flaw) -> Verdict {
+    let mut verdict =
+        Verdict::new("FT-11 kept connections", "PR-5", "no yes after 5 s, and then what the new primary says");
+    let primary = Cluster::start(&[]).await;
+    let paths = Paths::to(&primary, flaw).await;
+    let standby = primary.add_standby(STANDBY).await;
+    primary.wait_for_standby(Some(STANDBY)).await;
+    let [left, follows] = &paths.replicas;
+    let history = History::new();
+    let subjects = open_known(follows, left, &history).await;
+    standby.promote().await;
+    flaw.apply(&primary.url()).await;
+    primary.run("SELECT pg_reload_conf()").await;
+    paths.proxies[0].lead_new_to(&standby.url());
+    paths.proxies[1].switch_to(&standby.url());
+    until("service", async || follows.open("after").await.is_some()).await;
+    for subject in &subjects {
+        until("the end", async || follows.revoke(&history, subject).await == Outcome::Done).await;
+    }
+    let ended = Instant::now();
+    time_until(MOST_ALONE * 2, async || {
+        let mut refused = true;
+        for subject in &subjects {
+            refused &= left.check(&history, subject).await == Seen::Refused;
+        }
+        refused
+    })
+    .await;
+    let mut strict = 0;
+    for subject in &subjects {
+        strict += usize::from(left.verify_strictly(&subject.token).await.status != Some(401));
+    }
+    verdict.measured("all refused after", format!("{} ms", ended.elapsed().as_millis()));
+    verdict.must(strict == 0, format!("{strict} are not refused by a strict check"));
     verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE + GRACE }));
     verdict
 }

@@ -34,6 +34,8 @@ pub enum Fault {
 #[derive(Debug, Clone)]
 struct State {
     target: String,
+    /// Connections made before stay with the target that they have.
+    keeps_connected: bool,
     fault: Fault,
     application: Option<&'static str>,
 }
@@ -56,8 +58,12 @@ impl Proxy {
         let (before, target, path) = split(url);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, faults) =
-            watch::channel(State { target: target.to_owned(), fault: Fault::None, application: None });
+        let (state, faults) = watch::channel(State {
+            target: target.to_owned(),
+            keeps_connected: false,
+            fault: Fault::None,
+            application: None,
+        });
         let lost_answers = Arc::new(AtomicUsize::new(0));
         let lost = Arc::clone(&lost_answers);
         tokio::spawn(async move {
@@ -100,7 +106,18 @@ impl Proxy {
 
     /// Leads to the server of another database URL from now on, and breaks the connections to the one before.
     pub fn switch_to(&self, url: &str) {
-        self.update(|state| split(url).1.clone_into(&mut state.target));
+        self.update(|state| {
+            split(url).1.clone_into(&mut state.target);
+            state.keeps_connected = false;
+        });
+    }
+
+    /// Leads new connections to the server of another database URL, and leaves those to the one before.
+    pub fn lead_new_to(&self, url: &str) {
+        self.update(|state| {
+            split(url).1.clone_into(&mut state.target);
+            state.keeps_connected = true;
+        });
     }
 
     fn update(&self, change: impl FnOnce(&mut State)) {
@@ -134,7 +151,7 @@ async fn hand_on(mut client: TcpStream, mut state: watch::Receiver<State>, lost:
     loop {
         let fault = {
             let state = state.borrow_and_update();
-            if state.target != target {
+            if state.target != target && !state.keeps_connected {
                 return;
             }
             state.of(requests.application())

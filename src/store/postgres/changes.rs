@@ -148,7 +148,7 @@ impl Reading {
 }
 
 /// Asks which log this is. A log that does not tell is another with each connection.
-async fn identify(connection: &mut PgConnection) -> sqlx::Result<LogId> {
+pub(super) async fn identify(connection: &mut PgConnection) -> sqlx::Result<LogId> {
     // The file of the write-ahead log is of the new timeline at once after a promotion; the control file may be late.
     const IDENTIFY: &str = "
         SELECT system_identifier AS system, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline,

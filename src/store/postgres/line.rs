@@ -38,7 +38,17 @@ impl Connector {
 
     /// The connection, unless it leads to a server that was replaced.
     pub(super) fn keep(&self, connected: Option<Connected>) -> Option<Connected> {
-        connected.filter(|connected| connected.epoch == self.servers.epoch())
+        connected.filter(|connected| self.is_current(connected))
+    }
+
+    /// Whether the connection leads to the server that is used now.
+    pub(super) fn is_current(&self, connected: &Connected) -> bool {
+        connected.epoch == self.servers.epoch()
+    }
+
+    /// The address leads to another server than before.
+    pub(super) fn replaced(&self) {
+        self.servers.replaced();
     }
 
     /// The server that this connects to confirms no commit.

@@ -32,7 +32,7 @@ use sqlx::PgPool;
 
 use super::requests::{EndingOfOne, Extension};
 use super::{
-    Announcement, Changes, EndedTogether, Ending, Listener, LogPosition, LogSnapshot, LoggedChange, NewSession,
+    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, LogSnapshot, LoggedChange, NewSession,
     OpenError, Opening, Pool, RefreshAttempt, Refreshing, ReplayedChanges, Result, SessionChange, Store, divide,
 };
 use crate::mutants;
@@ -369,7 +369,11 @@ impl Store for PostgresStore {
     async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
         self.primary.renew();
         let page = self.log.changes(seen, after).await?;
-        Ok(Changes { proved_at: self.primary.proved_for_log().await?, ..page })
+        let proved_at = self.primary.proved_for_log().await?;
+        if !self.primary.is_of(page.log) {
+            return Err(Error::unavailable("the database was replaced by another"));
+        }
+        Ok(Changes { proved_at, ..page })
     }
 
     async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges> {

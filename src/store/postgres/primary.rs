@@ -12,11 +12,12 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::attempts::failure;
+use super::changes::identify;
 use super::commit_warnings::unless_warned;
 use super::line::{Connected, Connector, LINE_DEADLINE};
 use super::session::PROOF_NAME;
 use crate::mutants::{self, Mutant};
-use crate::store::{Error, Result};
+use crate::store::{Error, LogId, Result};
 
 /// How long after a proof the next one begins.
 const PROOF_INTERVAL: Duration = Duration::from_millis(250);
@@ -33,7 +34,7 @@ const PROOF_TIME: Duration = Duration::from_secs(2);
 pub(super) struct Primary {
     connector: Connector,
     /// One proof at a time: a commit that waits for the standby keeps a connection of the database busy.
-    connection: Arc<Mutex<Option<Connected>>>,
+    connection: Arc<Mutex<Option<(Connected, LogId)>>>,
     proof: watch::Sender<Proof>,
     /// The process of the database that serves the last connection. It goes on to wait for the standby when that is given up.
     process: AtomicI32,
@@ -43,6 +44,8 @@ pub(super) struct Primary {
 struct Proof {
     /// When the last proof began that succeeded.
     proved_at: Option<Instant>,
+    /// The log of the server that gave it.
+    log: LogId,
     /// When the last proof failed, if it did, and why.
     failure: Option<(Instant, Error)>,
 }
@@ -77,6 +80,18 @@ impl Primary {
             Ok(proved_at) => Ok(proved_at),
             Err(_) => self.proved_within(PROOF_FOR_LOG, LINE_DEADLINE).await,
         }
+    }
+
+    /// Whether the last proof was given by the server of this log. If not, connections lead to several servers, and all are made
+    /// anew.
+    pub(super) fn is_of(&self, log: LogId) -> bool {
+        let proved = self.proof.borrow().log;
+        // A log that does not tell its identity is compared with none.
+        let same = proved == log || log.is_drawn() || proved.is_drawn() || mutants::enabled(Mutant::LogIdentityIgnored);
+        if !same {
+            self.connector.replaced();
+        }
+        same
     }
 
     /// Returns when an answer may rest on what was read.
@@ -117,7 +132,7 @@ impl Primary {
             tokio::spawn(async move {
                 let started = Instant::now();
                 let proof = match unless_warned(primary.prove(connection)).await {
-                    Ok(()) => Proof { proved_at: Some(started), failure: None },
+                    Ok(log) => Proof { proved_at: Some(started), log, failure: None },
                     Err(error) => {
                         let failure = Some((Instant::now(), error));
                         Proof { failure, ..Proof::clone(&primary.proof.borrow()) }
@@ -128,19 +143,20 @@ impl Primary {
         }
     }
 
-    async fn prove(&self, mut place: OwnedMutexGuard<Option<Connected>>) -> Result<()> {
+    async fn prove(&self, mut place: OwnedMutexGuard<Option<(Connected, LogId)>>) -> Result<LogId> {
         let commit = async {
-            let mut connected = match self.connector.keep(place.take()) {
-                Some(connected) => connected,
+            let before = place.take().filter(|(connected, _)| self.connector.is_current(connected));
+            let (mut connected, log) = match before {
+                Some(before) => before,
                 None => self.connect().await?,
             };
             let takes_writes = commit(&mut connected.connection).await?;
-            *place = Some(connected);
-            Ok(takes_writes)
+            *place = Some((connected, log));
+            Ok(takes_writes.then_some(log))
         };
         match tokio::time::timeout(PROOF_TIME, commit).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(Error::unavailable("the database takes no writes: it is a standby, or read-only")),
+            Ok(Ok(Some(log))) => Ok(log),
+            Ok(Ok(None)) => Err(Error::unavailable("the database takes no writes: it is a standby, or read-only")),
             Ok(Err(error)) => Err(failure(error)),
             Err(_) => {
                 self.connector.unconfirmed();
@@ -152,7 +168,7 @@ impl Primary {
     }
 
     /// A new connection, after the one that was given up is ended: the database has only so many.
-    async fn connect(&self) -> sqlx::Result<Connected> {
+    async fn connect(&self) -> sqlx::Result<(Connected, LogId)> {
         const END: &str = "
             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2";
         let mut connected = self.connector.connect().await?;
@@ -163,7 +179,8 @@ impl Primary {
         }
         let process = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await?;
         self.process.store(process, Ordering::Relaxed);
-        Ok(connected)
+        let log = identify(connection).await?;
+        Ok((connected, log))
     }
 
     pub(super) async fn close(&self) {

@@ -94,6 +94,12 @@ impl Servers {
         open(address, settings, CONNECT_TIME).await.inspect_err(|error| self.refused(error))
     }
 
+    /// The current address leads to another server than before, so all connections are made anew.
+    pub(super) fn replaced(&self) {
+        self.state().epoch += 1;
+        self.last_break.note();
+    }
+
     /// The current server confirms no commit: it may have been replaced, so any other that takes writes is preferred.
     pub(super) fn unconfirmed(self: &Arc<Self>) {
         self.state().unconfirmed = true;
