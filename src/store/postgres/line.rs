@@ -26,6 +26,12 @@ pub(super) struct Connected {
     epoch: u64,
 }
 
+impl Connected {
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
+
 impl Connector {
     pub(super) fn new(servers: &Arc<Servers>, settings: SessionSettings) -> Self {
         Self { servers: Arc::clone(servers), settings }
@@ -51,9 +57,14 @@ impl Connector {
         self.servers.replaced();
     }
 
-    /// The server that this connects to confirms no commit.
-    pub(super) fn unconfirmed(&self) {
-        self.servers.unconfirmed();
+    /// The server that was used in that epoch confirms no commit.
+    pub(super) fn unconfirmed(&self, epoch: u64) {
+        self.servers.unconfirmed(epoch);
+    }
+
+    /// The number that changes with the server.
+    pub(super) fn epoch(&self) -> u64 {
+        self.servers.epoch()
     }
 
     /// What came of a use, in time. A failure starts the search for another server.

@@ -44,15 +44,16 @@ pub(super) struct Primary {
 struct Proof {
     /// When the last proof began that succeeded.
     proved_at: Option<Instant>,
-    /// The log of the server that gave it.
+    /// The log of the server that gave it, and the epoch in which that server was used: it proves nothing of another one.
     log: LogId,
+    epoch: u64,
     /// When the last proof failed, if it did, and why.
     failure: Option<(Instant, Error)>,
 }
 
 impl Proof {
-    fn younger_than(&self, age: Duration) -> Option<Instant> {
-        self.proved_at.filter(|at| at.elapsed() < age)
+    fn younger_than(&self, age: Duration, epoch: u64) -> Option<Instant> {
+        self.proved_at.filter(|at| at.elapsed() < age && self.epoch == epoch)
     }
 }
 
@@ -69,7 +70,7 @@ impl Primary {
 
     /// Begins the next proof, if that is due.
     pub(super) fn renew(self: &Arc<Self>) {
-        if self.proof.borrow().younger_than(PROOF_INTERVAL).is_none() {
+        if self.proof.borrow().younger_than(PROOF_INTERVAL, self.connector.epoch()).is_none() {
             self.prove_in_background();
         }
     }
@@ -104,13 +105,13 @@ impl Primary {
             return Ok(Instant::now());
         }
         let asked = Instant::now();
-        let young = self.proof.borrow().younger_than(age);
+        let young = self.proof.borrow().younger_than(age, self.connector.epoch());
         self.renew();
         if let Some(proved_at) = young {
             return Ok(proved_at);
         }
         let is_told = |proof: &Proof| {
-            proof.younger_than(age).is_some()
+            proof.younger_than(age, self.connector.epoch()).is_some()
                 || proof.failure.as_ref().is_some_and(|(failed_at, _)| *failed_at >= asked)
         };
         let mut proofs = self.proof.subscribe();
@@ -132,7 +133,7 @@ impl Primary {
             tokio::spawn(async move {
                 let started = Instant::now();
                 let proof = match unless_warned(primary.prove(connection)).await {
-                    Ok(log) => Proof { proved_at: Some(started), log, failure: None },
+                    Ok((log, epoch)) => Proof { proved_at: Some(started), log, epoch, failure: None },
                     Err(error) => {
                         let failure = Some((Instant::now(), error));
                         Proof { failure, ..Proof::clone(&primary.proof.borrow()) }
@@ -143,7 +144,8 @@ impl Primary {
         }
     }
 
-    async fn prove(&self, mut place: OwnedMutexGuard<Option<(Connected, LogId)>>) -> Result<LogId> {
+    async fn prove(&self, mut place: OwnedMutexGuard<Option<(Connected, LogId)>>) -> Result<(LogId, u64)> {
+        let used = self.connector.epoch();
         let commit = async {
             let before = place.take().filter(|(connected, _)| self.connector.is_current(connected));
             let (mut connected, log) = match before {
@@ -151,15 +153,16 @@ impl Primary {
                 None => self.connect().await?,
             };
             let takes_writes = commit(&mut connected.connection).await?;
+            let proof = takes_writes.then_some((log, connected.epoch()));
             *place = Some((connected, log));
-            Ok(takes_writes.then_some(log))
+            Ok(proof)
         };
         match tokio::time::timeout(PROOF_TIME, commit).await {
-            Ok(Ok(Some(log))) => Ok(log),
+            Ok(Ok(Some(proof))) => Ok(proof),
             Ok(Ok(None)) => Err(Error::unavailable("the database takes no writes: it is a standby, or read-only")),
             Ok(Err(error)) => Err(failure(error)),
             Err(_) => {
-                self.connector.unconfirmed();
+                self.connector.unconfirmed(used);
                 Err(Error::unavailable(
                     "the database does not confirm a commit: its synchronous standby may be missing",
                 ))

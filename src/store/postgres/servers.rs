@@ -100,9 +100,15 @@ impl Servers {
         self.last_break.note();
     }
 
-    /// The current server confirms no commit: it may have been replaced, so any other that takes writes is preferred.
-    pub(super) fn unconfirmed(self: &Arc<Self>) {
-        self.state().unconfirmed = true;
+    /// The server of that epoch confirms no commit: it may have been replaced, so any other that takes writes is preferred.
+    pub(super) fn unconfirmed(self: &Arc<Self>, epoch: u64) {
+        {
+            let mut state = self.state();
+            if state.epoch != epoch {
+                return;
+            }
+            state.unconfirmed = true;
+        }
         self.look();
     }
 
