@@ -18,7 +18,7 @@ pub struct Refreshed {
     pub tokens: IssuedTokens,
 }
 
-/// Where a refresh moves the end of a session.
+/// The move of a session's end by a refresh.
 ///
 /// Each move writes to an index, so the end moves in steps of a tenth of the slide. After each refresh at least nine tenths
 /// of the slide remain, or what is left to the absolute end.

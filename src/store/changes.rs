@@ -17,8 +17,8 @@ pub const MOST_CHANGES: u32 = 5000;
 /// thread from everybody else.
 pub const MOST_REPLAYED: u32 = 250;
 
-/// Which change log a place is of. PostgreSQL gives transaction numbers again after a crash, a promotion or a restore, so a
-/// number means nothing without it.
+/// The identity of a change log. PostgreSQL gives transaction numbers again after a crash, a promotion or a restore, so a
+/// place means nothing without it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogId {
     /// The cluster, as `initdb` numbered it; drawn by chance for a log that cannot tell.
@@ -123,11 +123,11 @@ pub struct Changes {
     /// Nothing will appear before this place any more, and no crash takes back what stands there. What stands after it may be
     /// read again, with what is added between.
     pub settled: LogPosition,
-    /// What could be seen, for the next look.
+    /// The snapshot that was read, for the next look.
     pub snapshot: LogSnapshot,
     /// The changes, in the order of their places.
     pub changes: Vec<LoggedChange>,
-    /// Where to go on reading; `None` when these were the last.
+    /// The place to go on reading from; `None` when these changes were the last.
     pub next: Option<LogPosition>,
     /// When the database last proved to be the one that others write to.
     pub proved_at: Instant,
@@ -140,7 +140,7 @@ pub struct Changes {
 pub struct ReplayedChanges {
     /// The changes, in the order of their places.
     pub changes: Vec<LoggedChange>,
-    /// Where to go on reading; `None` when these were the last.
+    /// The place to go on reading from; `None` when these changes were the last.
     pub next: Option<LogPosition>,
 }
 

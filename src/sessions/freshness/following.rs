@@ -25,14 +25,14 @@ pub struct Follower {
     connection: u64,
     /// Nothing appears before this place any more, whatever crashes.
     settled: LogPosition,
-    /// What the last look could see.
+    /// The snapshot of the last look.
     seen: LogSnapshot,
-    /// What was read although that look could not see it.
+    /// The places that were read although that snapshot does not contain them: later parts of a look see more.
     taken: BTreeSet<LogPosition>,
     read_at: Option<Instant>,
     /// Endings before this instant were told when they stood in the log before.
     told_before: Option<DateTime<Utc>>,
-    /// What was taken by looks that then failed.
+    /// The news of looks that failed after they had taken some.
     news: Followed,
     /// Whether there are bulk endings whose meaning is still to be read.
     bulk_endings_made: bool,
@@ -76,7 +76,7 @@ struct ReadLog {
     settled: LogPosition,
 }
 
-/// What one look at the log is worth.
+/// The result of one look at the log.
 struct Look {
     settled: LogPosition,
     seen: LogSnapshot,
@@ -160,7 +160,7 @@ impl Sessions {
             let Look { settled, .. } = *look.get_or_insert_with(|| Look {
                 settled: page.settled,
                 seen: page.snapshot,
-                // What is read is as old as the proof that nobody writes elsewhere.
+                // A look is as old as the proof that nobody writes elsewhere.
                 as_of: page.proved_at.min(asked),
             });
             for change in page.changes {
@@ -211,7 +211,7 @@ impl Sessions {
             }
             return Ok(same_connection);
         }
-        // What a first look has read is of the log that it found.
+        // A first look has nothing to compare with: its part of the log is good.
         let is_first = follower.log.is_none();
         if !is_first {
             tracing::warn!("the change log is another than before: the database was restarted, replaced or restored");

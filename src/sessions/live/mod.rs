@@ -68,12 +68,12 @@ pub struct Ending {
     place: LogPlace,
 }
 
-/// Where an ending stands.
+/// The place of an ending in the change log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogPlace {
-    /// In which log.
+    /// The log.
     pub log: LogId,
-    /// At which place.
+    /// The place in it.
     pub position: LogPosition,
     /// Nothing will appear in the log before this place any more.
     pub settled: LogPosition,
@@ -90,7 +90,7 @@ impl LogPlace {
 /// How far the log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogProgress {
-    /// Which log.
+    /// The log.
     pub log: LogId,
     /// All before this place is read.
     pub settled: LogPosition,

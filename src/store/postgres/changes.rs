@@ -178,8 +178,8 @@ fn is_not_allowed(error: &sqlx::Error) -> bool {
     matches!(code.as_deref(), Some("42501" | "42883" | "0A000"))
 }
 
-/// What stands after a place and could not be seen by the look before: what its open transactions wrote, and what began
-/// later. However long a transaction stays open, nothing is read twice. What numbers no transaction has drawn yet is a dump's.
+/// The changes after a place that the look before could not see: those of transactions that were open then, and of later ones.
+/// However long a transaction stays open, nothing is read twice. A number that no transaction has drawn yet is a dump's.
 async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Vec<PgRow>> {
     // The one statement that asks the database for the time, because this is where replicas agree on it.
     const READ: &str = concat!(

@@ -44,7 +44,7 @@ pub(super) fn forget() {
     let _ = WARNED.try_with(|warned| warned.set(false));
 }
 
-/// What came of statements, unless PostgreSQL warned of them.
+/// The result of statements, unless PostgreSQL warned of them.
 pub(super) async fn unless_warned<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     WARNED
         .scope(Cell::new(false), async {

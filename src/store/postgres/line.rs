@@ -67,7 +67,7 @@ impl Connector {
         self.servers.epoch()
     }
 
-    /// What came of a use, in time. A failure starts the search for another server.
+    /// The result of a use, in time. A failure starts the search for another server.
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
         let done = match tokio::time::timeout(LINE_DEADLINE, work).await {
             Ok(done) => done.map_err(failure),
