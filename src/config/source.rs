@@ -118,14 +118,29 @@ fn environment() -> BTreeMap<String, String> {
         |name: &str| name.starts_with("SOJOURN_") || ["DATABASE_URL", "DATABASE_URL_FILE", "PORT"].contains(&name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| ours(name) && !is_service_link(name))
+        .filter(|(name, value)| ours(name) && !is_service_link(name, value))
         .collect()
 }
 
-/// Kubernetes tells every container of every service by variables like these; a service called `sojourn` is no mistake.
-pub(super) fn is_service_link(name: &str) -> bool {
-    let rest = name.strip_prefix("SOJOURN_").unwrap_or_default();
-    rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_")
+/// Whether Kubernetes made the variable, which describes each service of the namespace to every container: also those of
+/// services called `sojourn` or `sojourn-postgresql`. No setting has such a name.
+pub(super) fn is_service_link(name: &str, value: &str) -> bool {
+    let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    let is_numbered = |rest: &str| {
+        let mut parts = rest.split('_');
+        let is_number = parts.next().is_some_and(|number| number.parse::<u16>().is_ok());
+        let is_protocol = matches!(parts.next(), Some("TCP" | "UDP" | "SCTP"));
+        let is_part = matches!(parts.next(), None | Some("PROTO" | "PORT" | "ADDR"));
+        is_number && is_protocol && is_part && parts.next().is_none()
+    };
+    name.strip_prefix("SOJOURN_").is_some_and(|rest| {
+        let rest = format!("_{rest}");
+        rest.ends_with("_SERVICE_HOST")
+            || rest.ends_with("_SERVICE_PORT")
+            || rest.contains("_SERVICE_PORT_")
+            || rest.ends_with("_PORT") && is_url
+            || rest.match_indices("_PORT_").any(|(at, port)| is_numbered(&rest[at + port.len()..]))
+    })
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), SettingError> {

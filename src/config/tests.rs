@@ -39,8 +39,27 @@ fn a_bad_setting_is_named_in_one_line() {
 fn an_unknown_name_is_refused_but_not_what_kubernetes_sets() {
     let error = source(&[("SOJOURN_RETENTON", "30d")]).unwrap_err().to_string();
     assert!(error.starts_with("SOJOURN_RETENTON: there is no such setting"), "{error}");
-    assert!(is_service_link("SOJOURN_PORT") && is_service_link("SOJOURN_SERVICE_HOST"));
-    assert!(!is_service_link("SOJOURN_PROFILE"));
+    let links = [
+        ("SOJOURN_PORT", "tcp://10.96.0.7:8080"),
+        ("SOJOURN_SERVICE_HOST", "10.96.0.7"),
+        ("SOJOURN_POSTGRESQL_SERVICE_HOST", "10.96.0.7"),
+        ("SOJOURN_POSTGRESQL_SERVICE_PORT", "5432"),
+        ("SOJOURN_POSTGRESQL_PORT_5432_TCP", "tcp://10.96.0.7:5432"),
+        ("SOJOURN_POSTGRESQL_PORT_5432_TCP_PROTO", "tcp"),
+        ("SOJOURN_POSTGRESQL_PORT_5432_TCP_PORT", "5432"),
+        ("SOJOURN_POSTGRESQL_PORT_5432_TCP_ADDR", "10.96.0.7"),
+        ("SOJOURN_METRICS_PORT", "tcp://10.96.0.1:9090"),
+        ("SOJOURN_METRICS_SERVICE_PORT_HTTP", "9090"),
+    ];
+    for (name, value) in links {
+        assert!(is_service_link(name, value), "{name}");
+    }
+    for (name, value) in [("SOJOURN_PORT", "8080"), ("SOJOURN_PROFILE", "aal1"), ("SOJOURN_PORT_8080_TCP_X", "1")] {
+        assert!(!is_service_link(name, value), "{name}");
+    }
+    for (name, ..) in SETTINGS {
+        assert!(!is_service_link(name, "tcp://10.96.0.1:1"), "{name}");
+    }
 }
 
 #[test]

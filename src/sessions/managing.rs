@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Caller, EndReason, Error, Scope, Session, SessionId, Sessions};
+use super::{
+    Caller, EndReason, Error, Filter, Owner, Position, Scope, Search, Session, SessionId, Sessions, Sort, State,
+    UserSessions,
+};
+use crate::store::MOST_LISTED;
 use crate::users::UserId;
 
 /// That a caller may manage a user's sessions: it has `sessions:admin`, or is that user.
@@ -63,11 +67,39 @@ impl Managed {
 }
 
 impl Sessions {
-    /// The user's active sessions, newest first. Refused: [`Error::UserNotFound`].
-    pub async fn managed_sessions(&self, managed: &Managed) -> Result<Vec<Session>, Error> {
-        let sessions = self.active_sessions_of(&managed.user).await?;
-        if sessions.is_empty() {
+    /// A page of the user's active sessions, newest first, and the number of all. Refused: [`Error::UserNotFound`].
+    pub async fn managed_sessions(
+        &self,
+        managed: &Managed,
+        offset: usize,
+        limit: usize,
+    ) -> Result<UserSessions, Error> {
+        let newest = self.active_sessions_of(&managed.user).await?;
+        if newest.total == 0 {
             self.refuse_unknown_user(managed).await?;
+        }
+        let (total, are_all) = (newest.total, newest.are_all());
+        let (mut skipped, mut part, mut sessions) = (0, newest.sessions, Vec::new());
+        loop {
+            let last = part.last().map(|last| Position { at: last.created_at, id: last.id });
+            let skip = offset.saturating_sub(skipped).min(part.len());
+            skipped += skip;
+            sessions.extend(part.into_iter().skip(skip).take(limit - sessions.len()));
+            if are_all || last.is_none() || sessions.len() >= limit || offset >= total {
+                return Ok(UserSessions { sessions, total });
+            }
+            part = self.older_sessions_of(&managed.user, last).await?;
+        }
+    }
+
+    /// The next [`MOST_LISTED`] of a user's active sessions.
+    async fn older_sessions_of(&self, user: &UserId, after: Option<Position>) -> Result<Vec<Session>, Error> {
+        let filter = &Filter { state: Some(State::Active), ..Filter::default() };
+        let (owner, sort, now) = (Owner::User(user), Sort::default(), self.now());
+        let search = Search { owner, filter, sort, after, limit: MOST_LISTED, now, may_lag: false };
+        let mut sessions = self.store().search_sessions(search).await?;
+        for session in &mut sessions {
+            self.activity.overlay(session);
         }
         Ok(sessions)
     }
@@ -75,19 +107,10 @@ impl Sessions {
     /// One of the user's active sessions; no handle is one that no session is called by. Refused: [`Error::UserNotFound`], [`Error::SessionNotFound`], and
     /// [`Error::AmbiguousSession`] when several were opened in that second.
     pub async fn managed_session(&self, managed: &Managed, handle: Option<Handle>) -> Result<Session, Error> {
-        let now = self.now();
-        let owner = super::Owner::User(&managed.user);
         let mut found = match handle {
             None => Vec::new(),
-            Some(Handle::Id(id)) => self.store().session(id, owner).await?.into_iter().collect(),
-            Some(Handle::OpenedIn(second)) => {
-                self.store().active_sessions_opened(&managed.user, second, Handle::end_of(second), now).await?
-            }
+            Some(handle) => self.active_sessions_called(&managed.user, handle).await?,
         };
-        for session in &mut found {
-            self.activity.overlay(session);
-        }
-        found.retain(|session| session.is_active(now));
         if found.len() > 1 {
             return Err(Error::AmbiguousSession(found.iter().map(|session| session.id).collect()));
         }
@@ -98,6 +121,21 @@ impl Sessions {
                 Err(Error::SessionNotFound)
             }
         }
+    }
+
+    async fn active_sessions_called(&self, user: &UserId, handle: Handle) -> Result<Vec<Session>, Error> {
+        let now = self.now();
+        let mut found: Vec<Session> = match handle {
+            Handle::Id(id) => self.store().session(id, Owner::User(user)).await?.into_iter().collect(),
+            Handle::OpenedIn(second) => {
+                self.store().active_sessions_opened(user, second, Handle::end_of(second), now).await?
+            }
+        };
+        for session in &mut found {
+            self.activity.overlay(session);
+        }
+        found.retain(|session| session.is_active(now));
+        Ok(found)
     }
 
     /// Ends what [`Sessions::managed_session`] finds, and answers it as it was.
@@ -114,19 +152,27 @@ impl Sessions {
     /// Ends the active sessions among those named, and answers how many. A second that several were opened in names
     /// none: the wrong one is never ended. Refused: [`Error::UserNotFound`].
     pub async fn end_managed_sessions(&self, managed: &Managed, handles: &[Handle]) -> Result<usize, Error> {
-        let sessions = self.managed_sessions(managed).await?;
-        let named: BTreeSet<SessionId> = handles
-            .iter()
-            .filter_map(|handle| {
-                let mut meant = sessions.iter().filter(|session| handle.means(session));
-                meant.next().filter(|_| meant.next().is_none()).map(|session| session.id)
-            })
-            .collect();
+        let newest = self.active_sessions_of(&managed.user).await?;
+        if newest.total == 0 {
+            self.refuse_unknown_user(managed).await?;
+        }
+        let mut named = BTreeSet::new();
+        for handle in handles {
+            let meant: Vec<SessionId> = if newest.are_all() {
+                newest.sessions.iter().filter(|session| handle.means(session)).map(|session| session.id).collect()
+            } else {
+                let called = self.active_sessions_called(&managed.user, *handle).await?;
+                called.iter().map(|session| session.id).collect()
+            };
+            if let [only] = meant[..] {
+                named.insert(only);
+            }
+        }
         if named.is_empty() {
             return Ok(0);
         }
         let (named, reason) = (Vec::from_iter(named), managed.reason(None));
-        let owner = super::Owner::User(&managed.user);
+        let owner = Owner::User(&managed.user);
         let ended = self.store().end_named_sessions(&named, owner, reason, self.now()).await?;
         let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
         self.ended(&managed.user, &ended, reason);

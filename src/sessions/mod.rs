@@ -50,7 +50,7 @@ pub use managing::{Handle, Managed};
 use opening::IDEMPOTENCY_LIFETIME;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
-pub use reading::Page;
+pub use reading::{Page, UserSessions};
 pub use refreshing::{RefreshOutcome, Refreshed, Slide};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
 pub use statistics::{

@@ -7,6 +7,7 @@ use super::{
     Caller, Error, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, Sessions,
     SignedIn, Sort, SortField,
 };
+use crate::store::MOST_LISTED;
 use crate::users::UserId;
 
 /// One page of a search.
@@ -18,32 +19,63 @@ pub struct Page {
     pub next_cursor: Option<String>,
 }
 
+/// A user's active sessions, newest first.
+#[derive(Debug, Clone)]
+pub struct UserSessions {
+    /// At most [`MOST_LISTED`] of them.
+    pub sessions: Vec<Session>,
+    /// The number of all, listed or not.
+    pub total: usize,
+}
+
+impl UserSessions {
+    /// Whether none is left out.
+    pub(super) fn are_all(&self) -> bool {
+        self.sessions.len() >= self.total
+    }
+}
+
 impl Sessions {
-    /// A user's active sessions, newest first.
-    pub async fn active_sessions_of(&self, user: &UserId) -> Result<Vec<Session>, Error> {
+    /// A user's active sessions, the newest [`MOST_LISTED`] if there are more.
+    pub(super) async fn active_sessions_of(&self, user: &UserId) -> Result<UserSessions, Error> {
         let mut sessions = self.lists.ask(user.clone()).await?;
         for session in &mut sessions {
             self.activity.overlay(session);
         }
-        Ok(sessions)
+        let listed = sessions.len();
+        let may_be_more = u32::try_from(listed).is_ok_and(|listed| listed >= MOST_LISTED);
+        let total = if may_be_more { self.count_active_sessions_of(user).await?.max(listed) } else { listed };
+        Ok(UserSessions { sessions, total })
     }
 
     /// A user's active sessions, newest first, for a caller with `sessions:read`.
-    pub async fn sessions_of(&self, caller: &Caller, user: &UserId) -> Result<Vec<Session>, Error> {
+    pub async fn sessions_of(&self, caller: &Caller, user: &UserId) -> Result<UserSessions, Error> {
         caller.require(Scope::READ)?;
         self.active_sessions_of(user).await
     }
 
-    /// A user's active sessions, the one used last first.
-    pub async fn recent_sessions_of(&self, user: &UserId) -> Result<Vec<Session>, Error> {
-        let mut sessions = self.active_sessions_of(user).await?;
+    /// The user's own active sessions, newest first. The caller's session is always listed: in place of the last one if it
+    /// is older than all that are listed.
+    pub async fn own_sessions(&self, me: &SignedIn) -> Result<UserSessions, Error> {
+        let mut own = self.active_sessions_of(&me.session.user_id).await?;
+        if !own.are_all() && own.sessions.iter().all(|session| session.id != me.session.id) {
+            own.sessions.pop();
+            own.sessions.push(me.session.clone());
+        }
+        Ok(own)
+    }
+
+    /// The user's own active sessions, the one used last first.
+    pub async fn recent_own_sessions(&self, me: &SignedIn) -> Result<Vec<Session>, Error> {
+        let mut sessions = self.own_sessions(me).await?.sessions;
         sessions.sort_by_key(|session| Reverse((session.last_seen_at, session.id)));
         Ok(sessions)
     }
 
-    /// How many active sessions a user has: as many as [`Sessions::active_sessions_of`] answers.
-    pub async fn count_active_sessions_of(&self, user: &UserId) -> Result<u32, Error> {
-        Ok(self.store().count_active_sessions_of(user, self.now()).await?)
+    /// The number of a user's active sessions.
+    pub async fn count_active_sessions_of(&self, user: &UserId) -> Result<usize, Error> {
+        let count = self.store().count_active_sessions_of(user, self.now()).await?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     /// One session, whatever its state: a user's own, or anybody's for a caller with `sessions:read`.

@@ -77,7 +77,7 @@ pub enum OpenError {
     Tls {
         /// The server.
         place: String,
-        /// What failed.
+        /// The requirement that is not met.
         problem: String,
     },
     /// Its tables could not be brought up to date.

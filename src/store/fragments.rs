@@ -39,7 +39,7 @@ macro_rules! user_columns {
     };
 }
 
-/// That the bulk ending `b` means a session.
+/// The condition that the bulk ending `b` applies to a session.
 macro_rules! covered {
     () => {
         "(sessions.created_at <= b.opened_until AND (b.opened_from IS NULL OR sessions.created_at >= b.opened_from) \

@@ -239,8 +239,8 @@ pub trait Store: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>>;
 
-    /// How many [`Store::active_sessions_of`] answers.
-    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32>;
+    /// The number of a user's active sessions at `now`, also of those that [`Store::active_sessions_of`] leaves out.
+    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u64>;
 
     /// How many sessions of a user stand at `now`, and how many have expired or been idle for too long; ended ones do
     /// not count.
@@ -370,8 +370,7 @@ pub trait Store: Send + Sync {
     /// Nothing may happen before `until` any more. What is deleted before it is counted, is counted as it is deleted.
     async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>>;
 
-    /// What is counted, all as of one instant, which may be ten seconds ago. Without its events when there are too many
-    /// groups.
+    /// The counts, all as of one instant, which may be ten seconds ago. Events are left out when there are too many groups.
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts>;
 
     /// One user. `None` when unknown.

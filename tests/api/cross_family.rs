@@ -1,5 +1,7 @@
 //! One user, seen through all six APIs.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -64,6 +66,48 @@ on_both_databases! {
             assert!(!server.stands(&other.access).await, "{path}");
             assert_seen(&server, &mine.access, &[&mine]).await;
         }
+    }
+
+    async fn a_user_with_more_sessions_than_a_list_shows_is_told_how_many_and_always_sees_its_own(database) {
+        let server = Server::start(database).await;
+        let mine = server.open("1001").await;
+        server.copy_session(&mine.id, 1020).await;
+        let get = async |path: &str, token: &str| server.send("GET", path, token).await.expect(200).json();
+        let native = get("/v1/me/sessions", &mine.access).await;
+        let blackbox = get("/api/v0/sessions", &mine.access).await;
+        let of_staff = get("/v1/users/1001/sessions", BOOTSTRAP_KEY).await;
+        let page = get("/api/user/1001/sessions", &mine.access).await;
+        for total in [&native["total"], &blackbox["data"]["total"], &of_staff["total"], &page["count"]] {
+            assert_eq!(*total, 1021);
+        }
+        assert_eq!(get("/auth/sessions/count", &mine.access).await["activeSessions"], 1021);
+        assert_eq!(get("/api/v0/sessions/stats", &mine.access).await["data"]["active_sessions"], 1021);
+        let lists = [
+            (native["sessions"].clone(), "id"),
+            (blackbox["data"]["sessions"].clone(), "id"),
+            (get("/auth/sessions", &mine.access).await, "sessionId"),
+            (get("/api/v1/users/me/sessions", &mine.access).await, "id"),
+        ];
+        for (list, id) in lists {
+            let list = list.as_array().unwrap();
+            assert_eq!(list.len(), 1000);
+            assert_eq!(list.iter().filter(|session| session[id] == mine.id).count(), 1);
+        }
+
+        let mut seen = BTreeSet::new();
+        for offset in (0..1050).step_by(50) {
+            let page = get(&format!("/api/user/1001/sessions?offset={offset}"), &mine.access).await;
+            assert_eq!(page["count"], 1021);
+            let items = page["items"].as_array().unwrap();
+            assert_eq!(items.len(), 50.min(1021_usize.saturating_sub(offset)), "{offset}");
+            seen.extend(items.iter().map(|session| session["id"].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(seen.len(), 1021);
+        assert!(seen.contains(&mine.id));
+        let oldest = json!({ "sessions": [mine.id] });
+        let removed = server.send_json("DELETE", "/api/user/1001/sessions", BOOTSTRAP_KEY, &oldest).await;
+        assert_eq!(removed.expect(200).json()["count"], 1);
+        assert!(!server.stands(&mine.access).await);
     }
 
     async fn what_is_over_opens_no_door(database) {

@@ -38,7 +38,7 @@ const WRITERS: u64 = 12;
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 /// For so long a replica may go on without a database.
 const MOST_ALONE: Duration = Duration::from_secs(5);
-/// What the full count comes to at the least.
+/// The fewest acknowledged ends of the full count.
 const MOST_WANTED: usize = 5000;
 
 /// Crashes in between failovers, each to a new standby. One replica finds back later than the other.

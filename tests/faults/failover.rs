@@ -22,7 +22,7 @@ use crate::support::proxy::Proxy;
 
 /// The old primary does not wait for a standby any more.
 const ALONE: Flaw = Flaw::Database("NoSynchronousStandby", "ALTER SYSTEM RESET synchronous_standby_names");
-/// What replicas cannot tell from a primary: a standby that was promoted, and knows nothing of what came after.
+/// A promoted standby that knows nothing of later changes; replicas cannot tell it from the primary.
 const PROMOTED: Flaw = Flaw::Database("PromotedStandby", "SELECT pg_promote(true)");
 
 fault_tests! {
@@ -66,7 +66,7 @@ const WRITERS: u64 = 4;
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
 /// For so long a replica may go on without a database.
 const MOST_ALONE: Duration = Duration::from_secs(5);
-/// What a busy machine adds.
+/// Time that a busy machine adds to each bound.
 const GRACE: Duration = Duration::from_secs(1);
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 const STANDBY: &str = "standby";
@@ -137,7 +137,7 @@ struct Written {
     bytes: i64,
 }
 
-/// What a session is, by the database and by the replicas.
+/// Sessions are compared as the database and as the replicas see them.
 async fn asynchronous_failover(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new(
         "FT-11 behind",
@@ -198,27 +198,49 @@ async fn asynchronous_failover(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// The one replica follows to the new primary, the other one does not.
+/// A promotion after which the first replica is left with the old primary. The second one has ended all sessions since.
+struct LeftBehind {
+    _primary: Cluster,
+    standby: Cluster,
+    paths: Paths,
+    history: History,
+    subjects: Vec<Arc<Subject>>,
+    since: Duration,
+}
+
+impl LeftBehind {
+    /// With `new_connections_follow` only the connections that the first replica has already stay with the old primary, as
+    /// behind a proxy that breaks nothing off.
+    async fn begin(flaw: Flaw, new_connections_follow: bool) -> Self {
+        let primary = Cluster::start(&[]).await;
+        let paths = Paths::to(&primary, flaw).await;
+        let standby = primary.add_standby(STANDBY).await;
+        primary.wait_for_standby(Some(STANDBY)).await;
+        let [left, follows] = &paths.replicas;
+        let history = History::new();
+        let subjects = open_known(follows, left, &history).await;
+        standby.promote().await;
+        flaw.apply(&primary.url()).await;
+        primary.run("SELECT pg_reload_conf()").await;
+        if new_connections_follow {
+            paths.proxies[0].lead_new_to(&standby.url());
+        }
+        paths.proxies[1].switch_to(&standby.url());
+        until("service", async || follows.open("after").await.is_some()).await;
+        let since = history.now();
+        for subject in &subjects {
+            until("the end", async || follows.revoke(&history, subject).await == Outcome::Done).await;
+        }
+        Self { _primary: primary, standby, paths, history, subjects, since }
+    }
+}
+
 async fn split_brain(flaw: Flaw) -> Verdict {
     let mut verdict =
         Verdict::new("FT-11 left behind", "PR-5", "no yes after 5 s, then 503; correct 1.5 s after the switch");
-    let primary = Cluster::start(&[]).await;
-    let paths = Paths::to(&primary, flaw).await;
-    let standby = primary.add_standby(STANDBY).await;
-    primary.wait_for_standby(Some(STANDBY)).await;
-    let [left, follows] = &paths.replicas;
-    let history = History::new();
-    let subjects = open_known(follows, left, &history).await;
-    standby.promote().await;
-    flaw.apply(&primary.url()).await;
-    primary.run("SELECT pg_reload_conf()").await;
-    paths.proxies[1].switch_to(&standby.url());
-    until("service", async || follows.open("after").await.is_some()).await;
-    let alone_since = history.now();
-    for subject in &subjects {
-        until("the end", async || follows.revoke(&history, subject).await == Outcome::Done).await;
-    }
-    says_nothing(&mut verdict, left, &history, &subjects, alone_since).await;
+    let LeftBehind { _primary, standby, paths, history, subjects, since } = LeftBehind::begin(flaw, false).await;
+    let left = &paths.replicas[0];
+    says_nothing(&mut verdict, left, &history, &subjects, since).await;
 
     paths.proxies[0].switch_to(&standby.url());
     back_in_time(&mut verdict, left, &history, &subjects).await;
@@ -226,27 +248,12 @@ async fn split_brain(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// New connections lead to the new primary, and those that the replica has stay with the old one, as behind a proxy that breaks
-/// nothing off.
 async fn kept_connections(flaw: Flaw) -> Verdict {
     let mut verdict =
         Verdict::new("FT-11 kept connections", "PR-5", "no yes after 5 s, and then what the new primary says");
-    let primary = Cluster::start(&[]).await;
-    let paths = Paths::to(&primary, flaw).await;
-    let standby = primary.add_standby(STANDBY).await;
-    primary.wait_for_standby(Some(STANDBY)).await;
-    let [left, follows] = &paths.replicas;
-    let history = History::new();
-    let subjects = open_known(follows, left, &history).await;
-    standby.promote().await;
-    flaw.apply(&primary.url()).await;
-    primary.run("SELECT pg_reload_conf()").await;
-    paths.proxies[0].lead_new_to(&standby.url());
-    paths.proxies[1].switch_to(&standby.url());
-    until("service", async || follows.open("after").await.is_some()).await;
-    for subject in &subjects {
-        until("the end", async || follows.revoke(&history, subject).await == Outcome::Done).await;
-    }
+    let LeftBehind { _primary, standby: _standby, paths, history, subjects, since: _ } =
+        LeftBehind::begin(flaw, true).await;
+    let left = &paths.replicas[0];
     let ended = Instant::now();
     time_until(MOST_ALONE * 2, async || {
         let mut refused = true;
@@ -266,7 +273,7 @@ async fn kept_connections(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// What a replica reaches in place of its primary.
+/// The server that a replica reaches in place of its primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     /// A standby that gets nothing any more.
@@ -375,7 +382,7 @@ async fn says_nothing(
     verdict.must(list == Some(503), format!("asked for the list it answers {list:?}"));
 }
 
-/// It has its way to the primary again.
+/// The replica reaches the primary again.
 async fn back_in_time(verdict: &mut Verdict, replica: &Replica, history: &History, subjects: &[Arc<Subject>]) {
     let refused = time_until(SERVICE_BACK, async || {
         replica.forget_connections();

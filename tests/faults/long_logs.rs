@@ -94,12 +94,12 @@ async fn unsettled_log(flaw: Flaw) -> Verdict {
             ))
             .await;
     }
-    // It reads all of them once.
+    // The server reads all of them once.
     tokio::time::sleep(Duration::from_secs(2)).await;
     until("the list", async || replica.revocations(None).await.status == Some(200)).await;
     let read = read_meanwhile(&mut verdict, &cluster, &replica).await;
     verdict.must(read <= ROWS, format!("{read} rows were read within seconds, of {ROWS}"));
-    // What is ended behind them is heard of all the same.
+    // An ending behind them is still heard of.
     let subject = replica.open("bob").await.unwrap();
     assert_eq!(replica.administer("DELETE", &format!("/v1/sessions/{}", subject.id), None).await.status, Some(204));
     until("the end", async || replica.revocations(None).await.body.to_string().contains(&subject.id)).await;
@@ -129,7 +129,7 @@ async fn read_meanwhile_but(refused: u32, verdict: &mut Verdict, cluster: &Clust
     read
 }
 
-/// They have all been away while very much was ended.
+/// Listeners that come back after very many endings.
 async fn many_listeners(flaw: Flaw) -> Verdict {
     const LISTENERS: usize = 30;
     const ENDS: i64 = 100_000;
@@ -154,7 +154,7 @@ async fn many_listeners(flaw: Flaw) -> Verdict {
         .map(|_| {
             let (replica, place, heard) = (Arc::clone(&replica), place.clone(), Arc::clone(&heard));
             tokio::spawn(async move {
-                // Who is sent away comes back with its last place.
+                // A refused listener comes back with its last place.
                 let mut place = place;
                 loop {
                     let mut stream = replica.events(Some(&place)).await;

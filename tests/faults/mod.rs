@@ -38,7 +38,7 @@
 //! | FT-36, steadiness | [`soak`] |
 //! | a log that was restored, that cannot settle, that many want | [`long_logs`] |
 //!
-//! These do not apply:
+//! Tests that do not apply:
 //!
 //! * FT-28, a handler that breaks down: no request is known that makes one do so.
 //! * FT-29, receivers of events that are down: nothing is sent to anybody who does not ask.

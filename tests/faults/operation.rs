@@ -1,4 +1,4 @@
-//! What happens to a server in operation: the database's disk is full (FT-15), tables are altered meanwhile (FT-19), clients
+//! Faults of a server in operation: the database's disk is full (FT-15), tables are altered meanwhile (FT-19), clients
 //! hang up (FT-27).
 
 use std::io::Write as _;

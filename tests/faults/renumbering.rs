@@ -39,9 +39,9 @@ fault_tests! {
 /// How the last commits get lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loss {
-    /// They had not reached the disk.
+    /// The lost commits had not reached the disk.
     Crash,
-    /// They had not reached the standby that took over, and did not have to.
+    /// The lost commits had not reached the new primary, and did not have to.
     Failover,
     /// As before, but no commit waits for the standby: only the log's identity tells that they are lost.
     FailoverBehind,
@@ -58,7 +58,7 @@ const LATE: Duration = Duration::from_millis(1500);
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 
-/// What a client knew before.
+/// The state of a client from before the fault.
 struct Known {
     subjects: Vec<Arc<Subject>>,
     key: String,

@@ -194,7 +194,7 @@ impl Replica {
         self.counted(self.request("GET", "/v1/sessions?limit=1").bearer_auth(key)).await
     }
 
-    /// What a gauge without labels says.
+    /// The value of a gauge without labels.
     pub async fn metric(&self, name: &str) -> f64 {
         let text = self.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

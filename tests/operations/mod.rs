@@ -1,4 +1,4 @@
-//! What operators see: the stop, connections to the server and to the database, health, metrics.
+//! The operator's view: the stop, connections to the server and to the database, health, metrics.
 
 mod connections;
 mod health;

@@ -16,7 +16,6 @@ use crate::support::database::TestDatabase;
 use crate::support::process::Folder;
 use crate::support::proxy::Proxy;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
-use crate::support::standby::Standby;
 
 const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -40,7 +39,7 @@ fn of_hosts(ports: &[u16]) -> String {
     format!("postgres://postgres@{}/postgres?target_session_attrs=read-write", hosts.join(","))
 }
 
-/// What a command that must fail tells the operator, in one line.
+/// The line that a failing command prints for the operator.
 fn refusal(database_url: &str) -> String {
     let folder = Folder::new();
     let mut program = folder.program();
@@ -69,7 +68,7 @@ async fn until_opened(server: &Server) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_hosts_the_one_that_takes_writes_is_used() {
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     // This one takes connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let others = [free_port(), standby.port(), silent.local_addr().unwrap().port()];
@@ -84,7 +83,7 @@ async fn of_two_hosts_the_one_that_takes_writes_is_used() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_fail_over_the_server_comes_back_by_itself() {
     let mut primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let server = serve(of_hosts(&[primary.port(), standby.port()])).await;
     server.follows().await;
     let before = server.open("alice").await;
@@ -105,7 +104,7 @@ async fn after_a_fail_over_the_server_comes_back_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_hangs_is_left_for_the_new_one() {
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let (proxy, through) = Proxy::start(&primary.url()).await;
     let port = through.parse::<PgConnectOptions>().unwrap().get_port();
     let server = serve(of_hosts(&[port, standby.port()])).await;
@@ -121,7 +120,7 @@ async fn a_primary_that_hangs_is_left_for_the_new_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_takes_no_writes_any_more_is_left_although_it_answers() {
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let server = serve(of_hosts(&[primary.port(), standby.port()])).await;
     let before = server.open("alice").await;
     standby.catch_up(&primary).await;
@@ -156,7 +155,7 @@ async fn until_read_only(cluster: &Cluster) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_alone_is_waited_for_and_then_refused_by_name() {
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let url = standby.url();
     let told = tokio::task::spawn_blocking(move || refusal(&url)).await.unwrap();
     assert!(told.contains(&format!("127.0.0.1:{} is a standby", standby.port())), "{told}");

@@ -9,7 +9,6 @@ use sqlx::Connection as _;
 use crate::faults::cluster::{Cluster, free_port};
 use crate::support::database::TestDatabase;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
-use crate::support::standby::Standby;
 
 /// Each server of a test reads the signing keys of the one before.
 const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -42,7 +41,7 @@ async fn found(server: &Server, user: &str) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn searches_lists_and_statistics_go_to_the_replica_and_nothing_that_decides() {
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let server = serve(primary.url(), format!("{}?target_session_attrs=standby", standby.url())).await;
     let opened = server.open("alice").await;
     standby.catch_up(&primary).await;
@@ -53,7 +52,7 @@ async fn searches_lists_and_statistics_go_to_the_replica_and_nothing_that_decide
     assert_eq!(answered(), (on_the_replica + 3, on_the_primary));
 
     // From here on the replica stands still, and everything that must be current is.
-    standby.text("SELECT pg_wal_replay_pause()::text").await;
+    standby.run("SELECT pg_wal_replay_pause()").await;
     let second = server.open("alice").await;
     let own = server.send("GET", "/v1/me/sessions", &second.access).await.expect(200).json();
     assert_eq!(own["sessions"].as_array().unwrap().len(), 2);
@@ -75,10 +74,10 @@ async fn revoke(server: &Server, dry_run: bool) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_is_not_known_to_be_current_is_left_out_until_it_is() {
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let first = serve(primary.url(), standby.url()).await;
     standby.catch_up(&primary).await;
-    standby.text("SELECT pg_wal_replay_pause()::text").await;
+    standby.run("SELECT pg_wal_replay_pause()").await;
     first.open("alice").await;
     drop(first);
 
@@ -86,7 +85,7 @@ async fn a_replica_that_is_not_known_to_be_current_is_left_out_until_it_is() {
     assert_eq!(found(&server, "alice").await, 1);
     let (on_the_replica, on_the_primary) = answered();
     assert!(on_the_primary >= 1);
-    standby.text("SELECT pg_wal_replay_resume()::text").await;
+    standby.run("SELECT pg_wal_replay_resume()").await;
     standby.catch_up(&primary).await;
     let until_used = async {
         while answered().0 == on_the_replica {
@@ -111,12 +110,12 @@ async fn without_a_replica_that_can_be_used_searches_go_to_the_primary() {
     }
 }
 
-/// It has written more than the new primary, so by its position alone it would be current.
+/// The old primary has written more than the new one, so by its position alone its standby would be current.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_of_the_old_primary_is_not_taken_for_one_of_the_new() {
     let old = Cluster::start(&[]).await;
     drop(serve(old.url(), old.url()).await);
-    let (new, left_behind) = (Standby::of(&old).await, Standby::of(&old).await);
+    let (new, left_behind) = (old.add_standby("new").await, old.add_standby("left_behind").await);
     new.promote().await;
     let only = serve(new.url(), new.url()).await;
     only.open("alice").await;
@@ -135,7 +134,7 @@ async fn a_standby_of_the_old_primary_is_not_taken_for_one_of_the_new() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_goes_away_is_not_noticed_by_clients() {
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let server = serve(primary.url(), standby.url()).await;
     server.open("alice").await;
     standby.catch_up(&primary).await;
@@ -146,7 +145,7 @@ async fn a_replica_that_goes_away_is_not_noticed_by_clients() {
     assert_eq!(answered(), (1, 1));
 }
 
-/// What PostgreSQL says when replay removes rows that a search still reads.
+/// PostgreSQL's error when replay removes rows that a search still reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conflict_with_recovery_is_a_search_that_took_too_long() {
     const CONFLICT: &str = "
@@ -159,7 +158,7 @@ async fn a_conflict_with_recovery_is_a_search_that_took_too_long() {
         END $$;
         CREATE VIEW statistics_progress AS SELECT * FROM progress_rows WHERE conflict()";
     let primary = Cluster::start(&[]).await;
-    let standby = Standby::of(&primary).await;
+    let standby = primary.add_standby("standby").await;
     let server = serve(primary.url(), standby.url()).await;
     let mut raw = primary.connect().await.unwrap();
     sqlx::raw_sql(CONFLICT).execute(&mut raw).await.unwrap();

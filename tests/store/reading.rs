@@ -179,5 +179,6 @@ async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fix
     assert_eq!(listed.len(), most);
     assert!(listed.is_sorted_by(|newer, older| newer.created_at > older.created_at));
     assert!(!ids(&listed).contains(&one.id));
-    assert_eq!(fixture.store.count_active_sessions_of(&one.user_id, at(1)).await.unwrap(), MOST_LISTED);
+    let count = fixture.store.count_active_sessions_of(&one.user_id, at(1)).await.unwrap();
+    assert_eq!(count, u64::from(MOST_LISTED) + 1);
 }

@@ -1,4 +1,4 @@
-//! What PostgreSQL's catalogue says of the tables and functions, so that they work behind poolers, under logical
+//! PostgreSQL's catalogue of the tables and functions, which must work behind poolers, under logical
 //! replication, and in any schema.
 
 use sojourn::sessions::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
@@ -63,7 +63,7 @@ async fn every_table_has_a_key_and_can_be_replicated_postgres() {
     assert!(matches!(second, Err(sqlx::Error::Database(_))), "{second:?}");
 }
 
-/// What makes a replica hear of something, on tables that [`prepare`] filled.
+/// Statements that write to the change log, on tables that [`prepare`] filled.
 const HEARD_OF: [&str; 8] = [
     "UPDATE public.sessions SET ended_at = last_seen_at, end_reason = 'logout'",
     "UPDATE public.sessions SET device_name = 'my phone'",

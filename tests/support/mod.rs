@@ -6,7 +6,6 @@ pub mod postgres_wire;
 pub mod process;
 pub mod proxy;
 pub mod server;
-pub mod standby;
 pub mod stream;
 
 /// Makes two tests out of one case: on PostgreSQL and on SQLite. The case gets an empty database.

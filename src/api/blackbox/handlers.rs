@@ -18,6 +18,7 @@ type Result<T> = std::result::Result<Json<T>, Refused<Blackbox>>;
 #[utoipa::path(
     get, path = "/api/v0/sessions", tag = "Session Management", operation_id = "list_sessions",
     summary = "List active sessions",
+    description = "At most 1000 sessions are listed: the newest, and always the caller's own. `total` counts all.",
     responses(
         (status = 200, description = "The user's active sessions, newest first", body = ApiResponse<SessionListResponse>),
         (status = 401, description = "No valid token", body = ErrorResponse),
@@ -28,7 +29,7 @@ pub(super) async fn list_sessions(
     State(app): State<Arc<App>>,
     User(me, _): User<Blackbox>,
 ) -> Result<ApiResponse<SessionListResponse>> {
-    let sessions = app.sessions.active_sessions_of(&me.session.user_id).await?;
+    let sessions = app.sessions.own_sessions(&me).await?;
     Ok(Json(ApiResponse::of(SessionListResponse::new(sessions, me.session.id))))
 }
 

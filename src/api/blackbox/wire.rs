@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::timestamp;
-use crate::sessions::{self, FieldError, Policy, SessionId};
+use crate::sessions::{self, FieldError, Policy, SessionId, UserSessions};
 
 /// The envelope of every success.
 #[derive(Debug, Serialize, ToSchema)]
@@ -90,15 +90,14 @@ impl SessionInfo {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionListResponse {
     sessions: Vec<SessionInfo>,
-    /// How many they are.
+    /// The number of all, listed or not.
     total: usize,
 }
 
 impl SessionListResponse {
     /// As shown to the user whose own session is `current`.
-    pub(super) fn new(sessions: Vec<sessions::Session>, current: SessionId) -> Self {
-        let sessions: Vec<_> = sessions.into_iter().map(|session| SessionInfo::new(session, current)).collect();
-        Self { total: sessions.len(), sessions }
+    pub(super) fn new(UserSessions { sessions, total }: UserSessions, current: SessionId) -> Self {
+        Self { sessions: sessions.into_iter().map(|session| SessionInfo::new(session, current)).collect(), total }
     }
 }
 

@@ -34,8 +34,8 @@ pub(super) async fn list_sessions(
     Subject(managed): Subject,
     window: Window,
 ) -> Result<SessionList> {
-    let sessions = app.sessions.managed_sessions(&managed).await?;
-    Ok(Json(SessionList::new(sessions, &window)))
+    let page = app.sessions.managed_sessions(&managed, window.offset, window.limit).await?;
+    Ok(Json(page.into()))
 }
 
 #[utoipa::path(

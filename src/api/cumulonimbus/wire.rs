@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::Cumulonimbus;
 use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, path_parameter};
 use crate::api::{App, Refused, Rejection};
-use crate::sessions::{self, FieldError, Handle, Managed, SessionId};
+use crate::sessions::{self, FieldError, Handle, Managed, SessionId, UserSessions};
 
 /// The most sessions on a page, and in one bulk.
 const MOST: usize = 50;
@@ -58,8 +58,8 @@ fn handle(text: &str) -> Option<Handle> {
 
 /// A part of a list.
 pub(super) struct Window {
-    limit: usize,
-    offset: usize,
+    pub(super) limit: usize,
+    pub(super) offset: usize,
 }
 
 impl FromRequestParts<Arc<App>> for Window {
@@ -153,12 +153,9 @@ pub(super) struct SessionList {
     items: Vec<Session>,
 }
 
-impl SessionList {
-    /// The part of `sessions` that is in the window.
-    pub(super) fn new(sessions: Vec<sessions::Session>, window: &Window) -> Self {
-        let count = sessions.len();
-        let items = sessions.into_iter().skip(window.offset).take(window.limit).map(Session::from).collect();
-        Self { count, items }
+impl From<UserSessions> for SessionList {
+    fn from(UserSessions { sessions, total }: UserSessions) -> Self {
+        Self { count: total, items: sessions.into_iter().map(Session::from).collect() }
     }
 }
 

@@ -17,6 +17,7 @@ type Result<T> = std::result::Result<T, Refused<Quiika>>;
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "Session Management", operation_id = "getUserSessions",
     summary = "Get all active sessions for current user",
+    description = "At most 1000 sessions are listed: the newest, and always the caller's own. `/auth/sessions/count` counts all.",
     responses(
         (status = 200, description = "Successfully retrieved sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),
@@ -33,6 +34,7 @@ pub(super) async fn get_user_sessions(
 #[utoipa::path(
     get, path = "/auth/sessions/active", tag = "Session Management", operation_id = "getActiveSessions",
     summary = "Get active sessions for current user",
+    description = "At most 1000 sessions are listed: the newest, and always the caller's own. `/auth/sessions/count` counts all.",
     responses(
         (status = 200, description = "Successfully retrieved active sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),
@@ -47,7 +49,7 @@ pub(super) async fn get_active_sessions(
 }
 
 async fn own_sessions(app: &App, me: &SignedIn) -> Result<Json<Vec<UserSessionDetails>>> {
-    let sessions = app.sessions.recent_sessions_of(&me.session.user_id).await?;
+    let sessions = app.sessions.recent_own_sessions(me).await?;
     let now = app.sessions.now();
     Ok(Json(sessions.into_iter().map(|session| UserSessionDetails::new(session, me, now)).collect()))
 }
@@ -66,7 +68,7 @@ pub(super) async fn get_session_count(
     User(me, _): User<Quiika>,
 ) -> Result<Json<SessionCountResponse>> {
     let count = app.sessions.count_active_sessions_of(&me.session.user_id).await?;
-    Ok(Json(SessionCountResponse { active_sessions: count.into() }))
+    Ok(Json(SessionCountResponse { active_sessions: i64::try_from(count).unwrap_or(i64::MAX) }))
 }
 
 #[utoipa::path(

@@ -15,6 +15,7 @@ type Result<T> = std::result::Result<T, Refused<Vault>>;
 #[utoipa::path(
     get, path = "/api/v1/users/me/sessions", tag = "Sessions", operation_id = "listSessions",
     summary = "List active sessions",
+    description = "At most 1000 sessions are listed: the newest, and always the caller's own.",
     responses(
         (status = 200, description = "List of sessions", body = [SessionResponse]),
         (status = 401, description = "Authentication required", body = ErrorResponse),
@@ -25,7 +26,7 @@ pub(super) async fn list_sessions(
     State(app): State<Arc<App>>,
     User(me, _): User<Vault>,
 ) -> Result<Json<Vec<SessionResponse>>> {
-    let sessions = app.sessions.active_sessions_of(&me.session.user_id).await?;
+    let sessions = app.sessions.own_sessions(&me).await?.sessions;
     Ok(Json(sessions.into_iter().map(|session| SessionResponse::new(session, me.session.id)).collect()))
 }
 

@@ -101,7 +101,7 @@ pub struct LogProgress {
 /// When a reading of the log took place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadingTime {
-    /// It began.
+    /// The time at which the look began.
     pub asked: Instant,
     /// Nobody had written to another database until then.
     pub as_of: Instant,

@@ -176,7 +176,7 @@ impl Store for PostgresStore {
         self.read(|| sessions::active_sessions_opened(&self.database.pool, user, from, to, now)).await
     }
 
-    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
+    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u64> {
         self.read(|| sessions::count_active_sessions_of(&self.database.pool, user, now)).await
     }
 

@@ -14,8 +14,8 @@ use crate::store::values::{self, OrUnreadable};
 use crate::store::{EndedTogether, Result};
 use crate::users::{User, UserId};
 
-/// That a session has not been unused for too long at `$1`, or when it says. The difference of two times does not depend on
-/// the time zone, as a time with an interval added to it does for PostgreSQL: so the condition is immutable.
+/// The condition that a session is not idle at `$1`, or at the given time. The condition is immutable for PostgreSQL, because
+/// a difference of two times does not depend on the time zone; a time plus an interval would.
 macro_rules! not_idle {
     ($last_seen:literal) => {
         not_idle!($last_seen, "$1")

@@ -87,14 +87,10 @@ pub(super) async fn active_sessions_opened(
     list.fetch_all(pool).await?.iter().map(rows::session).collect()
 }
 
-pub(super) async fn count_active_sessions_of(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<u32> {
-    const COUNT: &str = concat!(
-        "SELECT count(*) FROM (SELECT FROM sessions WHERE user_id = $2 AND ",
-        active!(),
-        " LIMIT $3) AS listed"
-    );
-    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(now).bind(user.as_str()).bind(i64::from(MOST_LISTED));
-    Ok(count.fetch_one(pool).await?.try_into().unwrap_or(MOST_LISTED))
+pub(super) async fn count_active_sessions_of(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<u64> {
+    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
+    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(now).bind(user.as_str());
+    Ok(count.fetch_one(pool).await?.unsigned_abs())
 }
 
 pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {

@@ -49,8 +49,11 @@ use crate::users::{User, UserDetails, UserId};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// How long a statement waits for another process to write, and a request for the writer.
+/// How long a request waits for the writer and for its answer.
 const WRITER_TIME: Duration = Duration::from_secs(5);
+/// How long a statement waits for another process that writes: shorter than a request waits, so that the log and the metrics
+/// name the lock as the cause.
+const LOCK_TIME: Duration = Duration::from_secs(4);
 /// How long a request waits for a connection to read.
 const READER_TIME: Duration = Duration::from_secs(1);
 /// How long to try at the start while another process prepares the same file.
@@ -80,7 +83,7 @@ impl SqliteStore {
                 SqliteSynchronous::Full
             })
             .foreign_keys(true)
-            .busy_timeout(WRITER_TIME)
+            .busy_timeout(LOCK_TIME)
             .disable_statement_logging();
         create(options.get_filename()).map_err(|error| OpenError::Connect(error.into()))?;
         let mut first = connect_first(&options.clone().journal_mode(SqliteJournalMode::Wal)).await?;
@@ -231,7 +234,7 @@ impl Store for SqliteStore {
         sessions::active_sessions_opened(&self.readers, user, from, to, now).await.map_err(failure)
     }
 
-    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u32> {
+    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u64> {
         sessions::count_active_sessions_of(&self.readers, user, now).await.map_err(failure)
     }
 

@@ -106,17 +106,10 @@ pub(super) async fn count_active_sessions_of(
     pool: &SqlitePool,
     user: &UserId,
     now: DateTime<Utc>,
-) -> sqlx::Result<u32> {
-    const COUNT: &str = concat!(
-        "SELECT count(*) FROM (SELECT 1 FROM sessions WHERE user_id = $2 AND ",
-        active!(),
-        " LIMIT $3) AS listed"
-    );
-    let count = sqlx::query_scalar::<_, i64>(COUNT)
-        .bind(now.timestamp_micros())
-        .bind(user.as_str())
-        .bind(i64::from(MOST_LISTED));
-    Ok(count.fetch_one(pool).await?.try_into().unwrap_or(MOST_LISTED))
+) -> sqlx::Result<u64> {
+    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
+    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(now.timestamp_micros()).bind(user.as_str());
+    Ok(count.fetch_one(pool).await?.unsigned_abs())
 }
 
 pub(super) async fn search_sessions(pool: &SqlitePool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {

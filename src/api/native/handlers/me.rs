@@ -51,7 +51,7 @@ pub(crate) async fn list_my_sessions(
     State(app): State<Arc<App>>,
     User(me, _): User<Native>,
 ) -> Result<Json<wire::SessionList>> {
-    let sessions = app.sessions.active_sessions_of(&me.session.user_id).await?;
+    let sessions = app.sessions.own_sessions(&me).await?;
     Ok(Json(wire::SessionList::new(sessions, Some(me.session.id), app.sessions.now())))
 }
 

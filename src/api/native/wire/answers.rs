@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::timestamp;
-use crate::sessions::{self, DeviceType, EndedInBulk, IssuedTokens, Metadata, Opened, SessionId, State};
+use crate::sessions::{self, DeviceType, EndedInBulk, IssuedTokens, Metadata, Opened, SessionId, State, UserSessions};
 use crate::users;
 
 /// A session that was opened, and its tokens.
@@ -271,20 +271,20 @@ impl SessionPage {
 /// A user's active sessions, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionList {
+    /// At most 1000: the newest, and the caller's own.
     sessions: Vec<Session>,
-    /// How many they are.
+    /// The number of all, listed or not.
     total: usize,
 }
 
 impl SessionList {
     /// As shown at `now` to the caller whose own session is `current`.
     pub(in crate::api::native) fn new(
-        sessions: Vec<sessions::Session>,
+        UserSessions { sessions, total }: UserSessions,
         current: Option<SessionId>,
         now: DateTime<Utc>,
     ) -> Self {
-        let sessions: Vec<Session> = sessions.into_iter().map(|session| Session::new(session, current, now)).collect();
-        Self { total: sessions.len(), sessions }
+        Self { sessions: sessions.into_iter().map(|session| Session::new(session, current, now)).collect(), total }
     }
 }
 
