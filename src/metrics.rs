@@ -40,6 +40,12 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
     (CHECKS, Kind::Counter, &["answered_from"], "Tokens checked, by where the answer came from: a copy or the store"),
     (COPIES, Kind::Gauge, &[], "Sessions kept as copies"),
     (LOG_AGE, Kind::Gauge, &[], "For how many seconds the change log has not been read to its end"),
+    (
+        OPEN_TRANSACTION,
+        Kind::Gauge,
+        &[],
+        "For how many seconds the oldest transaction of the database cluster has been open; the change log is kept as long",
+    ),
     (LISTENING, Kind::Gauge, &[], "1 while other replicas are heard, 0 while the log alone is read"),
     (DATABASE_CONNECTIONS, Kind::Gauge, &["pool", "state"], "Connections to the database, idle or in use"),
     (
@@ -69,6 +75,7 @@ const REFUSALS: &str = "sojourn_authentication_refusals_total";
 const CHECKS: &str = "sojourn_checks_total";
 const COPIES: &str = "sojourn_copies";
 const LOG_AGE: &str = "sojourn_change_log_age_seconds";
+const OPEN_TRANSACTION: &str = "sojourn_database_open_transaction_seconds";
 const LISTENING: &str = "sojourn_listening";
 const DATABASE_CONNECTIONS: &str = "sojourn_database_connections";
 const DATABASE_FAILURES: &str = "sojourn_database_failures_total";
@@ -214,6 +221,11 @@ pub fn checked(answered_from: AnsweredFrom, times: u64) {
 pub fn freshness(copies: usize, log_age: Option<Duration>) {
     gauge!(COPIES).set(u32::try_from(copies).unwrap_or(u32::MAX));
     gauge!(LOG_AGE).set(log_age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+}
+
+/// The time for which the oldest transaction of the database cluster has been open.
+pub fn open_transaction(age: Duration) {
+    gauge!(OPEN_TRANSACTION).set(age.as_secs_f64());
 }
 
 /// Whether other replicas are heard.

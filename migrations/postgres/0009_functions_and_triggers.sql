@@ -8,6 +8,10 @@
 SELECT set_config('search_path', relnamespace::regnamespace || ', pg_temp', TRUE)
 FROM pg_class WHERE oid = 'sessions'::regclass;
 
+-- Logical replication of all tables needs a key in each. First, because it waits for everybody who reads the table, and
+-- endings would wait behind the trigger below.
+ALTER TABLE statistics_progress ADD COLUMN singleton boolean NOT NULL DEFAULT TRUE PRIMARY KEY CHECK (singleton);
+
 DROP FUNCTION IF EXISTS bulk_ending_of(sessions);
 DROP FUNCTION IF EXISTS covers(bulk_endings, sessions);
 
@@ -105,9 +109,6 @@ END
 $$;
 
 CREATE TRIGGER changes_durable BEFORE INSERT ON changes FOR EACH STATEMENT EXECUTE FUNCTION make_change_durable();
-
--- Logical replication of all tables needs a key in each.
-ALTER TABLE statistics_progress ADD COLUMN singleton boolean NOT NULL DEFAULT TRUE PRIMARY KEY CHECK (singleton);
 
 -- A fifth of a large table is too long to wait for a vacuum.
 ALTER TABLE sessions SET (autovacuum_vacuum_scale_factor = 0.01);

@@ -27,7 +27,9 @@ pub struct LogId {
     pub timeline: u32,
     /// When the database was started, in microseconds: a copy of its files that is put back has the same system and timeline.
     pub started: i64,
-    /// The table: a dump that is put back into the same cluster makes another.
+    /// The database within the cluster: a copy of it has the same table.
+    pub database: u32,
+    /// The table: a dump that is put back into the same database makes another.
     pub table: u32,
 }
 
@@ -37,6 +39,11 @@ impl LogId {
         let mut bytes = [0; 8];
         entropy.fill(&mut bytes)?;
         Ok(Self { system: u64::from_be_bytes(bytes), ..Self::default() })
+    }
+
+    /// Whether both logs are of one server, unless it was started anew meanwhile.
+    pub(super) fn is_of_server_of(&self, other: &Self) -> bool {
+        (self.system, self.timeline, self.started) == (other.system, other.timeline, other.started)
     }
 
     /// Whether the log did not tell its identity.

@@ -433,6 +433,9 @@ async fn cancelled_wait(flaw: Flaw) -> Verdict {
     verdict.measured("waits cancelled", count);
     verdict.measured("answer", format!("{:?}", reply.status));
     verdict.must(count > 0, "nobody waited");
+    // Nothing is left to end, but the standby does not have the ending.
+    let repeat = replica.administer("DELETE", "/v1/users/bob/sessions", None).await;
+    verdict.must(repeat.status == Some(503), format!("the repeat: {repeat:?}"));
     verdict.must(reply.status == Some(503) && reply.retry_after.is_some(), format!("{reply:?}"));
     primary.kill();
     drop(held_back);

@@ -142,6 +142,28 @@ async fn a_primary_that_takes_no_writes_any_more_is_left_although_it_answers() {
     assert!(server.stands(&before.access).await);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_primary_that_takes_writes_again_is_left_alone() {
+    const OF_ALICE: &str = "SELECT count(*) FROM sessions WHERE user_id = 'alice'";
+    let old = Cluster::start(&[]).await;
+    let mut new = old.add_standby("standby").await;
+    let hosts = of_hosts(&[old.port(), new.port()]);
+    store::open(&hosts, 2).await.unwrap().close().await;
+    new.catch_up(&old).await;
+    new.promote().await;
+
+    let server = serve(hosts).await;
+    server.open("alice").await;
+    assert_eq!((old.number(OF_ALICE).await, new.number(OF_ALICE).await), (0, 1));
+    new.stop();
+    for _ in 0..20 {
+        let body = json!({ "user_id": "alice" });
+        server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect(503);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(old.number(OF_ALICE).await, 0);
+}
+
 async fn until_read_only(cluster: &Cluster) {
     loop {
         let mut fresh = cluster.connect().await.unwrap();

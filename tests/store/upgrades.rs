@@ -59,6 +59,30 @@ async fn a_database_that_applied_the_first_text_of_migration_8_is_accepted_postg
     is_upgraded(database, Raw::Postgres(pool), REVISED_VERSION, &expected).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_waits_for_a_dump_lets_endings_pass_postgres() {
+    let migrator = migrator("postgres").await;
+    let database = TestDatabase::empty_postgres().await;
+    let pool = PgPool::connect(database.url()).await.unwrap();
+    migrator.run_to(REVISED_VERSION, &pool).await.unwrap();
+    let mut dump = pool.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE statistics_progress, changes IN ACCESS SHARE MODE").execute(&mut *dump).await.unwrap();
+    let url = database.url().to_owned();
+    let opening = tokio::spawn(async move { store::open(&url, 2).await.map(drop) });
+
+    let is_tried =
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'statistics_progress'::regclass)";
+    let mut tries = 0;
+    while tries < 3 {
+        tries += u32::from(sqlx::query_scalar::<_, bool>(is_tried).fetch_one(&pool).await.unwrap());
+        let log = "SET lock_timeout = '1s'; INSERT INTO changes (kind) VALUES ('signing_keys_changed')";
+        sqlx::raw_sql(log).execute(&pool).await.expect("an ending waits for the migration");
+    }
+    assert!(!opening.is_finished());
+    dump.rollback().await.unwrap();
+    opening.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_migration_that_somebody_else_changed_is_refused_postgres() {
     let database = opened(TestDatabase::empty_postgres().await).await;

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 
 use super::STANDING_IN_FOR;
+use crate::metrics;
 use crate::mutants::{self, Mutant};
 use crate::sessions::live::{LogPlace, LogProgress, ReadingTime};
 use crate::sessions::{Ended, Ending, Error, Sessions};
@@ -29,7 +30,11 @@ pub struct Follower {
     seen: LogSnapshot,
     /// The places that were read although that snapshot does not contain them: later parts of a look see more.
     taken: BTreeSet<LogPosition>,
+    /// The time of the last look, by this process and by the clock that replicas shared then.
     read_at: Option<Instant>,
+    time: Option<DateTime<Utc>>,
+    /// The oldest transaction that was running at the last look, and when it was seen first.
+    oldest_open: Option<(i64, Instant)>,
     /// Endings before this instant were told when they stood in the log before.
     told_before: Option<DateTime<Utc>>,
     /// The news of looks that failed after they had taken some.
@@ -42,14 +47,29 @@ impl Follower {
     /// A follower of a log that is read from its beginning, in place of `before`.
     fn instead_of(before: &Self, log: LogId, connection: u64, now: DateTime<Utc>) -> Self {
         let is_another = before.log.is_some();
-        let unread = before.read_at.map(|at| TimeDelta::from_std(at.elapsed()).unwrap_or(TimeDelta::MAX));
+        // By either clock: that of another database may be ahead.
+        let told_before = before.read_at.zip(before.time).map(|(read_at, time)| {
+            let unread = TimeDelta::from_std(read_at.elapsed()).unwrap_or(TimeDelta::MAX);
+            now.checked_sub_signed(unread).map_or(time, |now| now.min(time))
+        });
         Self {
             log: Some(log),
             connection,
-            told_before: unread.and_then(|unread| now.checked_sub_signed(unread)?.checked_sub_signed(LATE_COMMIT)),
+            told_before: told_before.and_then(|instant| instant.checked_sub_signed(LATE_COMMIT)),
             news: Followed { changes: 0, signing_keys_changed: is_another || before.news.signing_keys_changed },
             ..Self::default()
         }
+    }
+
+    /// A transaction that stays open for long keeps the log from being cleaned up.
+    fn note_oldest_open(&mut self, seen: &LogSnapshot, asked: Instant) {
+        let before = self.oldest_open;
+        self.oldest_open = seen
+            .open
+            .iter()
+            .min()
+            .map(|oldest| before.filter(|(transaction, _)| transaction == oldest).unwrap_or((*oldest, asked)));
+        metrics::open_transaction(self.oldest_open.map_or(Duration::ZERO, |(_, since)| asked - since));
     }
 
     /// Forgets what another connection need not find at its place.
@@ -183,6 +203,7 @@ impl Sessions {
         }
         if let (Some(Look { settled, seen, as_of }), Some(log)) = (look, follower.log) {
             follower.taken.retain(|position| !seen.contains(*position));
+            follower.note_oldest_open(&seen, asked);
             (follower.settled, follower.seen, follower.told_before) = (settled, seen, None);
             match follower.read_at {
                 // Whoever began to wait before the first look may have missed what was written in between.
@@ -191,7 +212,7 @@ impl Sessions {
                 Some(before) if as_of.saturating_duration_since(before) > STANDING_IN_FOR => self.distrust(),
                 Some(_) => {}
             }
-            follower.read_at = Some(as_of);
+            (follower.read_at, follower.time) = (Some(as_of), Some(now));
             self.log.reached(as_of, settled);
             self.copies.log_read(as_of);
             let age = TimeDelta::from_std(asked - as_of).unwrap_or_default();

@@ -36,6 +36,7 @@ impl LogCursor {
             self.log.system.cast_signed(),
             i64::from(self.log.timeline),
             self.log.started,
+            i64::from(self.log.database),
             i64::from(self.log.table),
             self.settled.transaction,
             self.settled.sequence,
@@ -55,6 +56,7 @@ impl LogCursor {
             system: number()?.cast_unsigned(),
             timeline: number()?.try_into().ok()?,
             started: number()?,
+            database: number()?.try_into().ok()?,
             table: number()?.try_into().ok()?,
         };
         let settled = LogPosition { transaction: number()?, sequence: number()? };
@@ -79,7 +81,7 @@ mod tests {
         let keyring = || Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap());
         let keys = keyring();
         let place = |transaction, sequence| LogPosition { transaction, sequence };
-        let log = LogId { system: u64::MAX, timeline: 3, started: 5, table: 7 };
+        let log = LogId { system: u64::MAX, timeline: 3, started: 5, database: 6, table: 7 };
         let cursor = LogCursor { log, settled: place(7, 0), newest: place(8, 2), at: DateTime::UNIX_EPOCH };
         let text = cursor.write(&keys);
         assert_eq!(LogCursor::read(&keys, &text), Some(cursor));

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::attempts::failure;
 use super::servers::Servers;
 use super::session::SessionSettings;
-use crate::store::{Error, Result};
+use crate::store::{Error, LogId, Result};
 
 /// How long one use may take.
 pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(1);
@@ -50,6 +50,11 @@ impl Connector {
     /// Whether the connection leads to the server that is used now.
     pub(super) fn is_current(&self, connected: &Connected) -> bool {
         connected.epoch == self.servers.epoch()
+    }
+
+    /// The server of this log has proved to be the primary.
+    pub(super) fn proved(&self, log: LogId) {
+        self.servers.proved(log);
     }
 
     /// The address leads to another server than before.

@@ -1,11 +1,17 @@
 //! The migrations, and those of them that were changed after somebody had applied them.
 
+use std::time::{Duration, Instant};
+
 use sqlx::PgConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
 use crate::mutants::{self, Mutant};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a migration is tried while its tables are locked, and the pause between two tries.
+const LOCKED_TIME: Duration = Duration::from_mins(60);
+const LOCKED_PAUSE: Duration = Duration::from_secs(2);
 
 /// Migration 8 as first released, which PostgreSQL 15.20 refuses. Both texts and migration 9 end at the same tables.
 const REVISED_VERSION: i64 = 8;
@@ -20,12 +26,36 @@ const FIRST_CHECKSUM: &[u8; 48] = b"\
 pub(super) async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
     connection.lock().await?;
     accept_first_text(connection).await?;
-    // `run` would do the same, but rustc cannot see that its future may move between threads.
-    MIGRATIONS.run_direct(None, connection, false).await?;
+    migrate(connection).await?;
     if mutants::enabled(Mutant::RelaxedCommit) {
         sqlx::query("DROP TRIGGER IF EXISTS changes_durable ON changes").execute(&mut *connection).await?;
     }
     connection.unlock().await
+}
+
+/// Runs what is missing, one migration in a transaction. A migration that waits for a table's lock holds up everybody who
+/// comes after it, so it gives up soon and is tried again: a dump holds such a lock to its end.
+async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    const LIMIT: &str = "SELECT set_config('lock_timeout', '500ms', FALSE)";
+    sqlx::query(LIMIT).execute(&mut *connection).await?;
+    let (started, mut is_told) = (Instant::now(), false);
+    loop {
+        // `run` would do the same, but rustc cannot see that its future may move between threads.
+        match MIGRATIONS.run_direct(None, &mut *connection, false).await {
+            Err(error) if is_locked(&error) && started.elapsed() < LOCKED_TIME => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!("the migration waits for a table that another transaction keeps locked");
+                }
+                tokio::time::sleep(LOCKED_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_locked(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
 }
 
 /// Gives a database that applied the first text the checksum of the present one.

@@ -113,6 +113,15 @@ impl PostgresStore {
         Ok(read)
     }
 
+    /// The result of an ending. One that found nothing to end writes nothing that a standby would have to confirm, and may
+    /// rest on an earlier ending that no standby has yet.
+    async fn ended<T>(&self, done: T, has_written: impl FnOnce(&T) -> bool) -> Result<T> {
+        if !has_written(&done) {
+            self.primary.confirmed().await?;
+        }
+        Ok(done)
+    }
+
     /// A search on the primary.
     async fn search<T, F>(&self, search: impl FnMut() -> F) -> Result<T>
     where
@@ -242,12 +251,10 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        self.database
-            .once(|| async move {
-                sessions::end_active_session(&mut *self.database.proved_for_ending().await?, id, user, reason, now)
-                    .await
-            })
-            .await
+        let end = || async move {
+            sessions::end_active_session(&mut *self.database.proved_for_ending().await?, id, user, reason, now).await
+        };
+        self.ended(self.database.once(end).await?, |ended| *ended).await
     }
 
     async fn end_sessions_of(
@@ -257,12 +264,10 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<EndedTogether> {
-        self.database
-            .once(|| async move {
-                sessions::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now)
-                    .await
-            })
-            .await
+        let end = || async move {
+            sessions::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now).await
+        };
+        self.ended(self.database.once(end).await?, |ended| *ended != EndedTogether::Ended(Vec::new())).await
     }
 
     async fn end_named_sessions(
@@ -272,12 +277,10 @@ impl Store for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<(SessionId, UserId)>> {
-        self.database
-            .once(|| async move {
-                sessions::end_named_sessions(&mut *self.database.proved_for_ending().await?, ids, owner, reason, now)
-                    .await
-            })
-            .await
+        let end = || async move {
+            sessions::end_named_sessions(&mut *self.database.proved_for_ending().await?, ids, owner, reason, now).await
+        };
+        self.ended(self.database.once(end).await?, |ended| !ended.is_empty()).await
     }
 
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
@@ -323,9 +326,9 @@ impl Store for PostgresStore {
     }
 
     async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
-        self.database
-            .once(|| async move { users::delete_user(&mut *self.database.proved_for_ending().await?, id, now).await })
-            .await
+        let delete =
+            || async move { users::delete_user(&mut *self.database.proved_for_ending().await?, id, now).await };
+        self.ended(self.database.once(delete).await?, Option::is_some).await
     }
 
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {

@@ -100,6 +100,30 @@ impl Primary {
         self.proved_within(PROOF_FOR_ANSWER, LINE_DEADLINE).await.map(drop)
     }
 
+    /// Returns when a commit was confirmed that began after this call. The standby then has all that was visible before it too,
+    /// such as an ending whose own wait was cancelled.
+    pub(super) async fn confirmed(self: &Arc<Self>) -> Result<()> {
+        let asked = Instant::now();
+        let mut proofs = self.proof.subscribe();
+        let confirmed = async {
+            loop {
+                // Nothing is begun while an older proof is under way.
+                self.prove_in_background();
+                let Proof { proved_at, epoch, failure, .. } = Proof::clone(&proofs.borrow_and_update());
+                if proved_at.is_some_and(|at| at >= asked) && epoch == self.connector.epoch() {
+                    return Ok(());
+                }
+                if let Some((_, error)) = failure.filter(|(failed_at, _)| *failed_at >= asked) {
+                    return Err(error);
+                }
+                proofs.changed().await.map_err(|_| Error::unavailable("the store is closed"))?;
+            }
+        };
+        tokio::time::timeout(PROOF_TIME * 2, confirmed)
+            .await
+            .unwrap_or_else(|_| Err(Error::unavailable("no answer in time")))
+    }
+
     async fn proved_within(self: &Arc<Self>, age: Duration, patience: Duration) -> Result<Instant> {
         if mutants::enabled(Mutant::AnswersAreProof) {
             return Ok(Instant::now());
@@ -133,7 +157,10 @@ impl Primary {
             tokio::spawn(async move {
                 let started = Instant::now();
                 let proof = match unless_warned(primary.prove(connection)).await {
-                    Ok((log, epoch)) => Proof { proved_at: Some(started), log, epoch, failure: None },
+                    Ok((log, epoch)) => {
+                        primary.connector.proved(log);
+                        Proof { proved_at: Some(started), log, epoch, failure: None }
+                    }
                     Err(error) => {
                         let failure = Some((Instant::now(), error));
                         Proof { failure, ..Proof::clone(&primary.proof.borrow()) }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::postgres::types::Oid;
 use sqlx::{PgPool, Row as _};
 use tokio::sync::Mutex;
 
@@ -131,10 +132,14 @@ impl Replica {
         const FLUSHED: &str = "
             SELECT (pg_control_system()).system_identifier AS system,
                    substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) AS timeline,
+                   (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
+                   'sessions'::regclass::oid AS sessions,
                    pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint AS position";
         const REPLAYED: &str = "
             SELECT (pg_control_system()).system_identifier AS system,
                    lpad(upper(to_hex((pg_control_checkpoint()).timeline_id)), 8, '0') AS timeline,
+                   (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
+                   'sessions'::regclass::oid AS sessions,
                    pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS position";
         // Taken before the question: whatever was written until now is before the position.
         let asked = Instant::now();
@@ -166,8 +171,14 @@ impl State {
     }
 }
 
-/// The system and the timeline that a position belongs to.
-type Log = (i64, String);
+/// The database that a position belongs to. A physical standby has the same numbers as its primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Log {
+    system: i64,
+    timeline: String,
+    database: Oid,
+    sessions: Oid,
+}
 
 /// A place in the WAL.
 struct Position {
@@ -177,7 +188,13 @@ struct Position {
 
 async fn position(pool: &PgPool, asked: &'static str) -> sqlx::Result<Position> {
     let row = sqlx::query(asked).fetch_one(pool).await?;
-    Ok(Position { log: (row.try_get("system")?, row.try_get("timeline")?), bytes: row.try_get("position")? })
+    let log = Log {
+        system: row.try_get("system")?,
+        timeline: row.try_get("timeline")?,
+        database: row.try_get("database")?,
+        sessions: row.try_get("sessions")?,
+    };
+    Ok(Position { log, bytes: row.try_get("position")? })
 }
 
 /// The positions of the primary that the replica has not replayed yet, and the instant that it has come to.
@@ -216,7 +233,8 @@ mod tests {
     use super::*;
 
     fn at(timeline: &str, bytes: i64) -> Position {
-        Position { log: (1, timeline.to_owned()), bytes }
+        let log = Log { system: 1, timeline: timeline.to_owned(), database: Oid(5), sessions: Oid(7) };
+        Position { log, bytes }
     }
 
     #[test]

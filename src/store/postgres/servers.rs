@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
-use super::session::SessionSettings;
+use super::changes::identify_server;
+use super::session::{SessionSettings, Unfit};
 use super::url::{self, Access, Address, UrlError};
+use crate::store::LogId;
 
 /// The time that one server has to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(1);
@@ -56,6 +58,8 @@ struct State {
     /// Counts the changes of `current`.
     epoch: u64,
     pools: Vec<PgPool>,
+    /// The log of the server that gave the last proof, if it tells which that is.
+    proved: Option<LogId>,
     /// The current server confirms no commit.
     unconfirmed: bool,
     /// The last round found no server that is fit.
@@ -100,6 +104,15 @@ impl Servers {
         self.last_break.note();
     }
 
+    /// The server of this log has proved to be the primary. Connections to any other one are not used from now on.
+    pub(super) fn proved(&self, log: LogId) {
+        let known = Some(log).filter(|log| !log.is_drawn());
+        let before = std::mem::replace(&mut self.state().proved, known);
+        if before.zip(known).is_some_and(|(before, known)| !before.is_of_server_of(&known)) {
+            self.replaced();
+        }
+    }
+
     /// The server of that epoch confirms no commit: it may have been replaced, so any other that takes writes is preferred.
     pub(super) fn unconfirmed(self: &Arc<Self>, epoch: u64) {
         {
@@ -123,7 +136,7 @@ impl Servers {
         let mut failures = Vec::new();
         for index in (0..count).map(|next| (first + next) % count) {
             let Some(address) = self.addresses.get(index) else { continue };
-            match open(address, settings, patience).await {
+            match self.open_fit(address, settings, patience).await {
                 Ok(connection) => {
                     self.found(index);
                     return Ok(connection);
@@ -133,6 +146,39 @@ impl Servers {
         }
         self.found_none(&failures);
         Err(failures)
+    }
+
+    /// A connection to one of several servers, unless it was left behind by a fail-over: an old primary that is started again
+    /// takes writes like the new one.
+    async fn open_fit(
+        &self,
+        address: &Address,
+        settings: &SessionSettings,
+        patience: Duration,
+    ) -> sqlx::Result<PgConnection> {
+        let mut connection = open(address, settings, patience).await?;
+        let known = self.state().proved.filter(|_| self.count() > 1);
+        if let Some(known) = known {
+            let found = identify_server(&mut connection).await?;
+            if found.system == known.system && found.timeline < known.timeline {
+                return Err(Unfit::OlderTimeline { found: found.timeline, known: known.timeline }.into());
+            }
+        }
+        Ok(connection)
+    }
+
+    /// Finds the newest timeline among several servers that take writes, before anything rests on one of them. Servers that
+    /// do not answer in time are left out.
+    pub(super) async fn know_newest_timeline(&self) {
+        for address in self.addresses.iter().filter(|_| self.count() > 1) {
+            let Ok(mut connection) = open(address, &self.probe, CONNECT_TIME).await else { continue };
+            let Ok(found) = identify_server(&mut connection).await else { continue };
+            drop(connection.close().await);
+            let mut state = self.state();
+            if !found.is_drawn() && state.proved.is_none_or(|known| known.timeline < found.timeline) {
+                state.proved = Some(found);
+            }
+        }
     }
 
     /// A pool that connects to the current server when needed, whichever that is by then.
@@ -169,13 +215,28 @@ impl Servers {
             .after_connect(move |connection, _| {
                 let (settings, servers) = (settings.clone(), Weak::clone(&servers));
                 Box::pin(async move {
-                    let prepared = settings.prepare(connection).await;
-                    if let (Err(error), Some(servers)) = (&prepared, servers.upgrade()) {
+                    let servers = servers.upgrade();
+                    let prepared = async {
+                        settings.prepare(connection).await?;
+                        match &servers {
+                            Some(servers) => servers.refuse_another(connection).await,
+                            None => Ok(()),
+                        }
+                    };
+                    let prepared = prepared.await;
+                    if let (Err(error), Some(servers)) = (&prepared, &servers) {
                         servers.refused(error);
                     }
                     prepared
                 })
             })
+    }
+
+    /// Refuses a connection to a server that is not the one that gave the last proof.
+    async fn refuse_another(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        let Some(proved) = self.state().proved else { return Ok(()) };
+        let found = identify_server(connection).await?;
+        if found.is_drawn() || found.is_of_server_of(&proved) { Ok(()) } else { Err(Unfit::AnotherServer.into()) }
     }
 
     /// A connection broke: those that are as old are not used any more.

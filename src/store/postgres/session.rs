@@ -110,6 +110,16 @@ impl SessionSettings {
         if !durable {
             return Err(Unfit::Setting { name: "synchronous_commit", value: commit }.into());
         }
+        // A commit that was not confirmed is told by a warning alone.
+        let messages: String = row.try_get("client_min_messages")?;
+        if messages == "error" {
+            return Err(Unfit::Setting { name: "client_min_messages", value: messages }.into());
+        }
+        // Only a superuser may set it; without triggers no ending would be logged.
+        let role: String = row.try_get("session_replication_role")?;
+        if role == "replica" {
+            return Err(Unfit::Setting { name: "session_replication_role", value: role }.into());
+        }
         for (name, wanted) in &self.values {
             let value: String = row.try_get(*name)?;
             if value != *wanted {
@@ -133,6 +143,10 @@ impl SessionSettings {
         AssertSqlSafe(format!(
             "SELECT pg_is_in_recovery() AS in_recovery, current_setting('transaction_read_only') AS read_only,
                     current_setting('server_encoding') AS encoding,
+                    current_setting('session_replication_role') AS session_replication_role,
+                    set_config('client_min_messages',
+                        coalesce(nullif(current_setting('client_min_messages'), 'error'), 'warning'), false)
+                        AS client_min_messages,
                     set_config('synchronous_commit', {commit}, false) AS synchronous_commit, {}",
             set.join(", ")
         ))
@@ -150,6 +164,10 @@ pub(super) enum Unfit {
     NoStandby,
     #[error("the database has the encoding {0}, which cannot hold every text")]
     Encoding(String),
+    #[error("the database is another server than the one that confirms commits")]
+    AnotherServer,
+    #[error("the database has the older timeline {found}, after {known}: it was left behind by a fail-over")]
+    OlderTimeline { found: u32, known: u32 },
     #[error("the setting {name} is {value} whatever is set")]
     Setting { name: &'static str, value: String },
 }
@@ -162,7 +180,7 @@ impl Unfit {
 
     /// Whether a fail-over may change it.
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self, Self::Standby | Self::ReadOnly)
+        matches!(self, Self::Standby | Self::ReadOnly | Self::AnotherServer | Self::OlderTimeline { .. })
     }
 }
 

@@ -282,6 +282,7 @@ async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx
             WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
             RETURNING ",
         columns!(),
+        // The lock takes part in the write-ahead log, so a repeat waits for the standby as the first ending did.
         "), already_ended AS (
             SELECT ",
         columns!(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
+use super::changes::identify_server;
 use super::migrations;
 use super::servers::{Failures, Servers, listed, told};
 use super::session::{SessionSettings, Unfit};
@@ -23,10 +24,12 @@ const COMPARISONS: u32 = 3;
 pub(super) async fn start(servers: &Arc<Servers>) -> Result<(), OpenError> {
     // A connection of its own: one that waits for another replica's migration must not time out, and closing it gives the
     // lock back whatever happens.
+    servers.know_newest_timeline().await;
     let mut connection = first_connection(servers).await?;
     refuse_transaction_pooler(servers, &mut connection).await?;
     warn_of_weak_commits(&mut connection).await?;
     migrations::run(&mut connection).await.map_err(of_migration)?;
+    servers.proved(identify_server(&mut connection).await.map_err(OpenError::Connect)?);
     connection.close().await.map_err(OpenError::Connect)
 }
 

@@ -103,6 +103,10 @@ pub(super) fn parse(text: &str, access: Access) -> Result<Vec<Address>, UrlError
             parameters.push((name.into_owned(), value.into_owned()));
             continue;
         }
+        let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-');
+        if !is_name {
+            return Err(UrlError::Fragment);
+        }
         if !seen.insert(name.clone()) {
             return Err(UrlError::Twice(name.into_owned()));
         }
@@ -310,6 +314,8 @@ mod tests {
             "postgres://u:secret@o ne/db",
             "postgres://u:sec/ret@one/db",
             "postgres://u:sec#ret@one/db",
+            "postgres://u:?secret@one/db",
+            "postgres://u:123?secret@one/db",
             "postgres://u:secret@one,two,three/db?port=1,2",
             "postgres://u:secret@one/db?host=",
             "postgres://u:secret@one/db?hostaddr=one",
