@@ -10,7 +10,7 @@ use crate::mutants::{self, Mutant};
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a migration is tried while its tables are locked, and the pause between two tries.
-const LOCKED_TIME: Duration = Duration::from_mins(60);
+const LOCKED_TIME: Duration = Duration::from_hours(1);
 const LOCKED_PAUSE: Duration = Duration::from_secs(2);
 
 /// Migration 8 as first released, which PostgreSQL 15.20 refuses. Both texts and migration 9 end at the same tables.
