@@ -5,6 +5,9 @@
 --
 -- Functions find the tables wherever they are called from: the search path that each of them keeps is the schema of the
 -- tables. A schema that is renamed needs it set anew.
+-- On a new database there is nothing to drop, which is not worth a word.
+SET LOCAL client_min_messages = 'warning';
+
 SELECT set_config('search_path', relnamespace::regnamespace || ', pg_temp', TRUE)
 FROM pg_class WHERE oid = 'sessions'::regclass;
 
