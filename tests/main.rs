@@ -10,6 +10,7 @@
 
 mod api;
 mod commands;
+mod documents;
 mod faults;
 mod layout;
 mod openapi;
