@@ -1,6 +1,7 @@
 //! What operators see: the stop, connections to the server and to the database, health, metrics.
 
 mod connections;
+mod crowding;
 mod health;
 mod metrics;
 mod overload;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
-use sojourn::sessions::Policy;
+use sojourn::sessions::{Policy, StreamLimits};
 use sojourn::store::LogPosition;
 use sqlx::{Connection as _, PgConnection};
 
@@ -120,7 +120,7 @@ on_both_databases! {
     }
 
     async fn streams_are_limited_and_end_when_the_server_stops(database) {
-        let policy = Policy { stream_limit: 2, ..Policy::default() };
+        let policy = Policy { streams: StreamLimits { most: 2, ..StreamLimits::default() }, ..Policy::default() };
         let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
         server.follows().await;
         let opened = server.open("alice").await;
