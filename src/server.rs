@@ -189,7 +189,8 @@ impl Door {
             request.extensions_mut().insert(Reserved);
         }
         let mut response = self.router.clone().oneshot(request).await?;
-        if *self.stop.borrow() || self.places.are_few() {
+        // A reserved place must be free again for the next who needs one.
+        if is_reserved || *self.stop.borrow() || self.places.are_few() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)

@@ -43,8 +43,12 @@ fn door(most_connections: usize) -> (Door, watch::Sender<bool>) {
 }
 
 fn connect(door: &Door) -> Client {
+    connect_to(door, false)
+}
+
+fn connect_to(door: &Door, is_reserved: bool) -> Client {
     let (stream, end) = tokio::io::duplex(1024);
-    let connection = door.connection(end, "127.0.0.1:1".parse().unwrap(), &Progress::new(), false);
+    let connection = door.connection(end, "127.0.0.1:1".parse().unwrap(), &Progress::new(), is_reserved);
     let served = tokio::spawn(async move { drop(connection.await) });
     Client { stream, served, start: Instant::now() }
 }
@@ -222,6 +226,14 @@ async fn answers_close_the_connection_when_places_are_few_and_when_the_end_is_ne
     assert!(keeps(&door).await);
     stop.send_replace(true);
     assert!(!keeps(&door).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reserved_place_serves_one_request_however_few_are_taken_by_then() {
+    let mut client = connect_to(&door(8).0, true);
+    client.send(GET).await;
+    assert!(client.receive().await.contains("connection: close\r\n"));
+    assert_eq!(client.closed_after().await, 0);
 }
 
 #[tokio::test(start_paused = true)]
