@@ -1,8 +1,10 @@
 //! What operators see: the stop, connections to the server and to the database, health, metrics.
 
+mod abandoned;
 mod connections;
 mod crowding;
 mod health;
+mod memory;
 mod metrics;
 mod overload;
 mod pgbouncer;
