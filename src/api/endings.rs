@@ -40,7 +40,7 @@ mod tests {
         for line in document.lines() {
             let key = line.trim().trim_end_matches(':');
             if line.starts_with("  /") {
-                path = key.replace('{', "").replace('}', "");
+                path = key.replace(['{', '}'], "");
             } else if let Ok(found) = key.to_uppercase().parse()
                 && [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(&found)
             {

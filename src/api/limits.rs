@@ -128,6 +128,7 @@ impl RateLimits {
     pub fn forget_idle(&self) {
         if let Some((_, limiter)) = &self.limiter {
             limiter.retain_recent();
+            limiter.shrink_to_fit();
         }
     }
 
@@ -207,6 +208,23 @@ mod tests {
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
         RateLimits::new(1, proxies).client_address(&parts).unwrap().to_string()
+    }
+
+    /// D-15.
+    #[test]
+    fn addresses_whose_budget_is_full_again_are_forgotten() {
+        let limits = RateLimits::new(1_000_000, Vec::new());
+        let (_, limiter) = limits.limiter.as_ref().unwrap();
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        for number in 0..100_000_u128 {
+            let address = std::net::Ipv6Addr::from_bits(number << 64);
+            parts.extensions.insert(ConnectInfo(SocketAddr::new(address.into(), 1)));
+            limits.admit(&parts, Counted::Address).unwrap();
+        }
+        // Each of them is full again after 0.3 milliseconds.
+        while !limiter.is_empty() {
+            limits.forget_idle();
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl ServerConfig {
     }
 
     /// With proxies that may have any number of connections.
+    #[must_use]
     pub fn trusting(self, trusted_proxies: Vec<IpNet>) -> Self {
         Self { trusted_proxies, ..self }
     }

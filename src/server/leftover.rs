@@ -48,9 +48,9 @@ impl Body for ReadToTheEnd {
         self.held_back = false;
         let frame = self.body.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(context));
         if frame.is_pending() {
-            self.progress.body_is_awaited()
+            self.progress.body_is_awaited();
         } else {
-            self.progress.body_came()
+            self.progress.body_came();
         }
         frame
     }

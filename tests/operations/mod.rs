@@ -3,6 +3,7 @@
 mod abandoned;
 mod connections;
 mod crowding;
+mod framing;
 mod health;
 mod memory;
 mod metrics;
