@@ -125,18 +125,6 @@ fn admit<F: Family>(
     }
 }
 
-/// A client that needs no credential: counted by address.
-pub struct Anybody<F>(PhantomData<F>);
-
-impl<F: Family> FromRequestParts<Arc<App>> for Anybody<F> {
-    type Rejection = Refused<F>;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        app.limits.admit(parts, Counted::Address)?;
-        Ok(Self(PhantomData))
-    }
-}
-
 /// The credential of a request: from the header, else from the cookie where the family takes one. A cookie with a
 /// state-changing method must come from our own site, because browsers send cookies along by themselves.
 fn credential<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<String, Error> {

@@ -40,14 +40,19 @@ on_both_databases! {
     }
 }
 
-/// Opened past the limit, which counts the service too.
+/// The access token of a session that is opened past the limit, which counts the service too.
 async fn one_session(server: &Server, user: &str) -> String {
+    one_pair(server, user).await.0
+}
+
+/// As [`one_session`], with the refresh token.
+async fn one_pair(server: &Server, user: &str) -> (String, String) {
     use sojourn::sessions::{Caller, IssuedTokens, Scope, Service, SessionDraft};
     let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
     let draft = SessionDraft { user_id: user.to_owned(), ..SessionDraft::default() };
     match server.sessions.open(&caller, draft, None).await.unwrap().tokens {
-        IssuedTokens::Pair { access, .. } => access.expose().to_owned(),
-        IssuedTokens::Session(token) => token.expose().to_owned(),
+        IssuedTokens::Pair { access, refresh, .. } => (access.expose().to_owned(), refresh.expose().to_owned()),
+        IssuedTokens::Session(_) => panic!("a pair is the default"),
     }
 }
 
@@ -162,17 +167,6 @@ on_both_databases! {
             server.send("GET", "/v1/me", token).await.expect_problem(429, "too_many_requests");
         }
         server.send("GET", "/v1/me", "nonsense").await.expect_problem(401, "unauthenticated");
-    }
-}
-
-/// As [`one_session`], with both tokens of the pair.
-async fn one_pair(server: &Server, user: &str) -> (String, String) {
-    use sojourn::sessions::{Caller, IssuedTokens, Scope, Service, SessionDraft};
-    let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
-    let draft = SessionDraft { user_id: user.to_owned(), ..SessionDraft::default() };
-    match server.sessions.open(&caller, draft, None).await.unwrap().tokens {
-        IssuedTokens::Pair { access, refresh, .. } => (access.expose().to_owned(), refresh.expose().to_owned()),
-        IssuedTokens::Session(_) => panic!("a pair is the default"),
     }
 }
 
