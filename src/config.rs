@@ -32,7 +32,12 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_MAX_CONNECTIONS",
         "what the limit of open files allows, at most 10000",
-        "The most connections of clients",
+        "The most connections of clients; at most half of them are streams",
+    ),
+    (
+        "SOJOURN_CONNECTIONS_PER_ADDRESS",
+        "half of SOJOURN_MAX_CONNECTIONS",
+        "The most connections from one address that is no trusted proxy",
     ),
     ("SOJOURN_DRAIN_DELAY", "3s", "How long requests are still served after SIGTERM, before the port is closed"),
     ("SOJOURN_METRICS_LISTEN", "none", "An address of its own for /metrics, which is then not at the main one"),
@@ -103,6 +108,8 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ),
     ("SOJOURN_CACHE_MEGABYTES", "64", "Memory for sessions checked lately, about 2000 a megabyte; 0 for none"),
     ("SOJOURN_STREAM_LIMIT", "10000", "Streams of events and watched sessions open at once, about 15 kB each"),
+    ("SOJOURN_STREAMS_PER_USER", "16", "The most of these streams that one user may have"),
+    ("SOJOURN_STREAMS_PER_SERVICE", "1000", "The most of these streams that one service key may have"),
     (
         "SOJOURN_JANSSEN_USER_DN",
         "inum={id},ou=people,o=jans",
@@ -336,9 +343,6 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     let freshness = source.parse("SOJOURN_FRESHNESS", "strict or fresh", Freshness::parse)?;
     let megabytes = |text: &str| text.parse::<u64>().ok().filter(|number| *number <= 65_536);
     let cache = source.parse("SOJOURN_CACHE_MEGABYTES", "a number from 0 to 65536", megabytes)?;
-    let streams = source.parse("SOJOURN_STREAM_LIMIT", "a number from 0 to 1000000", |text| {
-        text.parse::<u32>().ok().filter(|number| *number <= 1_000_000)
-    })?;
     Ok(Policy {
         lifetime,
         access_token_lifetime: access.unwrap_or(defaults.access_token_lifetime),
@@ -350,7 +354,7 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         retention: retention.unwrap_or(defaults.retention),
         freshness: freshness.unwrap_or(defaults.freshness),
         copies_bytes: cache.map_or(defaults.copies_bytes, |megabytes| megabytes << 20),
-        stream_limit: streams.unwrap_or(defaults.stream_limit),
+        streams: server::stream_limits(source)?,
         search_page_limit: page.unwrap_or(defaults.search_page_limit),
         search_total_limit: total.unwrap_or(defaults.search_total_limit),
     })

@@ -33,6 +33,12 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
     ),
     (REQUEST_SECONDS, Kind::Histogram, &["family", "route"], "How long answers took, in seconds"),
     (CONNECTIONS, Kind::Gauge, &[], "Connections of clients that are open"),
+    (
+        CONNECTIONS_CLOSED,
+        Kind::Counter,
+        &["cause"],
+        "Connections closed without an answer because there was no room: for newcomer, for same_address, at address_limit",
+    ),
     (OPENED, Kind::Counter, &[], "Sessions opened"),
     (ENDED, Kind::Counter, &["reason"], "Sessions ended before their time, by reason"),
     (REFRESHES, Kind::Counter, &["outcome"], "Refresh tokens presented, by what became of them"),
@@ -68,6 +74,7 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
 const REQUESTS: &str = "sojourn_requests_total";
 const REQUEST_SECONDS: &str = "sojourn_request_duration_seconds";
 const CONNECTIONS: &str = "sojourn_connections";
+const CONNECTIONS_CLOSED: &str = "sojourn_connections_closed_total";
 const OPENED: &str = "sojourn_sessions_opened_total";
 const ENDED: &str = "sojourn_sessions_ended_total";
 const REFRESHES: &str = "sojourn_refreshes_total";
@@ -105,6 +112,9 @@ pub fn start() {
         // A count that has not begun is 0, not missing: else a rate would not see its first step.
         counter!(OPENED).increment(0);
         counter!(DATABASE_RETRIES).increment(0);
+        for cause in ClosedFor::ALL {
+            connections_closed(0, cause);
+        }
         for reason in EndReason::ALL {
             counter!(ENDED, "reason" => reason.as_str()).increment(0);
         }
@@ -182,6 +192,35 @@ pub fn connected() {
 /// A client's connection is closed.
 pub fn disconnected() {
     gauge!(CONNECTIONS).decrement(1.0);
+}
+
+/// Why a connection is closed without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosedFor {
+    /// All places were taken, and the client of this one kept the server waiting.
+    Newcomer,
+    /// The same, of the places that one address may have.
+    SameAddress,
+    /// The address has as many connections as it may have.
+    AddressLimit,
+}
+
+impl ClosedFor {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Newcomer, Self::SameAddress, Self::AddressLimit];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Newcomer => "newcomer",
+            Self::SameAddress => "same_address",
+            Self::AddressLimit => "address_limit",
+        }
+    }
+}
+
+/// Connections were closed without an answer.
+pub fn connections_closed(number: u64, cause: ClosedFor) {
+    counter!(CONNECTIONS_CLOSED, "cause" => cause.as_str()).increment(number);
 }
 
 /// A session was opened.

@@ -1,10 +1,13 @@
 //! The listener, and the orderly stop.
 
 mod leftover;
+mod outgoing;
 mod patience;
+mod places;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
-use hyper::body::Incoming;
+use hyper::Request;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,19 +25,24 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use crate::api::Reserved;
 use crate::config::ServerConfig;
-use crate::metrics;
+use crate::metrics::{self, ClosedFor};
 use crate::mutants::{self, Mutant};
 use leftover::ReadToTheEnd;
+use outgoing::Outgoing;
 use patience::{Patient, Progress};
+use places::{Admission, Place, Places};
 
 /// The longest head of a request, in bytes, give or take what one read brings.
 const LONGEST_HEAD: usize = 32 * 1024;
 /// How long a connection that was taken just before the port closed has for its request to arrive.
 const LAST_CALL: Duration = Duration::from_millis(250);
+/// How often it is looked for a connection that can make room while none is free.
+const FULL_PAUSE: Duration = Duration::from_millis(50);
 /// How long running requests are waited for at the end. With the usual drain delay and the last writes it stays below the 15
 /// seconds that an orchestrator is told to wait.
 const FINISHING_TIME: Duration = Duration::from_secs(8);
@@ -54,16 +62,22 @@ pub async fn serve(listener: TcpListener, router: Router, config: ServerConfig, 
     };
     tokio::pin!(closing);
     loop {
-        // Above the most that are served at once, new connections wait in the system's queue: nobody is thrown out for
-        // somebody who may be worse, and places come free by the time limits, or at the next answer (see `Door::is_full`).
         let accepted = tokio::select! {
-            accepted = async { (door.place().await, listener.accept().await) } => accepted,
+            accepted = listener.accept() => accepted,
             () = &mut closing => break,
         };
         match accepted {
-            (Some(place), Ok((stream, peer))) => take(&door, place, stream, peer, graceful.watcher()),
-            (_, Err(error)) => after_failed_accept(&error).await,
-            (None, _) => break,
+            Ok((stream, peer)) => {
+                // The clients behind it wait in the system's queue.
+                let taken = tokio::select! {
+                    taken = door.place(peer) => taken,
+                    () = &mut closing => break,
+                };
+                if let Some((place, progress)) = taken {
+                    take(&door, place, progress, stream, peer, graceful.watcher());
+                }
+            }
+            Err(error) => after_failed_accept(&error).await,
         }
     }
     take_waiting(listener, &door, &graceful);
@@ -76,16 +90,18 @@ pub async fn serve(listener: TcpListener, router: Router, config: ServerConfig, 
 /// Connections that the system has accepted, and we have not, would be reset with the port.
 fn take_waiting(listener: TcpListener, door: &Door, graceful: &GracefulShutdown) {
     let Ok(listener) = listener.into_std() else { return };
-    while let Some(place) = door.place_at_once()
-        && let Ok((stream, peer)) = listener.accept()
-        && stream.set_nonblocking(true).is_ok()
-        && let Ok(stream) = TcpStream::from_std(stream)
-    {
-        take(door, place, stream, peer, graceful.watcher());
+    while let Ok((stream, peer)) = listener.accept() {
+        let progress = Progress::new();
+        if let Admission::Place(place) = door.places.admit(peer, &progress)
+            && stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            take(door, place, progress, stream, peer, graceful.watcher());
+        }
     }
 }
 
-fn take(door: &Door, place: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+fn take(door: &Door, place: Place, progress: Progress, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
     if mutants::enabled(Mutant::Leak) {
         std::mem::forget(vec![1_u8; 16 * 1024]);
     }
@@ -93,11 +109,14 @@ fn take(door: &Door, place: OwnedSemaphorePermit, stream: TcpStream, peer: Socke
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let connection = watcher.watch(door.connection(stream, peer));
+    let connection = watcher.watch(door.connection(stream, peer, &progress, place.is_reserved));
     tokio::spawn(async move {
         metrics::connected();
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection broken off");
+        tokio::select! {
+            closed = connection => if let Err(error) = closed {
+                tracing::debug!(%error, "connection broken off");
+            },
+            () = progress.given_up() => {}
         }
         metrics::disconnected();
         drop(place);
@@ -109,48 +128,49 @@ fn take(door: &Door, place: OwnedSemaphorePermit, stream: TcpStream, peer: Socke
 struct Door {
     router: Router,
     stop: watch::Receiver<bool>,
-    places: Arc<Semaphore>,
-    most: usize,
+    places: Arc<Places>,
 }
 
 impl Door {
     fn new(router: Router, config: &ServerConfig, stop: watch::Receiver<bool>) -> Self {
-        let most = config.most_connections;
-        Self { router, stop, places: Arc::new(Semaphore::new(most)), most }
+        Self { router, stop, places: Places::new(config) }
     }
 
-    /// A place for one connection, as soon as there is one.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).acquire_owned().await.ok()
-    }
-
-    fn place_at_once(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
-    }
-
-    /// Whether places are so few that none is kept for a next request that may come.
-    fn is_full(&self) -> bool {
-        self.places.available_permits() < self.most / 4
+    /// A place for a connection, as soon as there is one; `None` when its address may have no more.
+    async fn place(&self, peer: SocketAddr) -> Option<(Place, Progress)> {
+        loop {
+            let progress = Progress::new();
+            match self.places.admit(peer, &progress) {
+                Admission::Place(place) => return Some((place, progress)),
+                Admission::Refused => {
+                    metrics::connections_closed(1, ClosedFor::AddressLimit);
+                    return None;
+                }
+                Admission::Full => drop(tokio::time::timeout(FULL_PAUSE, self.places.left()).await),
+            }
+        }
     }
 
     fn connection<S>(
         &self,
         stream: S,
         peer: SocketAddr,
+        progress: &Progress,
+        is_reserved: bool,
     ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let progress = Progress::new();
         let stream = TokioIo::new(Patient::new(stream, progress.clone()));
-        let door = self.clone();
+        let (door, progress) = (self.clone(), progress.clone());
         let answer = service_fn(move |request| {
             progress.request_begins();
             let (door, progress) = (door.clone(), progress.clone());
             async move {
-                let response = door.answer(request, peer).await;
+                let request = ReadToTheEnd::of(request, progress.clone());
+                let response = door.answer(request, peer, is_reserved).await?;
                 progress.request_is_answered();
-                response
+                Ok::<_, Infallible>(Outgoing::of(response, progress))
             }
         });
         // The time for a head is kept by `Patient`.
@@ -159,13 +179,18 @@ impl Door {
 
     async fn answer(
         self,
-        request: hyper::Request<Incoming>,
+        request: Request<ReadToTheEnd>,
         peer: SocketAddr,
-    ) -> Result<Response, std::convert::Infallible> {
-        let mut request = ReadToTheEnd::of(request).map(Body::new);
+        is_reserved: bool,
+    ) -> Result<Response, Infallible> {
+        let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        if is_reserved {
+            request.extensions_mut().insert(Reserved);
+        }
         let mut response = self.router.clone().oneshot(request).await?;
-        if *self.stop.borrow() || self.is_full() {
+        // A reserved place must be free again for the next who needs one.
+        if is_reserved || *self.stop.borrow() || self.places.are_few() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::de::DeserializeOwned;
 
+use super::addressing::origin_of;
+use super::limits::Counted;
 use super::{App, Family, Refused, Rejection};
 use crate::sessions::{self, Error, Freshness, Refusal, SessionId, SignedIn};
 use crate::tokens::{Form as TokenForm, TokenError};
@@ -88,8 +90,7 @@ async fn user<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Signe
     }
 }
 
-/// Who is calling, and that they have not called too often. Somebody who is banned is told so first; somebody who cannot
-/// be told counts by address.
+/// Who is calling, and that they have not called too often. Somebody who cannot be told counts by address.
 pub(super) async fn caller<F: Family>(
     parts: &Parts,
     app: &App,
@@ -110,27 +111,17 @@ fn admit<F: Family>(
 ) -> Result<sessions::Caller, Refused<F>> {
     match authenticated {
         Ok(caller) => {
-            app.limits.admit(parts, Some(&caller))?;
+            app.limits.admit(parts, Counted::Caller(&caller))?;
             Ok(caller)
         }
         Err(error) => {
-            if matches!(&error, Error::Unauthenticated(refusal) if *refusal != Refusal::Banned) {
-                app.limits.admit(parts, None)?;
+            match &error {
+                Error::Unauthenticated(Refusal::Banned(user)) => app.limits.admit(parts, Counted::User(user))?,
+                Error::Unauthenticated(_) => app.limits.admit(parts, Counted::Address)?,
+                _ => {}
             }
             Err(error.into())
         }
-    }
-}
-
-/// A client that needs no credential: counted by address.
-pub struct Anybody<F>(PhantomData<F>);
-
-impl<F: Family> FromRequestParts<Arc<App>> for Anybody<F> {
-    type Rejection = Refused<F>;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        app.limits.admit(parts, None)?;
-        Ok(Self(PhantomData))
     }
 }
 
@@ -149,7 +140,7 @@ fn credential<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Strin
         return Err(Refusal::Token(TokenError::WrongType).into());
     }
     let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe && !is_same_origin(&parts.headers) {
+    if !safe && !is_same_origin(&parts.headers, app.sessions.access_tokens().issuer()) {
         return Err(Refusal::CrossSite.into());
     }
     Ok(cookie)
@@ -192,15 +183,15 @@ fn session_cookie(headers: &HeaderMap, name: &str) -> Result<Option<String>, Ref
     }
 }
 
-/// Whether a browser says that our own site made the request: by `Sec-Fetch-Site`, else by an `Origin` whose host is the
-/// `Host`. A request that says neither is not from our site.
-fn is_same_origin(headers: &HeaderMap) -> bool {
+/// Whether a browser says that our own site made the request: by `Sec-Fetch-Site`, else by an `Origin` that is the issuer's.
+/// A request that says neither is not from our site.
+fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
         return site == "same-origin";
     }
-    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    origin.is_some() && origin == text(header::HOST)
+    let origin = text(header::ORIGIN);
+    origin.is_some() && origin == origin_of(issuer).as_deref()
 }
 
 /// The session id in the path. A text that is no id is one that no session has.
@@ -318,7 +309,32 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Form<F, T> {
     }
 }
 
+/// A form whose token is its own credential.
+pub(super) trait HoldsToken {
+    /// The token; empty if there is none.
+    fn token(&self) -> &str;
+}
+
+/// As [`Form`], counted by the token's session when it is a token of ours, else by address.
+pub struct CountedForm<F, T>(pub T, pub PhantomData<F>);
+
+impl<F: Family, T: DeserializeOwned + HoldsToken> FromRequest<Arc<App>> for CountedForm<F, T> {
+    type Rejection = Refused<F>;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        if !app.limits.are_on() {
+            return Form::from_request(request, app).await.map(|Form(value, _)| Self(value, PhantomData));
+        }
+        let (parts, body) = request.into_parts();
+        let form = Form::<F, T>::from_request(Request::from_parts(parts.clone(), body), app).await;
+        let session = form.as_ref().ok().and_then(|Form(value, _)| app.sessions.session_of_token(value.token()));
+        app.limits.admit(&parts, session.map_or(Counted::Address, Counted::Session))?;
+        form.map(|Form(value, _)| Self(value, PhantomData))
+    }
+}
+
 async fn body<F: Family>(request: Request, app: &Arc<App>) -> Result<Bytes, Refused<F>> {
+    require_no_encoding(request.headers())?;
     Bytes::from_request(request, app).await.map_err(|error| {
         let too_large = error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
         let broken = || Rejection::Malformed("The body did not arrive whole".to_owned());
@@ -336,6 +352,13 @@ fn require_type<F>(headers: &HeaderMap, expected: &'static str) -> Result<(), Re
         charset.is_none_or(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
     });
     if right_type && utf8 { Ok(()) } else { Err(Rejection::UnsupportedMediaType(expected).into()) }
+}
+
+/// Refuses a body that is compressed or otherwise encoded: it would be read as garbage.
+fn require_no_encoding<F>(headers: &HeaderMap) -> Result<(), Refused<F>> {
+    let is_plain = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    let plain = headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain);
+    if plain { Ok(()) } else { Err(Rejection::UnsupportedEncoding.into()) }
 }
 
 /// The innermost cause: what the decoder says, without the wrapping.
@@ -376,18 +399,20 @@ mod tests {
 
     #[test]
     fn only_our_own_site_may_change_things_by_cookie() {
-        let rows: [(&[(&str, &str)], bool); 7] = [
+        let rows: [(&[(&str, &str)], bool); 9] = [
             (&[("sec-fetch-site", "same-origin")], true),
             (&[("sec-fetch-site", "same-site")], false),
             (&[("sec-fetch-site", "cross-site"), ("origin", "https://app.example"), ("host", "app.example")], false),
             (&[("origin", "https://app.example"), ("host", "app.example")], true),
             (&[("origin", "https://evil.example"), ("host", "app.example")], false),
+            (&[("origin", "http://app.example"), ("host", "app.example")], false),
+            (&[("origin", "https://app.example:8443"), ("host", "app.example")], false),
             (&[("origin", "null"), ("host", "app.example")], false),
             (&[("host", "app.example")], false),
         ];
         for (headers, allowed) in rows {
             let map = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-            assert_eq!(is_same_origin(&map), allowed, "{headers:?}");
+            assert_eq!(is_same_origin(&map, "https://app.example/login"), allowed, "{headers:?}");
         }
     }
 }

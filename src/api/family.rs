@@ -13,6 +13,8 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::App;
+use super::addressing::RightPath;
+use super::endings::{Reserved, only_ends_sessions};
 use super::limits::BudgetSlot;
 use crate::metrics;
 use crate::sessions::{Error, FieldError, Refusal};
@@ -57,14 +59,20 @@ pub enum Failure {
 pub enum Rejection {
     /// Nothing is there.
     UnknownPath,
+    /// Nothing is there, but perhaps at this path, which has no slash at its end and no two in a row.
+    NeedlessSlash(RightPath),
     /// What the path names is not there, in the family's own sentence.
     NotThere(String),
     /// Something is there, but not for this method.
     MethodNotAllowed,
+    /// The connection has one of the last places, which are kept for other requests.
+    Busy,
     /// The body is longer than 64 KiB.
     TooLarge,
     /// The body is of a type that is not read here.
     UnsupportedMediaType(&'static str),
+    /// The body is compressed, or encoded otherwise.
+    UnsupportedEncoding,
     /// The body, the query or the path cannot be read at all.
     Malformed(String),
     /// It can be read, but not taken.
@@ -108,10 +116,13 @@ impl Failure {
                 Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Request(rejection) => match rejection {
-                Rejection::UnknownPath | Rejection::NotThere(_) => StatusCode::NOT_FOUND,
+                Rejection::UnknownPath | Rejection::NeedlessSlash(_) | Rejection::NotThere(_) => StatusCode::NOT_FOUND,
                 Rejection::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
                 Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-                Rejection::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Rejection::UnsupportedMediaType(_) | Rejection::UnsupportedEncoding => {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE
+                }
+                Rejection::Busy => StatusCode::SERVICE_UNAVAILABLE,
                 Rejection::Malformed(_) => StatusCode::BAD_REQUEST,
                 Rejection::Invalid(_) | Rejection::TooMany { .. } => StatusCode::UNPROCESSABLE_ENTITY,
                 Rejection::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -151,15 +162,20 @@ impl Failure {
                 Error::SearchTooBroad => {
                     "The search would read too much: narrow it by user or by a range of created_at".to_owned()
                 }
-                Error::TooManyStreams => "Too many streams are open here, try again later".to_owned(),
+                Error::TooManyStreams => "Too many streams are open, close one or try again later".to_owned(),
                 Error::Unavailable(_) => "The database is not available, try again in a moment".to_owned(),
                 Error::Internal(_) => "Something went wrong on our side".to_owned(),
             },
             Self::Request(rejection) => match rejection {
                 Rejection::UnknownPath => "There is nothing at this path".to_owned(),
+                Rejection::NeedlessSlash(right) => {
+                    format!("There is nothing at this path: without needless slashes it is {right}")
+                }
                 Rejection::MethodNotAllowed => "This path does not take this method".to_owned(),
                 Rejection::TooLarge => format!("The body must have at most {MAX_BODY_BYTES} bytes"),
                 Rejection::UnsupportedMediaType(expected) => format!("The body must be {expected}"),
+                Rejection::UnsupportedEncoding => "The body must not be compressed or otherwise encoded".to_owned(),
+                Rejection::Busy => "The server is busy, try again in a moment".to_owned(),
                 Rejection::NotThere(detail) | Rejection::Malformed(detail) => detail.clone(),
                 Rejection::Invalid(error) => sentence(std::slice::from_ref(error)),
                 Rejection::TooMany { field, most } => format!("{field} must have at most {most} entries"),
@@ -250,6 +266,10 @@ impl<F: Family> IntoResponse for Refused<F> {
         if let Failure::Request(Rejection::TooManyRequests { retry_after }) = self.failure {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
         }
+        if matches!(self.failure, Failure::Request(Rejection::UnsupportedEncoding)) {
+            // RFC 9110 section 12.5.3: the encodings that would be taken.
+            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             // A place becomes free when somebody leaves; an outage may be over at any moment.
             let full = matches!(self.failure, Failure::Core(Error::TooManyStreams));
@@ -260,15 +280,15 @@ impl<F: Family> IntoResponse for Refused<F> {
     }
 }
 
-/// The family's answer to an unknown path.
-pub(super) fn unknown_path<F: Family>() -> Response {
-    private(Refused::<F>::from(Rejection::UnknownPath).into_response())
+/// The family's answer to a request that none of its routes gets.
+pub(super) fn refused<F: Family>(rejection: &Rejection) -> Response {
+    private(Refused::<F>::from(rejection.clone()).into_response())
 }
 
-/// The family's answer to an unknown path, if `path` is below one of its prefixes.
-pub(super) fn unknown_path_of<F: Family>(path: &str) -> Option<Response> {
+/// As [`refused`], if `path` is below one of the family's prefixes.
+pub(super) fn refused_below<F: Family>(path: &str, rejection: &Rejection) -> Option<Response> {
     let below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    F::PREFIXES.iter().any(below).then(unknown_path::<F>)
+    F::PREFIXES.iter().any(below).then(|| refused::<F>(rejection))
 }
 
 /// Puts the guards of family `F` around its routes: method, size, time, panics, and headers that keep answers private.
@@ -313,6 +333,10 @@ async fn within_limits<F: Family>(
 }
 
 async fn within_size_and_time<F: Family>(request: Request, next: Next, within: Duration) -> Response {
+    let is_reserved = request.extensions().get::<Reserved>().is_some();
+    if is_reserved && !only_ends_sessions(request.method(), request.uri().path()) {
+        return private(Refused::<F>::from(Rejection::Busy).into_response());
+    }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > MAX_BODY_BYTES as u64) {
         return private(Refused::<F>::from(Rejection::TooLarge).into_response());

@@ -17,7 +17,9 @@ use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
 
 use super::Rejection;
-use crate::sessions::Caller;
+use super::endings::is_ending;
+use crate::sessions::{Caller, SessionId};
+use crate::users::UserId;
 
 /// The time that a limit is told for.
 const WINDOW: Duration = Duration::from_mins(5);
@@ -57,6 +59,19 @@ impl BudgetSlot {
     }
 }
 
+/// Whose requests are counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted<'a> {
+    /// The caller's.
+    Caller(&'a Caller),
+    /// A user's who is refused.
+    User(&'a UserId),
+    /// Those with a token of this session, which is a credential of its own.
+    Session(SessionId),
+    /// Those from the client's address, because nothing else is known of it.
+    Address,
+}
+
 impl RateLimits {
     /// `most` requests of one caller in five minutes, 0 for any number; addresses told by these proxies are believed.
     pub fn new(most: u32, trusted_proxies: Vec<IpNet>) -> Self {
@@ -67,14 +82,10 @@ impl RateLimits {
         Self { limiter, trusted_proxies }
     }
 
-    /// Counts a request of a caller, or one that nobody owns up to, by its address. Refuses it when there were too many.
-    pub(super) fn admit(&self, parts: &Parts, caller: Option<&Caller>) -> Result<(), Rejection> {
+    /// Counts a request for whoever is behind it. Refuses it when there were too many.
+    pub(super) fn admit(&self, parts: &Parts, counted: Counted<'_>) -> Result<(), Rejection> {
         let Some((most, limiter)) = &self.limiter else { return Ok(()) };
-        let key = match caller {
-            Some(Caller::User(signed_in)) => format!("user {}", signed_in.session.user_id),
-            Some(Caller::Service(service)) => format!("service {}", service.id),
-            None => format!("address {}", network_of(self.client_address(parts))),
-        };
+        let key = self.budget(parts, counted);
         let (remaining, retry_after) = match limiter.check_key(&key) {
             Ok(state) => (state.remaining_burst_capacity(), None),
             Err(refused) => (0, Some(refused.wait_time_from(DefaultClock::default().now()))),
@@ -90,10 +101,34 @@ impl RateLimits {
         }
     }
 
+    /// Whether requests are counted at all.
+    pub(super) fn are_on(&self) -> bool {
+        self.limiter.is_some()
+    }
+
+    /// The name of the budget that a request is taken from. Requests that only end sessions have one of their own, so that
+    /// nobody who uses up another one can keep people from signing out.
+    fn budget(&self, parts: &Parts, counted: Counted<'_>) -> String {
+        let is_ending = is_ending(parts);
+        match counted {
+            Counted::Caller(Caller::User(signed_in)) if is_ending => {
+                format!("ending by session {}", signed_in.session.id)
+            }
+            Counted::Caller(Caller::User(signed_in)) => format!("user {}", signed_in.session.user_id),
+            Counted::Caller(Caller::Service(service)) if is_ending => format!("ending by service {}", service.id),
+            Counted::Caller(Caller::Service(service)) => format!("service {}", service.id),
+            Counted::User(user) => format!("user {user}"),
+            Counted::Session(session) if is_ending => format!("ending by session {session}"),
+            Counted::Session(session) => format!("session {session}"),
+            Counted::Address => format!("address {}", network_of(self.client_address(parts))),
+        }
+    }
+
     /// Forgets callers whose budget is full again, so that the table does not grow with every address ever seen.
     pub fn forget_idle(&self) {
         if let Some((_, limiter)) = &self.limiter {
             limiter.retain_recent();
+            limiter.shrink_to_fit();
         }
     }
 
@@ -173,6 +208,23 @@ mod tests {
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
         RateLimits::new(1, proxies).client_address(&parts).unwrap().to_string()
+    }
+
+    /// D-15.
+    #[test]
+    fn addresses_whose_budget_is_full_again_are_forgotten() {
+        let limits = RateLimits::new(1_000_000, Vec::new());
+        let (_, limiter) = limits.limiter.as_ref().unwrap();
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        for number in 0..100_000_u128 {
+            let address = std::net::Ipv6Addr::from_bits(number << 64);
+            parts.extensions.insert(ConnectInfo(SocketAddr::new(address.into(), 1)));
+            limits.admit(&parts, Counted::Address).unwrap();
+        }
+        // Each of them is full again after 0.3 milliseconds.
+        while !limiter.is_empty() {
+            limits.forget_idle();
+        }
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! A family is its paths, its words and its errors. It implements [`Family`] once; the extractors and the guards here
 //! then speak its language in every case, unknown paths and panics included.
 
+mod addressing;
 pub mod blackbox;
 pub mod cumulonimbus;
+mod endings;
 pub mod extract;
 mod family;
 pub mod janssen;
@@ -20,11 +22,10 @@ pub mod vault;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::middleware;
-use axum::response::Response;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+pub use endings::Reserved;
 pub(crate) use family::FamilyName;
 pub use family::{Failure, Family, Refused, Rejection};
 pub use openapi::{FAMILIES, document, family_document};
@@ -63,7 +64,7 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
     let router = Router::new()
         .merge(family::guard::<native::Native>(native::verify_below(native), &app))
         .merge(family::guard_waiting::<native::Native>(live, &app, LONGEST_WAIT))
-        .merge(family::guard::<native::oauth::OAuth>(oauth, &app))
+        .merge(family::guard::<native::oauth::OAuth>(native::oauth::metadata_of_path(oauth), &app))
         .merge(family::guard::<quiika::Quiika>(quiika, &app))
         .merge(family::guard::<vault::Vault>(vault, &app))
         .merge(family::guard::<blackbox::Blackbox>(blackbox, &app))
@@ -71,9 +72,10 @@ pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
         .merge(family::guard::<janssen::Janssen>(janssen, &app))
         .merge(operations::router())
         .merge(if http.metrics_listen.is_none() { operations::metrics_router() } else { Router::new() })
-        .fallback(unknown_path)
+        .fallback(addressing::unknown_path)
         .with_state(Arc::clone(&app));
     let router = if http.cors_origins.is_empty() { router } else { router.layer(cors(http)) };
+    let router = router.layer(middleware::from_fn(addressing::require_host));
     router.layer(middleware::from_fn_with_state(app, telemetry::log_requests))
 }
 
@@ -82,30 +84,14 @@ pub fn metrics_router(app: Arc<App>) -> Router {
     operations::metrics_router().with_state(app)
 }
 
-/// Below a family's prefix its own words, elsewhere the native ones.
-async fn unknown_path(request: Request) -> Response {
-    let path = request.uri().path();
-    family::unknown_path_of::<quiika::Quiika>(path)
-        .or_else(|| family::unknown_path_of::<vault::Vault>(path))
-        .or_else(|| family::unknown_path_of::<blackbox::Blackbox>(path))
-        .or_else(|| family::unknown_path_of::<cumulonimbus::Cumulonimbus>(path))
-        .or_else(|| family::unknown_path_of::<janssen::Janssen>(path))
-        .or_else(|| family::unknown_path_of::<native::oauth::OAuth>(path))
-        .unwrap_or_else(family::unknown_path::<native::Native>)
-}
-
 fn cors(http: &HttpConfig) -> CorsLayer {
     use axum::http::{HeaderName, Method, header};
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(http.cors_origins.iter().cloned()))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            HeaderName::from_static("idempotency-key"),
-            telemetry::REQUEST_ID,
-        ])
+        // Libraries for tracing add headers of their own to every request, and nobody knows all of them.
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             header::LOCATION,
             header::RETRY_AFTER,

@@ -1,8 +1,10 @@
 //! What operators and readers ask for: health, the documents, the reference.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -67,24 +69,37 @@ fn not_ready(code: &str, detail: &str) -> Response {
     ([(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], problem).into_response()
 }
 
+/// The documents by their names, made once: anybody may ask for them.
+static DOCUMENTS: LazyLock<Result<HashMap<&str, Bytes>, DocumentError>> = LazyLock::new(|| {
+    let mut documents = HashMap::from([(MERGED, Bytes::from(document()?))]);
+    for name in openapi::FAMILIES {
+        documents.extend(family_document(name)?.map(|document| (name, Bytes::from(document))));
+    }
+    Ok(documents)
+});
+const MERGED: &str = "";
+
 async fn merged_document() -> Result<Response, Refusal> {
-    yaml(document().map(Some))
+    yaml(MERGED)
 }
 
 /// `/openapi/{family}.yaml`
 async fn one_document(Path(file): Path<String>) -> Result<Response, Refusal> {
-    yaml(file.strip_suffix(".yaml").map_or(Ok(None), family_document))
+    let name = file.strip_suffix(".yaml").filter(|name| *name != MERGED).ok_or(Rejection::UnknownPath)?;
+    yaml(name)
 }
 
-fn yaml(document: Result<Option<String>, DocumentError>) -> Result<Response, Refusal> {
-    let document = document.map_err(|error| Error::Internal(error.into()))?.ok_or(Rejection::UnknownPath)?;
-    Ok(([(header::CONTENT_TYPE, "application/yaml")], document).into_response())
+fn yaml(name: &str) -> Result<Response, Refusal> {
+    let documents = DOCUMENTS.as_ref().map_err(|error| Error::Internal(error.into()))?;
+    let document = documents.get(name).ok_or(Rejection::UnknownPath)?;
+    Ok(([(header::CONTENT_TYPE, "application/yaml")], document.clone()).into_response())
 }
 
 /// The reference to browse, with all it needs in this binary.
 fn reference() -> SwaggerUi {
-    let all = std::iter::once(Url::new("all", "/openapi.yaml"));
-    let families = openapi::FAMILIES.map(|name| Url::from(format!("/openapi/{name}.yaml")));
+    // From `/docs/`, below whatever path a reverse proxy puts it.
+    let all = std::iter::once(Url::new("all", "../openapi.yaml"));
+    let families = openapi::FAMILIES.map(|name| Url::from(format!("../openapi/{name}.yaml")));
     let config = Config::new(all.chain(families)).validator_url("none").doc_expansion("none");
     SwaggerUi::new("/docs").config(config)
 }

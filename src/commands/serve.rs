@@ -24,8 +24,10 @@ const FIRST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     telemetry::start(&LogConfig::read(source)?);
     metrics::start();
-    let (address, http, config) = (listen_address(source)?, HttpConfig::read(source)?, ServerConfig::read(source)?);
-    let setup = Setup::read(source)?;
+    let (address, http) = (listen_address(source)?, HttpConfig::read(source)?);
+    let config = ServerConfig::read(source)?.trusting(http.trusted_proxies.clone());
+    let mut setup = Setup::read(source)?;
+    setup.policy.streams = config.room_for(setup.policy.streams);
     let (database, request_ids) = (setup.storage.database_shown.clone(), RequestIds::new(setup.entropy.as_ref())?);
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
     let listener = listen("SOJOURN_LISTEN", &address).await?;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use ipnet::IpNet;
 
 use super::{SettingError, Source};
+use crate::sessions::StreamLimits;
 
 /// File descriptors that are kept for everything but clients: databases, files, the listener itself.
 const OTHER_FILES: u64 = 100;
@@ -18,6 +20,10 @@ pub struct ServerConfig {
     pub drain_delay: Duration,
     /// The most connections of clients at once.
     pub most_connections: usize,
+    /// The most of them from one address that is no trusted proxy; an IPv6 network of 64 bits counts as one.
+    pub most_connections_of_address: usize,
+    /// The proxies that speak for many clients.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl ServerConfig {
@@ -26,11 +32,44 @@ impl ServerConfig {
         let delay = source.duration("SOJOURN_DRAIN_DELAY", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
         let number = |text: &str| text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
         let most = source.parse("SOJOURN_MAX_CONNECTIONS", "a number from 1 to 1000000", number)?;
-        Ok(Self {
-            drain_delay: delay.and_then(|delay| delay.to_std().ok()).unwrap_or(Duration::from_secs(3)),
-            most_connections: most.unwrap_or_else(most_by_default),
-        })
+        let of_address = source.parse("SOJOURN_CONNECTIONS_PER_ADDRESS", "a number from 1 to 1000000", number)?;
+        let delay = delay.and_then(|delay| delay.to_std().ok()).unwrap_or(Duration::from_secs(3));
+        let defaults = Self::new(delay, most.unwrap_or_else(most_by_default));
+        let most_connections_of_address = of_address.unwrap_or(defaults.most_connections_of_address);
+        Ok(Self { most_connections_of_address, ..defaults })
     }
+
+    /// So many connections, of which half may come from one address.
+    pub fn new(drain_delay: Duration, most_connections: usize) -> Self {
+        let most_connections_of_address = (most_connections / 2).max(1);
+        Self { drain_delay, most_connections, most_connections_of_address, trusted_proxies: Vec::new() }
+    }
+
+    /// With proxies that may have any number of connections.
+    #[must_use]
+    pub fn trusting(self, trusted_proxies: Vec<IpNet>) -> Self {
+        Self { trusted_proxies, ..self }
+    }
+
+    /// As many streams as `limits` allow, on half of the connections at most: whatever else is asked needs some too.
+    pub fn room_for(&self, limits: StreamLimits) -> StreamLimits {
+        let half = u32::try_from(self.most_connections / 2).unwrap_or(u32::MAX);
+        StreamLimits { most: limits.most.min(half), ..limits }
+    }
+}
+
+/// Reads and checks how many streams may be open.
+pub(super) fn stream_limits(source: &Source) -> Result<StreamLimits, SettingError> {
+    let defaults = StreamLimits::default();
+    let limit = |name, default| {
+        let number = |text: &str| text.parse().ok().filter(|number| *number <= 1_000_000);
+        source.parse(name, "a number from 0 to 1000000", number).map(|limit| limit.unwrap_or(default))
+    };
+    Ok(StreamLimits {
+        most: limit("SOJOURN_STREAM_LIMIT", defaults.most)?,
+        of_user: limit("SOJOURN_STREAMS_PER_USER", defaults.of_user)?,
+        of_service: limit("SOJOURN_STREAMS_PER_SERVICE", defaults.of_service)?,
+    })
 }
 
 /// What the system's limit of open files leaves for clients. The limit is raised as far as an ordinary process may.

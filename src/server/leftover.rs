@@ -13,6 +13,8 @@ use hyper::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::EXPECT;
 
+use super::patience::Progress;
+
 /// How much of a body that nobody wants is read, in bytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// How long the rest of a body is waited for.
@@ -24,13 +26,14 @@ pub(super) struct ReadToTheEnd {
     body: Option<Incoming>,
     /// The client has not been asked for the body, so none comes (RFC 9110 section 10.1.1).
     held_back: bool,
+    progress: Progress,
 }
 
 impl ReadToTheEnd {
     /// The body of `request`, which keeps its head.
-    pub(super) fn of(request: Request<Incoming>) -> Request<Self> {
+    pub(super) fn of(request: Request<Incoming>, progress: Progress) -> Request<Self> {
         let held_back = request.headers().contains_key(EXPECT);
-        request.map(|body| Self { body: Some(body), held_back })
+        request.map(|body| Self { body: Some(body), held_back, progress })
     }
 }
 
@@ -43,7 +46,13 @@ impl Body for ReadToTheEnd {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         self.held_back = false;
-        self.body.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(context))
+        let frame = self.body.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(context));
+        if frame.is_pending() {
+            self.progress.body_is_awaited();
+        } else {
+            self.progress.body_came();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -57,6 +66,7 @@ impl Body for ReadToTheEnd {
 
 impl Drop for ReadToTheEnd {
     fn drop(&mut self) {
+        self.progress.body_came();
         if let Some(body) = self.body.take()
             && !body.is_end_stream()
             && !self.held_back

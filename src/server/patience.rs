@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long a client may take to send a request's head, from its first byte or, for the first request, from the
@@ -26,19 +27,40 @@ const WRITE_TIME: Duration = Duration::from_secs(15);
 enum Phase {
     /// The rest of a request's head.
     Head,
+    /// The rest of a request's body.
+    Body,
     /// An answer of ours: as long as it takes, because requests have a time limit of their own.
     Answering,
+    /// The client's taking of the answer.
+    Sending,
     /// The next request.
     Idle,
+    /// Nothing more: it is closed for another connection.
+    GivenUp,
+}
+
+/// For what, and since when, the server waits for a client; the least is the one to give up first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Waiting {
+    /// The rest of a request, whose first byte came then.
+    Request(Instant),
+    /// A next request, since the end of the answer before.
+    NextRequest(Instant),
 }
 
 /// Where a connection stands: known by who serves its requests and by who moves its bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Progress(Arc<Mutex<(Phase, Instant)>>);
+pub(super) struct Progress(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Mutex<(Phase, Instant)>,
+    given_up: Notify,
+}
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new((Phase::Head, Instant::now()))))
+        Self(Arc::new(State { phase: Mutex::new((Phase::Head, Instant::now())), given_up: Notify::new() }))
     }
 
     /// A request's head is complete.
@@ -46,9 +68,56 @@ impl Progress {
         self.enter(Phase::Answering);
     }
 
-    /// An answer is there. What remains of it may still be on its way, so whatever is written starts the idle time anew.
+    /// A handler wants more of the body than has come; the time goes on from the request's beginning.
+    pub(super) fn body_is_awaited(&self) {
+        self.turn(Phase::Answering, Phase::Body);
+    }
+
+    /// More of the body has come.
+    pub(super) fn body_came(&self) {
+        self.turn(Phase::Body, Phase::Answering);
+    }
+
+    /// An answer is there, and goes to the client.
     pub(super) fn request_is_answered(&self) {
+        self.enter(Phase::Sending);
+    }
+
+    /// Nothing more will be added to the answer. What remains of it may still be on its way, so whatever is written starts
+    /// the idle time anew.
+    pub(super) fn answer_is_complete(&self) {
         self.enter(Phase::Idle);
+    }
+
+    /// What the server waits for the client for; `None`: the client waits for the server.
+    pub(super) fn waiting(&self) -> Option<Waiting> {
+        let (phase, since) = *self.lock();
+        match phase {
+            Phase::Head | Phase::Body => Some(Waiting::Request(since)),
+            Phase::Idle => Some(Waiting::NextRequest(since)),
+            Phase::Answering | Phase::Sending | Phase::GivenUp => None,
+        }
+    }
+
+    /// Has the connection closed, unless it is being answered by now. Whether it is.
+    pub(super) fn give_up(&self) -> bool {
+        let mut phase = self.lock();
+        let may = matches!(phase.0, Phase::Head | Phase::Body | Phase::Idle);
+        if may {
+            phase.0 = Phase::GivenUp;
+            self.0.given_up.notify_one();
+        }
+        may
+    }
+
+    /// Returns when the connection is to be closed.
+    pub(super) async fn given_up(&self) {
+        self.0.given_up.notified().await;
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_given_up(&self) -> bool {
+        self.lock().0 == Phase::GivenUp
     }
 
     fn bytes_came(&self) {
@@ -58,8 +127,9 @@ impl Progress {
     }
 
     fn bytes_went(&self) {
-        if self.lock().0 == Phase::Idle {
-            self.enter(Phase::Idle);
+        let mut phase = self.lock();
+        if matches!(phase.0, Phase::Idle | Phase::Sending) {
+            phase.1 = Instant::now();
         }
     }
 
@@ -68,17 +138,27 @@ impl Progress {
         let (phase, since) = *self.lock();
         match phase {
             Phase::Head => Some(since + HEAD_TIME),
-            Phase::Answering => None,
-            Phase::Idle => Some(since + IDLE_TIME),
+            Phase::Body | Phase::Answering | Phase::GivenUp => None,
+            Phase::Sending | Phase::Idle => Some(since + IDLE_TIME),
         }
     }
 
-    fn enter(&self, phase: Phase) {
-        *self.lock() = (phase, Instant::now());
+    fn enter(&self, next: Phase) {
+        let mut phase = self.lock();
+        if phase.0 != Phase::GivenUp {
+            *phase = (next, Instant::now());
+        }
+    }
+
+    fn turn(&self, from: Phase, to: Phase) {
+        let mut phase = self.lock();
+        if phase.0 == from {
+            phase.0 = to;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, (Phase, Instant)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

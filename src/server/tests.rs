@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{Door, ServerConfig};
+use super::{Door, Progress, ServerConfig};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
@@ -37,14 +37,18 @@ fn door(most_connections: usize) -> (Door, watch::Sender<bool>) {
         .route("/refuse", post(async || StatusCode::PAYLOAD_TOO_LARGE))
         .route("/stream", get(async move || beats(40, Duration::from_secs(15))))
         .route("/large", get(async || vec![b'x'; 1 << 20]));
-    let config = ServerConfig { drain_delay: Duration::ZERO, most_connections };
+    let config = ServerConfig::new(Duration::ZERO, most_connections);
     let (stop, stopping) = watch::channel(false);
     (Door::new(router, &config, stopping), stop)
 }
 
 fn connect(door: &Door) -> Client {
+    connect_to(door, false)
+}
+
+fn connect_to(door: &Door, is_reserved: bool) -> Client {
     let (stream, end) = tokio::io::duplex(1024);
-    let connection = door.connection(end, "127.0.0.1:1".parse().unwrap());
+    let connection = door.connection(end, "127.0.0.1:1".parse().unwrap(), &Progress::new(), is_reserved);
     let served = tokio::spawn(async move { drop(connection.await) });
     Client { stream, served, start: Instant::now() }
 }
@@ -211,12 +215,36 @@ async fn answers_close_the_connection_when_places_are_few_and_when_the_end_is_ne
         client.send(GET).await;
         !client.receive().await.contains("connection: close\r\n")
     };
-    let places: Vec<_> = (0..6).filter_map(|_| door.place_at_once()).collect();
+    let place = || door.places.admit("192.0.2.1:1".parse().unwrap(), &Progress::new());
+    let other = door.places.admit("192.0.2.2:1".parse().unwrap(), &Progress::new());
+    let places: Vec<_> = (0..4).map(|_| place()).collect();
+    let one_more = door.places.admit("192.0.2.2:1".parse().unwrap(), &Progress::new());
     assert!(keeps(&door).await);
-    let one_more = door.place_at_once();
+    let last = door.places.admit("192.0.2.2:1".parse().unwrap(), &Progress::new());
     assert!(!keeps(&door).await);
-    drop((places, one_more));
+    drop((places, other, one_more, last));
     assert!(keeps(&door).await);
     stop.send_replace(true);
     assert!(!keeps(&door).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reserved_place_serves_one_request_however_few_are_taken_by_then() {
+    let mut client = connect_to(&door(8).0, true);
+    client.send(GET).await;
+    assert!(client.receive().await.contains("connection: close\r\n"));
+    assert_eq!(client.closed_after().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn above_the_most_connections_a_client_waits_until_another_has_gone() {
+    let (door, _stop) = door(1);
+    let peer = "192.0.2.1:1".parse().unwrap();
+    let (first, progress) = door.place(peer).await.unwrap();
+    progress.request_begins();
+    let other = "192.0.2.2:1".parse().unwrap();
+    assert!(tokio::time::timeout(Duration::from_mins(1), door.place(other)).await.is_err());
+    assert!(door.place(peer).await.is_none(), "its address has as many as it may have");
+    drop(first);
+    door.place(other).await.unwrap();
 }

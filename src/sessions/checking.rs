@@ -201,7 +201,7 @@ impl Sessions {
     fn check_active(&self, stored: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
         // A ban ends all sessions; should one have escaped it, for all that clocks of replicas differ, it still does not stand.
         if stored.user.banned_at.is_some() {
-            return Err(Refusal::Banned);
+            return Err(Refusal::Banned(stored.user.id.clone()));
         }
         let mut state = stored.session.state(now);
         // A use that is not written yet can change nothing else.
@@ -229,6 +229,9 @@ impl Sessions {
 
     async fn authenticate_service(&self, credential: &str, freshness: Freshness) -> Result<Caller, Error> {
         let presented = ServiceKey::parse(credential).map_err(Refusal::Token)?;
+        if !self.is_known_key(presented.id).await? {
+            return Err(Refusal::ServiceKey.into());
+        }
         let stored = self.service_key(presented.id, freshness).await?.ok_or(Refusal::ServiceKey)?;
         if !presented.matches(&stored) || !stored.is_active(self.now()) {
             return Err(Refusal::ServiceKey.into());

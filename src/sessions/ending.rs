@@ -97,20 +97,7 @@ impl Sessions {
     /// Ends the session that a token belongs to (RFC 7009): the holder of a token may always give it back, an expired
     /// access token and a spent refresh token too. What is no token of ours changes nothing.
     pub async fn revoke_token(&self, token: &str) -> Result<(), Error> {
-        let keyring = &self.parts.keyring;
-        let id = match Form::of(token) {
-            Form::RefreshToken => RefreshToken::verify(keyring, token).map(|derived| derived.session_id),
-            Form::SessionToken => SessionToken::verify(keyring, token).map(|derived| derived.session_id),
-            Form::ServiceKey => return Ok(()),
-            Form::AccessToken => self.access_tokens().verify_owner(token, self.now()).map(|claims| claims.session_id),
-        };
-        let id = match id {
-            Ok(id) => id,
-            Err(refusal) => {
-                tracing::debug!(%refusal, "revocation of what is no token of ours");
-                return Ok(());
-            }
-        };
+        let Some(id) = self.session_of_token(token) else { return Ok(()) };
         let ending = self.store().end_session(id, Owner::Anyone, EndReason::Logout, self.now()).await?;
         match ending {
             Some(Ending::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
@@ -118,6 +105,19 @@ impl Sessions {
             None => {}
         }
         Ok(())
+    }
+
+    /// The session that a token was made for, whether it stands or not, an expired access token and a spent refresh token
+    /// too. `None` for what is no token of ours. Nothing is looked up.
+    pub fn session_of_token(&self, token: &str) -> Option<SessionId> {
+        let keyring = &self.parts.keyring;
+        let id = match Form::of(token) {
+            Form::RefreshToken => RefreshToken::verify(keyring, token).map(|derived| derived.session_id),
+            Form::SessionToken => SessionToken::verify(keyring, token).map(|derived| derived.session_id),
+            Form::ServiceKey => return None,
+            Form::AccessToken => self.access_tokens().verify_owner(token, self.now()).map(|claims| claims.session_id),
+        };
+        id.inspect_err(|refusal| tracing::debug!(%refusal, "no token of ours")).ok()
     }
 
     /// After sessions of a user were ended here: they count as ended in this process from now on, the other replicas are

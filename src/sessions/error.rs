@@ -6,6 +6,7 @@ use super::{Scope, SessionId};
 use crate::clock::EntropyUnavailable;
 use crate::store;
 use crate::tokens::TokenError;
+use crate::users::UserId;
 
 /// One field of a request that cannot be taken, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl FieldError {
 }
 
 /// Why a credential was refused: for the log, never for the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The request carried none.
     #[error("no credential")]
@@ -46,7 +47,7 @@ pub enum Refusal {
     NotActive(super::State),
     /// Its session is over and its user is banned.
     #[error("user is banned")]
-    Banned,
+    Banned(UserId),
     /// The service key is unknown, revoked or expired.
     #[error("service key is unknown, revoked or expired")]
     ServiceKey,
@@ -57,7 +58,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// In one word.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Several => "several",
@@ -65,7 +66,7 @@ impl Refusal {
             Self::Token(_) => "invalid_token",
             Self::UnknownSession => "unknown_session",
             Self::NotActive(state) => state.as_str(),
-            Self::Banned => "banned",
+            Self::Banned(_) => "banned",
             Self::ServiceKey => "service_key",
             Self::NotAUser => "not_a_user",
         }
@@ -87,7 +88,7 @@ pub enum GrantRefusal {
 }
 
 /// Why sessions cannot be served for now.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum NotReady {
     /// The database does not answer.
     #[error("the database does not answer")]

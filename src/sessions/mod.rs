@@ -14,6 +14,7 @@ mod ending;
 mod error;
 mod filter;
 mod freshness;
+mod known_keys;
 mod listing;
 mod live;
 mod managing;
@@ -22,10 +23,12 @@ mod policy;
 mod reading;
 mod refreshing;
 mod session;
+mod shared;
 mod statistics;
 pub(crate) mod text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -42,10 +45,13 @@ pub use filter::{
 };
 use freshness::{Asking, Copies, Progress, Reader, SessionOfToken, SessionsOfUser, Signals, StandingOfSession};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
+use known_keys::KnownKeys;
 use listing::LongLists;
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
 use live::Live;
-pub use live::{Ending, Events, LOG_KEPT_FOR, LONGEST_WAIT, Over, Revocations, Revoked, Told, Watch, Watched};
+pub use live::{
+    Ending, Events, LOG_KEPT_FOR, LONGEST_WAIT, Over, Revocations, Revoked, StreamLimits, Told, Watch, Watched,
+};
 pub use managing::{Handle, Managed};
 use opening::IDEMPOTENCY_LIFETIME;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
@@ -53,6 +59,7 @@ pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHOR
 pub use reading::{Page, UserSessions};
 pub use refreshing::{RefreshOutcome, Refreshed, Slide};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
+use shared::Shared;
 pub use statistics::{
     COUNTED_AFTER, Counts, CountsWanted, Event, Grouping, MOST_POINTS, Point, Series, Statistics, StatisticsQuery, Step,
 };
@@ -64,6 +71,8 @@ use crate::tokens::{AccessTokens, Keyring, Secret};
 
 /// The most uses written in one statement.
 const MOST_TOUCHES: usize = 1000;
+/// How old the answer may be that tells whether sessions can be served.
+const READINESS_TTL: Duration = Duration::from_millis(200);
 
 /// What the core is made of.
 pub struct Parts {
@@ -96,6 +105,8 @@ pub struct Sessions {
     log: Progress,
     cleaning: Pace,
     live: Live,
+    readiness: Shared<Result<(), NotReady>>,
+    known_keys: KnownKeys,
 }
 
 impl Sessions {
@@ -106,7 +117,7 @@ impl Sessions {
         let behind_tokens = Reader::new(Asking(SessionOfToken(Arc::clone(&store))));
         let standings = Reader::new(Asking(StandingOfSession(Arc::clone(&store))));
         let lists = Reader::new(Asking(SessionsOfUser { store, clock }));
-        let live = Live::new(parts.policy.stream_limit);
+        let live = Live::new(parts.policy.streams);
         Self {
             parts,
             activity: Activity::default(),
@@ -119,6 +130,8 @@ impl Sessions {
             log: Progress::default(),
             cleaning: Pace::new(),
             live,
+            readiness: Shared::new(READINESS_TTL, Duration::ZERO),
+            known_keys: KnownKeys::default(),
         }
     }
 
@@ -138,12 +151,14 @@ impl Sessions {
     }
 
     /// Whether sessions can be served: the store answers, and has the tables of this version.
+    /// All who ask within a moment share one answer.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        match self.store().ping().await {
+        let ping = async || match self.store().ping().await {
             Ok(true) => Ok(()),
             Ok(false) => Err(NotReady::Migrations),
             Err(error) => Err(NotReady::Database(error)),
-        }
+        };
+        self.readiness.get(ping).await
     }
 
     /// Records what is measured only when somebody asks.

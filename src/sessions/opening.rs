@@ -17,6 +17,8 @@ use crate::users::{UserDetails, UserId};
 /// For how long an idempotency key stands for its session.
 pub(super) const IDEMPOTENCY_LIFETIME: TimeDelta = TimeDelta::hours(24);
 const MAX_NAME_CHARS: usize = 255;
+/// The most bytes in all that of these an access token holds.
+const MAX_CLAIM_BYTES: usize = 4096;
 const MAX_METHODS: usize = 16;
 const MAX_METHOD_CHARS: usize = 64;
 
@@ -222,6 +224,10 @@ impl Sessions {
         else {
             return Err(Error::Invalid(errors.0));
         };
+        fits_a_token(
+            [user_id.as_str(), scope.as_str()].into_iter().chain(client_id.as_deref()).chain(acr.as_deref()),
+            &amr,
+        )?;
         let session = Session {
             id: SessionId::from_uuid(uuid::Uuid::nil()),
             user_id,
@@ -255,6 +261,17 @@ fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Ut
         Caller::User(signed_in) => format!("user:{}", signed_in.session.user_id),
     };
     Idempotency { service, key, fingerprint, forget_before: now - IDEMPOTENCY_LIFETIME }
+}
+
+/// Refuses what would make an access token too long for a line of a request's head, as gateways take it: mostly 8 KiB.
+fn fits_a_token<'a>(texts: impl Iterator<Item = &'a str>, amr: &'a [String]) -> Result<(), FieldError> {
+    // JSON writes some characters as two.
+    let length = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    if texts.chain(amr.iter().map(String::as_str)).map(length).sum::<usize>() <= MAX_CLAIM_BYTES {
+        return Ok(());
+    }
+    let message = format!("must have, with user_id, client_id, scope and acr, at most {MAX_CLAIM_BYTES} bytes");
+    Err(FieldError::new("amr", message))
 }
 
 fn parse_address(address: Option<String>) -> Result<Option<IpAddr>, FieldError> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use super::{FieldError, Freshness};
+use super::{FieldError, Freshness, StreamLimits};
 
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
 /// buffered last-seen times are written.
@@ -164,7 +164,7 @@ pub struct Policy {
     /// Room for copies of sessions, in bytes; 0: none are kept.
     pub copies_bytes: u64,
     /// The most streams that are open at once.
-    pub stream_limit: u32,
+    pub streams: StreamLimits,
 }
 
 impl Default for Policy {
@@ -182,7 +182,7 @@ impl Default for Policy {
             search_total_limit: 10_001,
             freshness: Freshness::Fresh,
             copies_bytes: 64 << 20,
-            stream_limit: 10_000,
+            streams: StreamLimits::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use sojourn::config::HttpConfig;
 
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
+use crate::support::proxy::Proxy;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 
 fn limited(rate_limit: u32, trusted_proxies: &[&str]) -> Options {
@@ -39,14 +40,19 @@ on_both_databases! {
     }
 }
 
-/// Opened past the limit, which counts the service too.
+/// The access token of a session that is opened past the limit, which counts the service too.
 async fn one_session(server: &Server, user: &str) -> String {
+    one_pair(server, user).await.0
+}
+
+/// As [`one_session`], with the refresh token.
+async fn one_pair(server: &Server, user: &str) -> (String, String) {
     use sojourn::sessions::{Caller, IssuedTokens, Scope, Service, SessionDraft};
     let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
     let draft = SessionDraft { user_id: user.to_owned(), ..SessionDraft::default() };
     match server.sessions.open(&caller, draft, None).await.unwrap().tokens {
-        IssuedTokens::Pair { access, .. } => access.expose().to_owned(),
-        IssuedTokens::Session(token) => token.expose().to_owned(),
+        IssuedTokens::Pair { access, refresh, .. } => (access.expose().to_owned(), refresh.expose().to_owned()),
+        IssuedTokens::Session(_) => panic!("a pair is the default"),
     }
 }
 
@@ -106,4 +112,105 @@ async fn without_the_setting_nobody_is_counted() {
     let token = one_session(&server, "alice").await;
     let fine = server.send("GET", "/v1/me", &token).await.expect(200);
     assert!(fine.header("ratelimit").is_empty() && fine.header("x-ratelimit-limit").is_empty());
+}
+
+on_both_databases! {
+    async fn a_flood_with_a_stolen_token_does_not_stop_its_owner_from_ending_sessions_in_any_family(database) {
+        let server = Server::start_with(database, limited(5, &[])).await;
+        let stolen = one_session(&server, "alice").await;
+        let own = one_session(&server, "alice").await;
+        while server.send("GET", "/v1/me", &stolen).await.status == 200 {}
+        server.send("GET", "/v1/me", &own).await.expect_problem(429, "too_many_requests");
+        while server.send("DELETE", "/v1/sessions/none", &stolen).await.status == 404 {}
+        for (method, path) in [
+            ("DELETE", "/v1/me/sessions?keep_current=true"),
+            ("DELETE", "/auth/sessions"),
+            ("POST", "/api/v0/sessions/revoke-all"),
+            ("DELETE", "/api/v1/users/me/sessions"),
+        ] {
+            let request = server.request(method, path).bearer_auth(&own);
+            let request = if method == "POST" { request.json(&serde_json::json!({ "keep_current": true })) } else { request };
+            answer(request).await.expect(200);
+        }
+        assert_eq!(server.send("GET", "/v1/me", &stolen).await.expect(401).json()["code"], "unauthenticated");
+    }
+
+    /// D-16.
+    async fn wrong_tokens_from_an_address_do_not_stop_right_ones_from_there(database) {
+        let server = Server::start_with(database, limited(3, &[])).await;
+        let (first, second) = (one_pair(&server, "alice").await, one_pair(&server, "bob").await);
+        while server.refresh("sjr_wrong").await.status == 400 {}
+        server.refresh("sjr_wrong").await.expect(429);
+        let mut token = first.1.clone();
+        for _ in 0..3 {
+            let pair = server.refresh(&token).await.expect(200).json();
+            pair["refresh_token"].as_str().unwrap().clone_into(&mut token);
+        }
+        server.refresh(&token).await.expect(429);
+        assert_eq!(server.refresh(&second.1).await.expect(200).json()["token_type"], "Bearer");
+        server.send_form("/oauth2/revoke", None, &[("token", "sjr_wrong")]).await.expect(429);
+        server.send_form("/oauth2/revoke", None, &[("token", &token)]).await.expect(200);
+        server.send_form("/oauth2/revoke", None, &[("token", &second.0)]).await.expect(200);
+        for (access, _) in [first, second] {
+            assert!(server.sessions.authenticate(&access, None).await.is_err());
+        }
+    }
+
+    async fn who_is_banned_counts_as_a_user_in_all_sessions_and_does_not_use_up_the_address(database) {
+        let server = Server::start_with(database, limited(4, &[])).await;
+        let (one, other) = (one_session(&server, "mallory").await, one_session(&server, "mallory").await);
+        server.send("POST", "/v1/users/mallory/ban", BOOTSTRAP_KEY).await.expect(200);
+        for token in [&one, &other, &one, &other] {
+            server.send("GET", "/v1/me", token).await.expect_problem(401, "unauthenticated");
+        }
+        for token in [&one, &other] {
+            server.send("GET", "/v1/me", token).await.expect_problem(429, "too_many_requests");
+        }
+        server.send("GET", "/v1/me", "nonsense").await.expect_problem(401, "unauthenticated");
+    }
+}
+
+/// D-14.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_malformed_reaches_the_database() {
+    let database = TestDatabase::postgres().await;
+    let (proxy, through) = Proxy::start(database.url()).await;
+    let options = Options { database_url: Some(through), ..limited(60, &[]) };
+    let server = Server::start_with(database, options).await;
+    let opened = one_pair(&server, "alice").await;
+    let key = server.key("sessions:read").await;
+    proxy.cut();
+    let cut = |token: &str| token[..token.len() - 1].to_owned();
+    let wrong = ["nonsense".to_owned(), cut(&opened.0), cut(&opened.1), cut(&key), opened.1.replace("sjr_", "sjs_")];
+    for token in &wrong {
+        // Whatever asked the database would be told that it is not available.
+        server.send("GET", "/v1/me", token).await.expect_problem(401, "unauthenticated");
+        server.refresh(token).await.expect(400);
+        server.send_form("/oauth2/revoke", None, &[("token", token)]).await.expect(200);
+    }
+    let mut refused = 0;
+    for number in 0..100 {
+        refused += u32::from(server.send("GET", "/v1/me", &format!("random{number}")).await.status == 429);
+    }
+    assert!((50..=56).contains(&refused), "{refused}: the address has 60 in all");
+}
+
+on_both_databases! {
+    async fn invented_service_keys_are_refused_and_new_ones_are_good_at_once(database) {
+        let server = Server::start(database).await;
+        let other = Server::start(TestDatabase::sqlite().await).await;
+        let mut invented = Vec::new();
+        for _ in 0..20 {
+            invented.push(other.key("sessions:admin").await);
+        }
+        let flood = futures_util::future::join_all(invented.iter().map(|key| server.send("GET", "/v1/sessions", key)));
+        let (refused, new) = tokio::join!(flood, async {
+            let key = server.key("sessions:read").await;
+            server.send("GET", "/v1/sessions", &key).await
+        });
+        for refused in refused {
+            refused.expect_problem(401, "unauthenticated");
+        }
+        new.expect(200);
+    }
 }

@@ -5,6 +5,7 @@ mod blackbox;
 mod cross_family;
 mod cumulonimbus;
 mod freshness;
+mod gateways;
 mod janssen;
 mod limits;
 mod native;

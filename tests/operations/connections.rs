@@ -1,34 +1,13 @@
 //! As many connections as there is room for.
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use sojourn::config::ServerConfig;
-
-use crate::support::database::TestDatabase;
 use crate::support::process::Folder;
-use crate::support::server::{Options, Server, answer};
 
 fn connect(base: &str) -> TcpStream {
     TcpStream::connect(base.trim_start_matches("http://")).unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn above_the_most_connections_a_client_waits_until_another_has_gone() {
-    let serving = ServerConfig { drain_delay: Duration::ZERO, most_connections: 1 };
-    let options = Options { serving, ..Options::default() };
-    let server = Server::start_with(TestDatabase::sqlite().await, options).await;
-    let mut first = connect(&server.base);
-    first.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    assert_ne!(first.read(&mut [0; 1024]).unwrap(), 0);
-
-    let second = tokio::spawn(answer(server.request("GET", "/healthz")));
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!second.is_finished());
-    drop(first);
-    second.await.unwrap().expect(200);
 }
 
 /// O-11.

@@ -1,7 +1,11 @@
 //! The operator's view: the stop, connections to the server and to the database, health, metrics.
 
+mod abandoned;
 mod connections;
+mod crowding;
+mod framing;
 mod health;
+mod memory;
 mod metrics;
 mod overload;
 mod pgbouncer;

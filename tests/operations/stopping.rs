@@ -80,3 +80,41 @@ async fn a_second_signal_ends_it_at_once() {
     server.terminate();
     assert_eq!(server.wait().code(), Some(130));
 }
+
+/// O-04.
+#[test]
+fn a_client_that_never_finishes_its_request_does_not_keep_the_server() {
+    use std::io::Write as _;
+    let folder = Folder::new();
+    let mut server = folder.serve(&[]);
+    let address = server.base.trim_start_matches("http://").to_owned();
+    let mut slow = std::net::TcpStream::connect(&address).unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").unwrap();
+    server.terminate();
+    assert!(server.wait().success());
+}
+
+/// I-23.
+#[tokio::test]
+async fn nothing_that_a_client_sends_begins_a_line_in_the_log() {
+    let folder = Folder::new();
+    let server =
+        folder.serve(&[("SOJOURN_BOOTSTRAP_KEY", KEY), ("SOJOURN_LOG", "debug"), ("SOJOURN_LOG_FORMAT", "json")]);
+    let url = |path: &str| format!("{}{path}", server.base);
+    let body = json!({ "user_id": "eve", "user_agent": "a\r\nforged", "location": "b\nforged" });
+    let send = async |request: reqwest::RequestBuilder| {
+        let request = request.bearer_auth(KEY).header("user-agent", "a\tforged").header("referer", "\u{85}forged");
+        request.send().await.unwrap().status()
+    };
+    send(client().post(url("/v1/sessions")).json(&body)).await;
+    let body = json!({ "user_id": "eve", "user_agent": "a\r\nforged" });
+    assert_eq!(send(client().post(url("/v1/sessions")).json(&body)).await, 201);
+    assert_eq!(send(client().get(url("/v1/x%0d%0aforged"))).await, 404);
+    assert_eq!(send(client().get(url("/v1/sessions/x%0d%0aforged"))).await, 404);
+    assert_eq!(send(client().get(url("/v1/me?x=%0d%0aforged"))).await, 200);
+    let log = server.log();
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    assert!(log.contains("answered"));
+}

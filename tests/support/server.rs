@@ -51,7 +51,7 @@ impl Default for Options {
             policy: Policy::default(),
             tokens: TokenConfig::default(),
             http: HttpConfig::default(),
-            serving: ServerConfig { drain_delay: Duration::ZERO, most_connections: 1000 },
+            serving: ServerConfig::new(Duration::ZERO, 1000),
             secret: MasterSecret::generate(&SystemEntropy).unwrap(),
             clock: Arc::new(ShiftedClock::default()),
             connections: 8,
@@ -154,9 +154,10 @@ impl Server {
     }
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { policy, tokens, http, serving, secret, clock, connections, database_url, .. } = options;
+        let Options { mut policy, tokens, http, serving, secret, clock, connections, database_url, .. } = options;
         let Options { search_database_url, follows, agrees, .. } = options;
         sojourn::metrics::start();
+        policy.streams = serving.room_for(policy.streams);
         let setup = Setup {
             storage: StorageConfig {
                 database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
@@ -187,7 +188,7 @@ impl Server {
             sojourn::background::follow(&sessions, &Arc::default(), &stopping);
         }
         let router = api::router(Arc::new(app), &http);
-        tokio::spawn(sojourn::server::serve(listener, router, serving, stopping));
+        tokio::spawn(sojourn::server::serve(listener, router, serving.trusting(http.trusted_proxies), stopping));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }
     }

@@ -19,7 +19,7 @@ impl Family for Cumulonimbus {
 
     fn respond(failure: &Failure) -> Response {
         let status = match failure {
-            Failure::Core(Error::Unauthenticated(Refusal::Banned)) => StatusCode::FORBIDDEN,
+            Failure::Core(Error::Unauthenticated(Refusal::Banned(_))) => StatusCode::FORBIDDEN,
             other => other.status_without_422(),
         };
         let (code, message) = words(failure);
@@ -35,7 +35,7 @@ impl Family for Cumulonimbus {
 fn words(failure: &Failure) -> (&'static str, &'static str) {
     match failure {
         Failure::Core(error) => match error {
-            Error::Unauthenticated(Refusal::Banned) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
+            Error::Unauthenticated(Refusal::Banned(_)) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
             Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } => {
                 ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions")
             }
@@ -53,18 +53,21 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             | Error::Internal(_) => ("INTERNAL_SERVER_ERROR", "Internal Server Error"),
         },
         Failure::Request(rejection) => match rejection {
-            Rejection::UnknownPath | Rejection::NotThere(_) | Rejection::MethodNotAllowed => {
-                ("INVALID_ENDPOINT_ERROR", "Invalid Endpoint")
-            }
+            Rejection::UnknownPath
+            | Rejection::NeedlessSlash(_)
+            | Rejection::NotThere(_)
+            | Rejection::MethodNotAllowed => ("INVALID_ENDPOINT_ERROR", "Invalid Endpoint"),
             Rejection::TooLarge | Rejection::TooMany { .. } => ("BODY_TOO_LARGE_ERROR", "Body Too Large"),
-            Rejection::UnsupportedMediaType(_) => ("UNSUPPORTED_MEDIA_TYPE_ERROR", "Unsupported Media Type"),
+            Rejection::UnsupportedMediaType(_) | Rejection::UnsupportedEncoding => {
+                ("UNSUPPORTED_MEDIA_TYPE_ERROR", "Unsupported Media Type")
+            }
             Rejection::Malformed(_) => ("BAD_REQUEST_ERROR", "Bad Request"),
             Rejection::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
             Rejection::TooManyRequests { .. } => {
                 ("RATELIMITED_ERROR", "You Have Been Ratelimited. Please Try Again Later.")
             }
             Rejection::Timeout => ("REQUEST_TIMEOUT_ERROR", "Request Timeout"),
-            Rejection::Panic => ("INTERNAL_SERVER_ERROR", "Internal Server Error"),
+            Rejection::Busy | Rejection::Panic => ("INTERNAL_SERVER_ERROR", "Internal Server Error"),
         },
     }
 }

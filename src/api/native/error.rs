@@ -64,10 +64,12 @@ fn code(failure: &Failure) -> &'static str {
             Error::Internal(_) => "internal_error",
         },
         Failure::Request(rejection) => match rejection {
-            Rejection::UnknownPath | Rejection::NotThere(_) => "not_found",
+            Rejection::UnknownPath | Rejection::NeedlessSlash(_) | Rejection::NotThere(_) => "not_found",
             Rejection::MethodNotAllowed => "method_not_allowed",
             Rejection::TooLarge => "body_too_large",
+            Rejection::Busy => "busy",
             Rejection::UnsupportedMediaType(_) => "unsupported_media_type",
+            Rejection::UnsupportedEncoding => "unsupported_encoding",
             Rejection::Malformed(_) => "malformed_request",
             Rejection::Invalid(_) | Rejection::TooMany { .. } => "invalid_request",
             Rejection::TooManyRequests { .. } => "too_many_requests",

@@ -7,9 +7,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::Router;
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,7 +19,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::wire;
-use crate::api::extract::{Anybody, Caller, Form};
+use crate::api::addressing::prefix_of;
+use crate::api::extract::{Caller, CountedForm, Form, HoldsToken};
 use crate::api::json::Json;
 use crate::api::{App, Failure, Family, Refused, Rejection};
 use crate::sessions::{Error, Freshness, Introspection, IssuedTokens, Refreshed, TokenKind};
@@ -38,7 +41,7 @@ impl Family for OAuth {
             Failure::Core(Error::Unauthenticated(_)) => "invalid_token",
             Failure::Core(Error::Forbidden { .. }) => "insufficient_scope",
             Failure::Core(Error::InvalidGrant(_)) => "invalid_grant",
-            Failure::Core(Error::Unavailable(_)) => "temporarily_unavailable",
+            Failure::Core(Error::Unavailable(_)) | Failure::Request(Rejection::Busy) => "temporarily_unavailable",
             Failure::Request(Rejection::TooManyRequests { .. }) => "too_many_requests",
             Failure::Core(Error::Internal(_)) | Failure::Request(Rejection::Panic) => "server_error",
             Failure::Request(Rejection::Malformed(detail)) if detail == UNSUPPORTED_GRANT => "unsupported_grant_type",
@@ -71,6 +74,18 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(metadata))
 }
 
+/// RFC 8414 section 3.1: an issuer with a path has its metadata where the path comes last, which no OpenAPI document can
+/// express.
+pub(in crate::api) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    let of_path = async |State(app): State<Arc<App>>, Path(path): Path<String>| {
+        if prefix_of(app.sessions.access_tokens().issuer()).strip_prefix('/') != Some(&path) {
+            return Err(Refused::<OAuth>::from(Rejection::UnknownPath));
+        }
+        Ok(metadata(State(app)).await)
+    };
+    router.route("/.well-known/oauth-authorization-server/{*path}", get(of_path))
+}
+
 /// A refresh token to be exchanged.
 #[derive(Deserialize, ToSchema)]
 struct TokenRequest {
@@ -80,6 +95,12 @@ struct TokenRequest {
     /// The refresh token.
     #[schema(example = "sjr_…")]
     refresh_token: Option<String>,
+}
+
+impl HoldsToken for TokenRequest {
+    fn token(&self) -> &str {
+        self.refresh_token.as_deref().unwrap_or_default()
+    }
 }
 
 /// A new pair of tokens.
@@ -113,8 +134,7 @@ struct TokenResponse {
 )]
 async fn token(
     State(app): State<Arc<App>>,
-    _: Anybody<OAuth>,
-    Form(form, _): Form<OAuth, TokenRequest>,
+    CountedForm(form, _): CountedForm<OAuth, TokenRequest>,
 ) -> Result<Json<TokenResponse>> {
     if form.grant_type != "refresh_token" {
         return Err(Rejection::Malformed(UNSUPPORTED_GRANT.to_owned()).into());
@@ -142,6 +162,12 @@ struct TokenForm {
     /// Not needed: every token tells its kind.
     #[expect(dead_code, reason = "RFC 7009 section 2.1: clients may send it, servers may ignore it")]
     token_type_hint: Option<String>,
+}
+
+impl HoldsToken for TokenForm {
+    fn token(&self) -> &str {
+        &self.token
+    }
 }
 
 /// A token to be told about.
@@ -254,8 +280,7 @@ async fn introspect(
 )]
 async fn revoke(
     State(app): State<Arc<App>>,
-    _: Anybody<OAuth>,
-    Form(form, _): Form<OAuth, TokenForm>,
+    CountedForm(form, _): CountedForm<OAuth, TokenForm>,
 ) -> Result<StatusCode> {
     app.sessions.revoke_token(&form.token).await?;
     Ok(StatusCode::OK)

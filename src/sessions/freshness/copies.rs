@@ -167,7 +167,22 @@ impl Copies {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packed::tests::signed_in;
     use super::*;
+
+    /// D-15.
+    #[test]
+    fn however_many_sessions_are_checked_their_copies_take_no_more_than_their_room() {
+        const ROOM: u64 = 1 << 20;
+        let copies = Copies::new(ROOM);
+        let mut signed_in = signed_in();
+        for number in 0..100_000 {
+            signed_in.session.id = SessionId::from_uuid(uuid::Uuid::from_u128(number));
+            copies.keep_session(&signed_in, copies.mark());
+        }
+        let kept = copies.sessions.as_ref().unwrap();
+        assert!(kept.weight() <= ROOM && kept.len() > 1000, "{} in {}", kept.len(), kept.weight());
+    }
 
     #[test]
     fn a_copy_is_read_again_once_it_is_old_whatever_was_not_noticed() {

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::cursor::LogCursor;
 use super::lifeline::Lifeline;
+use super::places::StreamPlace;
 use super::revocations::not_known;
 use super::watching::over_of;
 use super::{Ending, LOG_KEPT_FOR, LogPlace};
@@ -47,7 +48,7 @@ pub struct Events {
     /// The log that the places are of.
     log: LogId,
     heartbeat_at: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 impl Sessions {
@@ -60,7 +61,7 @@ impl Sessions {
         after: Option<&str>,
     ) -> Result<Events, Error> {
         caller.require(Scope::READ)?;
-        let place = self.live.place()?;
+        let place = self.live.place(caller)?;
         let caller = self.lifeline_of(caller).await?;
         // In this order: what is told live from here on stands after this place.
         let progress = self.live.ring().progress().ok_or_else(not_known)?;

@@ -8,6 +8,7 @@
 mod cursor;
 mod events;
 mod lifeline;
+mod places;
 mod registry;
 mod revocations;
 mod ring;
@@ -17,9 +18,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 pub use events::{Events, Told};
+pub use places::StreamLimits;
+use places::StreamPlaces;
 use registry::{Registry, Subject};
 pub use revocations::{LONGEST_WAIT, Revocations};
 pub use ring::Revoked;
@@ -110,7 +113,7 @@ pub struct ReadingTime {
 /// What this process knows of the endings.
 pub struct Live {
     registry: Arc<Registry>,
-    places: Arc<Semaphore>,
+    places: Arc<StreamPlaces>,
     /// Turns to read the log again.
     replays: Semaphore,
     endings: broadcast::Sender<Arc<Ending>>,
@@ -125,11 +128,10 @@ pub struct Live {
 
 impl Live {
     /// With room for so many streams.
-    pub fn new(streams: u32) -> Self {
-        let places = usize::try_from(streams).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    pub fn new(limits: StreamLimits) -> Self {
         Self {
             registry: Arc::default(),
-            places: Arc::new(Semaphore::new(places)),
+            places: StreamPlaces::new(limits),
             replays: Semaphore::new(MOST_REPLAYS),
             endings: broadcast::Sender::new(MOST_BEHIND),
             ring: Mutex::default(),
@@ -192,10 +194,6 @@ impl Live {
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::TooManyStreams)
     }
 }
 

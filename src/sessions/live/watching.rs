@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::Over;
 use super::lifeline::Lifeline;
+use super::places::StreamPlace;
 use super::registry::Subject;
 use crate::sessions::{Caller, Error, Owner, Scope, Session, SessionId, Sessions};
 
@@ -24,7 +23,7 @@ pub struct Watch {
     watched: Lifeline,
     /// `None` when it is the watched session, or never ends.
     caller: Option<Lifeline>,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 enum Next {
@@ -38,7 +37,7 @@ impl Sessions {
     pub async fn watch(self: &Arc<Self>, caller: &Caller, id: SessionId) -> Result<Watch, Error> {
         let owner = caller.reach(Scope::READ)?;
         let own = caller.session_id() == Some(id);
-        let place = self.live.place()?;
+        let place = self.live.place(caller)?;
         // Followed before it is read: what happens between is told.
         let following = self.live.registry.follow(Subject::Session(id));
         let caller_line = if own { None } else { self.lifeline_of(caller).await? };

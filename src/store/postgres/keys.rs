@@ -39,10 +39,10 @@ pub(super) async fn service_key(
     sqlx::query(FIND).bind(id.0).fetch_optional(connection).await?.as_ref().map(stored_service_key).transpose()
 }
 
-pub(super) async fn service_keys(pool: &PgPool) -> sqlx::Result<Vec<StoredServiceKey>> {
+pub(super) async fn service_keys(connection: &mut PgConnection) -> sqlx::Result<Vec<StoredServiceKey>> {
     const LIST: &str =
         concat!("SELECT ", service_key_columns!(), " FROM service_keys ORDER BY created_at DESC, id DESC");
-    sqlx::query(LIST).fetch_all(pool).await?.iter().map(stored_service_key).collect()
+    sqlx::query(LIST).fetch_all(connection).await?.iter().map(stored_service_key).collect()
 }
 
 pub(super) async fn revoke_service_key(pool: &PgPool, id: ServiceKeyId, now: DateTime<Utc>) -> sqlx::Result<bool> {

@@ -350,7 +350,7 @@ impl Store for PostgresStore {
     }
 
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
-        self.read(|| keys::service_keys(&self.database.pool)).await
+        self.read(|| async move { keys::service_keys(&mut *self.database.for_caller().await?).await }).await
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {

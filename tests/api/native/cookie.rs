@@ -34,6 +34,12 @@ on_both_databases! {
         answer(delete().header("sec-fetch-site", "cross-site")).await.expect_problem(403, "cross_site_request");
         answer(delete().header("sec-fetch-site", "same-site")).await.expect_problem(403, "cross_site_request");
         assert!(server.stands(&opened.access).await);
+        // Browsers without Sec-Fetch-Site: the issuer's origin counts, with its scheme, whatever the Host says.
+        for origin in ["https://localhost:8080", "http://localhost", server.base.as_str()] {
+            answer(delete().header("origin", origin)).await.expect_problem(403, "cross_site_request");
+        }
+        let other = server.request("DELETE", "/v1/me/sessions?keep_current=true").header("cookie", &cookie);
+        answer(other.header("origin", "http://localhost:8080")).await.expect(200);
         answer(delete().header("sec-fetch-site", "same-origin")).await.expect(200);
         assert!(!server.stands(&opened.access).await);
     }

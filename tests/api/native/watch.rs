@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
-use sojourn::sessions::Policy;
+use sojourn::sessions::{Policy, StreamLimits};
 use sojourn::store::LogPosition;
 use sqlx::{Connection as _, PgConnection};
 
@@ -119,8 +119,30 @@ on_both_databases! {
         crate::support::server::answer(again).await.expect_problem(401, "unauthenticated");
     }
 
+    async fn one_user_and_one_service_have_so_many_streams_and_others_have_theirs(database) {
+        let policy = Policy { streams: StreamLimits { most: 100, of_user: 2, of_service: 3 }, ..Policy::default() };
+        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let (one, two) = (server.open("alice").await, server.open("alice").await);
+        let bob = server.open("bob").await;
+        let mut streams = vec![watch(&server, &one.id, &one.access).await, watch(&server, &two.id, &two.access).await];
+        let path = |opened: &crate::support::server::Opened| format!("/v1/sessions/{}/watch", opened.id);
+        server.send("GET", &path(&one), &one.access).await.expect_problem(503, "too_many_streams");
+        streams.push(watch(&server, &bob.id, &bob.access).await);
+        for _ in 0..3 {
+            streams.push(watch(&server, &one.id, BOOTSTRAP_KEY).await);
+        }
+        server.send("GET", &path(&one), BOOTSTRAP_KEY).await.expect_problem(503, "too_many_streams");
+        let other = server.key("sessions:read").await;
+        streams.push(watch(&server, &one.id, &other).await);
+        drop(streams.remove(0));
+        let started = Instant::now();
+        while server.send("GET", &path(&two), &two.access).await.status != 200 {
+            assert!(started.elapsed() < Duration::from_secs(10), "the place of a stream that was closed stays taken");
+        }
+    }
+
     async fn streams_are_limited_and_end_when_the_server_stops(database) {
-        let policy = Policy { stream_limit: 2, ..Policy::default() };
+        let policy = Policy { streams: StreamLimits { most: 2, ..StreamLimits::default() }, ..Policy::default() };
         let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
         server.follows().await;
         let opened = server.open("alice").await;

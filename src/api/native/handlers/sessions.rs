@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Result;
 use crate::api::App;
+use crate::api::addressing::prefix_of;
 use crate::api::extract::{Body, Caller, Query, SessionPath};
 use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
@@ -41,7 +42,8 @@ pub(crate) async fn open_session(
 ) -> Result<Response> {
     let key = idempotency_key(&headers, &bytes)?;
     let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
-    let location = format!("/v1/sessions/{}", opened.signed_in.session.id);
+    let prefix = prefix_of(app.sessions.access_tokens().issuer());
+    let location = format!("{prefix}/v1/sessions/{}", opened.signed_in.session.id);
     let body = wire::OpenedSession::new(opened, app.sessions.now());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
 }

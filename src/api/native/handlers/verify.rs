@@ -13,6 +13,8 @@ use crate::api::native::{Native, Problem, wire};
 use crate::api::{App, extract};
 use crate::sessions::{Caller, Error, Freshness, Refusal, SignedIn};
 
+/// The most bytes of what the headers tell: gateways have 4 KiB for the head of an answer, unless told otherwise.
+const MAX_IDENTITY_BYTES: usize = 3 * 1024;
 const VERIFY: &str = "/v1/verify";
 
 /// What the gateway asks for. Below the path the query is that of the client behind it, who has no say in this.
@@ -32,8 +34,8 @@ async fn asked_freshness(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Fre
             ("X-User-Id" = String, description = "Whose session it is"),
             ("X-Session-Id" = String, description = "The session"),
             ("X-Session-Scope" = String, description = "What it may do"),
-            ("X-User-Name" = String, description = "The user's name, empty when unknown"),
-            ("X-User-Email" = String, description = "The user's email address, empty when unknown"),
+            ("X-User-Name" = String, description = "The user's name, empty when unknown or too long"),
+            ("X-User-Email" = String, description = "The user's email address, empty when unknown or too long"),
         )),
         (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
@@ -56,13 +58,15 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
         scope: session.scope.to_string(),
         expires_at: session.expires_at,
     };
+    let required = session.user_id.as_str().len() + session.scope.as_str().len();
+    let [name, email] = fitting([user.name, user.email], MAX_IDENTITY_BYTES.saturating_sub(required));
     // All of them always, empty or not: a gateway that copies them then overwrites what a client made up.
     let identity = [
         (const { HeaderName::from_static("x-user-id") }, session.user_id.to_string()),
         (const { HeaderName::from_static("x-session-id") }, session.id.to_string()),
         (const { HeaderName::from_static("x-session-scope") }, session.scope.to_string()),
-        (const { HeaderName::from_static("x-user-name") }, user.name.unwrap_or_default()),
-        (const { HeaderName::from_static("x-user-email") }, user.email.unwrap_or_default()),
+        (const { HeaderName::from_static("x-user-name") }, name),
+        (const { HeaderName::from_static("x-user-email") }, email),
     ];
     let mut response = Json(body).into_response();
     for (name, value) in identity {
@@ -71,4 +75,13 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
         response.headers_mut().insert(name, value);
     }
     Ok(response)
+}
+
+/// The texts that fit into so many bytes together; empty in place of one that does not.
+fn fitting<const N: usize>(texts: [Option<String>; N], mut room: usize) -> [String; N] {
+    texts.map(|text| {
+        let text = text.filter(|text| text.len() <= room).unwrap_or_default();
+        room -= text.len();
+        text
+    })
 }

@@ -1,0 +1,111 @@
+//! Where requests are addressed: to which host, to which path, and where this server is for those outside.
+
+use std::fmt;
+
+use axum::extract::Request;
+use axum::http::uri::{Authority, Uri};
+use axum::http::{HeaderMap, Version, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::family::refused_below;
+use super::{Rejection, blackbox, cumulonimbus, janssen, native, quiika, vault};
+
+/// The longest path that an answer names, in bytes.
+const LONGEST_NAMED: usize = 256;
+
+/// The path that a client seems to mean. It may hold anything, so it is told to its client and nobody else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RightPath(String);
+
+impl fmt::Debug for RightPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RightPath")
+    }
+}
+
+impl fmt::Display for RightPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Refuses a request without a host, with several, or with one that is none (RFC 9112 section 3.2).
+pub(super) async fn require_host(request: Request, next: Next) -> Response {
+    if has_host(request.version(), request.headers()) {
+        return next.run(request).await;
+    }
+    let detail = "The request must have one Host header with the name of a host".to_owned();
+    refuse(request.uri().path(), &Rejection::Malformed(detail))
+}
+
+fn has_host(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => {
+            host.to_str().is_ok_and(|host| host.is_empty() || !host.contains('@') && host.parse::<Authority>().is_ok())
+        }
+        (None, _) => version < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// The answer where no route leads. Slashes at the end and two in a row mean nothing here, so their path is another one.
+pub(super) async fn unknown_path(request: Request) -> Response {
+    let path = request.uri().path();
+    let right = path.split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| path + "/" + part);
+    let rejection = if right == path || right.is_empty() || right.len() > LONGEST_NAMED {
+        Rejection::UnknownPath
+    } else {
+        Rejection::NeedlessSlash(RightPath(right.clone()))
+    };
+    refuse(&right, &rejection)
+}
+
+/// Below a family's prefix its own words, elsewhere the native ones.
+fn refuse(path: &str, rejection: &Rejection) -> Response {
+    refused_below::<quiika::Quiika>(path, rejection)
+        .or_else(|| refused_below::<vault::Vault>(path, rejection))
+        .or_else(|| refused_below::<blackbox::Blackbox>(path, rejection))
+        .or_else(|| refused_below::<cumulonimbus::Cumulonimbus>(path, rejection))
+        .or_else(|| refused_below::<janssen::Janssen>(path, rejection))
+        .or_else(|| refused_below::<native::oauth::OAuth>(path, rejection))
+        .unwrap_or_else(|| super::family::refused::<native::Native>(rejection))
+}
+
+/// The origin that a browser tells of pages at the issuer's address (RFC 6454 section 6.2); `None` for one that has none.
+pub(super) fn origin_of(issuer: &str) -> Option<String> {
+    let issuer: Uri = issuer.parse().ok()?;
+    let (scheme, authority) = (issuer.scheme_str()?, issuer.authority()?);
+    let port = match (scheme, authority.port_u16()) {
+        ("https", Some(443)) | ("http", Some(80)) | (_, None) => String::new(),
+        (_, Some(port)) => format!(":{port}"),
+    };
+    Some(format!("{scheme}://{}{port}", authority.host().to_ascii_lowercase()))
+}
+
+/// The path that a reverse proxy takes away before it passes a request on, without a slash at the end; empty for none.
+pub(super) fn prefix_of(issuer: &str) -> String {
+    let path = issuer.parse::<Uri>().map(|issuer| issuer.path().trim_end_matches('/').to_owned());
+    path.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_has_an_origin_and_perhaps_a_path() {
+        let rows = [
+            ("https://Id.example", Some("https://id.example"), ""),
+            ("https://id.example:443/", Some("https://id.example"), ""),
+            ("http://id.example:443", Some("http://id.example:443"), ""),
+            ("http://[::1]:8080/sessions/", Some("http://[::1]:8080"), "/sessions"),
+            ("urn:sojourn", None, ""),
+        ];
+        for (issuer, origin, prefix) in rows {
+            assert_eq!(origin_of(issuer).as_deref(), origin, "{issuer}");
+            assert_eq!(prefix_of(issuer), prefix, "{issuer}");
+        }
+    }
+}

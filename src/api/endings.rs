@@ -1,0 +1,75 @@
+//! Requests that only end sessions: people must be able to sign out when everything else is too much.
+
+use axum::http::Method;
+use axum::http::request::Parts;
+
+/// Marks the requests of a connection that has one of the last places: only health checks and requests that end sessions
+/// are answered there.
+#[derive(Debug, Clone, Copy)]
+pub struct Reserved;
+
+/// Whether a request does nothing but end sessions.
+pub(super) fn only_ends_sessions(method: &Method, path: &str) -> bool {
+    // A gateway asks there with the method of the request that it guards.
+    let is_check = path.starts_with("/v1/verify/");
+    match *method {
+        Method::DELETE => !is_check,
+        Method::POST => {
+            matches!(path, "/oauth2/revoke" | "/v1/sessions/revoke" | "/api/v0/sessions/revoke-all")
+                || path.starts_with("/v1/users/") && path.ends_with("/ban")
+        }
+        _ => false,
+    }
+}
+
+/// As [`only_ends_sessions`], of a request's head.
+pub(super) fn is_ending(parts: &Parts) -> bool {
+    only_ends_sessions(&parts.method, parts.uri.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_that_ends_sessions_is_known_and_no_other() {
+        let document = crate::api::document().unwrap();
+        let (mut path, mut method, mut others) = (String::new(), Method::GET, BTreeSet::new());
+        for line in document.lines() {
+            let key = line.trim().trim_end_matches(':');
+            if line.starts_with("  /") {
+                path = key.replace(['{', '}'], "");
+            } else if let Ok(found) = key.to_uppercase().parse()
+                && [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(&found)
+            {
+                method = found;
+            } else if let Some(operation) = key.strip_prefix("operationId: ")
+                && method != Method::GET
+                && !only_ends_sessions(&method, &path)
+            {
+                others.insert(operation.to_owned());
+            }
+        }
+        let expected = [
+            "blackbox_cleanup_expired_sessions",
+            "blackbox_extend_session",
+            "changeSession",
+            "cleanUp",
+            "extendSession",
+            "introspectToken",
+            "openSession",
+            "putUser",
+            "refreshToken",
+            "unbanUser",
+        ];
+        assert_eq!(others, expected.map(str::to_owned).into());
+    }
+
+    #[test]
+    fn a_gateway_s_check_of_a_deletion_is_a_check() {
+        assert!(!only_ends_sessions(&Method::DELETE, "/v1/verify/orders/7"));
+        assert!(!only_ends_sessions(&Method::POST, "/v1/verify/v1/sessions/revoke"));
+    }
+}

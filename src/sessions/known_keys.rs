@@ -1,0 +1,49 @@
+//! Which service keys there are: whoever makes one up is refused without a look-up of its own.
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use super::shared::Shared;
+use super::{Error, Sessions};
+use crate::store;
+use crate::tokens::ServiceKeyId;
+
+/// The pause before the list is read again, so that it is read twenty times a second at most.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The ids of all service keys that were ever made, as far as this process has heard of them. A key is never deleted.
+pub(super) struct KnownKeys {
+    ids: RwLock<HashSet<ServiceKeyId>>,
+    list: Shared<store::Result<()>>,
+}
+
+impl Default for KnownKeys {
+    fn default() -> Self {
+        Self { ids: RwLock::default(), list: Shared::new(Duration::ZERO, PAUSE) }
+    }
+}
+
+impl KnownKeys {
+    fn contain(&self, id: ServiceKeyId) -> bool {
+        self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+}
+
+impl Sessions {
+    /// Whether there is such a service key, revoked and expired ones included. Those who ask for keys that are not known
+    /// share a reading of the list.
+    pub(super) async fn is_known_key(&self, id: ServiceKeyId) -> Result<bool, Error> {
+        if self.known_keys.contain(id) {
+            return Ok(true);
+        }
+        let read = self.known_keys.list.get(async || {
+            let keys = self.store().service_keys().await?;
+            *self.known_keys.ids.write().unwrap_or_else(PoisonError::into_inner) =
+                keys.iter().map(|key| key.id).collect();
+            Ok(())
+        });
+        read.await?;
+        Ok(self.known_keys.contain(id))
+    }
+}

@@ -1,0 +1,84 @@
+//! How many streams may be open at once, in all and of one caller.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Live;
+use crate::sessions::{Caller, Error};
+
+/// The most streams that are open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// In all.
+    pub most: u32,
+    /// Of one user, in all of the user's sessions.
+    pub of_user: u32,
+    /// Of one service key.
+    pub of_service: u32,
+}
+
+impl Default for StreamLimits {
+    fn default() -> Self {
+        Self { most: 10_000, of_user: 16, of_service: 1000 }
+    }
+}
+
+/// The streams that are open.
+pub(super) struct StreamPlaces {
+    limits: StreamLimits,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    count: u32,
+    of_caller: HashMap<String, u32>,
+}
+
+impl StreamPlaces {
+    pub(super) fn new(limits: StreamLimits) -> Arc<Self> {
+        Arc::new(Self { limits, open: Mutex::default() })
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of one stream, free again when this is dropped.
+pub(super) struct StreamPlace {
+    places: Arc<StreamPlaces>,
+    caller: String,
+}
+
+impl Live {
+    /// A place for a stream of this caller.
+    pub(super) fn place(&self, caller: &Caller) -> Result<StreamPlace, Error> {
+        let StreamLimits { most, of_user, of_service } = self.places.limits;
+        let (caller, of_caller) = match caller {
+            Caller::User(signed_in) => (format!("user {}", signed_in.session.user_id), of_user),
+            Caller::Service(service) => (format!("service {}", service.id), of_service),
+        };
+        let mut open = self.places.open();
+        if open.count >= most || open.of_caller.get(&caller).is_some_and(|count| *count >= of_caller) || of_caller == 0
+        {
+            return Err(Error::TooManyStreams);
+        }
+        open.count += 1;
+        *open.of_caller.entry(caller.clone()).or_default() += 1;
+        Ok(StreamPlace { places: Arc::clone(&self.places), caller })
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let mut open = self.places.open();
+        open.count -= 1;
+        if let Some(count) = open.of_caller.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                open.of_caller.remove(&self.caller);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What gateways, proxies and libraries on the way do to requests and answers.
+
+use reqwest::header::CONTENT_ENCODING;
+use serde_json::{Value, json};
+use sojourn::config::{HttpConfig, TokenConfig};
+
+use crate::support::database::TestDatabase;
+use crate::support::on_both_databases;
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+
+/// The largest head that nginx takes of an answer with its default buffers.
+const HEAD_OF_ANSWER: usize = 4096;
+/// The longest line of a request's head that nginx takes with its default buffers.
+const LINE_OF_REQUEST: usize = 8192;
+
+/// What a head takes on the wire.
+fn head_bytes(answer: &Answer) -> usize {
+    let lines = answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    "HTTP/1.1 200 OK\r\n\r\n".len() + lines.sum::<usize>()
+}
+
+fn said(answer: &Answer, pointer: &str) -> Value {
+    answer.json().pointer(pointer).unwrap_or_else(|| panic!("{}", answer.text)).clone()
+}
+
+on_both_databases! {
+    async fn a_compressed_body_is_refused_in_every_family_s_words(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("alice").await;
+        let gzip = || (CONTENT_ENCODING, "gzip");
+        let (name, value) = gzip();
+        let request = server.request("POST", "/v1/sessions").bearer_auth(BOOTSTRAP_KEY).header(name, value);
+        let refused = answer(request.json(&json!({ "user_id": "x" }))).await.expect_problem(415, "unsupported_encoding");
+        assert_eq!(refused.header("accept-encoding"), "identity");
+        for (method, path, pointer, word) in [
+            ("POST", "/api/v0/sessions/revoke-all", "/success", json!(false)),
+            ("DELETE", "/api/user/alice/sessions", "/code", json!("UNSUPPORTED_MEDIA_TYPE_ERROR")),
+        ] {
+            let (name, value) = gzip();
+            let request = server.request(method, path).bearer_auth(&opened.access).header(name, value);
+            let refused = answer(request.json(&json!({ "sessions": [] }))).await.expect(415);
+            assert_eq!(said(&refused, pointer), word);
+        }
+        let form = [("grant_type", "refresh_token"), ("refresh_token", opened.refresh.as_str())];
+        let request = server.request("POST", "/oauth2/token").form(&form);
+        let refused = answer(request.header(CONTENT_ENCODING, "br")).await.expect(415);
+        assert_eq!(said(&refused, "/error"), "invalid_request");
+        let request = server.request("POST", "/oauth2/token").form(&form);
+        answer(request.header(CONTENT_ENCODING, "identity")).await.expect(200);
+    }
+
+    async fn a_needless_slash_is_told_with_the_right_path_in_every_family_s_words(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("alice").await;
+        let get = async |path: &str| server.send("GET", path, &opened.access).await.expect(404);
+        for path in ["/v1/me/", "//v1/me", "/v1//me", "/v1/me//"] {
+            let told = get(path).await.expect_problem(404, "not_found");
+            assert!(said(&told, "/detail").as_str().unwrap().ends_with(" it is /v1/me"), "{}", told.text);
+        }
+        for (path, pointer, right) in [
+            ("/auth/sessions/", "/message", Some("/auth/sessions")),
+            ("/api/v0//sessions", "/message", Some("/api/v0/sessions")),
+            ("/api/v1/jans-auth-server/session/", "/message", Some("/api/v1/jans-auth-server/session")),
+            ("/oauth2//token", "/error_description", Some("/oauth2/token")),
+            // Their words are fixed.
+            ("/api/v1/users/me/sessions/", "/error/code", None),
+            ("//api/user/alice/sessions", "/code", None),
+        ] {
+            let told = get(path).await;
+            let told = said(&told, pointer);
+            assert!(right.is_none_or(|right| told.as_str().unwrap().ends_with(&format!(" it is {right}"))), "{told}");
+        }
+        assert_eq!(said(&get("/v1/nothing").await, "/detail"), "There is nothing at this path");
+        let long = format!("/v1/{}/", "x".repeat(300));
+        assert_eq!(said(&get(&long).await, "/detail"), "There is nothing at this path");
+    }
+
+    async fn the_largest_answer_to_a_gateway_and_the_longest_token_fit_into_its_buffers(database) {
+        let server = Server::start(database).await;
+        let wide = |count: usize| "\u{1f511}".repeat(count);
+        let scope = "s".repeat(1024);
+        let largest = json!({
+            "user_id": wide(255), "scope": scope, "client_id": wide(255), "acr": wide(250),
+            "user": { "name": wide(255), "email": wide(255) },
+        });
+        let opened = server.open_with(&largest).await;
+        assert!("authorization: Bearer ".len() + opened.access.len() < LINE_OF_REQUEST, "{}", opened.access.len());
+        let verified = answer(
+            server.request("GET", "/v1/verify").bearer_auth(&opened.access).header("x-request-id", "i".repeat(128)),
+        );
+        let verified = verified.await.expect(200);
+        assert!(head_bytes(&verified) < HEAD_OF_ANSWER, "{}", head_bytes(&verified));
+        assert_eq!(verified.headers["x-user-id"].as_bytes(), wide(255).as_bytes());
+        assert_eq!(verified.headers["x-user-name"].as_bytes(), wide(255).as_bytes());
+        assert!(verified.headers["x-user-email"].is_empty(), "there is no room for it");
+
+        let mut too_large = largest;
+        too_large["amr"] = json!(vec![wide(64); 16]);
+        let refused = server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &too_large).await;
+        refused.expect_problem(422, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn listed_origins_may_send_whatever_headers_tracing_libraries_add() {
+    let http = HttpConfig { cors_origins: vec!["https://app.example".parse().unwrap()], ..HttpConfig::default() };
+    let server = Server::start_with(TestDatabase::sqlite().await, Options { http, ..Options::default() }).await;
+    let preflight = async |origin: &str, headers: &str| {
+        let request = server.request("OPTIONS", "/v1/me").header("origin", origin);
+        let request = request.header("access-control-request-method", "GET");
+        answer(request.header("access-control-request-headers", headers)).await.expect(200)
+    };
+    let asked = "authorization,baggage,content-type,idempotency-key,last-event-id,sentry-trace,traceparent,tracestate,\
+                 x-b3-traceid,x-datadog-trace-id,x-request-id";
+    let allowed = preflight("https://app.example", asked).await;
+    assert_eq!(allowed.header("access-control-allow-origin"), "https://app.example");
+    assert_eq!(allowed.header("access-control-allow-headers"), asked);
+    assert_eq!(preflight("https://evil.example", asked).await.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn below_the_path_of_a_reverse_proxy_addresses_are_right() {
+    let issuer = "https://id.example/sessions/".to_owned();
+    let tokens = TokenConfig { issuer: issuer.clone(), ..TokenConfig::default() };
+    let server = Server::start_with(TestDatabase::sqlite().await, Options { tokens, ..Options::default() }).await;
+    let request = server.request("POST", "/v1/sessions").bearer_auth(BOOTSTRAP_KEY);
+    let opened = answer(request.json(&json!({ "user_id": "alice" }))).await.expect(201);
+    let id = said(&opened, "/session/id");
+    assert_eq!(opened.header("location"), format!("/sessions/v1/sessions/{}", id.as_str().unwrap()));
+    // RFC 8414 section 3.1.
+    let metadata = "/.well-known/oauth-authorization-server";
+    for path in [metadata.to_owned(), format!("{metadata}/sessions")] {
+        let told = answer(server.request("GET", &path)).await.expect(200);
+        assert_eq!(said(&told, "/issuer"), issuer);
+        assert_eq!(said(&told, "/token_endpoint"), "https://id.example/sessions/oauth2/token");
+    }
+    answer(server.request("GET", &format!("{metadata}/other"))).await.expect(404);
+    let script = answer(server.request("GET", "/docs/swagger-initializer.js")).await.expect(200);
+    assert!(script.text.contains("\"../openapi.yaml\"") && !script.text.contains("\"/openapi"), "{}", script.text);
+}
