@@ -98,20 +98,24 @@ impl Sessions {
     /// access token and a spent refresh token too. What is no token of ours changes nothing.
     pub async fn revoke_token(&self, token: &str) -> Result<(), Error> {
         let keyring = &self.parts.keyring;
-        let id = match Form::of(token) {
-            Form::RefreshToken => RefreshToken::verify(keyring, token).map(|derived| derived.session_id),
-            Form::SessionToken => SessionToken::verify(keyring, token).map(|derived| derived.session_id),
+        let named = match Form::of(token) {
+            Form::RefreshToken => RefreshToken::verify(keyring, token).map(|derived| (derived.session_id, None)),
+            Form::SessionToken => SessionToken::verify(keyring, token).map(|derived| (derived.session_id, None)),
             Form::ServiceKey => return Ok(()),
-            Form::AccessToken => self.access_tokens().verify_owner(token, self.now()).map(|claims| claims.session_id),
+            Form::AccessToken => {
+                let claims = self.access_tokens().verify_owner(token, self.now());
+                claims.map(|claims| (claims.session_id, Some(claims.user_id)))
+            }
         };
-        let id = match id {
-            Ok(id) => id,
+        let (id, user) = match named {
+            Ok(named) => named,
             Err(refusal) => {
                 tracing::debug!(%refusal, "revocation of what is no token of ours");
                 return Ok(());
             }
         };
-        let ending = self.store().end_session(id, Owner::Anyone, EndReason::Logout, self.now()).await?;
+        let owner = user.as_ref().map_or(Owner::Anyone, Owner::User);
+        let ending = self.store().end_session(id, owner, EndReason::Logout, self.now()).await?;
         match ending {
             Some(Ending::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
             Some(Ending::AlreadyEnded(session)) => self.changed(&session.user_id),

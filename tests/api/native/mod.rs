@@ -21,6 +21,7 @@ mod replicas;
 mod revocations;
 mod revoke;
 mod revoke_many;
+mod rights;
 mod search;
 mod statistics;
 mod users;
