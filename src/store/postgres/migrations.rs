@@ -1,5 +1,7 @@
 //! The migrations, and those of them that were changed after somebody had applied them.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
@@ -13,6 +15,18 @@ const FIRST_CHECKSUM: &[u8; 48] = b"\
     \x5f\xaf\xcc\xd2\x8f\xa6\xed\x60\x01\x5d\x05\x55\x24\xe3\x81\xef\x48\x57\x30\x74\x76\x36\x8a\xb6\
     \x6a\x39\xb8\x2c\x75\x13\x6b\xfb\x02\xdf\xe4\x48\xe4\x5d\x3d\xa9\x37\x39\xb7\xf9\xf9\x15\xf8\x59";
 
+/// A change of a table waits for every transaction that uses it, and all who come later wait behind it: better to let
+/// them pass and try again.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+const MOST_RETRIES: u32 = 200;
+
+fn is_lock_timeout(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+}
+
 /// Brings the tables up to date, whichever text of a migration made them what they are.
 ///
 /// The migrator's lock is taken here too, as it may be taken twice: between an older replica that migrates and this one,
@@ -20,8 +34,18 @@ const FIRST_CHECKSUM: &[u8; 48] = b"\
 pub(super) async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
     connection.lock().await?;
     accept_first_text(connection).await?;
-    // `run` would do the same, but rustc cannot see that its future may move between threads.
-    MIGRATIONS.run_direct(None, connection, false).await?;
+    sqlx::query(LOCK_TIMEOUT).execute(&mut *connection).await?;
+    let mut retries = 0;
+    loop {
+        // `run` would do the same, but rustc cannot see that its future may move between threads.
+        match MIGRATIONS.run_direct(None, connection, false).await {
+            Ok(()) => break,
+            Err(error) if is_lock_timeout(&error) && retries < MOST_RETRIES => retries += 1,
+            Err(error) => return Err(error),
+        }
+        tracing::warn!("a migration waits for the end of somebody's transaction");
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
     if mutants::enabled(Mutant::RelaxedCommit) {
         sqlx::query("DROP TRIGGER IF EXISTS changes_durable ON changes").execute(&mut *connection).await?;
     }
