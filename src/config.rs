@@ -14,7 +14,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use axum::http::HeaderValue;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
@@ -23,7 +23,7 @@ pub use source::{SettingError, Source, parse_duration};
 
 use crate::clock::Entropy;
 use crate::sessions::{Freshness, IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
-use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret, Secret};
+use crate::tokens::{Algorithm, BootstrapKey, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret, Secret};
 use crate::users::DnTemplate;
 
 /// Every setting with its default and what it is for, in the order in which `--help` shows them.
@@ -67,6 +67,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "",
         "A service key with every scope, 32 characters or more; also as SOJOURN_BOOTSTRAP_KEY_FILE",
     ),
+    ("SOJOURN_BOOTSTRAP_KEY_UNTIL", "none", "When that key stops working, such as 2026-01-31T12:00:00Z"),
     (
         "SOJOURN_ISSUER",
         "http://localhost:8080",
@@ -94,11 +95,20 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "Refreshes move the session's end this far ahead: after each, nine tenths of it remain at least, or what is left to the \
          absolute end",
     ),
-    ("SOJOURN_LONGEST_EXTENSION", "720h", "The most that one request may extend a session by"),
+    (
+        "SOJOURN_LONGEST_EXTENSION",
+        "720h",
+        "The most that one request may extend a session by; with 0 only sessions:admin may extend",
+    ),
     ("SOJOURN_MAX_SESSIONS_PER_USER", "no limit", "How many active sessions a user may have"),
     ("SOJOURN_SESSION_LIMIT_POLICY", "evict_oldest", "At the limit: evict_oldest, evict_least_recent or reject"),
     ("SOJOURN_IP_STORAGE", "full", "How much of a client's address is kept: full, truncated (/24, /48) or off"),
     ("SOJOURN_RETENTION", "30d", "For how long sessions that have ended or expired are kept"),
+    (
+        "SOJOURN_ERASE_DELETED_USERS",
+        "false",
+        "With true each deletion of a user takes what describes the person out of everything kept, as with erase=true",
+    ),
     ("SOJOURN_SEARCH_PAGE_LIMIT", "200", "The most sessions on a page of the Janssen search, at most 1000"),
     ("SOJOURN_SEARCH_TOTAL_LIMIT", "10001", "How far the Janssen search counts what it found"),
     (
@@ -335,11 +345,12 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         Some(LONGEST_ACCESS_TOKEN_LIFETIME),
     )?;
     let grace = source.duration("SOJOURN_REFRESH_GRACE", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
-    let extension = source.duration("SOJOURN_LONGEST_EXTENSION", TimeDelta::seconds(1), None)?;
+    let extension = source.duration("SOJOURN_LONGEST_EXTENSION", TimeDelta::zero(), None)?;
     let up_to = |most: u32| move |text: &str| text.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
     let page = source.parse("SOJOURN_SEARCH_PAGE_LIMIT", "a number from 1 to 1000", up_to(1000))?;
     let total = source.parse("SOJOURN_SEARCH_TOTAL_LIMIT", "a number from 1 to 1000000", up_to(1_000_000))?;
     let retention = source.duration("SOJOURN_RETENTION", TimeDelta::zero(), None)?;
+    let erase = source.parse("SOJOURN_ERASE_DELETED_USERS", "true or false", |text| text.parse().ok())?;
     let freshness = source.parse("SOJOURN_FRESHNESS", "strict or fresh", Freshness::parse)?;
     let megabytes = |text: &str| text.parse::<u64>().ok().filter(|number| *number <= 65_536);
     let cache = source.parse("SOJOURN_CACHE_MEGABYTES", "a number from 0 to 65536", megabytes)?;
@@ -352,6 +363,7 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         longest_extension: extension.unwrap_or(defaults.longest_extension),
         ip_storage: ip_storage.unwrap_or(defaults.ip_storage),
         retention: retention.unwrap_or(defaults.retention),
+        erase_deleted_users: erase.unwrap_or(defaults.erase_deleted_users),
         freshness: freshness.unwrap_or(defaults.freshness),
         copies_bytes: cache.map_or(defaults.copies_bytes, |megabytes| megabytes << 20),
         streams: server::stream_limits(source)?,
@@ -409,13 +421,18 @@ impl HttpConfig {
 }
 
 /// Reads and checks the bootstrap key.
-pub fn bootstrap_key(source: &Source) -> Result<Option<Secret>, SettingError> {
-    let Some(key) = source.secret("SOJOURN_BOOTSTRAP_KEY")? else { return Ok(None) };
+pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingError> {
+    let instant = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
+    let until = source.parse("SOJOURN_BOOTSTRAP_KEY_UNTIL", "a time such as 2026-01-31T12:00:00Z", instant)?;
+    let Some(key) = source.secret("SOJOURN_BOOTSTRAP_KEY")? else {
+        let problem = "is set, but SOJOURN_BOOTSTRAP_KEY is not";
+        return until.map_or(Ok(None), |_| Err(SettingError::new("SOJOURN_BOOTSTRAP_KEY_UNTIL", problem)));
+    };
     if key.len() < 32 || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
         let problem = "must have 32 characters or more, all printable ASCII without spaces";
         return Err(SettingError::new("SOJOURN_BOOTSTRAP_KEY", problem));
     }
-    Ok(Some(Secret::new(key)))
+    Ok(Some(BootstrapKey::new(Secret::new(key), until)))
 }
 
 #[cfg(test)]

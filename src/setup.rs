@@ -9,7 +9,7 @@ use crate::clock::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
 use crate::config::{self, SettingError, Source, StorageConfig, TokenConfig};
 use crate::sessions::{Parts, Policy, Sessions};
 use crate::store::{self, OpenError, Store};
-use crate::tokens::{AccessTokens, Keyring, Secret};
+use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
 
 /// Everything that the core is put together from.
 pub struct Setup {
@@ -20,7 +20,7 @@ pub struct Setup {
     /// The operator's choices.
     pub policy: Policy,
     /// A service key that is in no database.
-    pub bootstrap_key: Option<Secret>,
+    pub bootstrap_key: Option<BootstrapKey>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::clock::{Clock as _, SystemClock};
 
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
@@ -116,6 +118,11 @@ on_both_databases! {
         let id = keys.split_whitespace().next().unwrap();
         assert_eq!(run(&["key", "revoke", id]).1, format!("Key {id} is revoked.\n"));
         until_refused(&server, "/v1/sessions", key.trim()).await;
+        let short = run(&["session", "open", "--user", "carol", "--expires-in", "1m", "--absolute-expires-in", "2m"]).1;
+        let short: Value = serde_json::from_str(&short).unwrap();
+        let time = |name: &str| word(&short["session"], name).parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+        assert_eq!((time("absolute_expires_at") - time("expires_at")).num_seconds(), 60);
+        assert_eq!(short["session"]["opened_by"], "command-line");
         assert!(!run(&["key", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"]).0);
 
         assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 1);
@@ -128,6 +135,70 @@ on_both_databases! {
         assert!(!other.status.success());
         let error = String::from_utf8(other.stderr).unwrap();
         assert_eq!(error.lines().last().unwrap(), "sojourn: SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with");
+    }
+
+    async fn a_key_ends_by_itself_unless_told_otherwise_and_its_sessions_with_it_when_asked(database) {
+        let folder = Folder::new();
+        let settings = [("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET)];
+        let run = |arguments: &[&str]| {
+            let output = folder.program().envs(settings).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        };
+        let in_a_year = || (SystemClock.now() + TimeDelta::days(365)).format("expires %F").to_string();
+        let earliest = in_a_year();
+        let login = run(&["key", "create", "--name", "login", "--scope", "sessions:write sessions:grant"]);
+        let latest = in_a_year();
+        let other = run(&["key", "create", "--name", "other", "--scope", "sessions:write", "--expires-in", "never"]);
+        run(&["key", "create", "--name", "brief", "--scope", "sessions:read", "--expires-in", "2d"]);
+        let list = run(&["key", "list"]);
+        let line = |name: &str| list.lines().find(|line| line.contains(&format!("  {name}  "))).unwrap();
+        assert!([earliest, latest].iter().any(|end| line("login").contains(end)), "{list}");
+        assert!(line("login").ends_with("[sessions:write sessions:grant]"), "{list}");
+        assert!(line("other").contains("never expires") && line("brief").contains("(soon)"), "{list}");
+
+        let server = folder.serve(&settings);
+        let open = async |key: &str, scope: &str| {
+            let body = json!({ "user_id": "alice", "scope": scope, "tokens": "session" });
+            let (status, opened) = post(&server, "/v1/sessions", key, &body).await;
+            assert_eq!(status, 201, "{opened}");
+            word(&opened, "session_token").to_owned()
+        };
+        let (first, second) = (open(&login, "sessions:admin").await, open(&login, "").await);
+        let kept = open(&other, "").await;
+        let id = line("login").split_whitespace().next().unwrap();
+        let offered = format!("sojourn key revoke {id} --end-sessions");
+        let revoked = run(&["key", "revoke", id]);
+        assert_eq!(revoked, format!("Key {id} is revoked.\n2 active sessions were opened with it; to end them: {offered}"));
+        assert_eq!(get(&server, "/v1/me", &first).await.0, 200);
+        let ended = run(&["key", "revoke", id, "--end-sessions"]);
+        assert_eq!(ended, format!("Key {id} is revoked, and 2 sessions that it opened are ended."));
+        for token in [&first, &second] {
+            until_refused(&server, "/v1/me", token).await;
+        }
+        assert_eq!(get(&server, "/v1/me", &kept).await.0, 200);
+    }
+
+    /// O-09.
+    async fn what_is_refused_costs_two_short_lines_in_the_log_at_most_whatever_it_carries(database) {
+        let folder = Folder::new();
+        let settings = [("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_LOG_FORMAT", "json")];
+        let mut server = folder.serve(&settings);
+        let padding = "x".repeat(4000);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        for number in 0..100 {
+            get(&server, "/v1/me", &format!("sjs_{number}{padding}")).await;
+            get(&server, &format!("/v1/nothing/{padding}"), &padding).await;
+            let form = [("grant_type", "refresh_token"), ("refresh_token", &padding)];
+            let refused = client.post(format!("{}/oauth2/token", server.base)).form(&form).send().await.unwrap();
+            assert_eq!(refused.status(), 400);
+        }
+        server.terminate();
+        assert!(server.wait().success());
+        let log = server.log();
+        assert_eq!(log.lines().filter(|line| line.contains("answered")).count(), 300);
+        assert!(log.lines().count() < 2 * 300 + 50, "{log}");
+        assert!(log.lines().all(|line| line.len() < 500), "{log}");
     }
 
     async fn several_servers_start_together_on_an_empty_database(database) {

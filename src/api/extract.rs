@@ -328,7 +328,7 @@ impl<F: Family, T: DeserializeOwned + HoldsToken> FromRequest<Arc<App>> for Coun
         let (parts, body) = request.into_parts();
         let form = Form::<F, T>::from_request(Request::from_parts(parts.clone(), body), app).await;
         let session = form.as_ref().ok().and_then(|Form(value, _)| app.sessions.session_of_token(value.token()));
-        app.limits.admit(&parts, session.map_or(Counted::Address, Counted::Session))?;
+        app.limits.admit(&parts, session.map_or(Counted::Address, |(id, _)| Counted::Session(id)))?;
         form.map(|Form(value, _)| Self(value, PhantomData))
     }
 }

@@ -17,7 +17,7 @@ use super::addressing::RightPath;
 use super::endings::{Reserved, only_ends_sessions};
 use super::limits::BudgetSlot;
 use crate::metrics;
-use crate::sessions::{Error, FieldError, Refusal};
+use crate::sessions::{Error, FieldError, GrantRefusal, Refusal};
 use crate::telemetry::chain;
 
 /// The longest request body, in bytes.
@@ -157,6 +157,7 @@ impl Failure {
                 Error::UserBanned => "The user is banned".to_owned(),
                 Error::SessionLimitReached => "The user has as many sessions as allowed".to_owned(),
                 Error::IdempotencyKeyReused => "The idempotency key was used with another request".to_owned(),
+                Error::InvalidGrant(GrantRefusal::WiderScope) => "The scope is wider than the session's".to_owned(),
                 Error::InvalidGrant(_) => "The refresh token is not valid any more".to_owned(),
                 Error::Invalid(errors) => sentence(errors),
                 Error::SearchTooBroad => {

@@ -30,6 +30,8 @@ const FORGETTING_INTERVAL: Duration = Duration::from_mins(1);
 const CARRYING_OUT_INTERVAL: Duration = Duration::from_mins(1);
 /// How often what happened to sessions is counted.
 const COUNTING_INTERVAL: Duration = Duration::from_secs(15);
+/// How often the operator is told of keys that will stop working.
+const WARNING_INTERVAL: Duration = Duration::from_hours(24);
 /// How often what is kept no longer is deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -182,6 +184,7 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
         let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
         tokio::spawn(async move {
             while !stopped_within(&mut stop, CLEANING_INTERVAL).await {
+                sessions.drop_useless_copies();
                 unless_stopped(&mut stop, clean_up(&sessions)).await;
             }
         })
@@ -211,8 +214,21 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
         })
     };
     let mut tasks = follow(sessions, &keys_changed, stop);
-    tasks.extend([flushing, rotating, cleaning, carrying_out, counting]);
+    tasks.extend([flushing, rotating, cleaning, carrying_out, counting, warn_daily(sessions, stop)]);
     tasks
+}
+
+/// Warns of keys that will stop working, now and each day.
+fn warn_daily(sessions: &Arc<Sessions>, stop: &watch::Receiver<bool>) -> JoinHandle<()> {
+    let (sessions, mut stop) = (Arc::clone(sessions), stop.clone());
+    tokio::spawn(async move {
+        loop {
+            unless_stopped(&mut stop, warn_of_ending_keys(&sessions)).await;
+            if stopped_within(&mut stop, WARNING_INTERVAL).await {
+                return;
+            }
+        }
+    })
 }
 
 /// Keeps the table of rate limits from growing with every caller ever seen.
@@ -249,6 +265,12 @@ pub async fn clean_up(sessions: &Sessions) {
         Ok(0) => {}
         Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
         Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),
+    }
+}
+
+async fn warn_of_ending_keys(sessions: &Sessions) {
+    if let Err(error) = sessions.warn_of_ending_keys().await {
+        tracing::warn!(error = %chain(&error), "the service keys could not be read");
     }
 }
 

@@ -8,35 +8,10 @@ use uuid::Uuid;
 
 use super::{CommandError, print};
 use crate::api::native::wire;
-use crate::clock;
 use crate::config::parse_duration;
-use crate::sessions::{Caller, Filter, Scope, Service, SessionDraft, SessionId, Sort, TokenChoice, text};
+use crate::sessions::{Caller, Filter, Service, SessionDraft, SessionId, Sort, TokenChoice};
 use crate::setup::Assembled;
-use crate::tokens::{ServiceKey, ServiceKeyId};
 use crate::users::UserId;
-
-#[derive(Debug, Subcommand)]
-pub(super) enum KeyCommand {
-    /// Make a key and print it: it is shown this once
-    Create {
-        /// What to call it
-        #[arg(long)]
-        name: String,
-        /// What it may do: sessions:write (open sessions, of anybody and with any scope), sessions:read, sessions:admin
-        #[arg(long)]
-        scope: String,
-        /// How long it works, such as 90d; for ever when left out
-        #[arg(long, value_name = "DURATION", value_parser = duration)]
-        expires_in: Option<TimeDelta>,
-    },
-    /// List all keys, without their secrets
-    List,
-    /// Revoke a key
-    Revoke {
-        /// Its id, from the list
-        id: Uuid,
-    },
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SigningKeyCommand {
@@ -63,6 +38,12 @@ pub(super) enum SessionCommand {
         /// The application
         #[arg(long)]
         client: Option<String>,
+        /// How long until it ends by itself, such as 12h
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        expires_in: Option<TimeDelta>,
+        /// How long until the end that no extension passes
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        absolute_expires_in: Option<TimeDelta>,
         /// One session token instead of an access and a refresh token
         #[arg(long)]
         session_token: bool,
@@ -90,61 +71,13 @@ pub(super) enum SessionCommand {
     },
 }
 
-fn duration(text: &str) -> Result<TimeDelta, String> {
+pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
     let duration = parse_duration(text).filter(|duration| *duration > TimeDelta::zero());
     duration.ok_or_else(|| "must be a duration such as 90d or 12h".to_owned())
 }
 
-/// Whoever may run this program on this database may do everything.
-fn operator() -> Caller {
-    let name = "command-line".to_owned();
-    Caller::Service(Service { id: name.clone(), name, scope: Scope::everything() })
-}
-
-pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<(), CommandError> {
-    let (store, now) = (&assembled.store, assembled.sessions.now());
-    match command {
-        KeyCommand::Create { name, scope, expires_in } => {
-            let invalid = |error| CommandError::Core(crate::sessions::Error::Invalid(vec![error]));
-            let scope = Scope::parse(&scope).map_err(invalid)?;
-            if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
-                let known = Scope::RESERVED.join(", ");
-                return Err(CommandError::Other(format!("--scope: \"{word}\" is none of {known}")));
-            }
-            let name = text::required("name", name, 255).map_err(invalid)?;
-            let entropy = assembled.signing_keys.entropy.as_ref();
-            let end = expires_in.map(|lifetime| now + lifetime);
-            let new = clock::uuid_v7(now, entropy)
-                .and_then(|id| ServiceKey::generate(ServiceKeyId(id), name, scope, now, end, entropy))
-                .map_err(|error| CommandError::Other(error.to_string()))?;
-            store.add_service_key(&new.stored).await?;
-            print(new.key.expose())
-        }
-        KeyCommand::List => {
-            for key in store.service_keys().await? {
-                let state = match (key.revoked_at, key.expires_at) {
-                    (Some(at), _) => format!("revoked {}", at.format("%F")),
-                    (None, Some(at)) if at <= now => format!("expired {}", at.format("%F")),
-                    (None, Some(at)) => format!("expires {}", at.format("%F")),
-                    (None, None) => "active".to_owned(),
-                };
-                print(&format!(
-                    "{}  {}  {state:<18}  {}  [{}]",
-                    key.id,
-                    key.created_at.format("%F"),
-                    key.name,
-                    key.scope
-                ))?;
-            }
-            Ok(())
-        }
-        KeyCommand::Revoke { id } => {
-            if !store.revoke_service_key(ServiceKeyId(id), now).await? {
-                return Err(CommandError::Other(format!("there is no key {id} (see: sojourn key list)")));
-            }
-            print(&format!("Key {id} is revoked."))
-        }
-    }
+pub(super) fn operator() -> Caller {
+    Caller::Service(Service::command_line())
 }
 
 pub(super) async fn signing_key(command: SigningKeyCommand, assembled: &Assembled) -> Result<(), CommandError> {
@@ -168,17 +101,26 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
     let (sessions, operator) = (&assembled.sessions, operator());
     let now = sessions.now();
     match command {
-        SessionCommand::Open { user, scope, client, session_token } => {
+        SessionCommand::Open { user, scope, client, expires_in, absolute_expires_in, session_token } => {
             let tokens = if session_token { TokenChoice::Session } else { TokenChoice::AccessAndRefresh };
-            let draft = SessionDraft { user_id: user, scope, client_id: client, tokens, ..SessionDraft::default() };
+            let seconds = |lifetime: TimeDelta| lifetime.num_seconds();
+            let draft = SessionDraft {
+                user_id: user,
+                scope,
+                client_id: client,
+                expires_in: expires_in.map(seconds),
+                absolute_expires_in: absolute_expires_in.map(seconds),
+                tokens,
+                ..SessionDraft::default()
+            };
             let opened = sessions.open(&operator, draft, None).await?;
-            print_json(&wire::OpenedSession::new(opened, now))
+            print_json(&wire::OpenedSession::new(opened, wire::Viewer::SERVICE, now))
         }
         SessionCommand::List { user, limit, cursor } => {
             let user_id = user.map(|user| user_id(&user)).transpose()?;
             let filter = Filter { user_id, ..Filter::default() };
             let page = sessions.search(&operator, &filter, Sort::default(), limit, cursor.as_deref()).await?;
-            print_json(&wire::SessionPage::new(page, None, now))
+            print_json(&wire::SessionPage::new(page, wire::Viewer::SERVICE, now))
         }
         SessionCommand::Revoke { id: Some(id), .. } => {
             sessions.end(&operator, SessionId::from_uuid(id)).await?;

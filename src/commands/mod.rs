@@ -2,6 +2,7 @@
 
 mod administration;
 mod healthcheck;
+mod keys;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ enum Command {
     Migrate,
     /// Service keys: the credentials of programs
     #[command(subcommand)]
-    Key(administration::KeyCommand),
+    Key(keys::KeyCommand),
     /// The keys that sign access tokens
     #[command(subcommand)]
     SigningKey(administration::SigningKeyCommand),
@@ -145,7 +146,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                 let assembled = Setup::read(&source)?.assemble().await?;
                 let store = std::sync::Arc::clone(&assembled.store);
                 let result = match command {
-                    Command::Key(command) => administration::key(command, &assembled).await,
+                    Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Session(command) => administration::session(command, &assembled).await,
                     _ => print("The database is up to date."),

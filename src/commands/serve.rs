@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -28,6 +29,7 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     let config = ServerConfig::read(source)?.trusting(http.trusted_proxies.clone());
     let mut setup = Setup::read(source)?;
     setup.policy.streams = config.room_for(setup.policy.streams);
+    warn_of_endless_bootstrap_key(&setup);
     let (database, request_ids) = (setup.storage.database_shown.clone(), RequestIds::new(setup.entropy.as_ref())?);
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
     let listener = listen("SOJOURN_LISTEN", &address).await?;
@@ -74,6 +76,17 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// With PostgreSQL it is more than a trial, and a key with every right should not lie in a container's environment for
+/// ever.
+fn warn_of_endless_bootstrap_key(setup: &Setup) {
+    let is_postgres = setup.storage.database_url.expose_secret().starts_with("postgres");
+    if is_postgres && setup.bootstrap_key.as_ref().is_some_and(|key| key.until.is_none()) {
+        tracing::warn!(
+            "SOJOURN_BOOTSTRAP_KEY has every right and no end: set SOJOURN_BOOTSTRAP_KEY_UNTIL, or leave it out"
+        );
+    }
 }
 
 async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandError> {

@@ -13,7 +13,7 @@ fn source(values: &[(&str, &str)]) -> Result<Source, SettingError> {
 #[test]
 fn a_bad_setting_is_named_in_one_line() {
     type Row = (&'static str, &'static str, fn(&Source) -> Option<SettingError>);
-    let rows: [Row; 14] = [
+    let rows: [Row; 16] = [
         ("SOJOURN_LISTEN", "nowhere", |source| listen_address(source).err()),
         ("PORT", "99999", |source| listen_address(source).err()),
         ("SOJOURN_PROFILE", "aal9", |source| policy(source).err()),
@@ -27,6 +27,8 @@ fn a_bad_setting_is_named_in_one_line() {
         ("SOJOURN_DRAIN_DELAY", "10m", |source| ServerConfig::read(source).err()),
         ("SOJOURN_MAX_CONNECTIONS", "0", |source| ServerConfig::read(source).err()),
         ("SOJOURN_METRICS_LISTEN", "here", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_BOOTSTRAP_KEY_UNTIL", "tomorrow", |source| bootstrap_key(source).err()),
+        ("SOJOURN_BOOTSTRAP_KEY_UNTIL", "2026-01-31T12:00:00Z", |source| bootstrap_key(source).err()),
         ("SOJOURN_LOG_FORMAT", "xml", |source| LogConfig::read(source).err()),
     ];
     for (name, value, read) in rows {

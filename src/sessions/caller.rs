@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 use super::{Error, FieldError, Session, SessionId, SignedIn};
 use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
 
-/// What a credential may do: space-separated words (RFC 6749 section 3.3), of which three are ours.
+/// What a credential may do: space-separated words (RFC 6749 section 3.3), of which four are ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope(String);
 
@@ -17,8 +19,12 @@ impl Scope {
     pub const READ: &'static str = "sessions:read";
     /// Everything, on anybody's sessions.
     pub const ADMIN: &'static str = "sessions:admin";
+    /// Opening sessions with rights that one has not oneself: a right of service keys only.
+    pub const GRANT: &'static str = "sessions:grant";
     /// The words that mean something to this server.
-    pub const RESERVED: [&'static str; 3] = [Self::WRITE, Self::READ, Self::ADMIN];
+    pub const RESERVED: [&'static str; 4] = [Self::WRITE, Self::READ, Self::ADMIN, Self::GRANT];
+    /// The beginning of every word that is ours, now or later.
+    pub(super) const PREFIX: &'static str = "sessions:";
     /// The longest scope, in bytes.
     pub const MAX_BYTES: usize = 1024;
 
@@ -44,14 +50,19 @@ impl Scope {
         &self.0
     }
 
+    /// Each word.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|word| !word.is_empty())
+    }
+
     /// Whether `word` is among them.
     pub fn contains(&self, word: &str) -> bool {
         self.0.split(' ').any(|own| own == word)
     }
 
-    /// Whether it grants `right`, which `sessions:admin` always does.
+    /// Whether it grants `right`, which `sessions:admin` always does, but for `sessions:grant`.
     pub fn allows(&self, right: &str) -> bool {
-        self.contains(right) || self.contains(Self::ADMIN)
+        self.contains(right) || right != Self::GRANT && self.contains(Self::ADMIN)
     }
 }
 
@@ -67,10 +78,54 @@ impl fmt::Display for Scope {
     }
 }
 
+/// The credential that a session was opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Opener {
+    /// A service key.
+    Key(ServiceKeyId),
+    /// The bootstrap key.
+    BootstrapKey,
+    /// The command line.
+    CommandLine,
+    /// A user's session.
+    Session(SessionId),
+}
+
+impl Opener {
+    const KEY: &'static str = "key:";
+    const SESSION: &'static str = "session:";
+
+    /// Reads what its `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        // One form only: a filter compares texts.
+        let id = |id: &str| id.parse::<Uuid>().ok().filter(|uuid| uuid.to_string() == id);
+        match text {
+            Service::BOOTSTRAP => Some(Self::BootstrapKey),
+            Service::COMMAND_LINE => Some(Self::CommandLine),
+            _ => match text.strip_prefix(Self::KEY) {
+                Some(key) => id(key).map(ServiceKeyId).map(Self::Key),
+                None => id(text.strip_prefix(Self::SESSION)?).map(SessionId::from_uuid).map(Self::Session),
+            },
+        }
+    }
+}
+
+/// `key:` or `session:` and an id, `bootstrap`, or `command-line`.
+impl fmt::Display for Opener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(formatter, "{}{id}", Self::KEY),
+            Self::BootstrapKey => formatter.write_str(Service::BOOTSTRAP),
+            Self::CommandLine => formatter.write_str(Service::COMMAND_LINE),
+            Self::Session(id) => write!(formatter, "{}{id}", Self::SESSION),
+        }
+    }
+}
+
 /// A program with a service key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Tells services apart, and never changes for one: the key's id, or `bootstrap`.
+    /// Tells services apart, and never changes for one: the key's id, `bootstrap`, or `command-line`.
     pub id: String,
     /// What people call it.
     pub name: String,
@@ -79,6 +134,23 @@ pub struct Service {
 }
 
 impl Service {
+    const BOOTSTRAP: &'static str = "bootstrap";
+    const COMMAND_LINE: &'static str = "command-line";
+
+    /// The bearer of the bootstrap key, who may do everything.
+    pub fn bootstrap() -> Self {
+        Self::with_everything(Self::BOOTSTRAP)
+    }
+
+    /// Whoever may run this program on this database may do everything.
+    pub fn command_line() -> Self {
+        Self::with_everything(Self::COMMAND_LINE)
+    }
+
+    fn with_everything(id: &str) -> Self {
+        Self { id: id.to_owned(), name: id.to_owned(), scope: Scope::everything() }
+    }
+
     /// Its key; the bootstrap key has no id.
     pub fn key_id(&self) -> Option<ServiceKeyId> {
         self.id.parse().ok().map(ServiceKeyId)
@@ -135,6 +207,18 @@ impl Caller {
         self.session().map(|session| session.id)
     }
 
+    /// As which it opens sessions.
+    pub fn opener(&self) -> Opener {
+        match self {
+            Self::User(signed_in) => Opener::Session(signed_in.session.id),
+            Self::Service(service) => match service.key_id() {
+                Some(id) => Opener::Key(id),
+                None if service.id == Service::BOOTSTRAP => Opener::BootstrapKey,
+                None => Opener::CommandLine,
+            },
+        }
+    }
+
     /// Refuses a caller whose scope does not grant `right`.
     pub fn require(&self, right: &'static str) -> Result<(), Error> {
         if self.scope().allows(right) { Ok(()) } else { Err(Error::needs(right)) }
@@ -161,7 +245,28 @@ mod tests {
         assert!(scope.allows(Scope::READ));
         assert!(!scope.allows(Scope::WRITE));
         assert!(!scope.contains("sessions"), "no prefix counts as the word");
-        assert!(Scope::parse("sessions:admin").unwrap().allows(Scope::WRITE));
+        let admin = Scope::parse("sessions:admin").unwrap();
+        assert!(admin.allows(Scope::WRITE) && !admin.allows(Scope::GRANT));
+        assert!(Scope::everything().allows(Scope::GRANT));
+        assert_eq!(Scope::default().words().count(), 0);
+    }
+
+    #[test]
+    fn an_opener_is_read_as_it_was_written_and_in_no_other_way() {
+        let id = Uuid::from_u128(0x019b_76da_a800_7000_8000_0000_0000_0001);
+        let openers = [
+            Opener::Key(ServiceKeyId(id)),
+            Opener::Session(SessionId::from_uuid(id)),
+            Opener::BootstrapKey,
+            Opener::CommandLine,
+        ];
+        for opener in openers {
+            assert_eq!(Opener::parse(&opener.to_string()), Some(opener));
+        }
+        let upper = format!("key:{}", id.to_string().to_uppercase());
+        for text in ["", "key:", "key", &id.to_string(), &upper, &format!("key:{}", id.simple()), "Bootstrap"] {
+            assert_eq!(Opener::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -5,11 +5,11 @@ use crate::store::SessionChange;
 
 impl Sessions {
     /// Moves a session's end later by `seconds`, but never past its absolute end: a user's own session, or anybody's
-    /// with `sessions:admin`. Refused: [`Error::Invalid`] for less than a second or more than policy allows, and
-    /// [`Error::SessionNotActive`].
+    /// with `sessions:admin`. Refused: [`Error::Forbidden`] where policy lets users extend nothing, [`Error::Invalid`]
+    /// for less than a second or more than policy allows, and [`Error::SessionNotActive`].
     pub async fn extend(&self, caller: &Caller, id: SessionId, seconds: i64) -> Result<Session, Error> {
         let owner = caller.reach(Scope::ADMIN)?;
-        match self.extend_of(owner, id, seconds).await? {
+        match self.extend_of(owner, caller.scope(), id, seconds).await? {
             Some(session) => Ok(session),
             None => Err(self.why_not(owner, id).await?),
         }
@@ -18,11 +18,17 @@ impl Sessions {
     /// As [`Sessions::extend`], for one of the user's own active sessions; one that is not active is not found.
     pub async fn extend_own(&self, user: &SignedIn, id: SessionId, seconds: i64) -> Result<Session, Error> {
         let owner = Owner::User(&user.session.user_id);
-        self.extend_of(owner, id, seconds).await?.ok_or(Error::SessionNotFound)
+        self.extend_of(owner, &user.session.scope, id, seconds).await?.ok_or(Error::SessionNotFound)
     }
 
-    async fn extend_of(&self, owner: Owner<'_>, id: SessionId, seconds: i64) -> Result<Option<Session>, Error> {
-        let by = self.policy().extension(seconds)?;
+    async fn extend_of(
+        &self,
+        owner: Owner<'_>,
+        scope: &Scope,
+        id: SessionId,
+        seconds: i64,
+    ) -> Result<Option<Session>, Error> {
+        let by = self.policy().extension(scope, seconds)?;
         let extended = self.store().extend_session(id, owner, by, self.now()).await?;
         if let Some(session) = &extended {
             self.changed(&session.user_id);

@@ -12,9 +12,7 @@ use super::{
 use crate::metrics::{self, AnsweredFrom};
 use crate::mutants::{self, Mutant};
 use crate::store;
-use crate::tokens::{
-    AccessClaims, Form, RefreshToken, ServiceKey, ServiceKeyId, SessionToken, StoredServiceKey, bootstrap_key_matches,
-};
+use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, ServiceKeyId, SessionToken, StoredServiceKey};
 
 /// The kind of a token of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +60,13 @@ impl Sessions {
 
     async fn identify(&self, credential: &str, freshness: Option<Freshness>, counting: Use) -> Result<Caller, Error> {
         let freshness = freshness.unwrap_or(self.policy().freshness);
-        if self.parts.bootstrap_key.as_ref().is_some_and(|key| bootstrap_key_matches(credential, key)) {
-            let name = "bootstrap".to_owned();
-            return Ok(Caller::Service(Service { id: name.clone(), name, scope: Scope::everything() }));
+        if let Some(key) = &self.parts.bootstrap_key
+            && key.matches(credential)
+        {
+            if !key.is_active(self.now()) {
+                return Err(Refusal::ServiceKey.into());
+            }
+            return Ok(Caller::Service(Service::bootstrap()));
         }
         match Form::of(credential) {
             Form::ServiceKey => self.authenticate_service(credential, freshness).await,

@@ -97,8 +97,9 @@ impl Sessions {
     /// Ends the session that a token belongs to (RFC 7009): the holder of a token may always give it back, an expired
     /// access token and a spent refresh token too. What is no token of ours changes nothing.
     pub async fn revoke_token(&self, token: &str) -> Result<(), Error> {
-        let Some(id) = self.session_of_token(token) else { return Ok(()) };
-        let ending = self.store().end_session(id, Owner::Anyone, EndReason::Logout, self.now()).await?;
+        let Some((id, user)) = self.session_of_token(token) else { return Ok(()) };
+        let owner = user.as_ref().map_or(Owner::Anyone, Owner::User);
+        let ending = self.store().end_session(id, owner, EndReason::Logout, self.now()).await?;
         match ending {
             Some(Ending::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
             Some(Ending::AlreadyEnded(session)) => self.changed(&session.user_id),
@@ -108,16 +109,19 @@ impl Sessions {
     }
 
     /// The session that a token was made for, whether it stands or not, an expired access token and a spent refresh token
-    /// too. `None` for what is no token of ours. Nothing is looked up.
-    pub fn session_of_token(&self, token: &str) -> Option<SessionId> {
+    /// too, and the user where the token names one. `None` for what is no token of ours. Nothing is looked up.
+    pub fn session_of_token(&self, token: &str) -> Option<(SessionId, Option<UserId>)> {
         let keyring = &self.parts.keyring;
-        let id = match Form::of(token) {
-            Form::RefreshToken => RefreshToken::verify(keyring, token).map(|derived| derived.session_id),
-            Form::SessionToken => SessionToken::verify(keyring, token).map(|derived| derived.session_id),
+        let named = match Form::of(token) {
+            Form::RefreshToken => RefreshToken::verify(keyring, token).map(|derived| (derived.session_id, None)),
+            Form::SessionToken => SessionToken::verify(keyring, token).map(|derived| (derived.session_id, None)),
             Form::ServiceKey => return None,
-            Form::AccessToken => self.access_tokens().verify_owner(token, self.now()).map(|claims| claims.session_id),
+            Form::AccessToken => {
+                let claims = self.access_tokens().verify_owner(token, self.now());
+                claims.map(|claims| (claims.session_id, Some(claims.user_id)))
+            }
         };
-        id.inspect_err(|refusal| tracing::debug!(%refusal, "no token of ours")).ok()
+        named.inspect_err(|refusal| tracing::debug!(%refusal, "no token of ours")).ok()
     }
 
     /// After sessions of a user were ended here: they count as ended in this process from now on, the other replicas are

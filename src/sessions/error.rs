@@ -73,7 +73,8 @@ impl Refusal {
     }
 }
 
-/// Why a refresh token was refused: never for the answer, which says `invalid_grant` (RFC 6749 section 5.2).
+/// Why a refresh was refused: never for the answer, which says `invalid_grant`, or `invalid_scope` (RFC 6749 section
+/// 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GrantRefusal {
     /// No refresh token of ours.
@@ -85,6 +86,12 @@ pub enum GrantRefusal {
     /// It was spent long ago: the session has been ended.
     #[error("spent token presented again")]
     Reuse,
+    /// Its session was opened for another client.
+    #[error("another client's token")]
+    OtherClient,
+    /// Its session's scope has not all the words that are asked for.
+    #[error("a wider scope was asked for")]
+    WiderScope,
 }
 
 /// Why sessions cannot be served for now.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::{DeviceType, FieldError, Owner, SessionId, State};
+use super::{DeviceType, FieldError, Opener, Owner, SessionId, State};
 use crate::tokens::Keyring;
 use crate::users::UserId;
 
@@ -91,6 +91,8 @@ pub struct Filter {
     pub device_type: Option<DeviceType>,
     /// From exactly this address.
     pub ip_address: Option<IpAddr>,
+    /// Opened with this credential.
+    pub opened_by: Option<Opener>,
     /// Opened in this range.
     pub created: Range,
     /// Last seen in this range.

@@ -11,12 +11,20 @@ use crate::users::UserId;
 /// The furthest that a list can be asked for from: what is skipped is read too.
 pub const FURTHEST_OFFSET: u32 = 1_000_000;
 
+const SESSION_READONLY: &str = "https://jans.io/oauth/jans-auth-server/session.readonly";
+const READ_ALL: &str = "https://jans.io/oauth/config/read-all";
+const SESSION_DELETE: &str = "https://jans.io/oauth/jans-auth-server/session.delete";
+const DELETE_ALL: &str = "https://jans.io/oauth/config/delete-all";
+const REVOKE_SESSION: &str = "revoke_session";
+
 /// The names under which Janssen's administration knows the right to see sessions: each suffices.
-const READING: [&str; 3] =
-    ["https://jans.io/oauth/jans-auth-server/session.readonly", "https://jans.io/oauth/config/read-all", Scope::ADMIN];
+const READING: [&str; 3] = [SESSION_READONLY, READ_ALL, Scope::ADMIN];
 /// The names of the right to end them: each suffices, or the two of [`ENDING_TOGETHER`].
-const ENDING: [&str; 2] = ["https://jans.io/oauth/config/delete-all", Scope::ADMIN];
-const ENDING_TOGETHER: [&str; 2] = ["https://jans.io/oauth/jans-auth-server/session.delete", "revoke_session"];
+const ENDING: [&str; 2] = [DELETE_ALL, Scope::ADMIN];
+const ENDING_TOGETHER: [&str; 2] = [SESSION_DELETE, REVOKE_SESSION];
+/// Janssen's words that give rights here.
+pub(super) const RIGHTS_OF_JANSSEN: [&str; 5] =
+    [SESSION_READONLY, READ_ALL, SESSION_DELETE, DELETE_ALL, REVOKE_SESSION];
 
 /// What a list is sorted by; the id decides between equals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

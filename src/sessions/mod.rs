@@ -31,10 +31,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tracing::field::display;
 
 pub use activity::{Activity, Touch};
 pub use bulk::{BulkEnding, COUNTED_TO, EndedInBulk, MOST_NAMED, Selection};
-pub use caller::{Caller, Owner, Scope, Service};
+pub use caller::{Caller, Opener, Owner, Scope, Service};
 pub use checking::{Introspection, TokenKind};
 use cleaning::Pace;
 pub use cleaning::{SessionStats, Stale};
@@ -46,18 +47,19 @@ pub use filter::{
 use freshness::{Asking, Copies, Progress, Reader, SessionOfToken, SessionsOfUser, Signals, StandingOfSession};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 use known_keys::KnownKeys;
-use listing::LongLists;
 pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
+use listing::{LongLists, RIGHTS_OF_JANSSEN};
 use live::Live;
 pub use live::{
     Ending, Events, LOG_KEPT_FOR, LONGEST_WAIT, Over, Revocations, Revoked, StreamLimits, Told, Watch, Watched,
 };
 pub use managing::{Handle, Managed};
 use opening::IDEMPOTENCY_LIFETIME;
+pub(crate) use opening::user_as_service;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
-pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
+pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 pub use reading::{Page, UserSessions};
-pub use refreshing::{RefreshOutcome, Refreshed, Slide};
+pub use refreshing::{RefreshOutcome, RefreshRequest, Refreshed, Slide};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
 use shared::Shared;
 pub use statistics::{
@@ -67,7 +69,7 @@ pub use statistics::{
 use crate::clock::{Clock, Entropy};
 use crate::metrics;
 use crate::store::{Pool, Store};
-use crate::tokens::{AccessTokens, Keyring, Secret};
+use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
 
 /// The most uses written in one statement.
 const MOST_TOUCHES: usize = 1000;
@@ -89,7 +91,7 @@ pub struct Parts {
     /// The operator's choices.
     pub policy: Policy,
     /// A service key with every scope that is in no database.
-    pub bootstrap_key: Option<Secret>,
+    pub bootstrap_key: Option<BootstrapKey>,
 }
 
 /// Everything that can be done with sessions.
@@ -159,6 +161,24 @@ impl Sessions {
             Err(error) => Err(NotReady::Database(error)),
         };
         self.readiness.get(ping).await
+    }
+
+    /// Warns of the service keys, and of the bootstrap key, that will stop working before long.
+    pub async fn warn_of_ending_keys(&self) -> Result<(), Error> {
+        let now = self.now();
+        for key in self.store().service_keys().await?.iter().filter(|key| key.ends_soon(now)) {
+            let (id, name, expires_at) = (key.id, &key.name, key.expires_at.map(display));
+            tracing::warn!(%id, name, expires_at, "a service key will stop working: make its successor");
+        }
+        if let Some(key) = self.parts.bootstrap_key.as_ref().filter(|key| key.ends_soon(now)) {
+            tracing::warn!(expires_at = key.until.map(display), "the bootstrap key will stop working");
+        }
+        Ok(())
+    }
+
+    /// Lets go of what this process remembers of sessions and cannot use any more.
+    pub fn drop_useless_copies(&self) {
+        self.copies.drop_useless();
     }
 
     /// Records what is measured only when somebody asks.

@@ -1,12 +1,10 @@
 //! Opening a session.
 
-use std::net::IpAddr;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Caller, Device, EndReason, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session, SessionId,
-    Sessions, SignedIn, text,
+    AskedClocks, Caller, Device, EndReason, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, RIGHTS_OF_JANSSEN,
+    Scope, Service, Session, SessionId, Sessions, SignedIn, text,
 };
 use crate::clock;
 use crate::metrics;
@@ -59,6 +57,8 @@ pub struct SessionDraft {
     pub amr: Vec<String>,
     /// Seconds to `expires_at`.
     pub expires_in: Option<i64>,
+    /// Seconds to `absolute_expires_at`.
+    pub absolute_expires_in: Option<i64>,
     /// Seconds it may stay unused.
     pub idle_timeout: Option<i64>,
     /// The opener's own data.
@@ -112,9 +112,10 @@ pub struct Opened {
 impl Sessions {
     /// Opens a session for a caller with `sessions:write`.
     ///
-    /// The caller is the login service: it is believed who the user is and what the session's scope is, our own scopes
-    /// included. Refused: [`Error::Invalid`], [`Error::UserBanned`], [`Error::SessionLimitReached`],
-    /// [`Error::IdempotencyKeyReused`], and [`Error::SessionNotActive`] when the key's session is over by now.
+    /// The caller is the login service: it is believed who the user is and what the session's scope is, but for rights
+    /// here that it has not itself: those take a service key with `sessions:grant`. Refused: [`Error::Forbidden`],
+    /// [`Error::Invalid`], [`Error::UserBanned`], [`Error::SessionLimitReached`], [`Error::IdempotencyKeyReused`], and
+    /// [`Error::SessionNotActive`] when the key's session is over by now.
     pub async fn open(
         &self,
         caller: &Caller,
@@ -124,7 +125,8 @@ impl Sessions {
         caller.require(Scope::WRITE)?;
         let now = self.now();
         let choice = draft.tokens;
-        let (mut session, user) = self.draft_session(draft, now)?;
+        let (mut session, user) = self.draft_session(caller, draft, now)?;
+        require_grant(caller, &session.scope)?;
         session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
         let mut new = NewSession {
             session,
@@ -193,34 +195,31 @@ impl Sessions {
         })
     }
 
-    /// The session that a draft describes, its id still to be given, and what it tells of the user.
-    fn draft_session(&self, draft: SessionDraft, now: DateTime<Utc>) -> Result<(Session, UserDetails), Error> {
+    /// The session that a draft describes, its id still to be given, and what it tells of the user. What decides
+    /// something is refused when it cannot be taken; what only describes is cleaned.
+    fn draft_session(
+        &self,
+        caller: &Caller,
+        draft: SessionDraft,
+        now: DateTime<Utc>,
+    ) -> Result<(Session, UserDetails), Error> {
         let mut errors = Errors::default();
         let user_id = errors.keep(UserId::parse(draft.user_id));
-        let user = errors.keep(UserDetails::parse(draft.user_name, draft.user_email));
+        let user = UserDetails::cleaned(draft.user_name, draft.user_email);
         let client_id = errors.keep(text::optional("client_id", draft.client_id, MAX_NAME_CHARS));
-        let ip_address = errors.keep(parse_address(draft.ip_address));
-        let location = errors.keep(text::optional("location", draft.location, MAX_NAME_CHARS));
-        let user_agent = draft.user_agent.map(|agent| kept_user_agent(&agent)).filter(|agent| !agent.is_empty());
-        let device_name = errors.keep(text::optional("device_name", draft.device_name, MAX_NAME_CHARS));
-        let scope = errors.keep(Scope::parse(draft.scope.as_deref().unwrap_or_default()));
+        let ip_address = draft.ip_address.as_deref().and_then(text::address);
+        let location = text::cleaned(draft.location, MAX_NAME_CHARS);
+        let user_agent = text::cleaned(draft.user_agent, MAX_USER_AGENT_CHARS);
+        let device_name = text::cleaned(draft.device_name, MAX_NAME_CHARS);
+        let scope = errors.keep(parse_scope(draft.scope.as_deref().unwrap_or_default()));
         let acr = errors.keep(text::optional("acr", draft.acr, MAX_NAME_CHARS));
         let amr = errors.keep(parse_methods(draft.amr));
-        let clocks =
-            self.policy().clocks(now, acr.as_ref().and_then(Option::as_deref), draft.expires_in, draft.idle_timeout);
+        let SessionDraft { expires_in, absolute_expires_in, idle_timeout, .. } = draft;
+        let asked = AskedClocks { expires_in, absolute_expires_in, idle_timeout };
+        let clocks = self.policy().clocks(now, acr.as_ref().and_then(Option::as_deref), asked);
         let clocks = errors.keep_all(clocks);
-        let (
-            Some(user_id),
-            Some(user),
-            Some(client_id),
-            Some(ip_address),
-            Some(location),
-            Some(device_name),
-            Some(scope),
-            Some(acr),
-            Some(amr),
-            Some(clocks),
-        ) = (user_id, user, client_id, ip_address, location, device_name, scope, acr, amr, clocks)
+        let (Some(user_id), Some(client_id), Some(scope), Some(acr), Some(amr), Some(clocks)) =
+            (user_id, client_id, scope, acr, amr, clocks)
         else {
             return Err(Error::Invalid(errors.0));
         };
@@ -248,19 +247,44 @@ impl Sessions {
             acr,
             amr,
             metadata: draft.metadata.unwrap_or_default(),
+            opened_by: Some(caller.opener()),
         };
         Ok((session, user))
     }
+}
+
+/// Refuses to open a session that may do more here than whoever opens it: of the words that this server knows in any
+/// dialect, only those that the caller has itself. A service key with `sessions:grant` may give them all.
+fn require_grant(caller: &Caller, scope: &Scope) -> Result<(), Error> {
+    let is_right = |word: &&str| word.starts_with(Scope::PREFIX) || RIGHTS_OF_JANSSEN.contains(word);
+    let grants = matches!(caller, Caller::Service(service) if service.scope.allows(Scope::GRANT));
+    if grants || scope.words().filter(is_right).all(|word| caller.scope().allows(word)) {
+        Ok(())
+    } else {
+        Err(Error::needs(Scope::GRANT))
+    }
+}
+
+fn parse_scope(text: &str) -> Result<Scope, FieldError> {
+    let scope = Scope::parse(text)?;
+    if scope.contains(Scope::GRANT) {
+        return Err(FieldError::new("scope", "must not have sessions:grant, which only service keys can have"));
+    }
+    Ok(scope)
 }
 
 fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Utc>) -> Idempotency {
     let IdempotencyKey { key, fingerprint } = idempotency;
     let service = match caller {
         Caller::Service(Service { id, .. }) => id.clone(),
-        // No service has such an id, whatever a user is called.
-        Caller::User(signed_in) => format!("user:{}", signed_in.session.user_id),
+        Caller::User(signed_in) => user_as_service(&signed_in.session.user_id),
     };
     Idempotency { service, key, fingerprint, forget_before: now - IDEMPOTENCY_LIFETIME }
+}
+
+/// As what a user's idempotency keys are kept: no service has such an id, whatever the user is called.
+pub(crate) fn user_as_service(user: &UserId) -> String {
+    format!("user:{user}")
 }
 
 /// Refuses what would make an access token too long for a line of a request's head, as gateways take it: mostly 8 KiB.
@@ -272,18 +296,6 @@ fn fits_a_token<'a>(texts: impl Iterator<Item = &'a str>, amr: &'a [String]) -> 
     }
     let message = format!("must have, with user_id, client_id, scope and acr, at most {MAX_CLAIM_BYTES} bytes");
     Err(FieldError::new("amr", message))
-}
-
-fn parse_address(address: Option<String>) -> Result<Option<IpAddr>, FieldError> {
-    let parse =
-        |text: String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
-    address.filter(|text| !text.is_empty()).map(parse).transpose()
-}
-
-/// A client may send what it likes, and no login shall fail for it: control characters become spaces, the rest is cut off.
-fn kept_user_agent(user_agent: &str) -> String {
-    let plain = |character: char| if character.is_control() { ' ' } else { character };
-    user_agent.chars().take(MAX_USER_AGENT_CHARS).map(plain).collect()
 }
 
 fn parse_methods(amr: Vec<String>) -> Result<Vec<String>, FieldError> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use super::{FieldError, Freshness, StreamLimits};
+use super::{Error, FieldError, Freshness, Scope, StreamLimits};
 
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
 /// buffered last-seen times are written.
@@ -149,12 +149,15 @@ pub struct Policy {
     pub sliding: Option<TimeDelta>,
     /// How many sessions a user may have; `None`: any number.
     pub session_limit: Option<SessionLimit>,
-    /// The most that one request may extend a session by.
+    /// The most that one request may extend a session by; zero: only administrators may, by as much as a session may
+    /// live.
     pub longest_extension: TimeDelta,
     /// How much of a client's address is kept.
     pub ip_storage: IpStorage,
     /// For how long sessions that are over are kept.
     pub retention: TimeDelta,
+    /// Whether who is deleted is erased, asked for or not.
+    pub erase_deleted_users: bool,
     /// The most sessions on a page of a list of everybody's.
     pub search_page_limit: u32,
     /// How far such a list is counted.
@@ -178,6 +181,7 @@ impl Default for Policy {
             longest_extension: TimeDelta::hours(720),
             ip_storage: IpStorage::Full,
             retention: TimeDelta::days(30),
+            erase_deleted_users: false,
             search_page_limit: 200,
             search_total_limit: 10_001,
             freshness: Freshness::Fresh,
@@ -185,6 +189,17 @@ impl Default for Policy {
             streams: StreamLimits::default(),
         }
     }
+}
+
+/// What an opener asks for, in seconds, unchecked; `None`: the most there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AskedClocks {
+    /// To the end that can be moved.
+    pub expires_in: Option<i64>,
+    /// To the end that nothing moves.
+    pub absolute_expires_in: Option<i64>,
+    /// How long it may stay unused.
+    pub idle_timeout: Option<i64>,
 }
 
 /// The clocks of one new session.
@@ -201,15 +216,9 @@ pub struct Clocks {
 impl Policy {
     /// The clocks of a session opened `now`.
     ///
-    /// An `acr` that names a profile (`aal1`, `aal2`, `aal3`) tightens the limits to that profile's. `expires_in` and
-    /// `idle_timeout`, in seconds, choose within the limits; what lies outside them is refused, not clamped.
-    pub fn clocks(
-        &self,
-        now: DateTime<Utc>,
-        acr: Option<&str>,
-        expires_in: Option<i64>,
-        idle_timeout: Option<i64>,
-    ) -> Result<Clocks, Vec<FieldError>> {
+    /// An `acr` that names a profile (`aal1`, `aal2`, `aal3`) tightens the limits to that profile's. What is asked for
+    /// is chosen within the limits; what lies outside them is refused, not clamped.
+    pub fn clocks(&self, now: DateTime<Utc>, acr: Option<&str>, asked: AskedClocks) -> Result<Clocks, Vec<FieldError>> {
         let limits = match acr.and_then(Profile::parse).filter(|profile| *profile != Profile::Default) {
             Some(profile) => self.lifetime.tightest(profile.lifetime()),
             None => self.lifetime,
@@ -228,24 +237,34 @@ impl Policy {
                 asked
             }
         };
-        let expires_in = within("expires_in", expires_in, Some(limits.absolute));
-        let idle_timeout = within("idle_timeout", idle_timeout, limits.idle);
+        let absolute = within("absolute_expires_in", asked.absolute_expires_in, Some(limits.absolute));
+        let absolute = absolute.map_or(limits.absolute, |asked| asked.clamp(SHORTEST, limits.absolute));
+        let expires_in = within("expires_in", asked.expires_in, Some(absolute));
+        let idle_timeout = within("idle_timeout", asked.idle_timeout, limits.idle);
         if !errors.is_empty() {
             return Err(errors);
         }
-        let absolute_expires_at = now + limits.absolute;
+        let absolute_expires_at = now + absolute;
         let expires_at = expires_in.map_or(absolute_expires_at, |lifetime| now + lifetime);
         Ok(Clocks { expires_at, absolute_expires_at, idle_timeout })
     }
 
-    /// By how much a session is to be extended, from what a client asked for in seconds.
-    pub fn extension(&self, seconds: i64) -> Result<TimeDelta, FieldError> {
-        TimeDelta::try_seconds(seconds)
-            .filter(|by| *by >= TimeDelta::seconds(1) && *by <= self.longest_extension)
-            .ok_or_else(|| {
-                let most = self.longest_extension.num_seconds();
-                FieldError::new("extend_by", format!("must be a number of seconds from 1 to {most}"))
-            })
+    /// The most that one request may extend a session by, for a caller of that scope; `None`: it may not at all.
+    pub fn longest_extension_for(&self, scope: &Scope) -> Option<TimeDelta> {
+        if self.longest_extension.is_zero() {
+            scope.allows(Scope::ADMIN).then_some(self.lifetime.absolute)
+        } else {
+            Some(self.longest_extension)
+        }
+    }
+
+    /// By how much a session is to be extended, from what a caller of that scope asked for in seconds.
+    pub fn extension(&self, scope: &Scope, seconds: i64) -> Result<TimeDelta, Error> {
+        let most = self.longest_extension_for(scope).ok_or(Error::needs(Scope::ADMIN))?;
+        TimeDelta::try_seconds(seconds).filter(|by| *by >= TimeDelta::seconds(1) && *by <= most).ok_or_else(|| {
+            let message = format!("must be a number of seconds from 1 to {}", most.num_seconds());
+            FieldError::new("extend_by", message).into()
+        })
     }
 }
 
@@ -257,33 +276,47 @@ mod tests {
     fn a_session_lives_as_long_as_its_profile_allows_and_not_longer() {
         let now = DateTime::UNIX_EPOCH;
         let policy = Policy::default();
-        let plain = policy.clocks(now, None, None, None).unwrap();
+        let plain = policy.clocks(now, None, AskedClocks::default()).unwrap();
         assert_eq!(plain.absolute_expires_at, now + TimeDelta::days(30));
         assert_eq!(plain.expires_at, plain.absolute_expires_at);
         assert_eq!(plain.idle_timeout, Some(TimeDelta::days(7)));
 
-        let high = policy.clocks(now, Some("aal3"), None, None).unwrap();
+        let high = policy.clocks(now, Some("aal3"), AskedClocks::default()).unwrap();
         assert_eq!(high.absolute_expires_at, now + TimeDelta::hours(12));
         assert_eq!(high.idle_timeout, Some(TimeDelta::minutes(15)));
 
-        let chosen = policy.clocks(now, Some("urn:other"), Some(3600), Some(600)).unwrap();
+        let asked = AskedClocks { expires_in: Some(3600), idle_timeout: Some(600), ..AskedClocks::default() };
+        let chosen = policy.clocks(now, Some("urn:other"), asked).unwrap();
         assert_eq!(chosen.expires_at, now + TimeDelta::hours(1));
         assert_eq!(chosen.absolute_expires_at, now + TimeDelta::days(30));
         assert_eq!(chosen.idle_timeout, Some(TimeDelta::minutes(10)));
+
+        let short = AskedClocks { absolute_expires_in: Some(3600), ..AskedClocks::default() };
+        let short = policy.clocks(now, None, short).unwrap();
+        assert_eq!(
+            (short.expires_at, short.absolute_expires_at),
+            (now + TimeDelta::hours(1), now + TimeDelta::hours(1))
+        );
     }
 
     #[test]
     fn times_outside_the_profile_are_refused_without_a_panic() {
         let policy = Policy::default();
         for seconds in [i64::MIN, -1, 0, 59, 43_201, i64::MAX] {
-            let errors = policy.clocks(DateTime::UNIX_EPOCH, Some("aal3"), Some(seconds), Some(seconds)).unwrap_err();
-            assert_eq!(errors.len(), 2, "{seconds}");
+            let asked = Some(seconds);
+            let asked = AskedClocks { expires_in: asked, absolute_expires_in: asked, idle_timeout: asked };
+            let errors = policy.clocks(DateTime::UNIX_EPOCH, Some("aal3"), asked).unwrap_err();
+            assert_eq!(errors.len(), 3, "{seconds}");
         }
+        let past_it = AskedClocks { expires_in: Some(601), absolute_expires_in: Some(600), idle_timeout: None };
+        let errors = policy.clocks(DateTime::UNIX_EPOCH, None, past_it).unwrap_err();
+        assert_eq!(errors, [FieldError::new("expires_in", "must be a number of seconds from 60 to 600")]);
         let unlimited = Policy { lifetime: Profile::Aal1.lifetime(), ..Policy::default() };
-        assert!(unlimited.clocks(DateTime::UNIX_EPOCH, None, None, Some(i64::MAX)).is_err());
-        assert!(unlimited.clocks(DateTime::UNIX_EPOCH, None, None, Some(864_000)).is_ok());
+        let idle = |seconds| AskedClocks { idle_timeout: Some(seconds), ..AskedClocks::default() };
+        assert!(unlimited.clocks(DateTime::UNIX_EPOCH, None, idle(i64::MAX)).is_err());
+        assert!(unlimited.clocks(DateTime::UNIX_EPOCH, None, idle(864_000)).is_ok());
         for seconds in [i64::MIN, 0, 720 * 3600 + 1, i64::MAX] {
-            assert!(policy.extension(seconds).is_err(), "{seconds}");
+            assert!(policy.extension(&Scope::everything(), seconds).is_err(), "{seconds}");
         }
     }
 

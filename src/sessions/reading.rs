@@ -133,6 +133,18 @@ impl Sessions {
 }
 
 impl Sessions {
+    /// A page of a user's sessions in whatever state, newest first, after a position; empty after the last.
+    pub(crate) async fn page_of(&self, user: &UserId, after: Option<Position>) -> Result<Vec<Session>, Error> {
+        let filter = &Filter { user_id: Some(user.clone()), ..Filter::default() };
+        let (owner, sort) = (Owner::Anyone, Sort::default());
+        let search = Search { owner, filter, sort, after, limit: MAX_PAGE, now: self.now(), may_lag: false };
+        let mut page = self.store().search_sessions(search).await?;
+        for session in &mut page {
+            self.activity.overlay(session);
+        }
+        Ok(page)
+    }
+
     /// An address to look for, as it would have been kept.
     pub(super) fn kept_address(&self, address: Option<std::net::IpAddr>) -> Option<std::net::IpAddr> {
         address.map(|address| self.policy().ip_storage.keep(address).unwrap_or(address))

@@ -3,11 +3,22 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::field::display;
 
-use super::{EndReason, Error, GrantRefusal, IssuedTokens, Session, SessionId, Sessions, TokenChoice};
+use super::{EndReason, Error, GrantRefusal, IssuedTokens, Scope, Session, SessionId, Sessions, TokenChoice};
 use crate::metrics;
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
 use crate::users::UserId;
+
+/// A refresh token, and what its client says of itself (RFC 6749 section 6).
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshRequest<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// The client; `None`: it does not say.
+    pub client_id: Option<&'a str>,
+    /// The words that it wants to keep; `None`: all.
+    pub scope: Option<&'a str>,
+}
 
 /// A session whose tokens were refreshed.
 #[derive(Debug, Clone)]
@@ -55,6 +66,10 @@ pub enum RefreshOutcome {
     NotActive,
     /// Refused: no refresh token of ours.
     InvalidToken,
+    /// Refused: the session was opened for another client.
+    OtherClient,
+    /// Refused: a wider scope than the session's was asked for.
+    WiderScope,
 }
 
 impl RefreshOutcome {
@@ -67,6 +82,8 @@ impl RefreshOutcome {
             Self::Reuse => "reuse",
             Self::NotActive => "not_active",
             Self::InvalidToken => "invalid_token",
+            Self::OtherClient => "other_client",
+            Self::WiderScope => "wider_scope",
         }
     }
 
@@ -88,19 +105,23 @@ impl Sessions {
     /// The same token presented again, because the answer was lost or because two tabs refresh at once, gets the same
     /// successor. A token spent before ends its session, because one of its two holders is a thief; the client is told
     /// nothing but [`Error::InvalidGrant`].
-    pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
-        let refreshed = self.refresh_answered(token).await;
+    ///
+    /// A client that says who it is must be the session's, where that names one, and may ask for no wider scope; what
+    /// it is refused for leaves the token unspent. A narrower scope is not given: the answer tells which one is.
+    pub async fn refresh(&self, request: RefreshRequest<'_>) -> Result<Refreshed, Error> {
+        let refreshed = self.refresh_answered(request).await;
         if matches!(&refreshed, Err(error) if !matches!(error, Error::InvalidGrant(_))) {
             metrics::refreshed("failed");
         }
         refreshed
     }
 
-    async fn refresh_answered(&self, token: &str) -> Result<Refreshed, Error> {
-        let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(|refusal| {
+    async fn refresh_answered(&self, request: RefreshRequest<'_>) -> Result<Refreshed, Error> {
+        let derived = RefreshToken::verify(&self.parts.keyring, request.token).map_err(|refusal| {
             RefreshOutcome::InvalidToken.record(None, None);
             GrantRefusal::Token(refusal)
         })?;
+        self.check_client(derived.session_id, request).await?;
         let now = self.now();
         let policy = self.policy();
         let seen = self.activity.seen(derived.session_id);
@@ -130,5 +151,34 @@ impl Sessions {
         }
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;
         Ok(Refreshed { session: *session, tokens })
+    }
+
+    /// Refuses a client that is not the session's, or wants more than that. Whether there is such a session, the
+    /// refresh tells.
+    async fn check_client(&self, id: SessionId, request: RefreshRequest<'_>) -> Result<(), Error> {
+        let RefreshRequest { token: _, client_id, scope } = request;
+        if client_id.is_none() && scope.is_none() {
+            return Ok(());
+        }
+        // Neither ever changes, so a copy knows them as well as the store does.
+        let session = match self.copies.session(id) {
+            Some(copy) => copy.value.session,
+            None => match self.behind_tokens.ask(id).await? {
+                Some(signed_in) => signed_in.session,
+                None => return Ok(()),
+            },
+        };
+        let refused = |outcome: RefreshOutcome, refusal: GrantRefusal| {
+            outcome.record(Some(id), Some(&session.user_id));
+            Err(refusal.into())
+        };
+        if session.client_id.as_deref().zip(client_id).is_some_and(|(own, said)| own != said) {
+            return refused(RefreshOutcome::OtherClient, GrantRefusal::OtherClient);
+        }
+        let is_granted = |scope: &Scope| scope.words().all(|word| session.scope.contains(word));
+        if !scope.is_none_or(|scope| Scope::parse(scope).is_ok_and(|scope| is_granted(&scope))) {
+            return refused(RefreshOutcome::WiderScope, GrantRefusal::WiderScope);
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Device, FieldError, Scope};
+use super::{Device, FieldError, Opener, Scope};
 use crate::clock::{self, Entropy, EntropyUnavailable};
 use crate::users::{User, UserId};
 
@@ -251,6 +251,8 @@ pub struct Session {
     pub amr: Vec<String>,
     /// The opener's own data.
     pub metadata: Metadata,
+    /// The credential that it was opened with; `None` when that was not kept yet.
+    pub opened_by: Option<Opener>,
 }
 
 impl Session {

@@ -1,5 +1,7 @@
 //! Checks on text that comes from outside.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::FieldError;
 
 /// `value` if it has 1 to `most` characters and no control character; `field` names it in the error.
@@ -16,7 +18,59 @@ pub fn required(field: &'static str, value: String, most: usize) -> Result<Strin
     Ok(value)
 }
 
+/// What describes something to people, made fit to be kept: no sign-in shall fail for it. Control characters become
+/// spaces, spaces at both ends go, what is longer than `most` characters is cut off; nothing left is `None`.
+pub fn cleaned(value: Option<String>, most: usize) -> Option<String> {
+    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    let cleaned: String = value?.trim().chars().take(most).map(plain).collect();
+    let cleaned = cleaned.trim();
+    (!cleaned.is_empty()).then(|| cleaned.to_owned())
+}
+
+/// The address in what proxies and frameworks make of one: with a port, a zone, or brackets. `None` when there is none
+/// in it.
+pub fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    if let Ok(with_port) = text.parse::<SocketAddr>() {
+        return Some(with_port.ip());
+    }
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    inner.split('%').next()?.parse().ok()
+}
+
 /// As [`required`], but absent or empty text is `None`.
 pub fn optional(field: &'static str, value: Option<String>, most: usize) -> Result<Option<String>, FieldError> {
     value.filter(|text| !text.is_empty()).map(|text| required(field, text, most)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_describes_is_cleaned_and_never_refused() {
+        let clean = |text: &str| cleaned(Some(text.to_owned()), 5);
+        assert_eq!(clean(" a\tb\u{0} ").as_deref(), Some("a b"));
+        assert_eq!(clean("äöü日本語").as_deref(), Some("äöü日本"));
+        assert_eq!(clean("abcd efg").as_deref(), Some("abcd"));
+        for text in ["", "  ", "\u{0}\n"] {
+            assert_eq!(clean(text), None, "{text:?}");
+        }
+        assert_eq!(cleaned(None, 5), None);
+    }
+
+    #[test]
+    fn an_address_is_found_in_what_is_made_of_it() {
+        let v4 = Some("203.0.113.7".parse().unwrap());
+        for text in ["203.0.113.7", " 203.0.113.7 ", "203.0.113.7:1111"] {
+            assert_eq!(address(text), v4, "{text}");
+        }
+        let v6 = Some("2001:db8::1".parse().unwrap());
+        for text in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", "2001:db8::1%eth0"] {
+            assert_eq!(address(text), v6, "{text}");
+        }
+        for text in ["", "unknown", "203.0.113", "203.0.113.7, 203.0.113.8", "[203.0.113.7", "localhost"] {
+            assert_eq!(address(text), None, "{text}");
+        }
+    }
 }

@@ -114,6 +114,7 @@ pub(super) fn session<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Session> {
         acr: optional_string(row)?,
         amr: values::stored_methods(row.text()?)?,
         metadata: Metadata::from_json(row.text()?.to_owned()).or_unreadable("metadata")?,
+        opened_by: values::stored_opener(row.optional_text()?)?,
     })
 }
 

@@ -7,6 +7,24 @@ use super::Store;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 
+/// Connections to the database that serve one purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Their purpose, in one word.
+    pub name: &'static str,
+    /// How many run something.
+    pub in_use: usize,
+    /// How many are ready for it.
+    pub idle: usize,
+}
+
+impl Pool {
+    pub(super) fn of<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>) -> Self {
+        let idle = pool.num_idle();
+        Self { name, in_use: (pool.size() as usize).saturating_sub(idle), idle }
+    }
+}
+
 /// Why a store could not be opened: one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -5,7 +5,7 @@ macro_rules! columns {
     () => {
         "id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ended_at, end_reason, \
          refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, device_type, device_name, \
-         os, browser, scope, acr, amr, metadata"
+         os, browser, scope, acr, amr, metadata, opened_by"
     };
     // With another expression for how it ended.
     ($ended_at:expr, $end_reason:expr) => {
@@ -15,7 +15,7 @@ macro_rules! columns {
             " AS ended_at, ",
             $end_reason,
             " AS end_reason, refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, \
-             device_type, device_name, os, browser, scope, acr, amr, metadata"
+             device_type, device_name, os, browser, scope, acr, amr, metadata, opened_by"
         )
     };
 }
@@ -47,6 +47,22 @@ macro_rules! covered {
           AND (b.client_id IS NULL OR b.client_id = sessions.client_id) \
           AND (b.device_type IS NULL OR b.device_type = sessions.device_type) \
           AND (b.ip_address IS NULL OR b.ip_address = sessions.ip_address) \
+          AND (b.opened_by IS NULL OR b.opened_by = sessions.opened_by) \
           AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
+    };
+}
+
+/// That a session holds something that describes a person, and an update that takes it out. What the statistics count
+/// by stays.
+macro_rules! describes_a_person {
+    () => {
+        "(coalesce(ip_address, location, user_agent, device_name, os, browser) IS NOT NULL OR metadata <> '{}')"
+    };
+}
+
+macro_rules! erase_person {
+    () => {
+        "UPDATE sessions SET ip_address = NULL, location = NULL, user_agent = NULL, device_name = NULL, os = NULL, \
+         browser = NULL, metadata = '{}'"
     };
 }

@@ -24,7 +24,7 @@ pub use changes::{
     MOST_REPLAYED, ReplayedChanges,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-pub use connecting::{OpenError, open, open_with_replica};
+pub use connecting::{OpenError, Pool, open, open_with_replica};
 use connecting::{SEARCH_TIME, divide};
 
 use crate::sessions::{
@@ -180,24 +180,6 @@ pub enum Refreshing {
     Reused(Box<Session>),
     /// There is no such session, or it is not active.
     NotActive,
-}
-
-/// Connections to the database that serve one purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool {
-    /// Their purpose, in one word.
-    pub name: &'static str,
-    /// How many run something.
-    pub in_use: usize,
-    /// How many are ready for it.
-    pub idle: usize,
-}
-
-impl Pool {
-    fn of<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>) -> Self {
-        let idle = pool.num_idle();
-        Self { name, in_use: (pool.size() as usize).saturating_sub(idle), idle }
-    }
 }
 
 /// The contract of a store.
@@ -382,6 +364,12 @@ pub trait Store: Send + Sync {
     /// Deletes a user, its ban too, and ends its active sessions with [`EndReason::UserDeleted`].
     /// Answers the ended ids, in order; `None` when the user is unknown and has no active session.
     async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>>;
+
+    /// Takes what describes a person (addresses, places, devices, metadata) out of a batch of the user's sessions,
+    /// whatever their state, and answers how many; once none is left and the answer is 0, also out of the bulk endings
+    /// that name the user and the idempotency keys that stand for its sessions or are kept as of `service`. Such a key
+    /// opens no session any more: a repeat answers [`Opening::KeyReused`].
+    async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64>;
 
     /// Bans a user, creating it when unknown so that no ban comes too early, and ends its active sessions with
     /// [`EndReason::UserBanned`]. Answers the user and the ended ids, in order. A second ban keeps the first one's time.

@@ -69,13 +69,14 @@ enum Way {
 
 impl Way {
     fn of(search: &Search<'_>) -> Self {
-        let Filter { user_id, state, client_id, device_type, ip_address, created, last_seen } = search.filter;
+        let Filter { user_id, state, client_id, device_type, ip_address, opened_by, created, last_seen } =
+            search.filter;
         let by_creation = search.sort.field == SortField::CreatedAt;
         if user_id.is_some() || search.owner.user().is_some() {
             // In the order of their ends it may be shorter to go through everybody's, where the user has many.
             return if search.sort.field == SortField::ExpiresAt { Self::ByValues } else { Self::ByOneIndex };
         }
-        let unfiltered = client_id.is_none() && device_type.is_none() && ip_address.is_none();
+        let unfiltered = client_id.is_none() && device_type.is_none() && ip_address.is_none() && opened_by.is_none();
         let unlimited = *last_seen == Range::default() && (by_creation || *created == Range::default());
         match state {
             None if unfiltered && unlimited => Self::ByOneIndex,
@@ -279,7 +280,7 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
 }
 
 fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Conditions) {
-    let Filter { user_id, state, client_id, device_type, ip_address, created, last_seen } = filter;
+    let Filter { user_id, state, client_id, device_type, ip_address, opened_by, created, last_seen } = filter;
     if let Some(user_id) = user_id {
         conditions.compare("user_id", "=", Bind::Text(user_id.as_str().to_owned()));
     }
@@ -300,6 +301,9 @@ fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Con
     }
     if let Some(ip_address) = ip_address {
         conditions.compare("ip_address", "=", Bind::Text(ip_address.to_string()));
+    }
+    if let Some(opened_by) = opened_by {
+        conditions.compare("opened_by", "=", Bind::Text(opened_by.to_string()));
     }
     conditions.range("created_at", *created);
     conditions.range("last_seen_at", *last_seen);

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{Change, Refreshing};
-use crate::sessions::{BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, Session, SessionId};
+use crate::sessions::{BulkEnding, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, Session, SessionId};
 use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
 
@@ -96,6 +96,10 @@ pub(super) fn stored_address(text: Option<&str>) -> Result<Option<IpAddr>, sqlx:
     text.map(str::parse).transpose().or_unreadable("ip_address")
 }
 
+pub(super) fn stored_opener(text: Option<&str>) -> Result<Option<Opener>, sqlx::Error> {
+    text.map(Opener::parse).map(|opener| opener.or_unreadable("opened_by")).transpose()
+}
+
 /// A row of the change log. One of a kind that this version does not know is no error: a newer one wrote it.
 pub(super) fn stored_change(
     kind: &str,
@@ -132,6 +136,7 @@ pub(super) struct StoredBulkEnding {
     pub(super) client: Option<String>,
     pub(super) device_type: Option<String>,
     pub(super) address: Option<String>,
+    pub(super) opened_by: Option<String>,
     pub(super) except: Option<Uuid>,
 }
 
@@ -146,6 +151,7 @@ impl StoredBulkEnding {
                 client_id: self.client,
                 device_type: self.device_type.map(device_type).transpose()?,
                 ip_address: stored_address(self.address.as_deref())?,
+                opened_by: stored_opener(self.opened_by.as_deref())?,
                 created: Range { from: self.opened_from, to: Some(to) },
                 ..Filter::default()
             },

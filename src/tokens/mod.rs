@@ -14,7 +14,7 @@ use std::fmt;
 pub use access::{AccessClaims, AccessTokens, LONGEST_ACCESS_TOKEN_LIFETIME, client_id_of};
 pub use keyring::{Keyring, MasterSecret, MasterSecretError};
 pub use opaque::{Derived, RefreshToken, SessionToken};
-pub use service_key::{NewServiceKey, ServiceKey, ServiceKeyId, StoredServiceKey, bootstrap_key_matches};
+pub use service_key::{BootstrapKey, NewServiceKey, ServiceKey, ServiceKeyId, StoredServiceKey};
 pub(crate) use signing::last_token_dead;
 pub use signing::{Algorithm, KeySet, NoSigningKey, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError};
 

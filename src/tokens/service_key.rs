@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::keyring::{same, sha256};
@@ -11,6 +11,9 @@ use crate::clock::{Entropy, EntropyUnavailable};
 use crate::sessions::Scope;
 
 pub(super) const PREFIX: &str = "sjk_";
+
+/// How long before its end a key's operator is warned.
+const WARNING: TimeDelta = TimeDelta::days(30);
 
 const VERSION: u8 = 1;
 const SECRET_BYTES: usize = 32;
@@ -58,6 +61,11 @@ impl StoredServiceKey {
     pub fn is_active(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
+
+    /// Whether the key works at `now` and will not much longer.
+    pub fn ends_soon(&self, now: DateTime<Utc>) -> bool {
+        self.is_active(now) && is_soon(self.expires_at, now)
+    }
 }
 
 /// A key that was just made: what to store, and what to show once.
@@ -101,9 +109,38 @@ impl ServiceKey {
     }
 }
 
-/// Whether `presented` is the operator's bootstrap key; the time taken tells nothing but whether it is as long.
-pub fn bootstrap_key_matches(presented: &str, bootstrap: &Secret) -> bool {
-    same(presented.as_bytes(), bootstrap.expose().as_bytes())
+fn is_soon(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    end.is_some_and(|end| end - now <= WARNING)
+}
+
+/// The operator's bootstrap key: a service key that is in no database.
+#[derive(Debug, Clone)]
+pub struct BootstrapKey {
+    key: Secret,
+    /// When it stops working; `None`: never.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl BootstrapKey {
+    /// That key, until then.
+    pub fn new(key: Secret, until: Option<DateTime<Utc>>) -> Self {
+        Self { key, until }
+    }
+
+    /// Whether it works at `now` and will not much longer.
+    pub fn ends_soon(&self, now: DateTime<Utc>) -> bool {
+        self.is_active(now) && is_soon(self.until, now)
+    }
+
+    /// Whether it works at `now`.
+    pub fn is_active(&self, now: DateTime<Utc>) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// Whether `presented` is it; the time taken tells nothing but whether it is as long.
+    pub fn matches(&self, presented: &str) -> bool {
+        same(presented.as_bytes(), self.key.expose().as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +176,8 @@ mod tests {
         stored.expires_at = Some(end);
         assert!(stored.is_active(DateTime::UNIX_EPOCH));
         assert!(!stored.is_active(end));
+        assert!(stored.ends_soon(DateTime::UNIX_EPOCH) && !stored.ends_soon(end));
+        assert!(!stored.ends_soon(end - WARNING - TimeDelta::seconds(1)));
         stored.revoked_at = Some(DateTime::UNIX_EPOCH);
         assert!(!stored.is_active(DateTime::UNIX_EPOCH));
     }

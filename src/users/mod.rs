@@ -1,6 +1,7 @@
 //! Who people are, as far as sessions care: an opaque id, a name and an address to show, and whether they are banned.
 
 mod dn;
+mod export;
 mod service;
 
 use std::fmt;
@@ -8,6 +9,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 pub use dn::DnTemplate;
+pub use export::UserExport;
+pub use service::DeletedUser;
 
 use crate::sessions::{FieldError, text};
 
@@ -61,6 +64,13 @@ pub struct UserDetails {
 }
 
 impl UserDetails {
+    /// What an opener tells, which no sign-in shall fail for: a name is cut to length, and an address that cannot be
+    /// one is left out, because half an address is somebody else's.
+    pub fn cleaned(name: Option<String>, email: Option<String>) -> Self {
+        let name = text::cleaned(name, MAX_USER_DETAIL_CHARS);
+        Self { name, email: text::optional("user.email", email, MAX_USER_DETAIL_CHARS).unwrap_or_default() }
+    }
+
     /// Checks lengths (255 characters each) and refuses control characters.
     pub fn parse(name: Option<String>, email: Option<String>) -> Result<Self, FieldError> {
         Ok(Self {

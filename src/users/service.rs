@@ -1,7 +1,16 @@
 //! What administrators and login services do with users.
 
 use super::{User, UserDetails, UserId};
-use crate::sessions::{Caller, EndReason, Error, Scope, Sessions};
+use crate::sessions::{Caller, EndReason, Error, Scope, Sessions, user_as_service};
+
+/// What became of a user that was to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeletedUser {
+    /// How many sessions were ended.
+    pub ended: usize,
+    /// Out of how many sessions the person was taken; `None`: that was not asked for.
+    pub erased: Option<u64>,
+}
 
 impl Sessions {
     /// One user, for a caller with `sessions:read`.
@@ -18,12 +27,41 @@ impl Sessions {
         Ok(user)
     }
 
-    /// Deletes a user and ends its sessions, for a caller with `sessions:admin`. Answers how many.
-    pub async fn delete_user(&self, caller: &Caller, id: &UserId) -> Result<usize, Error> {
+    /// Deletes a user and ends its sessions, for a caller with `sessions:admin`. With `erase`, or where policy says so,
+    /// what describes the person goes at once, also from sessions that were over before; a call that breaks off can be
+    /// repeated.
+    pub async fn delete_user(&self, caller: &Caller, id: &UserId, erase: bool) -> Result<DeletedUser, Error> {
         caller.require(Scope::ADMIN)?;
-        let ended = self.store().delete_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
-        tracing::info!(user = %id, "user deleted");
-        self.all_ended(id, None, ended, EndReason::UserDeleted).await
+        let deleted = self.store().delete_user(id, self.now()).await?;
+        let is_known = deleted.is_some();
+        let ended = match deleted {
+            Some(ended) => {
+                tracing::info!(user = %id, "user deleted");
+                self.all_ended(id, None, ended, EndReason::UserDeleted).await?
+            }
+            None => 0,
+        };
+        let erased = if erase || self.policy().erase_deleted_users { Some(self.erase(id).await?) } else { None };
+        if is_known || erased.is_some_and(|erased| erased > 0) {
+            Ok(DeletedUser { ended, erased })
+        } else {
+            Err(Error::UserNotFound)
+        }
+    }
+
+    async fn erase(&self, id: &UserId) -> Result<u64, Error> {
+        let service = user_as_service(id);
+        let mut erased = 0;
+        loop {
+            match self.store().erase_user(id, &service).await? {
+                0 => break,
+                batch => erased += batch,
+            }
+        }
+        self.changed(id);
+        self.drop_useless_copies();
+        tracing::info!(user = %id, sessions = erased, "user erased");
+        Ok(erased)
     }
 
     /// Bans a user, known or not, and ends its sessions, for a caller with `sessions:admin`. Answers how many, too.

@@ -60,6 +60,7 @@ const TABLE: &[Row] = &[
     ("getUser", "GET", "/v1/users/{user}", Nothing, READ),
     ("putUser", "PUT", "/v1/users/{user}", Json("{}"), [401, 401, 403, 403, 403, 200, 200, 200]),
     ("deleteUser", "DELETE", "/v1/users/{user}", Nothing, ADMINISTER),
+    ("exportUser", "GET", "/v1/users/{user}/export", Nothing, READ),
     ("banUser", "POST", "/v1/users/{user}/ban", Nothing, ADMINISTER),
     ("unbanUser", "POST", "/v1/users/{user}/unban", Nothing, ADMINISTER),
     ("listUserSessions", "GET", "/v1/users/{user}/sessions", Nothing, READ),

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use sojourn::sessions::{
-    BulkEnding, DeviceType, EndReason, Ended, Filter, Owner, Range, Search, Session, Sort, Stale, State,
+    BulkEnding, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, Search, Session, Sort, Stale, State,
 };
 use sojourn::store::{Change, EndedTogether, LogPosition, LogSnapshot, Opening, Refreshing};
 
-use super::fixture::{Fixture, MICROSECOND, at, ids, new, session_at, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, Raw, at, ids, new, session_at, session_of, user};
 use super::refreshing::attempt;
 
 on_both_stores! {
@@ -19,6 +19,7 @@ on_both_stores! {
     of_too_many_sessions_for_one_statement_none_is_ended_by_it,
     it_is_forgotten_after_it_was_carried_out,
     those_made_lately_are_listed_with_what_they_mean,
+    a_version_that_does_not_know_openers_ends_nothing_too_much_and_carries_nothing_out,
 }
 
 const REASON: EndReason = EndReason::RevokedByAdmin;
@@ -80,6 +81,7 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_carried_out(fi
         session.client_id = Some("web".to_owned());
         session.device.kind = DeviceType::Mobile;
         session.ip_address = address("192.0.2.1");
+        session.opened_by = Some(Opener::BootstrapKey);
         session
     };
     let filter = Filter {
@@ -87,6 +89,7 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_carried_out(fi
         client_id: Some("web".to_owned()),
         device_type: Some(DeviceType::Mobile),
         ip_address: address("192.0.2.1"),
+        opened_by: Some(Opener::BootstrapKey),
         created: Range { from: Some(at(5)), to: Some(at(5) + MICROSECOND) },
         ..Filter::default()
     };
@@ -99,6 +102,8 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_carried_out(fi
         Session { device: session_of("x").device, ..meant() },
         Session { ip_address: address("192.0.2.2"), ..meant() },
         Session { ip_address: None, ..meant() },
+        Session { opened_by: Some(Opener::CommandLine), ..meant() },
+        Session { opened_by: None, ..meant() },
         Session { created_at: at(5) - MICROSECOND, ..meant() },
         Session { created_at: at(5) + MICROSECOND, ..meant() },
     ];
@@ -199,6 +204,7 @@ async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
         client_id: Some("web".to_owned()),
         device_type: Some(DeviceType::Mobile),
         ip_address: Some("192.0.2.1".parse().unwrap()),
+        opened_by: Some(Opener::Session(kept.id)),
         created: Range { from: Some(at(1)), to: None },
         ..Filter::default()
     };
@@ -212,4 +218,33 @@ async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
         assert_eq!(fixture.store.bulk_endings(at(9)).await.unwrap().len(), 2);
         carry_out(fixture).await;
     }
+}
+
+/// The statements of the version before, which passed over `opened_by`.
+async fn a_version_that_does_not_know_openers_ends_nothing_too_much_and_carries_nothing_out(fixture: &Fixture) {
+    let meant = fixture.open(Session { opened_by: Some(Opener::BootstrapKey), ..session_at("ann", 0) }).await;
+    let other = fixture.open(Session { opened_by: Some(Opener::CommandLine), ..session_at("ann", 1) }).await;
+    let begin = match &fixture.raw {
+        Raw::Postgres(_) => "UPDATE bulk_endings SET reached_at = NULL, done_at = at",
+        Raw::Sqlite(_) => "UPDATE bulk_endings SET carrying_out = TRUE",
+    };
+    let filter = Filter { opened_by: Some(Opener::BootstrapKey), ..Filter::default() };
+    fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(10) }).await.unwrap();
+    assert!(fixture.raw.run(begin).await.is_err());
+    if let Raw::Postgres(_) = &fixture.raw {
+        let ended = "SELECT count(*) FROM sessions
+            WHERE (bulk_ending_of(id, user_id, created_at, client_id, device_type, ip_address)).at IS NOT NULL AND id = ";
+        for (session, count) in [(&meant, 1), (&other, 0)] {
+            assert_eq!(fixture.raw.number(&format!("{ended}{}", fixture.raw.id(session.id))).await, count);
+        }
+    }
+    carry_out(fixture).await;
+    assert_eq!(ids(&active(fixture, 11).await), [other.id]);
+
+    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
+    assert_eq!(
+        fixture.raw.run(&format!("{begin} WHERE done_at IS NULL")).await.unwrap(),
+        1,
+        "others are carried out by both"
+    );
 }

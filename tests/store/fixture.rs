@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::sessions::{Device, DeviceType, Metadata, Owner, Scope, Session, SessionId, SessionLimit};
+use sojourn::sessions::{Device, DeviceType, Metadata, Opener, Owner, Scope, Session, SessionId, SessionLimit};
 use sojourn::store::{self, EndedTogether, Idempotency, NewSession, Opening, Store};
+use sojourn::tokens::ServiceKeyId;
 use sojourn::users::{UserDetails, UserId};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -194,6 +195,7 @@ pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
         acr: None,
         amr: Vec::new(),
         metadata: Metadata::default(),
+        opened_by: None,
     }
 }
 
@@ -222,6 +224,7 @@ pub(crate) fn full_session(user_id: &str) -> Session {
         acr: Some("aal2".to_owned()),
         amr: vec!["pwd".to_owned(), "o\"t,p\\".to_owned(), "{NULL}".to_owned(), String::new()],
         metadata: Metadata::from_json(r#"{"b": 1.0,  "a":["\u0000", null], "b": 2}"#.to_owned()).unwrap(),
+        opened_by: Some(Opener::Key(ServiceKeyId(Uuid::from_u128(0xf)))),
         ..session_of(user_id)
     }
 }

@@ -14,6 +14,7 @@ on_both_stores!(
     the_database_refuses_to_move_what_is_fixed,
     a_store_opened_again_finds_what_was_stored,
     ping_tells_whether_the_tables_are_of_this_version,
+    a_newer_version_s_tables_are_refused_at_the_start_and_served_from_until_then,
     a_closed_store_is_not_available,
 );
 
@@ -70,6 +71,19 @@ async fn ping_tells_whether_the_tables_are_of_this_version(fixture: &Fixture) {
     assert!(fixture.store.ping().await.unwrap());
     fixture.raw.run("DELETE FROM _sqlx_migrations").await.unwrap();
     assert!(!fixture.store.ping().await.unwrap());
+}
+
+/// O-06. The other way round, an older version's tables are brought up to date at the start (see `upgrades.rs`).
+async fn a_newer_version_s_tables_are_refused_at_the_start_and_served_from_until_then(fixture: &Fixture) {
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        SELECT 9999, 'newer', TRUE, checksum, 1 FROM _sqlx_migrations WHERE version = 1";
+    assert_eq!(fixture.raw.run(newer).await.unwrap(), 1);
+    fixture.raw.run("ALTER TABLE sessions ADD COLUMN something_new text").await.unwrap();
+    let refused = store::open(fixture.database.url(), 2).await.err().unwrap();
+    assert!(matches!(refused, OpenError::Migrate(_)), "{refused:?}");
+    assert!(fixture.store.ping().await.unwrap());
+    let session = fixture.open(session_of("ann")).await;
+    assert_eq!(fixture.stored(session.id).await, session);
 }
 
 async fn a_closed_store_is_not_available(fixture: &Fixture) {

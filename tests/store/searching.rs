@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::sessions::{
-    Device, DeviceType, EndReason, Filter, Owner, Position, Range, Search, Session, SessionId, Sort, SortField, State,
+    Device, DeviceType, EndReason, Filter, Opener, Owner, Position, Range, Search, Session, SessionId, Sort, SortField,
+    State,
 };
 
 use super::fixture::{Fixture, MICROSECOND, at, full_session, ids, session_at, session_of, user};
@@ -78,6 +79,8 @@ async fn each_filter_finds_what_it_says(fixture: &Fixture) {
         (Filter { user_id: Some(user("ANN")), ..filter() }, vec![]),
         (Filter { client_id: one.client_id.clone(), ..filter() }, vec![one.id]),
         (Filter { client_id: Some("web".to_owned()), ..filter() }, vec![]),
+        (Filter { opened_by: one.opened_by, ..filter() }, vec![one.id]),
+        (Filter { opened_by: Some(Opener::CommandLine), ..filter() }, vec![]),
         (Filter { client_id: Some("nul\0".to_owned()), ..filter() }, vec![]),
         (Filter { device_type: Some(DeviceType::Tablet), ..filter() }, vec![one.id]),
         (Filter { device_type: Some(DeviceType::Unknown), ..filter() }, vec![two.id]),

@@ -1,6 +1,7 @@
 //! A database of any earlier version becomes what a new one is, and its rows are still read.
 
 use std::path::Path;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use sojourn::sessions::{EndReason, Ended, Owner, Session};
@@ -16,6 +17,10 @@ use crate::support::database::TestDatabase;
 /// Migration 8 as it was before it dropped the functions that PostgreSQL 15.20 minds.
 const FIRST_TEXT_OF_8: &str = include_str!("fixtures/0008_lighter_sessions_as_first_released.sql");
 const REVISED_VERSION: i64 = 8;
+/// A version whose successor changes the table of sessions.
+const BEFORE_OPENERS: i64 = 9;
+/// How long a test waits for what should take seconds at most.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The first migration with bulk endings.
 const BULK_ENDINGS: i64 = 4;
 
@@ -91,6 +96,32 @@ async fn a_migration_that_somebody_else_changed_is_refused_postgres() {
     assert!(matches!(refused, store::OpenError::Migrate(_)), "{refused:?}");
 }
 
+/// O-05: plain reads would queue up behind a change of the table that waits itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_waits_for_a_long_transaction_holds_nobody_up_postgres() {
+    const COUNT: &str = "SELECT count(*) FROM sessions";
+    const WAITING: &str =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let migrator = migrator("postgres").await;
+    let database = TestDatabase::empty_postgres().await;
+    let pool = PgPool::connect(database.url()).await.unwrap();
+    migrator.run_to(BEFORE_OPENERS, &pool).await.unwrap();
+    let mut long = pool.begin().await.unwrap();
+    sqlx::query(COUNT).execute(&mut *long).await.unwrap();
+    let url = database.url().to_owned();
+    let opening = tokio::spawn(async move { store::open(&url, 2).await });
+    while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&pool).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // The long transaction goes on, so the read can only be let through.
+    let read = tokio::time::timeout(PATIENCE, sqlx::query(COUNT).execute(&pool)).await;
+    assert!(read.is_ok_and(|read| read.is_ok()), "the read waits behind the migration");
+    long.commit().await.unwrap();
+    let store = tokio::time::timeout(PATIENCE, opening).await.unwrap().unwrap().unwrap();
+    assert!(store.ping().await.unwrap());
+    store.close().await;
+}
+
 /// Leaves a database as that text left it, on every minor version: the functions it did not drop stand as before.
 #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
 async fn apply_first_text_of_8(pool: &PgPool) {
@@ -132,9 +163,10 @@ async fn migrator(backend: &str) -> Migrator {
 }
 
 fn versions(migrator: &Migrator) -> impl Iterator<Item = i64> {
-    let newest = migrator.iter().map(|migration| migration.version).max().unwrap();
-    assert!(newest >= 9);
-    1..newest
+    let mut versions: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
+    let newest = versions.pop().unwrap();
+    assert!(newest >= 9 && versions.iter().all(|version| *version < newest));
+    versions.into_iter()
 }
 
 /// Puts rows into a database of that version, opens the store on it, and compares.

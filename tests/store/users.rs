@@ -1,10 +1,10 @@
 //! Users, and what becomes of their sessions.
 
-use sojourn::sessions::{EndReason, Ended};
+use sojourn::sessions::{BulkEnding, Device, EndReason, Ended, Filter, Metadata, Owner, Session};
 use sojourn::store::{EndedTogether, Opening};
 use sojourn::users::User;
 
-use super::fixture::{Fixture, all, at, details, new, session_at, session_of, sorted, user};
+use super::fixture::{Fixture, all, at, details, full_session, keyed, new, session_at, session_of, sorted, user};
 
 on_both_stores!(
     an_unknown_user_is_not_there,
@@ -17,6 +17,8 @@ on_both_stores!(
     a_deleted_user_is_gone_with_ban_and_sessions,
     an_unknown_user_with_sessions_can_be_deleted,
     users_put_at_once_are_one,
+    what_describes_a_person_is_taken_out_of_every_row,
+    a_user_with_very_many_sessions_is_erased_a_batch_at_a_time,
 );
 
 async fn an_unknown_user_is_not_there(fixture: &Fixture) {
@@ -123,4 +125,69 @@ async fn users_put_at_once_are_one(fixture: &Fixture) {
         })
         .await;
     assert_eq!(fixture.raw.number("SELECT count(*) FROM users").await, 1);
+}
+
+async fn what_describes_a_person_is_taken_out_of_every_row(fixture: &Fixture) {
+    let full = |name| Session { expires_at: at(90), absolute_expires_at: at(90), ..full_session(name) };
+    let (standing, ended, other) = (full("ann"), full("ann"), full("bob"));
+    fixture.open(standing.clone()).await;
+    fixture.store.open_session(&keyed(&ended, "k", b"hash")).await.unwrap();
+    fixture.store.open_session(&keyed(&other, "other", b"hash")).await.unwrap();
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    let filter = |name, address: &str| Filter {
+        user_id: Some(user(name)),
+        ip_address: Some(address.parse().unwrap()),
+        ..Filter::default()
+    };
+    for name in ["ann", "bob"] {
+        let filter = filter(name, "192.0.2.1");
+        let ended = Ended { at: at(2), reason: EndReason::RevokedByAdmin };
+        fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+    }
+    let ann = &standing.user_id;
+    fixture.store.delete_user(ann, at(3)).await.unwrap();
+
+    let mut erased = 0;
+    while let count @ 1.. = fixture.store.erase_user(ann, "user:ann").await.unwrap() {
+        erased += count;
+    }
+    assert_eq!(erased, 2);
+    assert_eq!(fixture.store.erase_user(ann, "user:ann").await.unwrap(), 0);
+    for session in [&standing, &ended] {
+        let stored = fixture.stored(session.id).await;
+        let nobody = Session {
+            ip_address: None,
+            location: None,
+            user_agent: None,
+            device: Device { kind: session.device.kind, ..Device::default() },
+            metadata: Metadata::default(),
+            ended: stored.ended,
+            ..session.clone()
+        };
+        assert!(stored.ended.is_some());
+        assert_eq!(stored, nobody);
+    }
+    assert_eq!(fixture.stored(other.id).await, other);
+    let repeat = fixture.store.open_session(&keyed(&full("ann"), "k", b"hash")).await.unwrap();
+    assert_eq!(repeat, Opening::KeyReused, "a repeat opens nothing");
+    assert!(matches!(
+        fixture.store.open_session(&keyed(&full("bob"), "other", b"hash")).await.unwrap(),
+        Opening::Repeated(_)
+    ));
+    let endings = fixture.store.bulk_endings(at(0)).await.unwrap();
+    let addresses: Vec<bool> = endings.iter().map(|ending| ending.filter.ip_address.is_some()).collect();
+    assert_eq!(addresses, [false, true]);
+}
+
+async fn a_user_with_very_many_sessions_is_erased_a_batch_at_a_time(fixture: &Fixture) {
+    let one = fixture.open(session_of("ann")).await;
+    fixture.database.copy_session(one.id.as_uuid(), 5005).await;
+    fixture.raw.run("UPDATE sessions SET location = 'Lisbon'").await.unwrap();
+    let counts = [
+        fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(),
+        fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(),
+        fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(),
+    ];
+    assert_eq!(counts, [5000, 6, 0]);
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE location IS NOT NULL").await, 0);
 }

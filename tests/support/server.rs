@@ -16,7 +16,7 @@ use sojourn::sessions::{Follower, Policy, Scope, Sessions};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::store::Store;
 use sojourn::telemetry::RequestIds;
-use sojourn::tokens::{MasterSecret, Secret, ServiceKey, ServiceKeyId};
+use sojourn::tokens::{BootstrapKey, MasterSecret, Secret, ServiceKey, ServiceKeyId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -39,6 +39,8 @@ pub struct Options {
     pub database_url: Option<String>,
     /// A hot standby for searches.
     pub search_database_url: Option<String>,
+    /// When the bootstrap key stops working.
+    pub bootstrap_key_until: Option<DateTime<Utc>>,
     /// Whether it follows the change log, as a real server does. Without it everything is strict.
     pub follows: bool,
     /// Whether it goes by the database's clock, as a real server does; then its own cannot be moved.
@@ -57,6 +59,7 @@ impl Default for Options {
             connections: 8,
             database_url: None,
             search_database_url: None,
+            bootstrap_key_until: None,
             follows: true,
             agrees: false,
         }
@@ -155,7 +158,7 @@ impl Server {
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
         let Options { mut policy, tokens, http, serving, secret, clock, connections, database_url, .. } = options;
-        let Options { search_database_url, follows, agrees, .. } = options;
+        let Options { search_database_url, follows, agrees, bootstrap_key_until, .. } = options;
         sojourn::metrics::start();
         policy.streams = serving.room_for(policy.streams);
         let setup = Setup {
@@ -168,7 +171,7 @@ impl Server {
             },
             tokens,
             policy,
-            bootstrap_key: Some(Secret::new(BOOTSTRAP_KEY.to_owned())),
+            bootstrap_key: Some(BootstrapKey::new(Secret::new(BOOTSTRAP_KEY.to_owned()), bootstrap_key_until)),
             clock: if agrees { Arc::new(SharedClock::new(Arc::clone(&clock) as _)) } else { Arc::clone(&clock) as _ },
             entropy: Arc::new(SystemEntropy),
         };

@@ -148,7 +148,7 @@ pub(super) async fn extend_session(
     SessionPath(id, _): SessionPath<Blackbox>,
     Body(body, ..): Body<Blackbox, ExtendSessionRequest>,
 ) -> Result<ApiResponse<SessionInfo>> {
-    let seconds = body.seconds(app.sessions.policy())?;
+    let seconds = body.seconds(app.sessions.policy(), &me.session.scope)?;
     let session = app.sessions.extend_own(&me, id, seconds).await?;
     Ok(Json(ApiResponse::of(SessionInfo::new(session, me.session.id))))
 }

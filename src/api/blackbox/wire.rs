@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::timestamp;
-use crate::sessions::{self, FieldError, Policy, SessionId, UserSessions};
+use crate::sessions::{self, FieldError, Policy, Scope, SessionId, UserSessions};
 
 /// The envelope of every success.
 #[derive(Debug, Serialize, ToSchema)]
@@ -142,8 +142,14 @@ pub(super) struct ExtendSessionRequest {
 
 impl ExtendSessionRequest {
     /// In seconds. The core judges the length too, but in words that this client did not use.
-    pub(super) fn seconds(&self, policy: &Policy) -> Result<i64, FieldError> {
-        let (hours, most) = (i64::from(self.extension_hours), policy.longest_extension.num_hours());
+    pub(super) fn seconds(&self, policy: &Policy, scope: &Scope) -> Result<i64, FieldError> {
+        let Some(most) = policy.longest_extension_for(scope) else {
+            return Err(FieldError::new(
+                "extension_hours",
+                "cannot be taken: only administrators extend sessions here",
+            ));
+        };
+        let (hours, most) = (i64::from(self.extension_hours), most.num_hours());
         if !(1..=most).contains(&hours) {
             return Err(FieldError::new("extension_hours", format!("must be from 1 to {most}")));
         }

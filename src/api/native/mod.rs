@@ -41,6 +41,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::me::get_me))
         .routes(routes!(handlers::me::list_my_sessions, handlers::me::end_my_sessions))
         .routes(routes!(handlers::users::get_user, handlers::users::put_user, handlers::users::delete_user))
+        .routes(routes!(handlers::users::export_user))
         .routes(routes!(handlers::users::ban_user))
         .routes(routes!(handlers::users::unban_user))
         .routes(routes!(handlers::users::list_user_sessions, handlers::users::end_user_sessions))

@@ -23,7 +23,9 @@ use crate::api::addressing::prefix_of;
 use crate::api::extract::{Caller, CountedForm, Form, HoldsToken};
 use crate::api::json::Json;
 use crate::api::{App, Failure, Family, Refused, Rejection};
-use crate::sessions::{Error, Freshness, Introspection, IssuedTokens, Refreshed, TokenKind};
+use crate::sessions::{
+    Error, Freshness, GrantRefusal, Introspection, IssuedTokens, RefreshRequest, Refreshed, TokenKind,
+};
 use crate::tokens::client_id_of;
 
 /// The standards' own paths.
@@ -40,6 +42,7 @@ impl Family for OAuth {
         let error = match failure {
             Failure::Core(Error::Unauthenticated(_)) => "invalid_token",
             Failure::Core(Error::Forbidden { .. }) => "insufficient_scope",
+            Failure::Core(Error::InvalidGrant(GrantRefusal::WiderScope)) => "invalid_scope",
             Failure::Core(Error::InvalidGrant(_)) => "invalid_grant",
             Failure::Core(Error::Unavailable(_)) | Failure::Request(Rejection::Busy) => "temporarily_unavailable",
             Failure::Request(Rejection::TooManyRequests { .. }) => "too_many_requests",
@@ -95,6 +98,12 @@ struct TokenRequest {
     /// The refresh token.
     #[schema(example = "sjr_…")]
     refresh_token: Option<String>,
+    /// Not needed. If it is there, it must be the session's, where that was opened for one.
+    #[schema(example = "web")]
+    client_id: Option<String>,
+    /// Not needed. If it is there, all its words must be in the session's scope, which the new pair has whole.
+    #[schema(example = "profile")]
+    scope: Option<String>,
 }
 
 impl HoldsToken for TokenRequest {
@@ -127,7 +136,7 @@ struct TokenResponse {
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A new pair", body = TokenResponse),
-        (status = 400, description = "`invalid_grant`, `invalid_request` or `unsupported_grant_type`", body = OAuthError),
+        (status = 400, description = "`invalid_grant`, `invalid_scope`, `invalid_request` or `unsupported_grant_type`", body = OAuthError),
         (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
@@ -139,9 +148,13 @@ async fn token(
     if form.grant_type != "refresh_token" {
         return Err(Rejection::Malformed(UNSUPPORTED_GRANT.to_owned()).into());
     }
-    let presented = form.refresh_token.filter(|token| !token.is_empty());
-    let presented = presented.ok_or(Rejection::Malformed("The refresh_token is missing".to_owned()))?;
-    let Refreshed { session, tokens } = app.sessions.refresh(&presented).await?;
+    // RFC 6749 section 3.2: a parameter without a value counts as left out.
+    let TokenRequest { grant_type: _, refresh_token, client_id, scope } = &form;
+    let [token, client_id, scope] =
+        [refresh_token, client_id, scope].map(|sent| sent.as_deref().filter(|value| !value.is_empty()));
+    let token = token.ok_or(Rejection::Malformed("The refresh_token is missing".to_owned()))?;
+    let request = RefreshRequest { token, client_id, scope };
+    let Refreshed { session, tokens } = app.sessions.refresh(request).await?;
     let IssuedTokens::Pair { access, access_lifetime, refresh } = tokens else {
         return Err(Error::Internal("a refresh gives a pair".into()).into());
     };

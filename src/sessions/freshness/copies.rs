@@ -97,6 +97,13 @@ impl Copies {
         good.then(|| copy.value.unpack(id)).flatten().map(|value| Found { value, is_truth })
     }
 
+    /// Lets go of the copies of sessions that are of no use any more, and of what they know of people.
+    pub fn drop_useless(&self) {
+        if let Some(sessions) = &self.sessions {
+            sessions.retain(|_, copy| copy.is_young() && self.notices.none_since(copy.mark, copy.value.user_id()));
+        }
+    }
+
     /// Keeps a service key that was good when it was read.
     pub fn keep_key(&self, key: Arc<StoredServiceKey>, mark: Mark) {
         self.keys.insert(key.id, Copy::new(key, mark));

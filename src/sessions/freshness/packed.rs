@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::sessions::{Device, DeviceType, Metadata, Scope, Session, SessionId, SignedIn, Touch};
+use crate::sessions::{Device, DeviceType, Metadata, Opener, Scope, Session, SessionId, SignedIn, Touch};
 use crate::users::{User, UserId};
 
 /// Between two texts, and in place of one that is not there. No text of a session has either: control characters are refused
@@ -28,6 +28,7 @@ pub(super) struct Packed {
     device_type: DeviceType,
     user_created_at: DateTime<Utc>,
     user_updated_at: DateTime<Utc>,
+    opened_by: Option<Opener>,
     /// First the user's id, at the end the methods.
     texts: Arc<str>,
 }
@@ -56,6 +57,7 @@ impl Packed {
             acr,
             amr,
             metadata,
+            opened_by,
         } = session;
         let User { id: _, name, email, banned_at, created_at: user_created_at, updated_at: user_updated_at } = user;
         if ended.is_some() || banned_at.is_some() {
@@ -97,6 +99,7 @@ impl Packed {
             device_type: *kind,
             user_created_at: *user_created_at,
             user_updated_at: *user_updated_at,
+            opened_by: *opened_by,
             texts: joined.into(),
         })
     }
@@ -139,6 +142,7 @@ impl Packed {
             acr,
             amr: texts.map(str::to_owned).collect(),
             metadata,
+            opened_by: self.opened_by,
         };
         Some(SignedIn { session, user })
     }
@@ -194,6 +198,7 @@ pub(super) mod tests {
             acr: text("aal2"),
             amr: vec!["pwd".to_owned(), String::new(), "otp".to_owned()],
             metadata: Metadata::from_json("{\"a\":\n\t1}".to_owned()).unwrap(),
+            opened_by: Some(Opener::Session(SessionId::from_uuid(Uuid::from_u128(8)))),
         };
         let user = User {
             id: user_id,

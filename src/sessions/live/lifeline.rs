@@ -65,7 +65,7 @@ impl Lifeline {
         let expired = Over { reason: State::Expired.as_str(), at: due_at };
         match self.following.subject() {
             // The end of a service key is never moved.
-            Subject::Key(_) => Ok(Look::Over(expired)),
+            Subject::Key(_) | Subject::BootstrapKey => Ok(Look::Over(expired)),
             Subject::Session(id) => {
                 // Only what is over is deleted.
                 let Some(signed_in) = self.sessions.behind_tokens.ask(id).await? else {
@@ -99,13 +99,22 @@ impl Sessions {
                 Ok(Some(Lifeline::of_session(self, following, &signed_in.session)))
             }
             Caller::Service(service) => {
-                let Some(id) = service.key_id() else { return Ok(None) };
+                let Some(id) = service.key_id() else { return self.lifeline_of_bootstrap_key() };
                 let following = self.live.follow(Subject::Key(id));
                 let key = self.service_key(id, Freshness::Fresh).await?.filter(|key| key.is_active(self.now()));
                 let due_at = key.ok_or(Refusal::ServiceKey)?.expires_at;
                 Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at }))
             }
         }
+    }
+
+    fn lifeline_of_bootstrap_key(self: &Arc<Self>) -> Result<Option<Lifeline>, Error> {
+        let Some(key) = self.parts.bootstrap_key.as_ref().filter(|key| key.until.is_some()) else { return Ok(None) };
+        if !key.is_active(self.now()) {
+            return Err(Refusal::ServiceKey.into());
+        }
+        let following = self.live.follow(Subject::BootstrapKey);
+        Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at: key.until }))
     }
 
     /// Why and since when a session stands no more; `None` if it stands.

@@ -16,6 +16,8 @@ pub enum Subject {
     Session(SessionId),
     /// A service key.
     Key(ServiceKeyId),
+    /// The bootstrap key.
+    BootstrapKey,
 }
 
 /// The subjects that somebody waits for; others are not kept.
@@ -57,6 +59,8 @@ impl Registry {
             match subject {
                 Subject::Session(id) => sessions.push(*id),
                 Subject::Key(id) => keys.push(*id),
+                // Nobody can revoke it.
+                Subject::BootstrapKey => {}
             }
         }
         (sessions, keys)

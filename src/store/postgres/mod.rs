@@ -331,6 +331,10 @@ impl Store for PostgresStore {
         self.ended(self.database.once(delete).await?, Option::is_some).await
     }
 
+    async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
+        self.database.repeated(|| users::erase_user(&self.database.pool, id, service)).await
+    }
+
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
         self.database
             .once(|| async move { users::ban_user(&mut *self.database.proved_for_ending().await?, id, now).await })

@@ -37,7 +37,7 @@ macro_rules! bulk_ending {
     ($what:literal) => {
         concat!(
             "(bulk_ending_of(sessions.id, sessions.user_id, sessions.created_at, sessions.client_id, \
-              sessions.device_type, sessions.ip_address)).",
+              sessions.device_type, sessions.ip_address, sessions.opened_by)).",
             $what
         )
     };
@@ -131,7 +131,7 @@ fn column_checked<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> sqlx::Result
     rows.iter().map(value).collect()
 }
 
-/// Binds `$1` to `$23` to arrays of the columns of sessions.
+/// Binds `$1` to `$24` to arrays of the columns of sessions.
 pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
     Ok(query
         .bind(column(sessions, |session| session.id.as_uuid()))
@@ -158,7 +158,8 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.scope.as_str()))
         .bind(column(sessions, |session| session.acr.as_deref()))
         .bind(column_checked(sessions, |session| values::methods_to_store(&session.amr))?)
-        .bind(column(sessions, |session| session.metadata.as_json())))
+        .bind(column(sessions, |session| session.metadata.as_json()))
+        .bind(column(sessions, |session| session.opened_by.map(|opener| opener.to_string()))))
 }
 
 impl StoredRow for PgRow {

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use super::rows;
 use super::sessions::end_sessions_of;
 use crate::sessions::EndReason;
-use crate::store::EndedTogether;
+use crate::store::{EndedTogether, MOST_ENDED_TOGETHER};
 use crate::users::{User, UserDetails, UserId};
 
 pub(super) async fn user(pool: &PgPool, id: &UserId) -> sqlx::Result<Option<User>> {
@@ -45,6 +45,34 @@ pub(super) async fn delete_user(
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
     Ok((deleted.rows_affected() > 0 || ended != EndedTogether::Ended(Vec::new())).then_some(ended))
+}
+
+pub(super) async fn erase_user(pool: &PgPool, id: &UserId, service: &str) -> sqlx::Result<u64> {
+    const ERASE: &str = concat!(
+        "WITH meant AS (
+            SELECT id FROM sessions WHERE user_id = $1 AND ",
+        describes_a_person!(),
+        " LIMIT $2
+         ), locked AS (
+            SELECT id FROM sessions WHERE id IN (SELECT id FROM meant) ORDER BY id FOR NO KEY UPDATE
+         ) ",
+        erase_person!(),
+        " FROM locked WHERE sessions.id = locked.id"
+    );
+    const ERASE_ENDINGS: &str =
+        "UPDATE bulk_endings SET ip_address = NULL WHERE user_id = $1 AND ip_address IS NOT NULL";
+    const ERASE_KEYS: &str = "
+        UPDATE idempotency_keys SET fingerprint = ''
+        WHERE fingerprint <> '' AND (service = $2 OR session_id IN (SELECT id FROM sessions WHERE user_id = $1))";
+    let mut tx = pool.begin().await?;
+    let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MOST_ENDED_TOGETHER);
+    let erased = erase.execute(&mut *tx).await?.rows_affected();
+    if erased == 0 {
+        sqlx::query(ERASE_ENDINGS).bind(id.as_str()).execute(&mut *tx).await?;
+        sqlx::query(ERASE_KEYS).bind(id.as_str()).bind(service).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(erased)
 }
 
 pub(super) async fn ban_user(

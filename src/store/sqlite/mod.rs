@@ -365,6 +365,10 @@ impl Store for SqliteStore {
         users::delete_user(&self.writer, id, now).await.map_err(failure)
     }
 
+    async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
+        users::erase_user(&self.writer, id, service).await.map_err(failure)
+    }
+
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
         users::ban_user(&self.writer, id, now).await.map_err(failure)
     }

@@ -75,7 +75,7 @@ const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9,
 
 pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Binds `$1` to `$23` to the columns of a session.
+/// Binds `$1` to `$24` to the columns of a session.
 pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
     let Session {
         id,
@@ -97,6 +97,7 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         acr,
         amr,
         metadata,
+        opened_by,
     } = session;
     Ok(query
         .bind(id.as_uuid())
@@ -121,7 +122,8 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(scope.as_str())
         .bind(acr)
         .bind(values::methods_to_store(amr)?)
-        .bind(metadata.as_json()))
+        .bind(metadata.as_json())
+        .bind(opened_by.map(|opener| opener.to_string())))
 }
 
 /// Whole microseconds since 1970.

@@ -50,6 +50,7 @@ impl Fixture {
             acr: None,
             amr: Vec::new(),
             metadata: Metadata::default(),
+            opened_by: None,
         }
     }
 

@@ -1,6 +1,9 @@
 //! Requests that are wrong before anybody looks at what they ask for.
 
+use chrono::TimeDelta;
 use serde_json::json;
+use sojourn::sessions::{Owner, Session, SessionId};
+use sojourn::users::UserId;
 
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
@@ -25,6 +28,33 @@ on_both_databases! {
             let liar = server.send(method, &path, "sjs_nonsense").await.expect_problem(401, "unauthenticated");
             assert!(liar.header("www-authenticate").contains("error=\"invalid_token\""));
         }
+    }
+
+    /// A-14 and B-14: the signature is good, and both the user and the session exist.
+    async fn a_token_whose_user_does_not_own_its_session_is_no_credential(database) {
+        let server = Server::start(database).await;
+        let (alice, bob) = (server.open("alice").await, server.open("bob").await);
+        let id = SessionId::parse(&alice.id).unwrap();
+        let session = server.store.session(id, Owner::Anyone).await.unwrap().unwrap();
+        let (jti, now) = (id.as_uuid(), server.now());
+        let mint = |user: &str| {
+            let session = Session { user_id: UserId::parse(user).unwrap(), ..session.clone() };
+            server.sessions.access_tokens().mint(&session, jti, TimeDelta::minutes(5), now).unwrap().0.expose().to_owned()
+        };
+        let (own, forged) = (mint("alice"), mint("bob"));
+        for warmed in [false, true] {
+            server.send("GET", "/v1/me", &forged).await.expect_problem(401, "unauthenticated");
+            assert!(!server.stands(&forged).await, "{warmed}");
+            server.send("GET", "/auth/sessions", &forged).await.expect(401);
+            server.send("GET", "/v1/verify?freshness=strict", &forged).await.expect(401);
+            let told = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", &forged)]).await.expect(200).json();
+            assert_eq!(told, json!({ "active": false }), "{warmed}");
+            server.send_form("/oauth2/revoke", None, &[("token", &forged)]).await.expect(200);
+            // Another token of the same id, whose session is remembered from now on.
+            assert!(server.stands(&own).await && server.stands(&alice.access).await && server.stands(&bob.access).await);
+        }
+        server.send_form("/oauth2/revoke", None, &[("token", &own)]).await.expect(200);
+        assert!(!server.stands(&alice.access).await && server.stands(&bob.access).await);
     }
 
     async fn a_credential_has_one_place_and_one_form(database) {

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
 
 fn end(session: &Value) -> DateTime<Utc> {
     session["expires_at"].as_str().unwrap().parse().unwrap()
@@ -24,6 +25,53 @@ on_both_databases! {
             assert_eq!(far["expires_at"], before["absolute_expires_at"]);
             assert_eq!(far["absolute_expires_at"], before["absolute_expires_at"]);
         }
+    }
+
+    async fn a_session_that_was_to_be_short_stays_short(database) {
+        let policy = Policy { sliding: Some(TimeDelta::hours(2)), ..Policy::default() };
+        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let alice = server.open_with(&json!({ "user_id": "alice", "absolute_expires_in": 600, "expires_in": 300 })).await;
+        let opened = &alice.body["session"];
+        let created: DateTime<Utc> = opened["created_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(end(opened), created + TimeDelta::minutes(5));
+        let native = format!("/v1/sessions/{}/extend", alice.id);
+        let blackbox = format!("/api/v0/sessions/{}/extend", alice.id);
+        for (path, token, body) in [
+            (&native, alice.access.as_str(), json!({ "extend_by": 2_592_000 })),
+            (&native, BOOTSTRAP_KEY, json!({ "extend_by": 2_592_000 })),
+            (&blackbox, &alice.access, json!({ "extension_hours": 720 })),
+        ] {
+            server.send_json("POST", path, token, &body).await.expect(200);
+        }
+        server.refresh(&alice.refresh).await.expect(200);
+        let now = server.send("GET", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.json();
+        assert_eq!((end(&now), &now["absolute_expires_at"]), (created + TimeDelta::minutes(10), &opened["absolute_expires_at"]));
+        server.wait(TimeDelta::minutes(10));
+        assert!(!server.stands(&alice.access).await);
+    }
+
+    async fn where_users_may_not_extend_administrators_still_may(database) {
+        let policy = Policy { longest_extension: TimeDelta::zero(), ..Policy::default() };
+        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let alice = server.open_with(&json!({ "user_id": "alice", "expires_in": 3600 })).await;
+        let before = end(&alice.body["session"]);
+        let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:admin", "expires_in": 3600 })).await;
+        let native = format!("/v1/sessions/{}/extend", alice.id);
+        let hour = json!({ "extend_by": 3600 });
+        let refused = server.send_json("POST", &native, &alice.access, &hour).await.expect_problem(403, "insufficient_scope");
+        assert!(refused.header("www-authenticate").contains("sessions:admin"));
+        let blackbox = format!("/api/v0/sessions/{}/extend", alice.id);
+        let refused = server.send_json("POST", &blackbox, &alice.access, &json!({ "extension_hours": 1 })).await.expect(400);
+        let message = "extension_hours cannot be taken: only administrators extend sessions here";
+        assert_eq!(refused.json(), json!({ "success": false, "message": message }));
+        let same = server.send("GET", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.json();
+        assert_eq!(end(&same), before);
+        for (hours, by) in [(1, BOOTSTRAP_KEY), (2, &staff.access)] {
+            let extended = server.send_json("POST", &native, by, &hour).await.expect(200).json();
+            assert_eq!(end(&extended), before + TimeDelta::hours(hours));
+        }
+        let own = format!("/api/v0/sessions/{}/extend", staff.id);
+        server.send_json("POST", &own, &staff.access, &json!({ "extension_hours": 1 })).await.expect(200);
     }
 
     async fn an_extended_session_lives_on(database) {

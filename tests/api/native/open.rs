@@ -41,7 +41,7 @@ on_both_databases! {
             "ip_address": "203.0.113.7", "location": "Lisbon, PT", "user_agent": FIREFOX,
             "device": { "type": "desktop", "name": "Alice's laptop", "os": "Linux", "browser": "Firefox" },
             "acr": "aal1", "amr": ["pwd", "otp"], "scope": "profile sessions:admin",
-            "metadata": { "cart": [1, 2, { "deep": null }], "ok": true }, "current": false,
+            "metadata": { "cart": [1, 2, { "deep": null }], "ok": true }, "opened_by": "bootstrap", "current": false,
         }));
         assert_eq!(body["token_type"], "Bearer");
         assert_eq!(body["expires_in"], 300);
@@ -110,14 +110,7 @@ on_both_databases! {
             (json!({ "user_id": "a\nb" }), "user_id"),
             (json!({ "user_id": "alice " }), "user_id"),
             (json!({ "user_id": " " }), "user_id"),
-            (json!({ "user_id": "1", "user": { "name": "a\u{7}" } }), "user.name"),
-            (json!({ "user_id": "1", "user": { "email": "x".repeat(256) } }), "user.email"),
             (json!({ "user_id": "1", "client_id": "a\u{0}b" }), "client_id"),
-            (json!({ "user_id": "1", "ip_address": "999.1.1.1" }), "ip_address"),
-            (json!({ "user_id": "1", "ip_address": "::ffff:1.2.3.4%eth0" }), "ip_address"),
-            (json!({ "user_id": "1", "ip_address": "localhost" }), "ip_address"),
-            (json!({ "user_id": "1", "location": "a\u{0}b" }), "location"),
-            (json!({ "user_id": "1", "device_name": "x".repeat(256) }), "device_name"),
             (json!({ "user_id": "1", "scope": "a\"b" }), "scope"),
             (json!({ "user_id": "1", "scope": "a\u{0}b" }), "scope"),
             (json!({ "user_id": "1", "acr": "a\tb" }), "acr"),
@@ -127,6 +120,10 @@ on_both_databases! {
             (json!({ "user_id": "1", "expires_in": -1 }), "expires_in"),
             (json!({ "user_id": "1", "expires_in": i64::MAX }), "expires_in"),
             (json!({ "user_id": "1", "expires_in": 30 * 86400 + 1 }), "expires_in"),
+            (json!({ "user_id": "1", "absolute_expires_in": 59 }), "absolute_expires_in"),
+            (json!({ "user_id": "1", "absolute_expires_in": 30 * 86400 + 1 }), "absolute_expires_in"),
+            (json!({ "user_id": "1", "acr": "aal3", "absolute_expires_in": 43_201 }), "absolute_expires_in"),
+            (json!({ "user_id": "1", "absolute_expires_in": 600, "expires_in": 601 }), "expires_in"),
             (json!({ "user_id": "1", "idle_timeout": 59 }), "idle_timeout"),
             (json!({ "user_id": "1", "idle_timeout": i64::MIN }), "idle_timeout"),
             (json!({ "user_id": "1", "acr": "aal2", "expires_in": 86401 }), "expires_in"),
@@ -139,7 +136,7 @@ on_both_databases! {
             let answer = server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect_problem(422, "invalid_request");
             assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
         }
-        let two = json!({ "user_id": "", "ip_address": "nowhere" });
+        let two = json!({ "user_id": "", "client_id": "a\u{0}b" });
         let answer = server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &two).await.expect(422);
         assert_eq!(answer.json()["errors"].as_array().unwrap().len(), 2, "all at once");
     }
@@ -193,6 +190,58 @@ on_both_databases! {
         assert_eq!(opened.body["session"]["user_agent"], "é".repeat(512));
         let opened = server.open_with(&json!({ "user_id": "1", "user_agent": "a\tb\u{0}c\r\nd" })).await;
         assert_eq!(opened.body["session"]["user_agent"], "a b c  d");
+    }
+
+    async fn no_login_fails_for_what_only_describes(database) {
+        let server = Server::start(database).await;
+        let opened = server.open_with(&json!({
+            "user_id": "1", "user": { "name": format!(" A\u{7}{} ", "x".repeat(300)), "email": "x".repeat(256) },
+            "ip_address": "localhost", "location": "a\u{0}b", "device_name": "é".repeat(256), "tokens": "session",
+        })).await;
+        let session = &opened.body["session"];
+        assert_eq!((&session["location"], &session["device"]["name"]), (&json!("a b"), &json!("é".repeat(255))));
+        assert!(session.get("ip_address").is_none());
+        let user = &server.send("GET", "/v1/me", &opened.access).await.expect(200).json()["user"];
+        assert_eq!(user["name"], format!("A {}", "x".repeat(253)));
+        assert!(user.get("email").is_none(), "half an address is somebody else's");
+        for (told, kept) in [
+            ("203.0.113.7:1234", "203.0.113.7"), (" 203.0.113.7 ", "203.0.113.7"), ("[2001:db8::1]:443", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1"),
+        ] {
+            let opened = server.open_with(&json!({ "user_id": "1", "ip_address": told })).await;
+            assert_eq!(opened.body["session"]["ip_address"], kept, "{told}");
+        }
+        let user = &server.send("GET", "/v1/users/1", BOOTSTRAP_KEY).await.expect(200).json();
+        assert!(user["name"].is_string(), "what is not told stays");
+    }
+
+    /// Client libraries fill what is not set with null, and to some an empty map and an empty list are the same.
+    async fn an_optional_member_that_is_null_or_empty_counts_as_absent(database) {
+        let server = Server::start(database).await;
+        let mut all = json!({ "user_id": "1" });
+        let optional = [
+            "user", "client_id", "ip_address", "location", "user_agent", "device_name", "scope", "acr", "amr", "expires_in",
+            "absolute_expires_in", "idle_timeout", "tokens", "metadata",
+        ];
+        let plain = server.open_with(&all).await.body;
+        for member in optional {
+            all[member] = Value::Null;
+            let body = json!({ "user_id": "1", member: null });
+            server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect(201);
+        }
+        let filled = server.open_with(&all).await.body;
+        let empty = json!({ "user_id": "1", "user": [], "amr": {}, "metadata": [], "scope": "", "acr": "", "client_id": "", "location": "" });
+        let emptied = server.open_with(&empty).await.body;
+        for opened in [&filled, &emptied] {
+            for (name, value) in plain["session"].as_object().unwrap() {
+                let is_a_time = name.ends_with("_at") || name == "id";
+                assert!(is_a_time || opened["session"][name] == *value, "{name}: {}", opened["session"][name]);
+            }
+            assert_eq!(opened["session"].as_object().unwrap().len(), plain["session"].as_object().unwrap().len());
+        }
+        for body in [json!({ "user_id": "1", "user": "" }), json!({ "user_id": "1", "tokens": "" }), json!({ "user_id": "1", "expires_in": [] })] {
+            server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect_problem(400, "malformed_request");
+        }
     }
 
     async fn metadata_is_given_back_as_it_came(database) {

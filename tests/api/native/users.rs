@@ -1,9 +1,12 @@
 //! `/v1/users`.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
+use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
 
 on_both_databases! {
     async fn a_user_is_known_from_its_first_session_on(database) {
@@ -73,6 +76,94 @@ on_both_databases! {
         assert_eq!(gone["end_reason"], "user_deleted");
     }
 
+    async fn who_is_erased_is_in_no_answer_any_more(database) {
+        let server = Server::start(database).await;
+        server.follows().await;
+        let two = server.replica().await;
+        let secrets = ["Alice", "alice@example.org", "203.0.113.7", "Lisbon", "Firefox", "Linux", "my laptop", "cart"];
+        let body = json!({
+            "user_id": "1001", "user": { "name": "Alice", "email": "alice@example.org" }, "ip_address": "203.0.113.7",
+            "location": "Lisbon", "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+            "device_name": "my laptop", "metadata": { "cart": 1 }, "client_id": "web", "tokens": "session",
+        });
+        let (one, standing) = (server.open_with(&body).await, server.open_with(&body).await);
+        server.send("DELETE", &format!("/v1/sessions/{}", one.id), BOOTSTRAP_KEY).await.expect(204);
+        for replica in [&server, &two] {
+            assert!(replica.stands(&standing.access).await);
+        }
+        let mut bob = body.clone();
+        bob["user_id"] = json!("bob");
+        let bob = server.open_with(&bob).await;
+        let kept = server.send("GET", "/v1/users/1001/export", BOOTSTRAP_KEY).await.expect(200);
+        assert!(secrets.iter().all(|secret| kept.text.contains(secret)), "{}", kept.text);
+
+        let erased = server.send("DELETE", "/v1/users/1001?erase=true", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(erased, json!({ "ended": 1, "erased": 2 }));
+        two.catch_up().await;
+        for replica in [&server, &two] {
+            for path in ["/v1/users/1001/export".to_owned(), format!("/v1/sessions/{}", one.id), format!("/v1/sessions/{}", standing.id)] {
+                let left = replica.send("GET", &path, BOOTSTRAP_KEY).await.expect(200);
+                let found: Vec<&&str> = secrets.iter().filter(|secret| left.text.contains(**secret)).collect();
+                assert!(found.is_empty(), "{path}: {found:?}");
+                assert!(left.text.contains("\"client_id\":\"web\"") && left.text.contains("\"type\":\"desktop\""), "{}", left.text);
+            }
+            assert!(!replica.stands(&standing.access).await);
+        }
+        server.send("DELETE", "/v1/users/1001?erase=true", BOOTSTRAP_KEY).await.expect_problem(404, "user_not_found");
+        let other = server.send("GET", &format!("/v1/sessions/{}", bob.id), BOOTSTRAP_KEY).await.expect(200);
+        assert!(server.stands(&bob.access).await && other.text.contains("Lisbon"));
+        for query in ["?erase=yes", "?erase=", "?purge=true"] {
+            server.send("DELETE", &format!("/v1/users/bob{query}"), BOOTSTRAP_KEY).await.expect_problem(400, "malformed_request");
+        }
+    }
+
+    async fn who_was_deleted_before_can_still_be_erased_and_a_setting_erases_always(database) {
+        let server = Server::start(database).await;
+        let body = json!({ "user_id": "alice", "location": "Lisbon" });
+        let first = server.open_with(&body).await;
+        assert_eq!(server.send("DELETE", "/v1/users/alice", BOOTSTRAP_KEY).await.expect(200).json(), json!({ "ended": 1 }));
+        let path = format!("/v1/sessions/{}", first.id);
+        assert_eq!(server.send("GET", &path, BOOTSTRAP_KEY).await.json()["location"], "Lisbon");
+        let erased = server.send("DELETE", "/v1/users/alice?erase=true", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(erased, json!({ "ended": 0, "erased": 1 }));
+        assert!(server.send("GET", &path, BOOTSTRAP_KEY).await.json().get("location").is_none());
+
+        let always = server
+            .replica_with(|options| Options {
+                policy: Policy { erase_deleted_users: true, ..Policy::default() },
+                ..options
+            })
+            .await;
+        always.open_with(&body).await;
+        let erased = always.send("DELETE", "/v1/users/alice", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(erased, json!({ "ended": 1, "erased": 1 }));
+    }
+
+    async fn all_that_is_kept_of_a_user_is_one_document_however_long(database) {
+        let server = Server::start(database).await;
+        let first = server.open_with(&json!({ "user_id": "alice", "user": { "name": "Alice" }, "metadata": { "a": [1, "]}"] } })).await;
+        server.send("DELETE", &format!("/v1/sessions/{}", first.id), BOOTSTRAP_KEY).await.expect(204);
+        let last = server.open("alice").await;
+        server.open("bob").await;
+        let reader = server.key("sessions:read").await;
+        let export = async |user: &str| server.send("GET", &format!("/v1/users/{user}/export"), &reader).await;
+        let small = export("alice").await.expect(200);
+        assert_eq!((small.header("content-type"), small.header("cache-control")), ("application/json", "no-store"));
+        let small = small.json();
+        assert_eq!((&small["user"]["name"], small["sessions"].as_array().unwrap().len()), (&json!("Alice"), 2));
+        assert_eq!((&small["sessions"][0]["id"], &small["sessions"][1]["id"]), (&json!(last.id), &json!(first.id)));
+        assert_eq!(small["sessions"][1]["metadata"], json!({ "a": [1, "]}"] }));
+
+        server.copy_session(&last.id, 3000).await;
+        let large = export("alice").await.expect(200).json();
+        let ids: BTreeSet<&str> = large["sessions"].as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap()).collect();
+        assert_eq!((ids.len(), large["sessions"].as_array().unwrap().len()), (3002, 3002), "each once");
+
+        server.send_json("PUT", "/v1/users/carol", BOOTSTRAP_KEY, &json!({ "name": "Carol" })).await.expect(200);
+        assert_eq!(export("carol").await.expect(200).json()["sessions"], json!([]));
+        export("nobody").await.expect_problem(404, "user_not_found");
+    }
+
     async fn an_administrator_lists_and_ends_a_user_s_sessions(database) {
         let server = Server::start(database).await;
         let (one, two) = (server.open("alice").await, server.open("alice").await);
@@ -94,6 +185,8 @@ on_both_databases! {
             ("GET", "/v1/users/alice", [403, 200, 403]),
             ("PUT", "/v1/users/alice", [403, 403, 200]),
             ("GET", "/v1/users/alice/sessions", [403, 200, 403]),
+            ("GET", "/v1/users/alice/export", [403, 200, 403]),
+            ("DELETE", "/v1/users/alice?erase=true", [403, 403, 403]),
             ("DELETE", "/v1/users/alice/sessions", [403, 403, 403]),
             ("POST", "/v1/users/alice/ban", [403, 403, 403]),
             ("POST", "/v1/users/alice/unban", [403, 403, 403]),

@@ -52,9 +52,9 @@ pub(crate) async fn watch_session(
     SessionPath(id, _): SessionPath<Native>,
 ) -> Result<Response> {
     let watch = app.sessions.watch(&caller, id).await?;
-    let (core, current) = (Arc::clone(&app), caller.session_id());
+    let (core, viewer) = (Arc::clone(&app), wire::Viewer::of(&caller));
     let show = move |watched| match watched {
-        Watched::Session(session) => event("session", &wire::Session::new(*session, current, core.sessions.now())),
+        Watched::Session(session) => event("session", &wire::Session::new(*session, viewer, core.sessions.now())),
         Watched::Ended(over) => ended(id, over),
     };
     let events = stream::unfold(watch, async |mut watch: Watch| watch.next().await.map(|watched| (watched, watch)));

@@ -25,9 +25,9 @@ use crate::sessions;
 pub(crate) async fn get_me(State(app): State<Arc<App>>, Caller(caller, _): Caller<Native>) -> Result<Json<wire::Me>> {
     Ok(Json(match caller {
         sessions::Caller::User(signed_in) => {
+            let viewer = wire::Viewer::user(&signed_in);
             let sessions::SignedIn { session, user } = *signed_in;
-            let current = Some(session.id);
-            let session = wire::Session::new(session, current, app.sessions.now());
+            let session = wire::Session::new(session, viewer, app.sessions.now());
             wire::Me::User { user: user.into(), session: Box::new(session) }
         }
         sessions::Caller::Service(service) => {
@@ -52,7 +52,7 @@ pub(crate) async fn list_my_sessions(
     User(me, _): User<Native>,
 ) -> Result<Json<wire::SessionList>> {
     let sessions = app.sessions.own_sessions(&me).await?;
-    Ok(Json(wire::SessionList::new(sessions, Some(me.session.id), app.sessions.now())))
+    Ok(Json(wire::SessionList::new(sessions, wire::Viewer::user(&me), app.sessions.now())))
 }
 
 /// End my sessions

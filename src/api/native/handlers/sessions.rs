@@ -17,7 +17,9 @@ use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
 /// Open a session
 ///
 /// For login services: tell who signed in and how, and get the tokens to hand to them. The caller is believed: whoever
-/// has `sessions:write` can open a session of any user with any scope.
+/// has `sessions:write` can open a session of any user. Its scope may have any words of yours; of those that give
+/// rights here (`sessions:…`, `revoke_session` and Janssen's `https://jans.io/…`) only what the caller has itself,
+/// unless that is a service key with `sessions:grant`.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "Sessions", operation_id = "openSession", request_body = wire::OpenSession,
     params(("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key and body within 24 hours answers the same session")),
@@ -26,7 +28,7 @@ use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
             headers(("Location" = String, description = "The session"))),
         (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:write` is needed, or `user_banned`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the scope that the session is to have; or `user_banned`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`session_limit_reached`, or `session_not_active` for a key whose session is over", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
@@ -44,7 +46,7 @@ pub(crate) async fn open_session(
     let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
     let prefix = prefix_of(app.sessions.access_tokens().issuer());
     let location = format!("{prefix}/v1/sessions/{}", opened.signed_in.session.id);
-    let body = wire::OpenedSession::new(opened, app.sessions.now());
+    let body = wire::OpenedSession::new(opened, wire::Viewer::of(&caller), app.sessions.now());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
 }
 
@@ -74,7 +76,7 @@ fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<O
         (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A selection that cannot be taken, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A selection that cannot be taken, or `search_too_broad` with `dry_run`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearerAuth" = []))
 )]
@@ -85,7 +87,7 @@ pub(crate) async fn revoke_sessions(
 ) -> Result<Json<wire::RevokedSessions>> {
     let dry_run = body.dry_run;
     let revoked = app.sessions.revoke(&caller, body.selection()?, dry_run).await?;
-    Ok(Json(wire::RevokedSessions::new(revoked, dry_run, app.sessions.now())))
+    Ok(Json(wire::RevokedSessions::new(revoked, dry_run, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
 /// Search sessions
@@ -110,7 +112,7 @@ pub(crate) async fn search_sessions(
     let (filter, sort) = query.filter()?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE);
     let page = app.sessions.search(&caller, &filter, sort, limit, query.cursor.as_deref()).await?;
-    Ok(Json(wire::SessionPage::new(page, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::SessionPage::new(page, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
 /// Get a session
@@ -133,7 +135,7 @@ pub(crate) async fn get_session(
     SessionPath(id, _): SessionPath<Native>,
 ) -> Result<Json<wire::Session>> {
     let session = app.sessions.session(&caller, id).await?;
-    Ok(Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
 /// Change a session
@@ -163,7 +165,7 @@ pub(crate) async fn change_session(
 ) -> Result<Json<wire::Session>> {
     let metadata = body.take_metadata()?;
     let session = app.sessions.change(&caller, id, body.device_name, metadata).await?;
-    Ok(Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
 /// End a session
@@ -191,7 +193,8 @@ pub(crate) async fn end_session(
 
 /// Extend a session
 ///
-/// One's own, or anybody's with `sessions:admin`. The absolute end is never passed: the answer tells where it ends now.
+/// One's own, if the server lets users do so, or anybody's with `sessions:admin`. The absolute end is never passed: the
+/// answer tells where it ends now.
 #[utoipa::path(
     post, path = "/v1/sessions/{id}/extend", tag = "Sessions", operation_id = "extendSession",
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ExtendSession,
@@ -199,7 +202,7 @@ pub(crate) async fn end_session(
         (status = 200, description = "The session as it is now", body = wire::Session),
         (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A service needs `sessions:admin`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:admin` is needed: by a service, or where users may not extend their sessions", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The session is over", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
@@ -215,5 +218,5 @@ pub(crate) async fn extend_session(
     Body(body, ..): Body<Native, wire::ExtendSession>,
 ) -> Result<Json<wire::Session>> {
     let session = app.sessions.extend(&caller, id, body.extend_by).await?;
-    Ok(Json(wire::Session::new(session, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::BoxError;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::Result;
 use crate::api::App;
-use crate::api::extract::{Body, Caller, PathText};
+use crate::api::extract::{Body, Caller, PathText, Query};
 use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
 use crate::users::UserId;
@@ -60,12 +64,16 @@ pub(crate) async fn put_user(
 
 /// Delete a user
 ///
-/// Ends its sessions and forgets its name, address and ban. Its ended sessions are kept as long as any.
+/// Ends its sessions and forgets its name, address and ban. Its ended sessions are kept as long as any; with `erase`,
+/// or where the server always does so, without what describes the person: IP addresses, places, user agents, devices
+/// and metadata. Only the user's id, the application, the kind of device, scope and times stay, until the sessions are
+/// deleted. To erase a user that was deleted before, repeat the request with `erase`.
 #[utoipa::path(
     delete, path = "/v1/users/{id}", tag = "Users", operation_id = "deleteUser",
-    params(("id" = String, Path, description = "The user's id")),
+    params(("id" = String, Path, description = "The user's id"), wire::DeleteUser),
     responses(
-        (status = 200, description = "How many sessions were ended", body = wire::EndedSessions),
+        (status = 200, description = "How many sessions were ended and erased", body = wire::DeletedUser),
+        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
@@ -77,9 +85,50 @@ pub(crate) async fn delete_user(
     State(app): State<Arc<App>>,
     Caller(caller, _): Caller<Native>,
     PathText(id, _): PathText<Native>,
-) -> Result<Json<wire::EndedSessions>> {
-    let ended = app.sessions.delete_user(&caller, &UserId::parse(id)?).await?;
-    Ok(Json(wire::EndedSessions { ended }))
+    Query(query, _): Query<Native, wire::DeleteUser>,
+) -> Result<Json<wire::DeletedUser>> {
+    Ok(Json(app.sessions.delete_user(&caller, &UserId::parse(id)?, query.erase).await?.into()))
+}
+
+/// Export a user
+///
+/// All that is kept of a person as one document: the user, and its sessions in whatever state, newest first. It is
+/// written as it is read, so it may be long; one that breaks off is no JSON.
+#[utoipa::path(
+    get, path = "/v1/users/{id}/export", tag = "Users", operation_id = "exportUser",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "The document", body = wire::UserExport),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Nothing is kept of such a user", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn export_user(
+    State(app): State<Arc<App>>,
+    Caller(caller, _): Caller<Native>,
+    PathText(id, _): PathText<Native>,
+) -> Result<Response> {
+    let export = app.sessions.export_user(&caller, UserId::parse(id)?).await?;
+    let viewer = wire::Viewer::of(&caller);
+    let (start, end) = wire::UserExport::around_sessions(export.user.clone())?;
+    let sessions = stream::try_unfold((export, ""), move |(mut export, separator)| {
+        let now = app.sessions.now();
+        async move {
+            let page = export.next_page().await?;
+            let page: Vec<wire::Session> =
+                page.into_iter().map(|session| wire::Session::new(session, viewer, now)).collect();
+            if page.is_empty() {
+                return Ok(None);
+            }
+            Ok::<_, BoxError>(Some((wire::UserExport::sessions(separator, &page)?, (export, ","))))
+        }
+    });
+    let sessions = sessions.inspect_err(|error| tracing::warn!(%error, "the export of a user breaks off"));
+    let text = stream::iter([Ok(start)]).chain(sessions).chain(stream::iter([Ok(end)]));
+    Ok(([(header::CONTENT_TYPE, "application/json")], axum::body::Body::from_stream(text)).into_response())
 }
 
 /// Ban a user
@@ -148,7 +197,7 @@ pub(crate) async fn list_user_sessions(
     PathText(id, _): PathText<Native>,
 ) -> Result<Json<wire::SessionList>> {
     let sessions = app.sessions.sessions_of(&caller, &UserId::parse(id)?).await?;
-    Ok(Json(wire::SessionList::new(sessions, caller.session_id(), app.sessions.now())))
+    Ok(Json(wire::SessionList::new(sessions, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
 /// End a user's sessions

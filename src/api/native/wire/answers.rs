@@ -9,8 +9,37 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::timestamp;
-use crate::sessions::{self, DeviceType, EndedInBulk, IssuedTokens, Metadata, Opened, SessionId, State, UserSessions};
+use crate::sessions::{
+    self, Caller, DeviceType, EndedInBulk, IssuedTokens, Metadata, Opened, Scope, SessionId, SignedIn, State,
+    UserSessions,
+};
 use crate::users;
+
+/// The eyes that a session is shown to: a user is not told which of its operator's credentials opened it.
+#[derive(Debug, Clone, Copy)]
+pub struct Viewer {
+    own: Option<SessionId>,
+    sees_opener: bool,
+}
+
+impl Viewer {
+    /// A service, whatever it may do.
+    pub const SERVICE: Self = Self { own: None, sees_opener: true };
+
+    /// Whoever asks.
+    pub fn of(caller: &Caller) -> Self {
+        match caller {
+            Caller::User(signed_in) => Self::user(signed_in),
+            Caller::Service(_) => Self::SERVICE,
+        }
+    }
+
+    /// A user in a session, who may be one of the staff.
+    pub fn user(signed_in: &SignedIn) -> Self {
+        let session = &signed_in.session;
+        Self { own: Some(session.id), sees_opener: session.scope.allows(Scope::READ) }
+    }
+}
 
 /// A session that was opened, and its tokens.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,7 +67,7 @@ pub struct OpenedSession {
 
 impl OpenedSession {
     /// As handed out at `now`.
-    pub fn new(opened: Opened, now: DateTime<Utc>) -> Self {
+    pub fn new(opened: Opened, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let Opened { signed_in, tokens, evicted } = opened;
         let session_lifetime = signed_in.session.expires_at - now;
         let (access_token, refresh_token, session_token, lifetime) = match tokens {
@@ -49,7 +78,7 @@ impl OpenedSession {
         };
         let shown = |token: Option<crate::tokens::Secret>| token.map(|token| token.expose().to_owned());
         Self {
-            session: Session::new(signed_in.session, None, now),
+            session: Session::new(signed_in.session, viewer, now),
             access_token: shown(access_token),
             refresh_token: shown(refresh_token),
             session_token: shown(session_token),
@@ -104,6 +133,12 @@ pub struct Session {
     scope: String,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
+    /// The credential that it was opened with: `key:` and a service key's id, `session:` and the id of a user's
+    /// session, `bootstrap`, or `command-line`. Shown to services and with `sessions:read`; absent when it was not kept
+    /// yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "key:01a20114-3d06-7355-88c5-d5965a7f8762")]
+    opened_by: Option<String>,
     /// Whether it is the caller's own.
     current: bool,
 }
@@ -197,8 +232,8 @@ impl From<DeviceKind> for DeviceType {
 }
 
 impl Session {
-    /// As shown at `now` to the caller whose own session is `current`.
-    pub fn new(session: sessions::Session, current: Option<SessionId>, now: DateTime<Utc>) -> Self {
+    /// As shown at `now`.
+    pub fn new(session: sessions::Session, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let state = session.state(now).into();
         let sessions::Session {
             id,
@@ -220,6 +255,7 @@ impl Session {
             acr,
             amr,
             metadata,
+            opened_by,
         } = session;
         Self {
             id: id.as_uuid(),
@@ -241,7 +277,8 @@ impl Session {
             amr,
             scope: scope.into(),
             metadata: raw(&metadata),
-            current: current == Some(id),
+            opened_by: opened_by.filter(|_| viewer.sees_opener).map(|opener| opener.to_string()),
+            current: viewer.own == Some(id),
         }
     }
 }
@@ -261,9 +298,9 @@ pub struct SessionPage {
 }
 
 impl SessionPage {
-    /// As shown at `now` to the caller whose own session is `current`.
-    pub fn new(page: sessions::Page, current: Option<SessionId>, now: DateTime<Utc>) -> Self {
-        let show = |session| Session::new(session, current, now);
+    /// As shown at `now`.
+    pub fn new(page: sessions::Page, viewer: Viewer, now: DateTime<Utc>) -> Self {
+        let show = |session| Session::new(session, viewer, now);
         Self { sessions: page.sessions.into_iter().map(show).collect(), next_cursor: page.next_cursor }
     }
 }
@@ -278,13 +315,13 @@ pub struct SessionList {
 }
 
 impl SessionList {
-    /// As shown at `now` to the caller whose own session is `current`.
+    /// As shown at `now`.
     pub(in crate::api::native) fn new(
         UserSessions { sessions, total }: UserSessions,
-        current: Option<SessionId>,
+        viewer: Viewer,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { sessions: sessions.into_iter().map(|session| Session::new(session, current, now)).collect(), total }
+        Self { sessions: sessions.into_iter().map(|session| Session::new(session, viewer, now)).collect(), total }
     }
 }
 
@@ -307,9 +344,11 @@ pub struct CleanedUp {
 /// What was ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedSessions {
-    /// How many sessions were ended, or would have been; 10001 means that or more.
+    /// How many sessions were ended, or would have been; 10001 means that or more. Absent when they were ended but
+    /// could not be counted in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 42)]
-    revoked: u32,
+    revoked: Option<u32>,
     /// Whether they were only counted.
     dry_run: bool,
     /// Some of them, the newest, when they were only counted.
@@ -318,8 +357,8 @@ pub struct RevokedSessions {
 }
 
 impl RevokedSessions {
-    pub(in crate::api::native) fn new(revoked: EndedInBulk, dry_run: bool, now: DateTime<Utc>) -> Self {
-        let sample = revoked.sample.into_iter().map(|session| Session::new(session, None, now)).collect();
+    pub(in crate::api::native) fn new(revoked: EndedInBulk, dry_run: bool, viewer: Viewer, now: DateTime<Utc>) -> Self {
+        let sample = revoked.sample.into_iter().map(|session| Session::new(session, viewer, now)).collect();
         Self { revoked: revoked.sessions, dry_run, sample }
     }
 }

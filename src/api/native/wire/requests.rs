@@ -1,13 +1,15 @@
 //! What clients ask for.
 
 use chrono::{DateTime, Datelike as _, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{DeviceKind, SessionState};
 use crate::sessions::{
-    self, DeviceType, FieldError, Filter, Metadata, Range, Selection, SessionDraft, SessionId, Sort, State, TokenChoice,
+    self, DeviceType, FieldError, Filter, Metadata, Opener, Range, Selection, SessionDraft, SessionId, Sort, State,
+    TokenChoice,
 };
 use crate::users::{self, UserId};
 
@@ -45,22 +47,24 @@ pub struct OpenSession {
     /// Whose session it is: 1 to 255 characters, no control characters.
     #[schema(example = "1001", min_length = 1, max_length = 255)]
     user_id: String,
-    /// What to keep of the user; what is left out stays as it is stored.
+    /// What to keep of the user; what is left out stays as it is stored. A name that is too long is cut off, an email
+    /// address that is none is left out.
+    #[serde(default, deserialize_with = "unless_empty")]
     user: Option<UserDetails>,
     /// The application.
     #[schema(example = "web", max_length = 255)]
     client_id: Option<String>,
-    /// The address that the user signed in from.
+    /// The address that the user signed in from, with or without a port; left out when it is none.
     #[schema(example = "203.0.113.7")]
     ip_address: Option<String>,
-    /// The place that the user signed in from, as shown to the user.
-    #[schema(example = "Lisbon, PT", max_length = 255)]
+    /// The place that the user signed in from, as shown to the user; cut off after 255 characters.
+    #[schema(example = "Lisbon, PT")]
     location: Option<String>,
     /// The User-Agent header that the user signed in with; cut off after 512 characters.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")]
     user_agent: Option<String>,
-    /// A name for the device.
-    #[schema(example = "Alice's laptop", max_length = 255)]
+    /// A name for the device; cut off after 255 characters.
+    #[schema(example = "Alice's laptop")]
     device_name: Option<String>,
     /// What the session's tokens may do: words separated by spaces.
     #[schema(example = "profile", max_length = 1024)]
@@ -70,19 +74,22 @@ pub struct OpenSession {
     acr: Option<String>,
     /// The authentication methods (RFC 8176).
     #[schema(example = json!(["pwd", "otp"]), max_items = 16)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unless_empty")]
     amr: Vec<String>,
     /// Seconds until the session ends by itself, within the limits of its profile.
     #[schema(example = 86400, minimum = 60)]
     expires_in: Option<i64>,
+    /// Seconds until the end that no extension and no refresh passes, within the limits of its profile.
+    #[schema(example = 604_800, minimum = 60)]
+    absolute_expires_in: Option<i64>,
     /// Seconds that the session may stay unused, within the limits of its profile.
     #[schema(example = 3600, minimum = 60)]
     idle_timeout: Option<i64>,
     /// Which tokens to hand out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unless_null")]
     tokens: Tokens,
     /// Anything to keep with the session: a JSON object of at most 8 KiB.
-    #[serde(default, deserialize_with = "json_object")]
+    #[serde(default, deserialize_with = "json_object_unless_empty")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
 }
@@ -132,6 +139,7 @@ impl OpenSession {
             acr,
             amr,
             expires_in,
+            absolute_expires_in,
             idle_timeout,
             tokens,
             metadata,
@@ -150,6 +158,7 @@ impl OpenSession {
             acr,
             amr,
             expires_in,
+            absolute_expires_in,
             idle_timeout,
             metadata: metadata.as_deref().map(checked_metadata).transpose()?,
             tokens: match tokens {
@@ -160,11 +169,37 @@ impl OpenSession {
     }
 }
 
+/// Takes null for an absent member.
+fn unless_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Takes null and empty collections for an absent member: to some languages an empty list and an empty map are the
+/// same.
+fn unless_empty<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    if is_empty(&text) { Ok(T::default()) } else { serde_json::from_str(text.get()).map_err(serde::de::Error::custom) }
+}
+
+fn is_empty(text: &RawValue) -> bool {
+    let text: String = text.get().split_ascii_whitespace().collect();
+    matches!(text.as_str(), "null" | "[]" | "{}")
+}
+
+/// As [`json_object`], but an empty list is an empty object.
+fn json_object_unless_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    if is_empty(&text) { Ok(None) } else { checked_object(text).map(Some) }
+}
+
 /// The text of a JSON object, kept as it came: numbers and the order of members are the sender's.
 fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    let Some(text) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text.get()).map_err(serde::de::Error::custom)?;
-    Ok(Some(text))
+    Option::<Box<RawValue>>::deserialize(deserializer)?.map(checked_object).transpose()
+}
+
+fn checked_object<E: serde::de::Error>(text: Box<RawValue>) -> Result<Box<RawValue>, E> {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text.get()).map_err(E::custom)?;
+    Ok(text)
 }
 
 /// A NUL would pass here and fail in other people's databases, so it is refused wherever it hides.
@@ -236,6 +271,8 @@ pub struct SearchSessions {
     device_type: Option<DeviceKind>,
     /// From exactly this address.
     ip_address: Option<String>,
+    /// Opened with this credential, as `opened_by` of a session names it.
+    opened_by: Option<String>,
     /// Opened at this time or later.
     created_from: Option<DateTime<Utc>>,
     /// Opened before this time.
@@ -260,6 +297,10 @@ impl SearchSessions {
         let plain = |field, value: &Option<String>| crate::sessions::text::optional(field, value.clone(), 255);
         let address =
             |text: &String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
+        let opener = |text: &str| {
+            let message = "must be key: or session: with an id, bootstrap, or command-line";
+            Opener::parse(text).ok_or_else(|| FieldError::new("opened_by", message))
+        };
         let bounds = [
             ("created_from", self.created_from),
             ("created_to", self.created_to),
@@ -276,6 +317,7 @@ impl SearchSessions {
             client_id: plain("client_id", &self.client_id)?,
             device_type: self.device_type.map(DeviceType::from),
             ip_address: self.ip_address.as_ref().map(address).transpose()?,
+            opened_by: self.opened_by.as_deref().map(opener).transpose()?,
             created: Range { from: self.created_from, to: self.created_to },
             last_seen: Range { from: self.last_seen_from, to: self.last_seen_to },
         };
@@ -316,6 +358,9 @@ struct RevocationFilter {
     /// From exactly this address.
     #[schema(example = "203.0.113.7")]
     ip_address: Option<String>,
+    /// Opened with this credential, as `opened_by` of a session names it.
+    #[schema(example = "key:01a20114-3d06-7355-88c5-d5965a7f8762")]
+    opened_by: Option<String>,
     /// Opened at this time or later.
     created_from: Option<DateTime<Utc>>,
     /// Opened before this time.
@@ -331,13 +376,22 @@ impl RevokeSessions {
                 Ok(Selection::Named(ids.iter().filter_map(|id| SessionId::parse(id)).collect()))
             }
             (None, Some(filter), false) => {
-                let RevocationFilter { user_id, client_id, device_type, ip_address, created_from, created_to } = filter;
+                let RevocationFilter {
+                    user_id,
+                    client_id,
+                    device_type,
+                    ip_address,
+                    opened_by,
+                    created_from,
+                    created_to,
+                } = filter;
                 let search = SearchSessions {
                     user_id,
                     state: None,
                     client_id,
                     device_type,
                     ip_address,
+                    opened_by,
                     created_from,
                     created_to,
                     last_seen_from: None,

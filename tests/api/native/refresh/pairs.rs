@@ -77,15 +77,47 @@ on_both_databases! {
         server.refresh(&extended.refresh).await.expect(200);
     }
 
-    /// T-29: a refresh token is bound to its session and to nothing else; there are no client secrets and no DPoP keys.
-    /// Whatever else a client claims to be, the pair stays its session's.
+    /// T-29, and RFC 6749 section 6.
+    async fn another_client_and_a_wider_scope_are_refused_and_spend_nothing(database) {
+        let server = Server::start(database).await;
+        let two = server.replica().await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "scope": "profile mail" })).await;
+        let send = async |server: &Server, more: &[(&str, &str)]| {
+            let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", opened.refresh.as_str())];
+            form.extend(more);
+            server.send_form("/oauth2/token", None, &form).await
+        };
+        let rows: [(&[(&str, &str)], &str); 7] = [
+            (&[("client_id", "other")], "invalid_grant"),
+            (&[("client_id", "WEB")], "invalid_grant"),
+            (&[("client_id", "other"), ("scope", "sessions:admin")], "invalid_grant"),
+            (&[("scope", "sessions:admin")], "invalid_scope"),
+            (&[("scope", "profile sessions:read"), ("client_id", "web")], "invalid_scope"),
+            (&[("scope", "prof")], "invalid_scope"),
+            (&[("scope", "a\"b")], "invalid_scope"),
+        ];
+        assert!(server.stands(&opened.access).await, "this one has a copy, the other has none");
+        for replica in [&server, &two] {
+            for (more, error) in rows {
+                let refused = send(replica, more).await.expect(400).json();
+                assert_eq!(refused["error"], error, "{more:?}");
+            }
+        }
+        let first = send(&two, &[("client_id", "web"), ("scope", "mail")]).await.expect(200).json();
+        assert_eq!(first["scope"], "profile mail", "a narrower scope is not given, and the answer tells so");
+        let unnamed = server.open("bob").await;
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &unnamed.refresh), ("client_id", "any"), ("scope", "")];
+        server.send_form("/oauth2/token", None, &form).await.expect(200);
+        server.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+        assert_refused(&send(&server, &[("client_id", "web")]).await);
+    }
+
+    /// A refresh token is bound to its session, and there are no client secrets and no DPoP keys. Whatever else a client claims
+    /// to be, the pair stays its session's.
     async fn what_a_client_says_of_itself_changes_nothing_about_whose_the_pair_is(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "scope": "profile" })).await;
-        let form = [
-            ("grant_type", "refresh_token"), ("refresh_token", &opened.refresh), ("client_id", "other"),
-            ("scope", "sessions:admin"), ("user_id", "bob"),
-        ];
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &opened.refresh), ("user_id", "bob")];
         let request = server.request("POST", "/oauth2/token").header("dpop", "e30.e30.e30").basic_auth("other", Some("x"));
         let refreshed = answer(request.form(&form)).await.expect(200);
         assert_eq!(refreshed.json()["token_type"], "Bearer");

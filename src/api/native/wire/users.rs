@@ -1,0 +1,67 @@
+//! What becomes of users, and all that is kept of one.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Session, User};
+use crate::sessions::Error;
+use crate::users;
+
+/// How to delete.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteUser {
+    /// Takes what describes the person out of everything that is kept, at once.
+    #[serde(default)]
+    #[param(default = false)]
+    pub(in crate::api::native) erase: bool,
+}
+
+/// What became of a user that was deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletedUser {
+    /// How many sessions were active and are not any more.
+    ended: usize,
+    /// Out of how many sessions, active or not, what describes the person was taken; absent when that was not asked
+    /// for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<u64>,
+}
+
+impl From<users::DeletedUser> for DeletedUser {
+    fn from(deleted: users::DeletedUser) -> Self {
+        let users::DeletedUser { ended, erased } = deleted;
+        Self { ended, erased }
+    }
+}
+
+/// All that is kept of a user.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserExport {
+    /// The user; absent when it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User>,
+    /// Its sessions, active or not, newest first.
+    sessions: Vec<Session>,
+}
+
+impl UserExport {
+    /// The document up to its sessions, and from there on.
+    pub(in crate::api::native) fn around_sessions(user: Option<users::User>) -> Result<(String, String), Error> {
+        let text = json(&Self { user: user.map(User::from), sessions: Vec::new() })?;
+        let (start, end) = text.rsplit_once(']').ok_or_else(|| Error::Internal("no list is in the export".into()))?;
+        Ok((start.to_owned(), format!("]{end}")))
+    }
+
+    /// Some of its sessions, after `separator`.
+    pub(in crate::api::native) fn sessions(separator: &str, page: &[Session]) -> Result<String, Error> {
+        let list = json(&page)?;
+        let inner = list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or_default();
+        Ok(format!("{separator}{inner}"))
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Internal(error.into()))
+}

@@ -1,0 +1,129 @@
+//! Service keys at the command line.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Subcommand;
+use uuid::Uuid;
+
+use super::administration::{duration, operator};
+use super::{CommandError, print};
+use crate::clock;
+use crate::sessions::{self, Filter, Opener, Scope, Selection, Sessions, TRUSTED_FOR, text};
+use crate::setup::Assembled;
+use crate::store::Announcement;
+use crate::tokens::{ServiceKey, ServiceKeyId, StoredServiceKey};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key and print it: it is shown this once
+    Create {
+        /// What to call it
+        #[arg(long)]
+        name: String,
+        /// What it may do: sessions:write (open sessions of anybody), sessions:read, sessions:admin; sessions:grant
+        /// lets it open sessions that may do more than itself
+        #[arg(long)]
+        scope: String,
+        /// How long it works, such as 90d, or never for a key without an end
+        #[arg(long, value_name = "DURATION", value_parser = lifetime, default_value = "365d")]
+        expires_in: Lifetime,
+    },
+    /// List all keys, without their secrets
+    List,
+    /// Revoke a key
+    Revoke {
+        /// Its id, from the list
+        id: Uuid,
+        /// End the sessions that it opened, too
+        #[arg(long)]
+        end_sessions: bool,
+    },
+}
+
+/// How long a new key works; `None`: for ever.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lifetime(Option<TimeDelta>);
+
+fn lifetime(text: &str) -> Result<Lifetime, String> {
+    if text == "never" { Ok(Lifetime(None)) } else { duration(text).map(Some).map(Lifetime) }
+}
+
+pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<(), CommandError> {
+    match command {
+        KeyCommand::Create { name, scope, expires_in } => create(name, &scope, expires_in, assembled).await,
+        KeyCommand::List => {
+            let now = assembled.sessions.now();
+            for key in assembled.store.service_keys().await? {
+                print(&line(&key, now))?;
+            }
+            Ok(())
+        }
+        KeyCommand::Revoke { id, end_sessions } => revoke(ServiceKeyId(id), end_sessions, assembled).await,
+    }
+}
+
+async fn create(name: String, scope: &str, lifetime: Lifetime, assembled: &Assembled) -> Result<(), CommandError> {
+    let invalid = |error| CommandError::Core(sessions::Error::Invalid(vec![error]));
+    let scope = Scope::parse(scope).map_err(invalid)?;
+    if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
+        let known = Scope::RESERVED.join(", ");
+        return Err(CommandError::Other(format!("--scope: \"{word}\" is none of {known}")));
+    }
+    let name = text::required("name", name, 255).map_err(invalid)?;
+    let (now, entropy) = (assembled.sessions.now(), assembled.signing_keys.entropy.as_ref());
+    let end = lifetime.0.map(|lifetime| now + lifetime);
+    let new = clock::uuid_v7(now, entropy)
+        .and_then(|id| ServiceKey::generate(ServiceKeyId(id), name, scope, now, end, entropy))
+        .map_err(|error| CommandError::Other(error.to_string()))?;
+    assembled.store.add_service_key(&new.stored).await?;
+    print(new.key.expose())
+}
+
+fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", at.format("%F")),
+        (None, Some(at)) if at <= now => format!("expired {}", at.format("%F")),
+        (None, Some(at)) if key.ends_soon(now) => format!("expires {} (soon)", at.format("%F")),
+        (None, Some(at)) => format!("expires {}", at.format("%F")),
+        (None, None) => "never expires".to_owned(),
+    };
+    format!("{}  {}  {state:<25}  {}  [{}]", key.id, key.created_at.format("%F"), key.name, key.scope)
+}
+
+async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> Result<(), CommandError> {
+    let Assembled { sessions, store, .. } = assembled;
+    if !store.revoke_service_key(id, sessions.now()).await? {
+        return Err(CommandError::Other(format!("there is no key {id} (see: sojourn key list)")));
+    }
+    if end_sessions {
+        let first = end_sessions_of(sessions, id).await?;
+        // Until they have heard of it, servers may still open sessions with the key.
+        drop(sessions.announce(Announcement::Changes).await);
+        tokio::time::sleep(TRUSTED_FOR).await;
+        let late = end_sessions_of(sessions, id).await?;
+        let ended = first.zip(late).map_or("all".to_owned(), |(first, late)| (first + late).to_string());
+        return print(&format!("Key {id} is revoked, and {ended} sessions that it opened are ended."));
+    }
+    print(&format!("Key {id} is revoked."))?;
+    let opened = match sessions.revoke(&operator(), opened_by(id), true).await {
+        Ok(counted) => counted.sessions,
+        Err(sessions::Error::SearchTooBroad) => None,
+        Err(error) => return Err(error.into()),
+    };
+    match opened {
+        Some(0) => Ok(()),
+        opened => {
+            let opened = opened.map_or("An unknown number of".to_owned(), |opened| opened.to_string());
+            print(&format!(
+                "{opened} active sessions were opened with it; to end them: sojourn key revoke {id} --end-sessions"
+            ))
+        }
+    }
+}
+
+fn opened_by(id: ServiceKeyId) -> Selection {
+    Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() })
+}
+
+async fn end_sessions_of(sessions: &Sessions, id: ServiceKeyId) -> Result<Option<u32>, CommandError> {
+    Ok(sessions.revoke(&operator(), opened_by(id), false).await?.sessions)
+}
