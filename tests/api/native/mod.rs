@@ -18,7 +18,6 @@ mod outage;
 mod refresh;
 mod replaced_database;
 mod replicas;
-mod restored;
 mod revocations;
 mod revoke;
 mod revoke_many;
