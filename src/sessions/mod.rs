@@ -21,6 +21,7 @@ mod opening;
 mod policy;
 mod reading;
 mod refreshing;
+mod requirements;
 mod session;
 mod statistics;
 pub(crate) mod text;
@@ -52,6 +53,7 @@ pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoic
 pub use policy::{Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 pub use reading::Page;
 pub use refreshing::{RefreshOutcome, Refreshed, Slide};
+pub use requirements::{Requirements, Unmet};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
 pub use statistics::{
     COUNTED_AFTER, Counts, CountsWanted, Event, Grouping, MOST_POINTS, Point, Series, Statistics, StatisticsQuery, Step,

@@ -1,11 +1,15 @@
 //! The native API's words.
 
 mod answers;
+mod conditions;
 mod live;
 mod requests;
+mod requirements;
 mod statistics;
 
 pub use answers::*;
+use conditions::Conditions;
 pub use live::*;
 pub use requests::*;
+pub(super) use requirements::requirements;
 pub use statistics::*;
