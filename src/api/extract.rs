@@ -365,7 +365,8 @@ mod tests {
 
     #[test]
     fn a_bearer_token_has_one_form_and_another_scheme_is_none() {
-        let rows: [(&[u8], Result<Option<&str>, Refusal>); 14] = [
+        type Row<'a> = (&'a [u8], Result<Option<&'a str>, Refusal>);
+        let rows: [Row<'_>; 14] = [
             (b"Bearer abc", Ok(Some("abc"))),
             (b"bearer abc", Ok(Some("abc"))),
             (b"BEARER   abc", Ok(Some("abc"))),
@@ -395,7 +396,8 @@ mod tests {
 
     #[test]
     fn a_cookie_is_found_among_any_others() {
-        let rows: [(&[&[u8]], Result<&[&str], Refusal>); 12] = [
+        type Row<'a> = (&'a [&'a [u8]], Result<&'a [&'a str], Refusal>);
+        let rows: [Row<'_>; 12] = [
             (&[b"s=sjs_a"], Ok(&["sjs_a"])),
             (&[b"n=\xc3\xb6; s=sjs_a"], Ok(&["sjs_a"])),
             (&[b"s=sjs_a; n=\xe9"], Ok(&["sjs_a"])),

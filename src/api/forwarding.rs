@@ -6,9 +6,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::ConnectInfo;
-use axum::http::HeaderName;
 use axum::http::header::FORWARDED;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 /// The most proxies that are believed to stand in a row.
@@ -36,7 +36,7 @@ impl Forwarding {
         if !self.trusts(address) {
             return Some(address);
         }
-        let values: Vec<&[u8]> = parts.headers.get_all(&self.header).iter().map(|value| value.as_bytes()).collect();
+        let values: Vec<&[u8]> = parts.headers.get_all(&self.header).iter().map(HeaderValue::as_bytes).collect();
         for element in
             values.into_iter().rev().flat_map(|value| Pieces { rest: Some(value), separator: b',' }).take(MOST_HOPS)
         {
@@ -145,8 +145,6 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     fn from(header: &str, proxies: &str, peer: &str, values: &[&[u8]]) -> String {

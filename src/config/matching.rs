@@ -55,7 +55,8 @@ pub(super) fn proxy_network(text: &str) -> Option<IpNet> {
     let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     let alone = network.prefix_len() == network.max_prefix_len();
     let group = address.is_multicast();
-    (!mapped && !broadcast && !group && !(alone && address.is_unspecified())).then_some(network)
+    let nobody = mapped || broadcast || group || (alone && address.is_unspecified());
+    (!nobody).then_some(network)
 }
 
 /// A header that names a client's address. Those that mean something else would be read as no address at all.

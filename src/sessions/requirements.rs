@@ -44,9 +44,8 @@ impl Requirements {
     /// are words separated by spaces; of a scope each is needed, of the others one suffices. Refuses an unknown name, one
     /// that was added before, and a value that no session could meet or that is empty.
     pub fn require(&mut self, name: &str, value: &str) -> Result<(), FieldError> {
-        let twice = |field: &'static str, given: bool| match given {
-            true => Err(FieldError::new(field, "must not be required twice")),
-            false => Ok(field),
+        let twice = |field: &'static str, given: bool| {
+            if given { Err(FieldError::new(field, "must not be required twice")) } else { Ok(field) }
         };
         match name {
             "scope" => self.scope = Some(words(twice("scope", self.scope.is_some())?, value)?),
