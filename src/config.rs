@@ -4,16 +4,16 @@
 //! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
 //! under the same name in each. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
+mod matching;
 mod server;
 mod source;
 
 use std::fmt::Display;
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
 use chrono::{DateTime, TimeDelta};
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -129,7 +129,12 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_TRUSTED_PROXIES",
         "none",
-        "Networks whose Forwarded and X-Forwarded-For are believed, such as 10.0.0.0/8, separated by commas",
+        "Networks whose forwarding header is believed, such as 10.0.0.0/8, separated by commas",
+    ),
+    (
+        "SOJOURN_FORWARDING_HEADER",
+        "X-Forwarded-For",
+        "The one header in which trusted proxies name the client: X-Forwarded-For, Forwarded, X-Real-IP, …",
     ),
     ("SOJOURN_COOKIE", "off", "Name of a cookie that may carry the session token, such as __Host-session"),
     ("SOJOURN_CORS_ORIGINS", "none", "Origins that browsers may call from, separated by commas"),
@@ -295,7 +300,8 @@ impl TokenConfig {
     /// Reads and checks them.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         let plain = |text: &str| (!text.chars().any(|c| c.is_control() || c.is_whitespace())).then(|| text.to_owned());
-        let issuer = source.parse("SOJOURN_ISSUER", "a URL without spaces", plain)?;
+        let url = "an http or https URL without query and fragment";
+        let issuer = source.parse("SOJOURN_ISSUER", url, matching::issuer)?;
         let audience = source.parse("SOJOURN_AUDIENCE", "text without spaces", plain)?;
         let algorithm = source.parse("SOJOURN_SIGNING_ALGORITHM", "EdDSA, ES256 or RS256", Algorithm::parse)?;
         let key_age = source.duration("SOJOURN_SIGNING_KEY_AGE", TimeDelta::hours(1), None)?;
@@ -385,6 +391,8 @@ pub struct HttpConfig {
     pub rate_limit: u32,
     /// The proxies that may speak for a client's address.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they do; `None`: `X-Forwarded-For`.
+    pub forwarding_header: Option<HeaderName>,
     /// Where the metrics are, if not where everything else is.
     pub metrics_listen: Option<String>,
 }
@@ -392,31 +400,31 @@ pub struct HttpConfig {
 impl HttpConfig {
     /// Reads and checks them.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let name = |text: &str| text.bytes().all(is_token).then(|| text.to_owned());
-        let cookie = source.parse("SOJOURN_COOKIE", "a cookie name", name)?;
-        let origin = |text: &str| {
-            let text = text.trim();
-            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-            (!host.is_empty() && !host.contains('/')).then(|| HeaderValue::from_str(text).ok()).flatten()
-        };
-        let list = |text: &str| text.split(',').map(origin).collect::<Option<Vec<_>>>();
-        let expected = "origins such as https://app.example.org, separated by commas";
+        let name = "a cookie name, any prefix written __Host- or __Secure-";
+        let cookie = source.parse("SOJOURN_COOKIE", name, matching::cookie_name)?;
+        let list = |text: &str| text.split(',').map(matching::origin).collect::<Option<Vec<_>>>();
+        let expected = "origins as browsers send them, such as https://app.example.org, separated by commas";
         let cors_origins = source.parse("SOJOURN_CORS_ORIGINS", expected, list)?.unwrap_or_default();
         let template = "a name with {id} in it, such as inum={id},ou=people,o=jans";
         let janssen_user_dn = source.parse("SOJOURN_JANSSEN_USER_DN", template, DnTemplate::parse)?.unwrap_or_default();
         let rate_limit =
             source.parse("SOJOURN_RATE_LIMIT", "a whole number", |text| text.parse().ok())?.unwrap_or_default();
-        let network = |text: &str| {
-            let text = text.trim();
-            text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-        };
-        let networks = |text: &str| text.split(',').map(network).collect::<Option<Vec<_>>>();
-        let expected = "networks such as 10.0.0.0/8, separated by commas";
+        let networks = |text: &str| text.split(',').map(matching::proxy_network).collect::<Option<Vec<_>>>();
+        let expected = "networks that a proxy can be in, such as 10.0.0.0/8, separated by commas";
         let trusted_proxies = source.parse("SOJOURN_TRUSTED_PROXIES", expected, networks)?.unwrap_or_default();
+        let header = "one header that names an address, such as X-Forwarded-For or Forwarded";
+        let forwarding_header = source.parse("SOJOURN_FORWARDING_HEADER", header, matching::forwarding_header)?;
         let cookie = cookie.filter(|name| name != "off");
         let metrics_listen = address(source, "SOJOURN_METRICS_LISTEN")?;
-        Ok(Self { cookie, cors_origins, janssen_user_dn, rate_limit, trusted_proxies, metrics_listen })
+        Ok(Self {
+            cookie,
+            cors_origins,
+            janssen_user_dn,
+            rate_limit,
+            trusted_proxies,
+            forwarding_header,
+            metrics_listen,
+        })
     }
 }
 

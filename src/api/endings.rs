@@ -11,7 +11,7 @@ pub struct Reserved;
 /// Whether a request does nothing but end sessions.
 pub(super) fn only_ends_sessions(method: &Method, path: &str) -> bool {
     // A gateway asks there with the method of the request that it guards.
-    let is_check = path.starts_with("/v1/verify/");
+    let is_check = path == "/v1/verify" || ["/v1/verify/", "/v1/require/"].iter().any(|check| path.starts_with(check));
     match *method {
         Method::DELETE => !is_check,
         Method::POST => {
@@ -69,7 +69,9 @@ mod tests {
 
     #[test]
     fn a_gateway_s_check_of_a_deletion_is_a_check() {
-        assert!(!only_ends_sessions(&Method::DELETE, "/v1/verify/orders/7"));
+        for check in ["/v1/verify", "/v1/verify/orders/7", "/v1/require/scope=a/orders/7"] {
+            assert!(!only_ends_sessions(&Method::DELETE, check));
+        }
         assert!(!only_ends_sessions(&Method::POST, "/v1/verify/v1/sessions/revoke"));
     }
 }

@@ -11,9 +11,12 @@ use serde::de::DeserializeOwned;
 
 use super::addressing::origin_of;
 use super::limits::Counted;
-use super::{App, Family, Refused, Rejection};
+use super::{App, Family, Refused, Rejection, wording};
 use crate::sessions::{self, Error, Freshness, Refusal, SessionId, SignedIn};
 use crate::tokens::{Form as TokenForm, TokenError};
+
+/// The most different values of the session's cookie that one request may have.
+const MOST_COOKIES: usize = 8;
 
 /// Where a credential may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +45,8 @@ impl<F: Family> FromRequestParts<Arc<App>> for Watcher<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let authenticated = match credential::<F>(parts, app, Place::Bearer) {
-            Ok(credential) => app.sessions.authenticate_watcher(&credential).await,
+        let authenticated = match credentials::<F>(parts, app, Place::Bearer) {
+            Ok(credentials) => app.sessions.authenticate_watcher(&credentials).await,
             Err(refusal) => Err(refusal),
         };
         admit(parts, app, authenticated).map(|caller| Self(caller, PhantomData))
@@ -97,8 +100,8 @@ pub(super) async fn caller<F: Family>(
     place: Place,
     freshness: Option<Freshness>,
 ) -> Result<sessions::Caller, Refused<F>> {
-    let authenticated = match credential::<F>(parts, app, place) {
-        Ok(credential) => app.sessions.authenticate(&credential, freshness).await,
+    let authenticated = match credentials::<F>(parts, app, place) {
+        Ok(credentials) => app.sessions.authenticate(&credentials, freshness).await,
         Err(refusal) => Err(refusal),
     };
     admit(parts, app, authenticated)
@@ -125,61 +128,74 @@ fn admit<F: Family>(
     }
 }
 
-/// The credential of a request: from the header, else from the cookie where the family takes one. A cookie with a
-/// state-changing method must come from our own site, because browsers send cookies along by themselves.
-fn credential<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<String, Error> {
-    if let Some(value) = only(&parts.headers, &header::AUTHORIZATION)? {
-        return Ok(bearer(value, place).ok_or(Refusal::Missing)?.to_owned());
+/// The credentials of a request: that of the header, else those of the cookie where the family takes one. A header of another
+/// scheme, as gateways and browsers add it, hides no cookie. A cookie with a state-changing method must come from our own
+/// site, because browsers send cookies along by themselves.
+fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Vec<String>, Error> {
+    if let Some(token) = authorization(&parts.headers, place)? {
+        return Ok(vec![token.to_owned()]);
     }
-    let cookie = match &app.cookie {
-        Some(name) if F::COOKIE => session_cookie(&parts.headers, name)?,
-        _ => None,
+    let tokens = match &app.cookie {
+        Some(name) if F::COOKIE => session_cookies(&parts.headers, name)?,
+        _ => return Err(Refusal::Missing.into()),
     };
-    let cookie = cookie.ok_or(Refusal::Missing)?;
-    if TokenForm::of(&cookie) != TokenForm::SessionToken {
-        return Err(Refusal::Token(TokenError::WrongType).into());
-    }
     let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if !safe && !is_same_origin(&parts.headers, app.sessions.access_tokens().issuer()) {
         return Err(Refusal::CrossSite.into());
     }
-    Ok(cookie)
+    Ok(tokens)
 }
 
-/// The token in an `Authorization` header: the scheme in any case, then one or more spaces (RFC 9110 section 11.4).
-fn bearer(value: &str, place: Place) -> Option<&str> {
-    let token = match value.split_once(' ') {
-        Some((scheme, token)) => scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' '))?,
-        None if place == Place::BearerOrBare && !value.eq_ignore_ascii_case("Bearer") => value,
-        None => return None,
+/// The token in the `Authorization` header: the scheme in any case, then one or more spaces (RFC 9110 section 11.4). `None`
+/// without one: no header, an empty one, or another scheme's. Refused: our scheme with something that is no token, and two
+/// headers, because which one counts is not for us to guess.
+fn authorization(headers: &HeaderMap, place: Place) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value.as_bytes(),
+        (None, _) => return Ok(None),
+        (Some(_), Some(_)) => return Err(Refusal::Several),
     };
-    // To the end in any case, which the compiler makes quick; stopping at the first is not.
-    let blanks = token.bytes().filter(|byte| matches!(byte, b' ' | b'\t')).count();
-    (!token.is_empty() && blanks == 0).then_some(token)
-}
-
-/// A header's value if it is there once. Twice is refused: which one counts is not for us to guess.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => Ok(Some(value.to_str().map_err(|_| Refusal::Missing)?)),
-        (Some(_), Some(_)) => Err(Refusal::Several),
+    let (scheme, rest) = match value.iter().position(|byte| *byte == b' ') {
+        Some(space) => value.split_at(space),
+        None if place == Place::BearerOrBare && !value.eq_ignore_ascii_case(b"Bearer") => (&b"Bearer"[..], value),
+        None if value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"Bearer\t")) => {
+            return Err(Refusal::Missing);
+        }
+        None => return Ok(None),
+    };
+    let token = rest.trim_ascii();
+    if !scheme.eq_ignore_ascii_case(b"Bearer") || token.is_empty() {
+        return Ok(None);
     }
+    // To the end in any case, which the compiler makes quick; stopping at the first is not.
+    let odd = token.iter().filter(|byte| !matches!(byte, b'!'..=b'~')).count();
+    let token = str::from_utf8(token).map_err(|_| Refusal::Missing)?;
+    if odd == 0 { Ok(Some(token)) } else { Err(Refusal::Missing) }
 }
 
-fn session_cookie(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refusal> {
-    let mut values = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(cookie::Cookie::split_parse)
-        .filter_map(Result::ok)
-        .filter(|cookie| cookie.name() == name && !cookie.value().is_empty())
-        .map(|cookie| cookie.value().to_owned());
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        (_, Some(_)) => Err(Refusal::Several),
+/// The session tokens in cookies of that name, each once. Browsers send several when cookies of other paths or domains have
+/// the same name, in an order that says nothing (RFC 6265 section 5.4). Cookies of other names may hold any bytes.
+fn session_cookies(headers: &HeaderMap, name: &str) -> Result<Vec<String>, Refusal> {
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let mut values: Vec<&str> = Vec::new();
+    for pair in pairs {
+        let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
+        let (own, value) = pair.split_at(equals);
+        let value = str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim_ascii();
+        if own.trim_ascii() == name.as_bytes() && !value.is_empty() && !values.contains(&value) {
+            values.push(value);
+        }
+        if values.len() > MOST_COOKIES {
+            return Err(Refusal::Several);
+        }
+    }
+    let is_session_token = |value: &&str| TokenForm::of(value) == TokenForm::SessionToken;
+    let tokens: Vec<String> = values.iter().copied().filter(is_session_token).map(ToOwned::to_owned).collect();
+    match (values.is_empty(), tokens.is_empty()) {
+        (true, _) => Err(Refusal::Missing),
+        (false, true) => Err(Refusal::Token(TokenError::WrongType)),
+        (false, false) => Ok(tokens),
     }
 }
 
@@ -242,7 +258,7 @@ impl<F: Family, T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<F, T> 
             return Err(Rejection::Malformed("The query is not valid percent-encoded UTF-8".to_owned()).into());
         }
         let value = axum::extract::Query::<T>::try_from_uri(&parts.uri)
-            .map_err(|error| Rejection::Malformed(format!("The query cannot be read: {}", cause(&error))))?;
+            .map_err(|error| Rejection::Malformed(format!("The query cannot be read: {}", wording::of_form(&error))))?;
         Ok(Self(value.0, PhantomData))
     }
 }
@@ -256,10 +272,8 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Body<F, T> {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
         require_type(request.headers(), "application/json")?;
         let bytes = body(request, app).await?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
-            let what = if error.is_data() { "does not fit" } else { "is not valid JSON" };
-            Rejection::Malformed(format!("The body {what}: {error}"))
-        })?;
+        let value = serde_json::from_slice(&bytes)
+            .map_err(|error| Rejection::Malformed(wording::of_json::<T>(&bytes, &error)))?;
         // The decoder takes an array of a struct's fields for the struct.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Rejection::Malformed("The body does not fit: it is not an object".to_owned()).into());
@@ -302,9 +316,10 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Form<F, T> {
             .method(Method::POST)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(axum::body::Body::from(bytes))
-            .map_err(|error| unreadable(error.to_string()))?;
-        let form =
-            axum::extract::Form::<T>::from_request(request, app).await.map_err(|error| unreadable(cause(&error)))?;
+            .map_err(|error| Error::Internal(error.into()))?;
+        let form = axum::extract::Form::<T>::from_request(request, app)
+            .await
+            .map_err(|error| unreadable(wording::of_form(&error)))?;
         Ok(Self(form.0, PhantomData))
     }
 }
@@ -361,40 +376,69 @@ fn require_no_encoding<F>(headers: &HeaderMap) -> Result<(), Refused<F>> {
     if plain { Ok(()) } else { Err(Rejection::UnsupportedEncoding.into()) }
 }
 
-/// The innermost cause: what the decoder says, without the wrapping.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
+    fn headers(name: &HeaderName, values: &[&[u8]]) -> HeaderMap {
+        values.iter().map(|value| (name.clone(), HeaderValue::from_bytes(value).unwrap())).collect()
+    }
+
     #[test]
-    fn a_bearer_token_has_one_form() {
-        let rows = [
-            ("Bearer abc", Some("abc")),
-            ("bearer abc", Some("abc")),
-            ("BEARER   abc", Some("abc")),
-            ("Bearer ", None),
-            ("Bearer", None),
-            ("Bearer\tabc", None),
-            ("Bearer abc def", None),
-            ("Basic abc", None),
-            ("DPoP abc", None),
-            ("abc", None),
-            ("", None),
+    fn a_bearer_token_has_one_form_and_another_scheme_is_none() {
+        type Row<'a> = (&'a [u8], Result<Option<&'a str>, Refusal>);
+        let rows: [Row<'_>; 14] = [
+            (b"Bearer abc", Ok(Some("abc"))),
+            (b"bearer abc", Ok(Some("abc"))),
+            (b"BEARER   abc", Ok(Some("abc"))),
+            (b"Bearer ", Ok(None)),
+            (b"Bearer", Ok(None)),
+            (b"Bearer\tabc", Err(Refusal::Missing)),
+            (b"Bearer abc def", Err(Refusal::Missing)),
+            (b"Bearer \xe9", Err(Refusal::Missing)),
+            (b"Basic abc", Ok(None)),
+            (b"Basic \xe9", Ok(None)),
+            (b"DPoP abc", Ok(None)),
+            (b"Digest username=\"a\", realm=\"b\"", Ok(None)),
+            (b"abc", Ok(None)),
+            (b"", Ok(None)),
         ];
         for (value, token) in rows {
-            assert_eq!(bearer(value, Place::Bearer), token, "{value:?}");
+            let headers = headers(&header::AUTHORIZATION, &[value]);
+            assert_eq!(authorization(&headers, Place::Bearer), token, "{}", value.escape_ascii());
         }
-        assert_eq!(bearer("abc", Place::BearerOrBare), Some("abc"));
-        assert_eq!(bearer("Bearer", Place::BearerOrBare), None);
-        assert_eq!(bearer("Basic abc", Place::BearerOrBare), None);
+        for (value, token) in [("abc", Some("abc")), ("Bearer", None), ("Basic abc", None), ("", None)] {
+            let headers = headers(&header::AUTHORIZATION, &[value.as_bytes()]);
+            assert_eq!(authorization(&headers, Place::BearerOrBare), Ok(token), "{value:?}");
+        }
+        let two = headers(&header::AUTHORIZATION, &[b"Basic abc", b"Bearer abc"]);
+        assert_eq!(authorization(&two, Place::Bearer), Err(Refusal::Several));
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_any_others() {
+        type Row<'a> = (&'a [&'a [u8]], Result<&'a [&'a str], Refusal>);
+        let rows: [Row<'_>; 12] = [
+            (&[b"s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"n=\xc3\xb6; s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"s=sjs_a; n=\xe9"], Ok(&["sjs_a"])),
+            (&[b"n=\xe9", b"s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"=x;;flag; s = sjs_a ;"], Ok(&["sjs_a"])),
+            (&[b"s=sjs_a; s=sjs_b"], Ok(&["sjs_a", "sjs_b"])),
+            (&[b"s=sjs_a; s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"s=; s=other; s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"s=other"], Err(Refusal::Token(TokenError::WrongType))),
+            (&[b"s=\xe9"], Err(Refusal::Missing)),
+            (&[b"S=sjs_a; xs=sjs_a"], Err(Refusal::Missing)),
+            (&[b"s=1; s=2; s=3; s=4; s=5; s=6; s=7; s=8; s=sjs_a"], Err(Refusal::Several)),
+        ];
+        for (values, expected) in rows {
+            let found = session_cookies(&headers(&header::COOKIE, values), "s");
+            let expected = expected.map(|tokens| tokens.iter().map(|token| (*token).to_owned()).collect());
+            assert_eq!(found, expected, "{values:?}");
+        }
     }
 
     #[test]

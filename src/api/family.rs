@@ -11,13 +11,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
 
 use super::App;
 use super::addressing::RightPath;
+use super::documented::{Documented, only_documented};
 use super::endings::{Reserved, only_ends_sessions};
 use super::limits::BudgetSlot;
 use crate::metrics;
-use crate::sessions::{Error, FieldError, GrantRefusal, Refusal};
+use crate::sessions::{Error, FieldError, GrantRefusal, Refusal, Unmet};
 use crate::telemetry::chain;
 
 /// The longest request body, in bytes.
@@ -36,6 +38,13 @@ pub trait Family: Send + Sync + 'static {
 
     /// Whether what is left of a rate limit is told in the standard's headers, not in the originals' `X-RateLimit-*`.
     const STANDARD_LIMITS: bool = false;
+
+    /// Paths whose operations ignore parameters and bodies that they do not know, because a standard wants it, or because
+    /// those are of another request.
+    const IGNORING: &'static [&'static str] = &[];
+
+    /// Query parameters whose empty value the original takes for their default.
+    const BLANK_IS_DEFAULT: &'static [&'static str] = &[];
 
     /// A failure in the family's own words. Headers that all families share are added to it.
     fn respond(failure: &Failure) -> Response;
@@ -100,9 +109,10 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Core(error) => match error {
-                Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::UserBanned => {
-                    StatusCode::FORBIDDEN
-                }
+                Error::Unauthenticated(Refusal::CrossSite)
+                | Error::Forbidden { .. }
+                | Error::Unmet(_)
+                | Error::UserBanned => StatusCode::FORBIDDEN,
                 Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
                 Error::SessionNotFound | Error::UserNotFound => StatusCode::NOT_FOUND,
                 Error::AmbiguousSession(_) | Error::SessionNotActive | Error::SessionLimitReached => {
@@ -150,6 +160,9 @@ impl Failure {
                 }
                 Error::Unauthenticated(_) => "The credential is not valid".to_owned(),
                 Error::Forbidden { needed } => format!("The scope {needed} is needed"),
+                Error::Unmet(Unmet::Scope(scope)) => format!("The scope {scope} is needed"),
+                Error::Unmet(Unmet::Client) => "The session is another application's".to_owned(),
+                Error::Unmet(Unmet::SignIn { .. }) => "A stronger or more recent sign-in is needed".to_owned(),
                 Error::SessionNotFound => "There is no such session".to_owned(),
                 Error::AmbiguousSession(_) => "Several sessions are called so".to_owned(),
                 Error::SessionNotActive => "The session is over".to_owned(),
@@ -196,7 +209,7 @@ impl Failure {
         }
     }
 
-    /// How to authenticate (RFC 6750 section 3), where that is the matter.
+    /// How to authenticate (RFC 6750 section 3, RFC 9470 section 3), where that is the matter.
     fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::Core(Error::Unauthenticated(Refusal::Missing)) => {
@@ -210,6 +223,7 @@ impl Failure {
                 let text = format!("Bearer realm=\"sojourn\", error=\"insufficient_scope\", scope=\"{needed}\"");
                 HeaderValue::from_str(&text).ok()
             }
+            Self::Core(Error::Unmet(unmet)) => HeaderValue::from_str(&challenge_of(unmet)).ok(),
             _ => None,
         }
     }
@@ -225,6 +239,19 @@ impl Failure {
             Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
             Self::Core(error) => tracing::debug!(%error, "refused"),
             Self::Request(rejection) => tracing::debug!(?rejection, "rejected"),
+        }
+    }
+}
+
+fn challenge_of(unmet: &Unmet) -> String {
+    let realm = "Bearer realm=\"sojourn\"";
+    match unmet {
+        Unmet::Scope(scope) => format!("{realm}, error=\"insufficient_scope\", scope=\"{scope}\""),
+        Unmet::Client => format!("{realm}, error=\"insufficient_scope\""),
+        Unmet::SignIn { acr, max_age } => {
+            let acr = if acr.is_empty() { String::new() } else { format!(", acr_values=\"{acr}\"") };
+            let max_age = max_age.map(|seconds| format!(", max_age=\"{seconds}\"")).unwrap_or_default();
+            format!("{realm}, error=\"insufficient_user_authentication\"{acr}{max_age}")
         }
     }
 }
@@ -292,13 +319,20 @@ pub(super) fn refused_below<F: Family>(path: &str, rejection: &Rejection) -> Opt
     F::PREFIXES.iter().any(below).then(|| refused::<F>(rejection))
 }
 
-/// Puts the guards of family `F` around its routes: method, size, time, panics, and headers that keep answers private.
-pub(super) fn guard<F: Family>(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    guard_waiting::<F>(router, app, Duration::ZERO)
+/// Puts the guards of family `F` around its routes: method, size, time, panics, what the document does not know, and headers
+/// that keep answers private.
+pub(super) fn guard<F: Family>(router: Router<Arc<App>>, document: &OpenApi, app: &Arc<App>) -> Router<Arc<App>> {
+    guard_waiting::<F>(router, document, app, Duration::ZERO)
 }
 
 /// As [`guard`], for routes whose clients may ask to wait so long for their answer.
-pub(super) fn guard_waiting<F: Family>(router: Router<Arc<App>>, app: &Arc<App>, wait: Duration) -> Router<Arc<App>> {
+pub(super) fn guard_waiting<F: Family>(
+    router: Router<Arc<App>>,
+    document: &OpenApi,
+    app: &Arc<App>,
+    wait: Duration,
+) -> Router<Arc<App>> {
+    let documented = Arc::new(Documented::new::<F>(document));
     let within = REQUEST_TIMEOUT + wait;
     router
         .method_not_allowed_fallback(async || Refused::<F>::from(Rejection::MethodNotAllowed))
@@ -307,6 +341,7 @@ pub(super) fn guard_waiting<F: Family>(router: Router<Arc<App>>, app: &Arc<App>,
             middleware::from_fn_with_state((Arc::clone(app), within), within_limits::<F>),
             CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| panicked::<F>(cause.as_ref())),
             DefaultBodyLimit::max(MAX_BODY_BYTES),
+            middleware::from_fn_with_state(documented, only_documented::<F>),
         ))
 }
 

@@ -1,37 +1,33 @@
-//! How many requests one caller may make, and where a request really comes from.
+//! How many requests one caller may make.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, Utc};
-use forwarded_header_value::ForwardedHeaderValue;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
-use ipnet::IpNet;
 
 use super::Rejection;
 use super::endings::is_ending;
+use super::forwarding::Forwarding;
 use crate::sessions::{Caller, SessionId};
 use crate::users::UserId;
 
 /// The time that a limit is told for.
 const WINDOW: Duration = Duration::from_mins(5);
-/// The most proxies that are believed to stand in a row.
-const MOST_HOPS: usize = 20;
 
 type Limiter = RateLimiter<String, DashMapStateStore<String>, DefaultClock, StateInformationMiddleware>;
 
 /// Counts requests by caller.
 pub struct RateLimits {
     limiter: Option<(NonZeroU32, Limiter)>,
-    trusted_proxies: Vec<IpNet>,
+    forwarding: Forwarding,
 }
 
 /// What is left to a caller, for the headers of an answer.
@@ -73,13 +69,13 @@ pub(super) enum Counted<'a> {
 }
 
 impl RateLimits {
-    /// `most` requests of one caller in five minutes, 0 for any number; addresses told by these proxies are believed.
-    pub fn new(most: u32, trusted_proxies: Vec<IpNet>) -> Self {
+    /// `most` requests of one caller in five minutes, 0 for any number. `forwarding` tells addresses behind proxies.
+    pub fn new(most: u32, forwarding: Forwarding) -> Self {
         let limiter = NonZeroU32::new(most).and_then(|most| {
             let quota = Quota::with_period(WINDOW / most.get())?.allow_burst(most);
             Some((most, RateLimiter::dashmap(quota).with_middleware::<StateInformationMiddleware>()))
         });
-        Self { limiter, trusted_proxies }
+        Self { limiter, forwarding }
     }
 
     /// Counts a request for whoever is behind it. Refuses it when there were too many.
@@ -120,7 +116,7 @@ impl RateLimits {
             Counted::User(user) => format!("user {user}"),
             Counted::Session(session) if is_ending => format!("ending by session {session}"),
             Counted::Session(session) => format!("session {session}"),
-            Counted::Address => format!("address {}", network_of(self.client_address(parts))),
+            Counted::Address => format!("address {}", network_of(self.forwarding.client_address(parts))),
         }
     }
 
@@ -130,35 +126,6 @@ impl RateLimits {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
-    }
-
-    /// Where a request comes from: the peer, or behind trusted proxies the last address that none of them is.
-    fn client_address(&self, parts: &Parts) -> Option<IpAddr> {
-        let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-        let mut address = peer.ip().to_canonical();
-        for told in told_addresses(&parts.headers).into_iter().rev().take(MOST_HOPS) {
-            if !self.trusted_proxies.iter().any(|network| network.contains(&address)) {
-                break;
-            }
-            let Some(told) = told else { break };
-            address = told.to_canonical();
-        }
-        Some(address)
-    }
-}
-
-/// The addresses that proxies told, the nearest last; `None` for one that is no address.
-fn told_addresses(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let joined = |name: &str| {
-        let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-        (!values.is_empty()).then(|| values.join(", "))
-    };
-    let forwarded = joined("forwarded").map(|value| ForwardedHeaderValue::from_forwarded(&value));
-    let told =
-        forwarded.or_else(|| joined("x-forwarded-for").map(|value| ForwardedHeaderValue::from_x_forwarded_for(&value)));
-    match told {
-        Some(Ok(value)) => value.iter().map(forwarded_header_value::ForwardedStanza::forwarded_for_ip).collect(),
-        Some(Err(_)) | None => Vec::new(),
     }
 }
 
@@ -197,23 +164,16 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::SocketAddr;
 
-    fn address(proxies: &str, peer: &str, headers: &[(&str, &str)]) -> String {
-        let proxies = proxies.split_whitespace().map(|network| network.parse().unwrap()).collect();
-        let mut request = axum::http::Request::builder();
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
-        RateLimits::new(1, proxies).client_address(&parts).unwrap().to_string()
-    }
+    use axum::extract::ConnectInfo;
+
+    use super::*;
 
     /// D-15.
     #[test]
     fn addresses_whose_budget_is_full_again_are_forgotten() {
-        let limits = RateLimits::new(1_000_000, Vec::new());
+        let limits = RateLimits::new(1_000_000, Forwarding::new(None, Vec::new()));
         let (_, limiter) = limits.limiter.as_ref().unwrap();
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
         for number in 0..100_000_u128 {
@@ -225,26 +185,5 @@ mod tests {
         while !limiter.is_empty() {
             limits.forget_idle();
         }
-    }
-
-    #[test]
-    fn only_a_trusted_proxy_may_speak_for_an_address() {
-        let told = [("x-forwarded-for", "203.0.113.7")];
-        assert_eq!(address("", "198.51.100.1", &told), "198.51.100.1");
-        assert_eq!(address("10.0.0.0/8", "198.51.100.1", &told), "198.51.100.1");
-        assert_eq!(address("10.0.0.0/8", "10.1.2.3", &told), "203.0.113.7");
-        assert_eq!(address("10.0.0.0/8", "::ffff:10.1.2.3", &told), "203.0.113.7");
-        assert_eq!(address("10.0.0.0/8", "10.1.2.3", &[("forwarded", "for=203.0.113.7;proto=https")]), "203.0.113.7");
-        assert_eq!(address("10.0.0.0/8", "10.1.2.3", &[("forwarded", "for=\"[2001:db8::7]:4711\"")]), "2001:db8::7");
-    }
-
-    #[test]
-    fn what_a_client_made_up_before_the_proxies_does_not_count() {
-        let told = [("x-forwarded-for", "1.1.1.1, 203.0.113.7"), ("x-forwarded-for", "10.9.9.9")];
-        assert_eq!(address("10.0.0.0/8", "10.1.2.3", &told), "203.0.113.7");
-        assert_eq!(address("10.0.0.0/8", "10.1.2.3", &[("x-forwarded-for", "nonsense")]), "10.1.2.3");
-        assert_eq!(address("10.0.0.0/8", "10.1.2.3", &[]), "10.1.2.3");
-        let many = ["10.0.0.1"; 50].join(", ");
-        assert_eq!(address("10.0.0.0/8", "10.1.2.3", &[("x-forwarded-for", &many)]), "10.0.0.1");
     }
 }

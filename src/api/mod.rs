@@ -6,9 +6,11 @@
 mod addressing;
 pub mod blackbox;
 pub mod cumulonimbus;
+mod documented;
 mod endings;
 pub mod extract;
 mod family;
+pub mod forwarding;
 pub mod janssen;
 mod json;
 pub mod limits;
@@ -18,6 +20,7 @@ mod operations;
 pub mod quiika;
 mod timestamp;
 pub mod vault;
+mod wording;
 
 use std::sync::Arc;
 
@@ -53,23 +56,23 @@ pub struct App {
 
 /// All routes, ready to serve.
 pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
-    let (native, _) = native::router().split_for_parts();
-    let (live, _) = native::live_router().split_for_parts();
-    let (oauth, _) = native::oauth::router().split_for_parts();
-    let (quiika, _) = quiika::router().split_for_parts();
-    let (blackbox, _) = blackbox::router().split_for_parts();
-    let (cumulonimbus, _) = cumulonimbus::router().split_for_parts();
-    let (janssen, _) = janssen::router().split_for_parts();
-    let (vault, _) = vault::router().split_for_parts();
+    let (native, native_document) = native::router().split_for_parts();
+    let (live, live_document) = native::live_router().split_for_parts();
+    let (oauth, oauth_document) = native::oauth::router().split_for_parts();
+    let (quiika, quiika_document) = quiika::router().split_for_parts();
+    let (blackbox, blackbox_document) = blackbox::router().split_for_parts();
+    let (cumulonimbus, cumulonimbus_document) = cumulonimbus::at_both_places().split_for_parts();
+    let (janssen, janssen_document) = janssen::router().split_for_parts();
+    let (vault, vault_document) = vault::router().split_for_parts();
     let router = Router::new()
-        .merge(family::guard::<native::Native>(native::verify_below(native), &app))
-        .merge(family::guard_waiting::<native::Native>(live, &app, LONGEST_WAIT))
-        .merge(family::guard::<native::oauth::OAuth>(native::oauth::metadata_of_path(oauth), &app))
-        .merge(family::guard::<quiika::Quiika>(quiika, &app))
-        .merge(family::guard::<vault::Vault>(vault, &app))
-        .merge(family::guard::<blackbox::Blackbox>(blackbox, &app))
-        .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus::also_without_api(cumulonimbus), &app))
-        .merge(family::guard::<janssen::Janssen>(janssen, &app))
+        .merge(family::guard::<native::Native>(native::as_gateways_ask(native), &native_document, &app))
+        .merge(family::guard_waiting::<native::Native>(live, &live_document, &app, LONGEST_WAIT))
+        .merge(family::guard::<native::oauth::OAuth>(native::oauth::metadata_of_path(oauth), &oauth_document, &app))
+        .merge(family::guard::<quiika::Quiika>(quiika, &quiika_document, &app))
+        .merge(family::guard::<vault::Vault>(vault, &vault_document, &app))
+        .merge(family::guard::<blackbox::Blackbox>(blackbox, &blackbox_document, &app))
+        .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus, &cumulonimbus_document, &app))
+        .merge(family::guard::<janssen::Janssen>(janssen, &janssen_document, &app))
         .merge(operations::router())
         .merge(if http.metrics_listen.is_none() { operations::metrics_router() } else { Router::new() })
         .fallback(addressing::unknown_path)

@@ -5,13 +5,14 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
+use super::extract::PathText;
 use super::openapi::DocumentError;
 use super::{App, Refused, Rejection, document, family_document, native, openapi};
 use crate::sessions::{Error, NotReady};
@@ -84,7 +85,7 @@ async fn merged_document() -> Result<Response, Refusal> {
 }
 
 /// `/openapi/{family}.yaml`
-async fn one_document(Path(file): Path<String>) -> Result<Response, Refusal> {
+async fn one_document(PathText(file, _): PathText<native::Native>) -> Result<Response, Refusal> {
     let name = file.strip_suffix(".yaml").filter(|name| *name != MERGED).ok_or(Rejection::UnknownPath)?;
     yaml(name)
 }

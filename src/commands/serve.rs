@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::CommandError;
+use crate::api::forwarding::Forwarding;
 use crate::api::limits::RateLimits;
 use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
@@ -41,12 +42,13 @@ pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
     // What happens in the background goes on as long as requests are served.
     let (end, ended) = watch::channel(false);
     let tasks = background::start(&sessions, signing_keys, &ended);
+    let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
     let app = App {
         sessions: Arc::clone(&sessions),
         request_ids,
         cookie: http.cookie.clone(),
         janssen_user_dn: http.janssen_user_dn.clone(),
-        limits: RateLimits::new(http.rate_limit, http.trusted_proxies.clone()),
+        limits: RateLimits::new(http.rate_limit, forwarding),
         stopping: stop.clone(),
     };
     let app = Arc::new(app);

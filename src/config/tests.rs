@@ -13,7 +13,7 @@ fn source(values: &[(&str, &str)]) -> Result<Source, SettingError> {
 #[test]
 fn a_bad_setting_is_named_in_one_line() {
     type Row = (&'static str, &'static str, fn(&Source) -> Option<SettingError>);
-    let rows: [Row; 16] = [
+    let rows: [Row; 20] = [
         ("SOJOURN_LISTEN", "nowhere", |source| listen_address(source).err()),
         ("PORT", "99999", |source| listen_address(source).err()),
         ("SOJOURN_PROFILE", "aal9", |source| policy(source).err()),
@@ -21,6 +21,10 @@ fn a_bad_setting_is_named_in_one_line() {
         ("SOJOURN_ACCESS_TOKEN_LIFETIME", "2h", |source| policy(source).err()),
         ("SOJOURN_SIGNING_ALGORITHM", "none", |source| TokenConfig::read(source).err()),
         ("SOJOURN_COOKIE", "a b", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_COOKIE", "__host-session", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_ISSUER", "https://id.example.org/?tenant=1", |source| TokenConfig::read(source).err()),
+        ("SOJOURN_CORS_ORIGINS", "https://app.example.org/", |source| HttpConfig::read(source).err()),
+        ("SOJOURN_FORWARDING_HEADER", "Via", |source| HttpConfig::read(source).err()),
         ("SOJOURN_CORS_ORIGINS", "*", |source| HttpConfig::read(source).err()),
         ("SOJOURN_RATE_LIMIT", "-1", |source| HttpConfig::read(source).err()),
         ("SOJOURN_TRUSTED_PROXIES", "10.0.0.0/33", |source| HttpConfig::read(source).err()),

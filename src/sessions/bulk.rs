@@ -50,7 +50,7 @@ pub struct EndedInBulk {
 impl Sessions {
     /// Ends the active sessions that are meant, for a caller with `sessions:admin`; with `dry_run` it only tells which.
     /// Refused: [`Error::Invalid`] for a filter on what changes (state, last use), because who is meant would depend on
-    /// when it is looked at, and for too many names.
+    /// when it is looked at, for an address of which less is kept, because others would be meant too, and for too many names.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         caller.require(Scope::ADMIN)?;
         match selection {
@@ -87,6 +87,12 @@ impl Sessions {
                     FieldError::new(name, "changes while sessions are used, so it cannot say which to end").into()
                 );
             }
+        }
+        if let Some(address) = filter.ip_address.map(|address| address.to_canonical())
+            && self.policy().ip_storage.keep(address) != Some(address)
+        {
+            let message = "is more than this server keeps of an address: it cannot say which sessions to end";
+            return Err(FieldError::new("ip_address", message).into());
         }
         let filter = Filter { ip_address: self.kept_address(filter.ip_address), ..filter };
         let active = Filter { state: Some(State::Active), ..filter.clone() };

@@ -46,20 +46,46 @@ enum Use {
 }
 
 impl Sessions {
-    /// Whose credential this is: a user's access or session token whose session stands, or a service's key. As fresh as
-    /// asked, else as policy has it. One look-up at most; none for what is no token of ours. Counts as a use of the
-    /// session.
-    pub async fn authenticate(&self, credential: &str, freshness: Option<Freshness>) -> Result<Caller, Error> {
-        self.identify(credential, freshness, Use::Counts).await
+    /// Whose credentials these are: a user's access or session token whose session stands, or a service's key. As fresh as
+    /// asked or as policy has it, whichever is stricter. At most one look-up for each; none for what is no token of ours.
+    ///
+    /// Usually there is one. Of several, such as cookies of one name, those that do not stand are passed over, and the others
+    /// must be one user's: the first is the caller, and only its session counts as used.
+    pub async fn authenticate(&self, credentials: &[String], freshness: Option<Freshness>) -> Result<Caller, Error> {
+        self.identify_one_of(credentials, freshness, Use::Counts).await
     }
 
     /// As [`Sessions::authenticate`], for who only watches: no use of the session.
-    pub async fn authenticate_watcher(&self, credential: &str) -> Result<Caller, Error> {
-        self.identify(credential, None, Use::None).await
+    pub async fn authenticate_watcher(&self, credentials: &[String]) -> Result<Caller, Error> {
+        self.identify_one_of(credentials, None, Use::None).await
+    }
+
+    async fn identify_one_of(
+        &self,
+        credentials: &[String],
+        freshness: Option<Freshness>,
+        counting: Use,
+    ) -> Result<Caller, Error> {
+        if let [only] = credentials {
+            return self.identify(only, freshness, counting).await;
+        }
+        let (mut caller, mut refused) = (None, None);
+        for credential in credentials {
+            let counting = if caller.is_some() { Use::None } else { counting };
+            match (self.identify(credential, freshness, counting).await, &caller) {
+                (Ok(first), None) => caller = Some(first),
+                (Ok(Caller::User(next)), Some(Caller::User(first)))
+                    if next.session.user_id == first.session.user_id => {}
+                (Ok(_), Some(_)) => return Err(Refusal::Several.into()),
+                (Err(Error::Unauthenticated(refusal)), _) => refused = refused.or(Some(refusal)),
+                (Err(error), _) => return Err(error),
+            }
+        }
+        caller.ok_or_else(|| refused.unwrap_or(Refusal::Missing).into())
     }
 
     async fn identify(&self, credential: &str, freshness: Option<Freshness>, counting: Use) -> Result<Caller, Error> {
-        let freshness = freshness.unwrap_or(self.policy().freshness);
+        let freshness = self.policy().freshness.stricter(freshness);
         if let Some(key) = &self.parts.bootstrap_key
             && key.matches(credential)
         {
@@ -79,8 +105,8 @@ impl Sessions {
     }
 
     /// What a token says if it stands, for a caller with `sessions:read`; `None` for everything else, whatever the
-    /// reason. As fresh as asked, else as policy has it; what a refresh token says is always read. An access or session
-    /// token counts as used by it.
+    /// reason. As fresh as asked or as policy has it, whichever is stricter; what a refresh token says is always read. An
+    /// access or session token counts as used by it.
     pub async fn introspect(
         &self,
         caller: &Caller,
@@ -88,7 +114,7 @@ impl Sessions {
         freshness: Option<Freshness>,
     ) -> Result<Option<Introspection>, Error> {
         caller.require(Scope::READ)?;
-        let freshness = freshness.unwrap_or(self.policy().freshness);
+        let freshness = self.policy().freshness.stricter(freshness);
         let now = self.now();
         let found = match Form::of(token) {
             Form::ServiceKey => return Ok(None),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Scope, SessionId};
+use super::{Scope, SessionId, Unmet};
 use crate::clock::EntropyUnavailable;
 use crate::store;
 use crate::tokens::TokenError;
@@ -117,6 +117,9 @@ pub enum Error {
         /// The scope that would allow it.
         needed: &'static str,
     },
+    /// The session does not meet what the route behind a gateway requires.
+    #[error("not met: {0:?}")]
+    Unmet(Unmet),
     /// No such session, or not one that the caller may know of.
     #[error("no such session")]
     SessionNotFound,
@@ -169,6 +172,12 @@ impl Error {
 impl From<FieldError> for Error {
     fn from(error: FieldError) -> Self {
         Self::Invalid(vec![error])
+    }
+}
+
+impl From<Unmet> for Error {
+    fn from(unmet: Unmet) -> Self {
+        Self::Unmet(unmet)
     }
 }
 

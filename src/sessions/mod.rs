@@ -22,6 +22,7 @@ mod opening;
 mod policy;
 mod reading;
 mod refreshing;
+mod requirements;
 mod session;
 mod shared;
 mod statistics;
@@ -60,6 +61,7 @@ pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoic
 pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 pub use reading::{Page, UserSessions};
 pub use refreshing::{RefreshOutcome, RefreshRequest, Refreshed, Slide};
+pub use requirements::{Requirements, Unmet};
 pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
 use shared::Shared;
 pub use statistics::{

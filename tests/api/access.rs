@@ -8,11 +8,11 @@ use crate::support::on_both_databases;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
 /// The columns of the table. The session asked for is the owner's.
-const ROLES: [&str; 8] =
+pub(super) const ROLES: [&str; 8] =
     ["nobody", "an ended session", "the owner", "another user", "reader", "writer", "admin", "staff"];
 
 /// What is sent along.
-enum Body {
+pub(super) enum Body {
     Nothing,
     Json(&'static str),
     /// A form with the token of the session asked for.
@@ -31,10 +31,10 @@ const JANSSEN: [u16; 8] = [401, 401, 401, 401, 401, 401, 200, 200];
 const JANSSEN_DELETE: [u16; 8] = [401, 401, 401, 401, 401, 401, 204, 204];
 const EVERYBODY: [u16; 8] = [200; 8];
 
-type Row = (&'static str, &'static str, &'static str, Body, [u16; 8]);
+pub(super) type Row = (&'static str, &'static str, &'static str, Body, [u16; 8]);
 
 /// Operation id in the merged document, method, path (`{session}` and `{user}` are filled in), body, answers by role.
-const TABLE: &[Row] = &[
+pub(super) const TABLE: &[Row] = &[
     ("openSession", "POST", "/v1/sessions", Json(r#"{"user_id":"new"}"#), [401, 401, 403, 403, 403, 201, 201, 201]),
     ("searchSessions", "GET", "/v1/sessions", Nothing, READ),
     ("getSession", "GET", "/v1/sessions/{session}", Nothing, [401, 401, 200, 404, 200, 403, 200, 200]),
@@ -66,6 +66,7 @@ const TABLE: &[Row] = &[
     ("listUserSessions", "GET", "/v1/users/{user}/sessions", Nothing, READ),
     ("endUserSessions", "DELETE", "/v1/users/{user}/sessions", Nothing, ADMINISTER),
     ("verify", "GET", "/v1/verify", Nothing, OWN),
+    ("require", "GET", "/v1/require/max_age=600", Nothing, OWN),
     ("getStatistics", "GET", "/v1/stats", Nothing, READ),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
     ("watchSession", "GET", "/v1/sessions/{session}/watch", Nothing, [401, 401, 200, 404, 200, 403, 200, 200]),

@@ -188,15 +188,6 @@ on_both_databases! {
         });
         futures_util::future::join_all(asked).await;
     }
-
-    async fn the_word_for_how_fresh_must_be_one(database) {
-        let server = Server::start(database).await;
-        let opened = server.open("alice").await;
-        server.send("GET", "/v1/verify?freshness=fresh", &opened.access).await.expect(200);
-        server.send("GET", "/v1/verify?freshness=stale", &opened.access).await.expect_problem(400, "malformed_request");
-        // Below the path the query is that of the request behind the gateway.
-        server.send("GET", "/v1/verify/orders?freshness=stale", &opened.access).await.expect(200);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -152,7 +152,7 @@ on_both_databases! {
         server.send_form("/oauth2/revoke", None, &[("token", &token)]).await.expect(200);
         server.send_form("/oauth2/revoke", None, &[("token", &second.0)]).await.expect(200);
         for (access, _) in [first, second] {
-            assert!(server.sessions.authenticate(&access, None).await.is_err());
+            assert!(server.sessions.authenticate(std::slice::from_ref(&access), None).await.is_err());
         }
     }
 
@@ -212,5 +212,23 @@ on_both_databases! {
             refused.expect_problem(401, "unauthenticated");
         }
         new.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn only_the_named_header_counts_whatever_else_a_client_makes_up() {
+    for (named, other) in
+        [(None, "forwarded"), (Some("x-real-ip"), "x-forwarded-for"), (Some("forwarded"), "x-forwarded-for")]
+    {
+        let mut options = limited(3, &["127.0.0.1/32"]);
+        options.http.forwarding_header = named.map(|name| name.parse().unwrap());
+        let server = Server::start_with(TestDatabase::sqlite().await, options).await;
+        let written = if named == Some("forwarded") { "for=203.0.113.7" } else { "203.0.113.7" };
+        for (number, expected) in [401, 401, 401, 429, 429].into_iter().enumerate() {
+            let made_up =
+                if other == "forwarded" { format!("for=198.51.100.{number}") } else { format!("198.51.100.{number}") };
+            let request = server.request("GET", "/v1/me").header(named.unwrap_or("x-forwarded-for"), written);
+            answer(request.header(other, made_up)).await.expect(expected);
+        }
     }
 }

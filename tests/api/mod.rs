@@ -10,4 +10,5 @@ mod janssen;
 mod limits;
 mod native;
 mod quiika;
+mod unknown;
 mod vault;

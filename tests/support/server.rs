@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use sojourn::api::forwarding::Forwarding;
 use sojourn::api::limits::RateLimits;
 use sojourn::api::{self, App};
 use sojourn::background::SigningKeys;
@@ -179,12 +180,13 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopping) = watch::channel(false);
+        let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
         let app = App {
             sessions: Arc::clone(&sessions),
             request_ids: RequestIds::new(&SystemEntropy).unwrap(),
             cookie: http.cookie.clone(),
             janssen_user_dn: http.janssen_user_dn.clone(),
-            limits: RateLimits::new(http.rate_limit, http.trusted_proxies.clone()),
+            limits: RateLimits::new(http.rate_limit, forwarding),
             stopping: stopping.clone(),
         };
         if follows {

@@ -127,6 +127,7 @@ pub(super) struct CleanupResult {
 
 /// Which sessions to end.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RevokeAllSessionsRequest {
     /// Whether the session that asks stays.
     pub(super) keep_current: bool,
@@ -134,6 +135,7 @@ pub(super) struct RevokeAllSessionsRequest {
 
 /// By how much to extend a session.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ExtendSessionRequest {
     /// Hours; the absolute end is never passed.
     #[schema(minimum = 1)]

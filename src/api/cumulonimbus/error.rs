@@ -16,6 +16,7 @@ impl Family for Cumulonimbus {
     const NAME: &'static str = "cumulonimbus";
     const PREFIXES: &'static [&'static str] = &["/api/user", "/user"];
     const COOKIE: bool = true;
+    const BLANK_IS_DEFAULT: &'static [&'static str] = &["limit", "offset"];
 
     fn respond(failure: &Failure) -> Response {
         let status = match failure {
@@ -36,7 +37,7 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::Banned(_)) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
-            Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } => {
+            Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::Unmet(_) => {
                 ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions")
             }
             Error::Unauthenticated(_) | Error::SessionNotFound | Error::SessionNotActive | Error::InvalidGrant(_) => {

@@ -16,7 +16,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,10 +28,9 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().nest("/api", routes())
 }
 
-/// The routes at their paths as its document writes them too.
-pub(super) fn also_without_api(router: Router<Arc<App>>) -> Router<Arc<App>> {
-    let (without_api, _) = routes().split_for_parts();
-    router.merge(without_api)
+/// The same, and at their paths as its document writes them too.
+pub(super) fn at_both_places() -> OpenApiRouter<Arc<App>> {
+    router().merge(routes())
 }
 
 fn routes() -> OpenApiRouter<Arc<App>> {

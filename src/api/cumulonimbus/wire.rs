@@ -79,6 +79,7 @@ impl FromRequestParts<Arc<App>> for Window {
 
 /// A bulk as JSON, its array still to be checked.
 #[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct BulkBody {
     #[serde(default)]
     sessions: Value,
@@ -97,9 +98,15 @@ impl FromRequest<Arc<App>> for Bulk {
             None => return Err(not_there().into()),
             Some(text) if text.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") => {
                 let Form(pairs, _) = Form::<Cumulonimbus, Vec<(String, String)>>::from_request(request, app).await?;
-                let named = pairs.into_iter().filter(|(name, _)| name == "sessions" || name == "sessions[]");
-                let entries: Vec<String> = named.map(|(_, value)| value).collect();
-                if entries.is_empty() { Err(not_there()) } else { Ok(entries) }
+                let (named, others): (Vec<_>, Vec<_>) =
+                    pairs.into_iter().partition(|(name, _)| name == "sessions" || name == "sessions[]");
+                match (named.is_empty(), others.is_empty()) {
+                    (true, _) => Err(not_there()),
+                    (false, true) => Ok(named.into_iter().map(|(_, value)| value).collect()),
+                    (false, false) => {
+                        return Err(Rejection::Malformed("The body has a member that is not known".to_owned()).into());
+                    }
+                }
             }
             Some(_) => {
                 let OptionalBody(body, _) = OptionalBody::<Cumulonimbus, BulkBody>::from_request(request, app).await?;

@@ -14,6 +14,7 @@ pub struct Janssen;
 impl Family for Janssen {
     const NAME: &'static str = "janssen";
     const PREFIXES: &'static [&'static str] = &["/api/v1/jans-auth-server"];
+    const BLANK_IS_DEFAULT: &'static [&'static str] = &["pattern", "fieldValuePair", "sortBy", "sortOrder"];
 
     fn respond(failure: &Failure) -> Response {
         let status = match failure.status_without_422() {

@@ -159,6 +159,9 @@ impl Pair {
 
     fn condition(self, template: &DnTemplate) -> Result<Condition, FieldError> {
         let never = || Condition::Any(Vec::new());
+        if self.value.is_empty() {
+            return Err(invalid("has a field without a value"));
+        }
         Ok(match self.field {
             Some(Field::UserDn) => Condition::Is(TextField::UserId, template.id_in(&self.value).to_owned()),
             Some(Field::Id) => SessionId::parse(&self.value).map_or_else(never, Condition::IsSession),
@@ -263,7 +266,17 @@ mod tests {
     #[test]
     fn what_is_no_pair_is_refused() {
         let many = "sid=1,".repeat(21);
-        for text in ["password=x", "userDn", "a,b", "=x", "client_id=a\0", "client_id=a,b=c", many.as_str()] {
+        for text in [
+            "password=x",
+            "userDn",
+            "a,b",
+            "=x",
+            "userDn=",
+            "client_id= ,acr=x",
+            "client_id=a\0",
+            "client_id=a,b=c",
+            many.as_str(),
+        ] {
             assert!(read(text).is_err(), "{text:?}");
         }
         assert_eq!(read(" , "), Ok(Vec::new()));

@@ -12,7 +12,7 @@ use crate::users::DnTemplate;
 
 /// What to search for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SearchParameters {
     /// Search size - max size of the results to return

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::json::Json;
 use crate::api::{Failure, Family, Rejection};
-use crate::sessions::{Error, FieldError, Refusal};
+use crate::sessions::{Error, FieldError, Refusal, Unmet};
 
 /// The native family.
 pub struct Native;
@@ -17,6 +17,11 @@ impl Family for Native {
     const PREFIXES: &'static [&'static str] = &["/v1"];
     const COOKIE: bool = true;
     const STANDARD_LIMITS: bool = true;
+    /// Gateways pass on the query of the request that they guard.
+    const IGNORING: &'static [&'static str] = &["/v1/verify", "/v1/require/{requirements}"];
+
+    /// Of an empty cursor comes the whole list, as of one from elsewhere.
+    const BLANK_IS_DEFAULT: &'static [&'static str] = &["since"];
 
     fn respond(failure: &Failure) -> Response {
         problem(failure.status(), code(failure), failure.message(), failure.fields())
@@ -48,7 +53,8 @@ fn code(failure: &Failure) -> &'static str {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::CrossSite) => "cross_site_request",
             Error::Unauthenticated(_) => "unauthenticated",
-            Error::Forbidden { .. } => "insufficient_scope",
+            Error::Forbidden { .. } | Error::Unmet(Unmet::Scope(_) | Unmet::Client) => "insufficient_scope",
+            Error::Unmet(Unmet::SignIn { .. }) => "insufficient_user_authentication",
             Error::SessionNotFound => "session_not_found",
             Error::AmbiguousSession(_) => "ambiguous_session",
             Error::SessionNotActive => "session_not_active",

@@ -46,6 +46,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::users::unban_user))
         .routes(routes!(handlers::users::list_user_sessions, handlers::users::end_user_sessions))
         .routes(routes!(handlers::verify::verify))
+        .routes(routes!(handlers::verify::require))
 }
 
 /// The routes whose answers take as long as their clients wish.
@@ -56,9 +57,15 @@ pub fn live_router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::live::list_revocations))
 }
 
-/// Envoy's `ext_authz` asks below a prefix, with the method and path of the request it guards: the same check, which no
+/// Gateways ask with any method, and some below the path with that of the request they guard: the same checks, which no
 /// OpenAPI document can express.
-pub(super) fn verify_below(router: Router<Arc<App>>) -> Router<Arc<App>> {
-    let verify = any(handlers::verify::verify);
-    router.route("/v1/verify/", verify.clone()).route("/v1/verify/{*path}", verify)
+pub(super) fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    let (verify, require) = (any(handlers::verify::verify), any(handlers::verify::require));
+    router
+        .route("/v1/verify", verify.clone())
+        .route("/v1/verify/", verify.clone())
+        .route("/v1/verify/{*path}", verify)
+        .route("/v1/require/{requirements}", require.clone())
+        .route("/v1/require/{requirements}/", require.clone())
+        .route("/v1/require/{requirements}/{*path}", require)
 }

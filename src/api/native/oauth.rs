@@ -37,6 +37,8 @@ impl Family for OAuth {
     const NAME: &'static str = "oauth";
     const PREFIXES: &'static [&'static str] = &["/oauth2", "/.well-known"];
     const STANDARD_LIMITS: bool = true;
+    /// RFC 6749 section 3.2 for the token endpoint; RFC 7009 section 2.1 and RFC 7662 section 2.1 build on it.
+    const IGNORING: &'static [&'static str] = &["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"];
 
     fn respond(failure: &Failure) -> Response {
         let error = match failure {
@@ -191,7 +193,7 @@ struct IntrospectionRequest {
     /// Not needed: every token tells its kind.
     #[expect(dead_code, reason = "RFC 7662 section 2.1: clients may send it, servers may ignore it")]
     token_type_hint: Option<String>,
-    /// How old the answer may be, `strict` (not at all) or `fresh`; when left out, as the server is set.
+    /// How old the answer may be: `strict` (not at all) or `fresh`, but never older than the server is set to.
     freshness: Option<wire::Freshness>,
 }
 
@@ -228,6 +230,9 @@ struct IntrospectionClaims {
     /// When it was issued, in seconds since 1970.
     #[schema(required = false)]
     iat: i64,
+    /// When the user signed in, in seconds since 1970 (RFC 9470 section 6).
+    #[schema(required = false)]
+    auth_time: i64,
     #[schema(required = false)]
     iss: String,
     #[schema(required = false)]
@@ -260,7 +265,7 @@ async fn introspect(
     Form(form, _): Form<OAuth, IntrospectionRequest>,
 ) -> Result<Json<IntrospectionResponse>> {
     let freshness = form.freshness.map(Freshness::from);
-    let found = app.sessions.introspect(&caller, &form.token, freshness).await?;
+    let found = app.sessions.introspect(&caller, there(&form.token)?, freshness).await?;
     let claims = found.map(|Introspection { signed_in, kind, issued_at, expires_at }| IntrospectionClaims {
         sub: signed_in.session.user_id.to_string(),
         sid: signed_in.session.id.as_uuid(),
@@ -270,6 +275,7 @@ async fn introspect(
         token_type: if kind == TokenKind::Refresh { "refresh_token" } else { "Bearer" },
         exp: expires_at.timestamp(),
         iat: issued_at.timestamp(),
+        auth_time: signed_in.session.created_at.timestamp(),
         iss: app.sessions.access_tokens().issuer().to_owned(),
         aud: app.sessions.access_tokens().audience().to_owned(),
         acr: signed_in.session.acr,
@@ -295,8 +301,13 @@ async fn revoke(
     State(app): State<Arc<App>>,
     CountedForm(form, _): CountedForm<OAuth, TokenForm>,
 ) -> Result<StatusCode> {
-    app.sessions.revoke_token(&form.token).await?;
+    app.sessions.revoke_token(there(&form.token)?).await?;
     Ok(StatusCode::OK)
+}
+
+/// A parameter without a value counts as left out (RFC 6749 section 3.2).
+fn there(token: &str) -> Result<&str> {
+    if token.is_empty() { Err(Rejection::Malformed("The token is missing".to_owned()).into()) } else { Ok(token) }
 }
 
 type PublicHeaders = [(HeaderName, &'static str); 2];

@@ -41,6 +41,12 @@ impl Freshness {
             _ => None,
         }
     }
+
+    /// The stricter of this and what was asked for: asking may tighten what is set, never loosen it.
+    #[must_use]
+    pub fn stricter(self, asked: Option<Self>) -> Self {
+        if self == Self::Strict { self } else { asked.unwrap_or(self) }
+    }
 }
 
 /// For how long after the log was last read to its end copies are taken for the truth.

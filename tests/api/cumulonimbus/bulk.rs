@@ -47,6 +47,9 @@ on_both_databases! {
         let repeated = vec![("sessions", one.id.clone()), ("sessions", two.id.clone())];
         assert_eq!(send(repeated).await.expect(200).json(), json!({ "count": 2, "type": "session" }));
         assert_eq!(send(vec![("sessions[]", three.id.clone())]).await.expect(200).json()["count"], json!(1));
+        let beside = send(vec![("sessions", mine.id.clone()), ("all", "true".to_owned())]).await.expect(400);
+        assert_ne!(beside.json()["fields"], json!(["sessions"]));
+        assert!(server.stands(&mine.access).await);
         let refused = send(vec![("session", three.id)]).await.expect(400).json();
         assert_eq!(refused["fields"], json!(["sessions"]));
     }

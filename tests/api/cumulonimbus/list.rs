@@ -50,7 +50,7 @@ on_both_databases! {
         let all = page("").await;
         assert_eq!(all.len(), 50);
         for query in ["limit=0", "limit=-1", "limit=51", "limit=abc", "limit=", "limit=1e9", "limit=1&limit=2",
-            "limit[]=1", "limit=9223372036854775808", "offset=-1", "offset=x", "offset=1e1"] {
+            "limit=9223372036854775808", "offset=-1", "offset=x", "offset=1e1"] {
             assert_eq!(page(query).await, all, "{query}");
         }
         assert_eq!(page("limit=2&offset=1").await, all[1..3]);

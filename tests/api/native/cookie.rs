@@ -1,5 +1,6 @@
 //! The session token in a cookie, where the operator has named one.
 
+use reqwest::header::HeaderValue;
 use serde_json::json;
 use sojourn::config::HttpConfig;
 
@@ -53,15 +54,85 @@ on_both_databases! {
         }
     }
 
-    async fn two_cookies_of_the_name_are_refused(database) {
+    async fn a_neighbour_s_cookie_signs_nobody_out(database) {
         let server = Server::start_with(database, with_cookie()).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let own = format!("__Host-session={}", opened.access);
         for cookie in [
-            format!("__Host-session={}; __Host-session=other", opened.access),
-            format!("__Host-session=other; __Host-session={}", opened.access),
+            [b"n=\xc3\xb6; ", own.as_bytes()].concat(),
+            [own.as_bytes(), b"; n=\xe9"].concat(),
+            [b"=; ;x; n=\"; ", own.as_bytes(), b";"].concat(),
         ] {
-            answer(server.request("GET", "/v1/me").header("cookie", &cookie)).await.expect_problem(401, "unauthenticated");
+            for path in ["/v1/me", "/v1/verify", "/api/user/alice/sessions"] {
+                let cookie = HeaderValue::from_bytes(&cookie).unwrap();
+                answer(server.request("GET", path).header("cookie", cookie)).await.expect(200);
+            }
         }
+    }
+
+    async fn of_two_cookies_of_the_name_the_one_that_stands_counts(database) {
+        let server = Server::start_with(database, with_cookie()).await;
+        let open = async |user: &str| {
+            let opened = server.open_with(&json!({ "user_id": user, "tokens": "session" })).await;
+            (opened.access, opened.id)
+        };
+        let (good, good_id) = open("alice").await;
+        let (same, _) = open("alice").await;
+        let (bob, _) = open("bob").await;
+        let (stale, stale_id) = open("bob").await;
+        server.send("DELETE", &format!("/v1/sessions/{stale_id}"), BOOTSTRAP_KEY).await.expect(204);
+        let ask = async |values: &[&str]| {
+            let cookie = values.iter().map(|value| format!("__Host-session={value}")).collect::<Vec<_>>().join("; ");
+            answer(server.request("GET", "/v1/verify").header("cookie", cookie)).await
+        };
+        for values in [
+            [stale.as_str(), &good],
+            [&good, &stale],
+            [&good, &good],
+            [&good, "other"],
+            ["other", &good],
+            ["", &good],
+            [&good, BOOTSTRAP_KEY],
+            [&good, &same],
+        ] {
+            let verified = ask(&values).await.expect(200);
+            assert_eq!((verified.header("x-user-id"), verified.header("x-session-id")), ("alice", good_id.as_str()));
+        }
+        for values in [[good.as_str(), &bob], [&bob, &good], [&stale, "other"], [&stale, &stale]] {
+            ask(&values).await.expect_problem(401, "unauthenticated");
+        }
+        let many = ["a", "b", "c", "d", "e", "f", "g", "h", &good];
+        ask(&many).await.expect_problem(401, "unauthenticated");
+        let two_lines = server.request("GET", "/v1/me").header("cookie", format!("__Host-session={stale}"));
+        answer(two_lines.header("cookie", format!("__Host-session={good}"))).await.expect(200);
+    }
+
+    async fn another_scheme_s_credential_hides_no_cookie(database) {
+        let server = Server::start_with(database, with_cookie()).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let cookie = format!("__Host-session={}", opened.access);
+        let ask = async |authorization: &[u8]| {
+            let authorization = HeaderValue::from_bytes(authorization).unwrap();
+            let request = server.request("GET", "/v1/me").header("cookie", &cookie);
+            answer(request.header("authorization", authorization)).await
+        };
+        for authorization in [
+            &b"Basic YWxpY2U6cGFzc3dvcmQ="[..],
+            b"Basic",
+            b"",
+            b" ",
+            b"Bearer",
+            b"Bearer ",
+            b"Negotiate abc",
+            b"Digest username=\"\xe9\", realm=\"x\"",
+        ] {
+            ask(authorization).await.expect(200);
+        }
+        for authorization in ["Bearer nonsense", "Bearer a b", "bearer \u{e9}"] {
+            ask(authorization.as_bytes()).await.expect_problem(401, "unauthenticated");
+        }
+        let delete = server.request("DELETE", "/v1/me/sessions").header("cookie", &cookie);
+        answer(delete.header("authorization", "Basic eA==")).await.expect_problem(403, "cross_site_request");
     }
 
     async fn without_the_setting_a_cookie_is_nothing(database) {

@@ -77,9 +77,9 @@ on_both_databases! {
             answer(request).await.expect_problem(401, "unauthenticated");
         }
         let in_query = server.request("GET", &format!("/v1/me?access_token={token}"));
-        answer(in_query).await.expect_problem(401, "unauthenticated");
+        answer(in_query).await.expect_problem(400, "malformed_request");
         let in_form = server.request("DELETE", "/v1/me/sessions").form(&[("access_token", token)]);
-        answer(in_form).await.expect_problem(401, "unauthenticated");
+        answer(in_form).await.expect_problem(400, "malformed_request");
     }
 
     async fn a_token_of_another_kind_or_server_is_no_credential(database) {

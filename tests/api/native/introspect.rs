@@ -15,7 +15,7 @@ on_both_databases! {
         let access = introspect(&opened.access).await;
         assert_eq!(access, json!({
             "active": true, "sub": "alice", "sid": opened.id, "scope": "profile", "client_id": "web", "username": "Alice",
-            "token_type": "Bearer", "exp": access["exp"], "iat": access["iat"], "iss": "http://localhost:8080",
+            "token_type": "Bearer", "exp": access["exp"], "iat": access["iat"], "auth_time": access["auth_time"], "iss": "http://localhost:8080",
             "aud": "sojourn", "acr": "aal1", "amr": ["pwd"],
         }));
         assert_eq!(access["exp"].as_i64().unwrap() - access["iat"].as_i64().unwrap(), 300);
@@ -35,7 +35,7 @@ on_both_databases! {
         let foreign = other.open("alice").await;
         let key = server.key("sessions:read").await;
         for token in [
-            "", "garbage", "a.b.c", "a\u{0}b", &ended.access, &ended.refresh, &spent.refresh, &expired.access, &expired.refresh,
+            "garbage", "a.b.c", "a\u{0}b", &ended.access, &ended.refresh, &spent.refresh, &expired.access, &expired.refresh,
             &foreign.access, &foreign.refresh, &key, BOOTSTRAP_KEY, &ended.id,
         ] {
             let answer = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", token)]).await.expect(200);

@@ -51,10 +51,12 @@ on_both_databases! {
     async fn whether_to_keep_the_current_one_is_said_plainly_or_not_at_all(database) {
         let server = Server::start(database).await;
         let alice = server.open("alice").await;
-        for query in ["keep_current=1", "keep_current=yes", "keep_current=", "keep_curent=true", "keep_current=true&keep_current=false"] {
+        for query in ["keep_current=1", "keep_current=yes", "keep_curent=true", "keep_current=true&keep_current=false"] {
             let answer = server.send("DELETE", &format!("/v1/me/sessions?{query}"), &alice.access).await;
             answer.expect_problem(400, "malformed_request");
         }
+        let empty = server.send("DELETE", "/v1/me/sessions?keep_current=", &alice.access).await;
+        empty.expect_problem(422, "invalid_request");
         assert!(server.stands(&alice.access).await);
     }
 

@@ -18,6 +18,7 @@ mod outage;
 mod refresh;
 mod replaced_database;
 mod replicas;
+mod require;
 mod revocations;
 mod revoke;
 mod revoke_many;

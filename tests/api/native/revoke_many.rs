@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use sojourn::sessions::{EndReason, Owner, SessionId};
+use sojourn::sessions::{EndReason, IpStorage, Owner, Policy, SessionId};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
 
 const PATH: &str = "/v1/sessions/revoke";
 
@@ -129,6 +129,32 @@ on_both_databases! {
         assert!(server.stands(&opened.access).await);
         let key = server.key("sessions:read sessions:write").await;
         server.send_json("POST", PATH, &key, &json!({ "all": true })).await.expect_problem(403, "insufficient_scope");
+    }
+
+    async fn an_address_of_which_less_is_kept_ends_nobody(database) {
+        let full = Server::start(database).await;
+        for (number, (ip_storage, address, expected)) in [
+            (IpStorage::Truncated, "203.0.113.7", None),
+            (IpStorage::Truncated, "2001:db8:1:2::7", None),
+            (IpStorage::Truncated, "203.0.113.0", Some(1)),
+            (IpStorage::Off, "203.0.113.0", None),
+            (IpStorage::Full, "203.0.113.7", Some(1)),
+            (IpStorage::Full, "::ffff:203.0.113.7", Some(1)),
+        ].into_iter().enumerate() {
+            let policy = Policy { ip_storage, ..Policy::default() };
+            let server = full.replica_with(|options| Options { policy, ..options }).await;
+            let user = format!("user-{number}");
+            server.open_with(&json!({ "user_id": user, "ip_address": "203.0.113.7" })).await;
+            let body = json!({ "filter": { "user_id": user, "ip_address": address } });
+            let answer = server.send_json("POST", PATH, BOOTSTRAP_KEY, &body).await;
+            match expected {
+                Some(ended) => assert_eq!(answer.expect(200).json()["revoked"], ended, "{ip_storage:?} {address}"),
+                None => {
+                    let problem = answer.expect_problem(422, "invalid_request").json();
+                    assert_eq!(problem["errors"][0]["field"], "ip_address");
+                }
+            }
+        }
     }
 
     async fn sessions_opened_meanwhile_are_either_ended_or_stand_wholly(database) {

@@ -1,5 +1,6 @@
 //! `/v1/verify`.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::support::on_both_databases;
@@ -20,6 +21,23 @@ on_both_databases! {
             "user_id": "Renée", "session_id": opened.id, "scope": "profile",
             "expires_at": opened.body["session"]["expires_at"],
         }));
+    }
+
+    async fn when_the_user_signed_in_is_told_and_stays_the_same(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("alice").await;
+        let created = opened.body["session"]["created_at"].as_str().unwrap();
+        let at = created.parse::<DateTime<Utc>>().unwrap().timestamp();
+        server.wait(TimeDelta::seconds(100));
+        let pair = server.refresh(&opened.refresh).await.expect(200).json();
+        let access = pair["access_token"].as_str().unwrap();
+        assert_eq!(server.send("GET", "/v1/verify", access).await.expect(200).header("x-session-auth-time"), at.to_string());
+        let required = server.send("GET", "/v1/require/max_age=600", access).await.expect(200);
+        assert_eq!(required.header("x-session-auth-time"), at.to_string());
+        for token in [access, pair["refresh_token"].as_str().unwrap()] {
+            let said = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", token)]).await.expect(200);
+            assert_eq!(said.json()["auth_time"], at);
+        }
     }
 
     async fn a_gateway_may_ask_with_the_method_and_path_of_the_request_it_guards(database) {

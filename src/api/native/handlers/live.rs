@@ -33,7 +33,8 @@ const SIGNED_TYPE: &str = "revocations+jwt";
 /// One's own, or anybody's with `sessions:read`: server-sent events. The first is `session` with the session as
 /// `getSession` answers it; the last is `ended` with `session_id`, `reason` (an end reason, or `expired` or
 /// `idle_expired`) and `ended_at`. A session that is over has only the last. Watching is no use of a session. The
-/// stream also closes, without `ended`, when the caller's own credential dies, and when the server stops.
+/// stream also closes, without `ended`, when the caller's own session or key does, and when the server stops. An access
+/// token's end closes nothing: the stream lasts as long as the session.
 #[utoipa::path(
     get, path = "/v1/sessions/{id}/watch", tag = "Live", operation_id = "watchSession",
     params(("id" = String, Path, description = "The session's id")),
@@ -71,7 +72,7 @@ fn ended(id: SessionId, over: Over) -> Event {
 /// `reason` and `ended_at`, and `sessions.ended` where many were ended together. Sessions that expire by themselves are not
 /// told. Each event has an `id`; with the last one as `Last-Event-ID` the stream goes on where it broke off, for two hours at least, and an ending may be told twice. When
 /// that is not possible, the first event is `missed`. The stream closes when the listener does not keep up, when its
-/// credential dies, and when the server stops.
+/// session or key ends (not when an access token runs out), and when the server stops.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Live", operation_id = "listen",
     params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that arrived")),

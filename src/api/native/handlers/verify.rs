@@ -1,9 +1,8 @@
-//! `/v1/verify`: for gateways that ask before they let a request through.
+//! `/v1/verify` and `/v1/require`: for gateways that ask before they let a request through.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::request::Parts;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
@@ -11,47 +10,76 @@ use super::Result;
 use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
 use crate::api::{App, extract};
-use crate::sessions::{Caller, Error, Freshness, Refusal, SignedIn};
+use crate::sessions::{Caller, Error, Freshness, Refusal, Requirements, SignedIn};
 
 /// The most bytes of what the headers tell: gateways have 4 KiB for the head of an answer, unless told otherwise.
 const MAX_IDENTITY_BYTES: usize = 3 * 1024;
-const VERIFY: &str = "/v1/verify";
-
-/// What the gateway asks for. Below the path the query is that of the client behind it, who has no say in this.
-async fn asked_freshness(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Freshness>> {
-    let extract::Query(query, _) = extract::Query::<Native, wire::VerifyQuery>::from_request_parts(parts, app).await?;
-    Ok(query.freshness.map(Freshness::from))
-}
+/// Where the requirements stand in a path.
+const REQUIRE: &str = "/v1/require/";
 
 /// Does this token stand
 ///
-/// For nginx `auth_request`, Traefik `forwardAuth` and Envoy `ext_authz` (which may ask below this path, with any
-/// method). 200 with the identity in headers to pass on, else 401. A service key is no user, so it is 401 too.
+/// For nginx `auth_request`, Caddy `forward_auth`, Traefik `forwardAuth` and Envoy `ext_authz` (which may ask below this
+/// path), with any method. 200 with the identity in headers to pass on, else 401. A service key is no user, so it is 401 too.
+/// Gateways pass on the query of the request that they guard, so nothing in it counts but `freshness=strict`.
 #[utoipa::path(
-    get, path = "/v1/verify", tag = "Verification", operation_id = "verify", params(wire::VerifyQuery),
+    get, path = "/v1/verify", tag = "Verification", operation_id = "verify",
+    params(("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored")),
     responses(
         (status = 200, description = "It stands", body = wire::Verified, headers(
             ("X-User-Id" = String, description = "Whose session it is"),
             ("X-Session-Id" = String, description = "The session"),
             ("X-Session-Scope" = String, description = "What it may do"),
+            ("X-Session-Auth-Time" = i64, description = "When the user signed in, in seconds since 1970"),
             ("X-User-Name" = String, description = "The user's name, empty when unknown or too long"),
             ("X-User-Email" = String, description = "The user's email address, empty when unknown or too long"),
         )),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearerAuth" = []))
 )]
 pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
+    answer(&app, request, &Requirements::default()).await
+}
+
+/// Does this token stand for that
+///
+/// As `verify`, for routes that require more. The gateway's configuration writes it into the path, percent-encoded:
+/// `/v1/require/scope=reports:read;acr=aal2;max_age=600;client=web;freshness=strict`, in any order, each at most once.
+/// `scope`: each of these words, separated by `%20`. `acr`: one of these classes, or a higher one of aal1, aal2, aal3.
+/// `max_age`: seconds since the user signed in. `client`: one of these applications. What follows after the next slash, and
+/// the query but for `freshness=strict`, are those of the guarded request and are ignored.
+#[utoipa::path(
+    get, path = "/v1/require/{requirements}", tag = "Verification", operation_id = "require",
+    params(
+        ("requirements" = String, Path, description = "The requirements", example = "scope=reports:read;max_age=600"),
+        ("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored"),
+    ),
+    responses(
+        (status = 200, description = "It stands, and meets them; with the headers of `verify`", body = wire::Verified),
+        (status = 400, description = "A requirement that is not known or cannot be met", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "It stands and does not meet them. The challenge says `insufficient_scope` (RFC 6750) when the scope is too small or the session is another application's, and `insufficient_user_authentication` (RFC 9470) when the sign-in is too weak or too old", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearerAuth" = []))
+)]
+pub(crate) async fn require(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
+    let requirements = wire::requirements(request.uri().path().strip_prefix(REQUIRE).unwrap_or_default())?;
+    answer(&app, request, &requirements).await
+}
+
+async fn answer(app: &App, request: Request, requirements: &Requirements) -> Result<Response> {
     let (mut parts, _) = request.into_parts();
     // The method is that of the request behind the gateway; asking changes nothing, so a cookie needs no same origin.
     parts.method = Method::GET;
-    let freshness = if parts.uri.path() == VERIFY { asked_freshness(&mut parts, &app).await? } else { None };
-    let caller = extract::caller::<Native>(&parts, &app, extract::Place::Bearer, freshness).await?;
+    let strict = parts.uri.query().unwrap_or_default().split('&').any(|pair| pair == "freshness=strict");
+    let freshness = if strict { Some(Freshness::Strict) } else { requirements.freshness() };
+    let caller = extract::caller::<Native>(&parts, app, extract::Place::Bearer, freshness).await?;
     let Caller::User(signed_in) = caller else {
         return Err(Error::from(Refusal::NotAUser).into());
     };
     let SignedIn { session, user } = *signed_in;
+    requirements.check(&session, app.sessions.now()).map_err(Error::from)?;
     let body = wire::Verified {
         user_id: session.user_id.to_string(),
         session_id: session.id.as_uuid(),
@@ -65,6 +93,7 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
         (const { HeaderName::from_static("x-user-id") }, session.user_id.to_string()),
         (const { HeaderName::from_static("x-session-id") }, session.id.to_string()),
         (const { HeaderName::from_static("x-session-scope") }, session.scope.to_string()),
+        (const { HeaderName::from_static("x-session-auth-time") }, session.created_at.timestamp().to_string()),
         (const { HeaderName::from_static("x-user-name") }, name),
         (const { HeaderName::from_static("x-user-email") }, email),
     ];

@@ -1,13 +1,17 @@
 //! The native API's words.
 
 mod answers;
+mod conditions;
 mod live;
 mod requests;
+mod requirements;
 mod statistics;
 mod users;
 
 pub use answers::*;
+use conditions::Conditions;
 pub use live::*;
 pub use requests::*;
+pub(super) use requirements::requirements;
 pub use statistics::*;
 pub use users::*;

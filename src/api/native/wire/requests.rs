@@ -6,7 +6,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use super::Conditions;
 use super::answers::{DeviceKind, SessionState};
+use crate::api::Rejection;
 use crate::sessions::{
     self, DeviceType, FieldError, Filter, Metadata, Opener, Range, Selection, SessionDraft, SessionId, Sort, State,
     TokenChoice,
@@ -30,14 +32,6 @@ impl From<Freshness> for sessions::Freshness {
             Freshness::Fresh => Self::Fresh,
         }
     }
-}
-
-/// How to verify.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct VerifyQuery {
-    /// How old the answer may be; when left out, as the server is set.
-    pub freshness: Option<Freshness>,
 }
 
 /// A session to be opened.
@@ -269,7 +263,7 @@ pub struct SearchSessions {
     /// On such a device.
     #[param(inline)]
     device_type: Option<DeviceKind>,
-    /// From exactly this address.
+    /// From exactly this address; where the server keeps only networks (/24, /48), from its network.
     ip_address: Option<String>,
     /// Opened with this credential, as `opened_by` of a session names it.
     opened_by: Option<String>,
@@ -294,7 +288,9 @@ pub struct SearchSessions {
 impl SearchSessions {
     /// In the words of the core.
     pub fn filter(&self) -> Result<(Filter, Sort), FieldError> {
-        let plain = |field, value: &Option<String>| crate::sessions::text::optional(field, value.clone(), 255);
+        let plain = |field, value: &Option<String>| {
+            value.clone().map(|text| crate::sessions::text::required(field, text, 255)).transpose()
+        };
         let address =
             |text: &String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
         let opener = |text: &str| {
@@ -326,15 +322,23 @@ impl SearchSessions {
     }
 }
 
+/// A member that may be left out and must not be `null`: `null` is what a program sends that forgot to fill it in.
+fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Which sessions to end: exactly one of `ids`, `filter` and `all`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeSessions {
     /// These, as far as they are active.
     #[schema(max_items = 500)]
+    #[serde(default, deserialize_with = "not_null")]
     ids: Option<Vec<String>>,
     /// All active ones that meet every condition in it.
-    filter: Option<RevocationFilter>,
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Option<RevocationFilter>)]
+    filter: Option<Conditions<RevocationFilter>>,
     /// All active ones of everybody, the caller's too. Only `true` means something.
     #[serde(default)]
     all: bool,
@@ -355,7 +359,7 @@ struct RevocationFilter {
     client_id: Option<String>,
     /// On such a device.
     device_type: Option<DeviceKind>,
-    /// From exactly this address.
+    /// From exactly this address. Where the server keeps only networks, from this one: name its first address.
     #[schema(example = "203.0.113.7")]
     ip_address: Option<String>,
     /// Opened with this credential, as `opened_by` of a session names it.
@@ -369,13 +373,13 @@ struct RevocationFilter {
 
 impl RevokeSessions {
     /// In the words of the core.
-    pub(in crate::api::native) fn selection(self) -> Result<Selection, FieldError> {
+    pub(in crate::api::native) fn selection(self) -> Result<Selection, Rejection> {
         match (self.ids, self.filter, self.all) {
             // A text that is no id is one that no session has.
             (Some(ids), None, false) => {
                 Ok(Selection::Named(ids.iter().filter_map(|id| SessionId::parse(id)).collect()))
             }
-            (None, Some(filter), false) => {
+            (None, Some(conditions), false) => {
                 let RevocationFilter {
                     user_id,
                     client_id,
@@ -384,7 +388,7 @@ impl RevokeSessions {
                     opened_by,
                     created_from,
                     created_to,
-                } = filter;
+                } = conditions.read("filter")?;
                 let search = SearchSessions {
                     user_id,
                     state: None,
@@ -400,14 +404,18 @@ impl RevokeSessions {
                     limit: None,
                     cursor: None,
                 };
-                let (filter, _) = search.filter()?;
+                let (filter, _) = search.filter().map_err(Rejection::Invalid)?;
                 if filter == Filter::default() {
-                    return Err(FieldError::new("filter", "must have a condition; all sessions are meant by all"));
+                    let error = FieldError::new("filter", "must have a condition; all sessions are meant by all");
+                    return Err(Rejection::Invalid(error));
                 }
                 Ok(Selection::Matching(filter))
             }
             (None, None, true) => Ok(Selection::Matching(Filter::default())),
-            _ => Err(FieldError::new("ids", "or filter or all must be there, and only one of them")),
+            _ => {
+                let error = FieldError::new("ids", "or filter or all must be there, and only one of them");
+                Err(Rejection::Invalid(error))
+            }
         }
     }
 }

@@ -70,7 +70,7 @@ impl StatisticsQuery {
                 StatisticsStep::Hour => Step::Hour,
                 StatisticsStep::Day => Step::Day,
             },
-            client_id: sessions::text::optional("client_id", client_id, 255)?,
+            client_id: client_id.map(|text| sessions::text::required("client_id", text, 255)).transpose()?,
             device_type: device_type.map(DeviceType::from),
             group_by: group_by.map(|group_by| match group_by {
                 StatisticsGrouping::ClientId => Grouping::ClientId,

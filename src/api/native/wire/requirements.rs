@@ -1,0 +1,37 @@
+//! Requirements as a gateway's configuration writes them into a path.
+
+use percent_encoding::percent_decode_str;
+
+use crate::api::Rejection;
+use crate::sessions::Requirements;
+
+/// Reads `name=value;name=value`, percent-encoded. Envoy appends the path of the request that it guards, so all after the
+/// next slash is a client's and is not read. What cannot be read is refused: it must not open a door.
+pub(in crate::api::native) fn requirements(path: &str) -> Result<Requirements, Rejection> {
+    let written = path.split('/').next().unwrap_or_default();
+    let mut requirements = Requirements::default();
+    for part in written.split(';') {
+        let (name, value) = part.split_once('=').ok_or_else(|| malformed("must each have a name and a value"))?;
+        let value = decoded(value).ok_or_else(|| malformed("must be percent-encoded UTF-8"))?;
+        requirements
+            .require(name, &value)
+            .map_err(|error| malformed(&format!("cannot be taken: {} {}", error.field, error.message)))?;
+    }
+    Ok(requirements)
+}
+
+fn malformed(problem: &str) -> Rejection {
+    Rejection::Malformed(format!("The requirements {problem}"))
+}
+
+/// A value is written in unreserved characters (RFC 3986 section 2.3), colons, and percent signs with two hexadecimal digits
+/// each, which make UTF-8. `None` for anything else: an `&` or a comma is more likely a mistake than a part of a word.
+fn decoded(text: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:%".contains(&byte);
+    let mut parts = text.split('%').skip(1);
+    let digits = |part: &str| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.bytes().all(plain) || !parts.all(digits) {
+        return None;
+    }
+    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
