@@ -3,7 +3,8 @@
 //! A connection whose server waits for its client is worth less than one that has just come, because it costs a client
 //! nothing to be waited for. So a newcomer that finds no room gets the place of the connection that has kept the server
 //! waiting longest, and half-sent requests keep nobody out, however many they are. Connections that are being answered
-//! are never closed for another; when they leave only the last places, these are for what [`Reserved`] tells.
+//! are never closed for another; when they leave only the last places, these are for what
+//! [`Reserved`](crate::api::Reserved) tells.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

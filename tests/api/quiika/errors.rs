@@ -28,9 +28,17 @@ on_both_databases! {
     async fn unknown_paths_and_methods_are_answered_in_the_family_s_words(database) {
         let server = Server::start(database).await;
         let alice = server.open("alice").await;
-        for path in ["/auth", "/auth/", "/auth/nothing", "/auth/sessions/", "/auth/sessions/a/b", "/auth//sessions"] {
+        let slashes = |right: &str| format!("There is nothing at this path: without needless slashes it is {right}");
+        for (path, message) in [
+            ("/auth", "There is nothing at this path".to_owned()),
+            ("/auth/", slashes("/auth")),
+            ("/auth/nothing", "There is nothing at this path".to_owned()),
+            ("/auth/sessions/", slashes("/auth/sessions")),
+            ("/auth/sessions/a/b", "There is nothing at this path".to_owned()),
+            ("/auth//sessions", slashes("/auth/sessions")),
+        ] {
             let unknown = server.send("GET", path, &alice.access).await.expect(404).json();
-            assert_eq!(unknown, json!({ "message": "There is nothing at this path", "status": "404 NOT_FOUND" }), "{path}");
+            assert_eq!(unknown, json!({ "message": message, "status": "404 NOT_FOUND" }), "{path}");
         }
         for (method, path) in [("POST", "/auth/sessions"), ("PUT", "/auth/sessions/count"), ("GET", "/auth/sessions/all"), ("TRACE", "/auth/sessions")] {
             let refused = server.send(method, path, &alice.access).await.expect(405);
