@@ -47,7 +47,8 @@ pub enum RefreshOutcome {
     Rotated,
     /// The successor again, within the grace: two tabs, or a retry.
     Concurrent,
-    /// The successor again, after the grace: nothing that came with it was ever used, so the answer was lost.
+    /// The successor again, after the grace: nothing that came with it was ever used here, so the answer was lost, or two
+    /// holders of one token present it in turn. Frequent ones deserve an alarm.
     NotSaved,
     /// Refused: the token was spent before. Its session has been ended.
     Reuse,

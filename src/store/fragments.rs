@@ -50,3 +50,10 @@ macro_rules! covered {
           AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
     };
 }
+
+/// The `late_repeats` of a session that was repeated late in two generations in a row, and not yet in the present one.
+macro_rules! late_repeats_before_the_last {
+    () => {
+        "4"
+    };
+}
