@@ -169,6 +169,7 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
     let now = sessions.now();
     match command {
         SessionCommand::Open { user, scope, client, session_token } => {
+            assembled.signing_keys.note_use_of_secrets().await;
             let tokens = if session_token { TokenChoice::Session } else { TokenChoice::AccessAndRefresh };
             let draft = SessionDraft { user_id: user, scope, client_id: client, tokens, ..SessionDraft::default() };
             let opened = sessions.open(&operator, draft, None).await?;

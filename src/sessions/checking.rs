@@ -60,9 +60,14 @@ impl Sessions {
         self.identify(credential, None, Use::None).await
     }
 
+    /// Whether a text is the bootstrap key.
+    pub fn is_bootstrap_key(&self, text: &str) -> bool {
+        self.parts.bootstrap_key.as_ref().is_some_and(|key| bootstrap_key_matches(text, key))
+    }
+
     async fn identify(&self, credential: &str, freshness: Option<Freshness>, counting: Use) -> Result<Caller, Error> {
         let freshness = freshness.unwrap_or(self.policy().freshness);
-        if self.parts.bootstrap_key.as_ref().is_some_and(|key| bootstrap_key_matches(credential, key)) {
+        if self.is_bootstrap_key(credential) {
             let name = "bootstrap".to_owned();
             return Ok(Caller::Service(Service { id: name.clone(), name, scope: Scope::everything() }));
         }

@@ -74,7 +74,7 @@ impl RefreshOutcome {
     /// Makes it known, once for each refresh: the one line in the log, and the count.
     fn record(self, session: Option<SessionId>, user: Option<&UserId>) {
         metrics::refreshed(self.as_str());
-        let (outcome, session, user) = (self.as_str(), session.map(display), user.map(display));
+        let (outcome, session, user) = (self.as_str(), session.map(display), user.map(UserId::as_str));
         if self == Self::Reuse {
             tracing::warn!(outcome, session, user, "refresh");
         } else {

@@ -14,6 +14,7 @@ pub mod postgres;
 mod refreshing;
 mod requests;
 mod search;
+mod secrets;
 pub mod sqlite;
 mod values;
 
@@ -25,9 +26,10 @@ pub use changes::{
     MOST_REPLAYED, ReplayedChanges,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-pub use connecting::{OpenError, open, open_with_replica};
+pub use connecting::{OpenError, is_new, open, open_with_replica};
 use connecting::{SEARCH_TIME, divide};
 pub use refreshing::{RefreshAttempt, Refreshing};
+pub use secrets::{MasterSecrets, SessionsOpened, UsedSecret};
 
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit,
@@ -169,7 +171,7 @@ impl Pool {
 
 /// The contract of a store.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: MasterSecrets + Send + Sync {
     /// Opens a session: keeps its user, honours the user's ban, the limit and the idempotency key, all in one.
     ///
     /// The user is created when new, and told details replace the stored ones. Of two calls for one user that race for

@@ -22,7 +22,7 @@ impl Sessions {
     pub async fn delete_user(&self, caller: &Caller, id: &UserId) -> Result<usize, Error> {
         caller.require(Scope::ADMIN)?;
         let ended = self.store().delete_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
-        tracing::info!(user = %id, "user deleted");
+        tracing::info!(user = id.as_str(), "user deleted");
         self.all_ended(id, None, ended, EndReason::UserDeleted).await
     }
 
@@ -30,7 +30,7 @@ impl Sessions {
     pub async fn ban_user(&self, caller: &Caller, id: &UserId) -> Result<(User, usize), Error> {
         caller.require(Scope::ADMIN)?;
         let (user, ended) = self.store().ban_user(id, self.now()).await?;
-        tracing::info!(user = %id, "user banned");
+        tracing::info!(user = id.as_str(), "user banned");
         Ok((user, self.all_ended(id, None, ended, EndReason::UserBanned).await?))
     }
 
@@ -39,7 +39,7 @@ impl Sessions {
         caller.require(Scope::ADMIN)?;
         let user = self.store().unban_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
         self.changed(id);
-        tracing::info!(user = %id, "user unbanned");
+        tracing::info!(user = id.as_str(), "user unbanned");
         Ok(user)
     }
 }

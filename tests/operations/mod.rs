@@ -8,4 +8,5 @@ mod pgbouncer;
 mod plans;
 mod postgres_connections;
 mod read_replica;
+mod secrets;
 mod stopping;

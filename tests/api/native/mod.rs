@@ -22,6 +22,7 @@ mod revocations;
 mod revoke;
 mod revoke_many;
 mod search;
+mod secrets;
 mod statistics;
 mod users;
 mod verify;
