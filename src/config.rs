@@ -5,25 +5,26 @@
 //! under the same name in each. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
 mod matching;
+mod secrets;
 mod server;
 mod source;
 
-use std::fmt::Display;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use axum::http::{HeaderName, HeaderValue};
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
+pub use secrets::bootstrap_key;
 pub use server::ServerConfig;
 pub use source::{SettingError, Source, parse_duration};
 
 use crate::clock::Entropy;
 use crate::sessions::{Freshness, IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
-use crate::tokens::{Algorithm, BootstrapKey, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret, Secret};
+use crate::store;
+use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret};
 use crate::users::DnTemplate;
 
 /// Every setting with its default and what it is for, in the order in which `--help` shows them.
@@ -60,7 +61,12 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_SECRET",
         "made once, with SQLite",
-        "Master secret: 32 bytes or more in base64 or hexadecimal; also as SOJOURN_SECRET_FILE",
+        "Master secret: 32 random bytes or more in base64 or hexadecimal; also as SOJOURN_SECRET_FILE",
+    ),
+    (
+        "SOJOURN_PREVIOUS_SECRETS",
+        "none",
+        "Former master secrets whose tokens still stand, separated by commas; also as SOJOURN_PREVIOUS_SECRETS_FILE",
     ),
     (
         "SOJOURN_BOOTSTRAP_KEY",
@@ -202,6 +208,8 @@ pub struct StorageConfig {
     pub connections: u32,
     /// The master secret.
     pub secret: MasterSecret,
+    /// Former master secrets, whose tokens still stand.
+    pub previous_secrets: Vec<MasterSecret>,
 }
 
 impl StorageConfig {
@@ -214,9 +222,8 @@ impl StorageConfig {
                 (url, shown)
             }
             None => {
-                make(&data_dir)?;
                 let file = data_dir.join("sojourn.db");
-                (format!("sqlite://{}", file.display()), file.display().to_string())
+                (Zeroizing::new(format!("sqlite://{}", file.display())), file.display().to_string())
             }
         };
         let embedded = database_url.starts_with("sqlite:");
@@ -227,9 +234,13 @@ impl StorageConfig {
         if search_database_url.is_some() && embedded {
             return Err(SettingError::new("SOJOURN_SEARCH_DATABASE_URL", "needs a PostgreSQL in DATABASE_URL"));
         }
+        let previous_secrets = secrets::previous_secrets(source)?;
         let secret = match source.secret("SOJOURN_SECRET")? {
             Some(text) => MasterSecret::parse(&text).map_err(|error| SettingError::new("SOJOURN_SECRET", error))?,
-            None if embedded => generated_secret(&data_dir, entropy)?,
+            None if embedded => {
+                let is_new = store::is_new(&database_url).map_err(|error| SettingError::new("DATABASE_URL", error))?;
+                secrets::kept_secret(&data_dir, is_new, entropy)?
+            }
             None => {
                 let problem = "must be set with PostgreSQL, to the same value in every replica (openssl rand -base64 32 makes one)";
                 return Err(SettingError::new("SOJOURN_SECRET", problem));
@@ -237,12 +248,16 @@ impl StorageConfig {
         };
         let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=500).contains(number));
         let connections = source.parse("SOJOURN_DATABASE_CONNECTIONS", "a number from 1 to 500", number)?.unwrap_or(24);
+        if source.text("DATABASE_URL").or(source.text("DATABASE_URL_FILE")).is_none() {
+            make(&data_dir)?;
+        }
         Ok(Self {
-            database_url: database_url.into(),
-            search_database_url: search_database_url.map(Into::into),
+            database_url: database_url.as_str().into(),
+            search_database_url: search_database_url.map(|url| url.as_str().into()),
             database_shown,
             connections,
             secret,
+            previous_secrets,
         })
     }
 }
@@ -260,27 +275,6 @@ fn without_password(url: &str) -> String {
 fn make(data_dir: &Path) -> Result<(), SettingError> {
     let error = |problem| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", data_dir.display()));
     std::fs::create_dir_all(data_dir).map_err(error)
-}
-
-/// The secret in the data folder, made at the first start, readable by its owner only.
-fn generated_secret(data_dir: &Path, entropy: &dyn Entropy) -> Result<MasterSecret, SettingError> {
-    let path = data_dir.join("secret");
-    let error = |problem: &dyn Display| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", path.display()));
-    make(data_dir)?;
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            let secret = MasterSecret::generate(entropy).map_err(|problem| error(&problem))?;
-            writeln!(file, "{}", secret.to_base64())
-                .and_then(|()| file.sync_all())
-                .map_err(|problem| error(&problem))?;
-            Ok(secret)
-        }
-        Err(problem) if problem.kind() == std::io::ErrorKind::AlreadyExists => {
-            let text = std::fs::read_to_string(&path).map_err(|problem| error(&problem))?;
-            MasterSecret::parse(&text).map_err(|problem| error(&problem))
-        }
-        Err(problem) => Err(error(&problem)),
-    }
 }
 
 /// What access tokens say of themselves.
@@ -426,21 +420,6 @@ impl HttpConfig {
             metrics_listen,
         })
     }
-}
-
-/// Reads and checks the bootstrap key.
-pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingError> {
-    let instant = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
-    let until = source.parse("SOJOURN_BOOTSTRAP_KEY_UNTIL", "a time such as 2026-01-31T12:00:00Z", instant)?;
-    let Some(key) = source.secret("SOJOURN_BOOTSTRAP_KEY")? else {
-        let problem = "is set, but SOJOURN_BOOTSTRAP_KEY is not";
-        return until.map_or(Ok(None), |_| Err(SettingError::new("SOJOURN_BOOTSTRAP_KEY_UNTIL", problem)));
-    };
-    if key.len() < 32 || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
-        let problem = "must have 32 characters or more, all printable ASCII without spaces";
-        return Err(SettingError::new("SOJOURN_BOOTSTRAP_KEY", problem));
-    }
-    Ok(Some(BootstrapKey::new(Secret::new(key), until)))
 }
 
 #[cfg(test)]

@@ -75,16 +75,17 @@ impl Setup {
         let search_url = storage.search_database_url.as_ref().map(ExposeSecret::expose_secret);
         let url = storage.database_url.expose_secret();
         let store = store::open_with_replica(url, search_url, storage.connections).await?;
+        let keyring = || Keyring::new(&storage.secret).with_previous(&storage.previous_secrets);
         let signing_keys = SigningKeys {
             store: Arc::clone(&store),
-            keyring: Keyring::new(&storage.secret),
+            keyring: keyring(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             algorithm: tokens.algorithm,
             age: tokens.key_age,
         };
         let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.open().await?);
-        let keyring = Keyring::new(&storage.secret);
+        let keyring = keyring();
         let parts = Parts { store: Arc::clone(&store), clock, entropy, keyring, access_tokens, policy, bootstrap_key };
         Ok(Assembled { sessions: Arc::new(Sessions::new(parts)), store, signing_keys })
     }

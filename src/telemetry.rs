@@ -1,5 +1,6 @@
 //! The log: what happened, for the operator. Never a token, never a body.
 
+use std::any::Any;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,9 @@ use crate::api::{App, FamilyName};
 use crate::clock::{Entropy, EntropyUnavailable};
 use crate::config::{LogConfig, LogFormat};
 use crate::metrics;
+use crate::sessions::Sessions;
 use crate::store::postgres::CommitWarnings;
+use crate::tokens::Form;
 
 /// The header that carries a request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,8 +31,9 @@ const LONGEST_REQUEST_ID: usize = 128;
 
 /// Starts the log, on standard error. A second call changes nothing.
 pub fn start(config: &LogConfig) {
-    // A pool tells of each try on a database that is down; the store tells of it once, and why.
-    let filter = EnvFilter::new(format!("{},sqlx_core::pool::inner=off", config.filter));
+    // A pool tells of each try on a database that is down; the store tells of it once, and why. The framework's line about
+    // a rejected request quotes the request.
+    let filter = EnvFilter::new(format!("{},sqlx_core::pool::inner=off,axum::rejection=off", config.filter));
     let in_colour = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(in_colour);
     let lines = match config.format {
@@ -44,6 +48,16 @@ pub fn start(config: &LogConfig) {
     if result.is_err() {
         tracing::debug!("the log was started before");
     }
+    // The standard hook prints the whole message.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, cause = panic_cause(panic.payload()), "a panic");
+    }));
+}
+
+/// The message of a panic, if it is a literal: one that was put together may quote what a client sent.
+pub fn panic_cause(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("not shown, because it may quote a request")
 }
 
 /// Gives each request an id, or takes the one it came with, and logs its end under it.
@@ -54,7 +68,7 @@ pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, nex
     let id = request
         .headers()
         .get(REQUEST_ID)
-        .filter(|value| is_harmless(value))
+        .filter(|value| is_harmless(value, &app.sessions))
         .cloned()
         .or_else(|| app.request_ids.next(app.sessions.now()));
     let id = id.unwrap_or_else(|| HeaderValue::from_static("unknown"));
@@ -84,9 +98,16 @@ fn standard_method(method: &Method) -> &'static str {
     STANDARD.into_iter().find(|name| method == name).unwrap_or("other")
 }
 
-fn is_harmless(id: &HeaderValue) -> bool {
+/// Whether a request's id may be logged and answered: no credential that stands in the wrong header.
+fn is_harmless(id: &HeaderValue, sessions: &Sessions) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
-    !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.as_bytes().iter().all(allowed)
+    let plain = !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.as_bytes().iter().all(allowed);
+    plain && id.to_str().is_ok_and(|text| !may_hold_token(text) && !sessions.is_bootstrap_key(text))
+}
+
+/// Whether a token of ours may be in a text, or the beginning of one (RFC 7515: a JWT begins with the base64 of `{"`).
+fn may_hold_token(text: &str) -> bool {
+    Form::PREFIXES.iter().any(|prefix| text.contains(prefix)) || text.contains("eyJ")
 }
 
 /// Ids for requests: UUIDs version 7 that count up from a random beginning (RFC 9562 section 6.2, method 2). Nobody must not

@@ -14,7 +14,7 @@ use crate::support::on_both_databases;
 use crate::support::process::{Folder, Process};
 use crate::support::proxy::Proxy;
 
-const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 const BOOTSTRAP_KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
 
 async fn get(server: &Process, path: &str, token: &str) -> (u16, String) {
@@ -84,6 +84,63 @@ async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
     assert!(list.contains(id));
 }
 
+/// Puts a token wherever a client may put it by mistake, with a credential that is let in.
+async fn in_wrong_places(server: &Process, token: &str) {
+    let escaped = token.replacen('_', "\\u005f", 1);
+    let bodies = [
+        json!({ "user_id": "1", "tokens": token }).to_string(),
+        json!({ "user_id": "1", "expires_in": token }).to_string(),
+        json!({ "user_id": "1", token: 1 }).to_string(),
+        json!({ "user_id": "1", "ip_address": token, "acr": format!("{token} "), "scope": format!("{token}\"") })
+            .to_string(),
+        json!({ "filter": { "device_type": token } }).to_string(),
+        json!([token]).to_string(),
+        json!(token).to_string(),
+        format!("{{\"user_id\":\"1\",\"tokens\":\"{escaped}\"}}"),
+        format!("{{\"user_id\": {token}"),
+    ];
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for body in bodies {
+        for path in ["/v1/sessions", "/v1/sessions/revoke", "/oauth2/introspect", "/oauth2/token", "/v1/cleanup"] {
+            let content_type =
+                if path.starts_with("/oauth2") { "application/x-www-form-urlencoded" } else { "application/json" };
+            let request = client.post(format!("{}{path}", server.base)).bearer_auth(BOOTSTRAP_KEY);
+            request.header("content-type", content_type).body(body.clone()).send().await.unwrap();
+        }
+    }
+    let paths = [
+        "/v1/verify?freshness=TOKEN",
+        "/v1/sessions?limit=TOKEN",
+        "/v1/sessions?cursor=TOKEN",
+        "/v1/sessions?TOKEN=1",
+        "/v1/sessions?sort=TOKEN",
+        "/v1/stats?by=TOKEN",
+        "/v1/revocations?since=TOKEN&wait=0",
+        "/v1/users/TOKEN",
+        "/TOKEN",
+        "/api/v1/jans-auth-server/session/search?fieldValuePair=TOKEN",
+        "/api/v1/jans-auth-server/session/search?pattern=TOKEN&limit=TOKEN",
+    ];
+    for path in paths {
+        let request = client.get(format!("{}{}", server.base, path.replace("TOKEN", token))).bearer_auth(BOOTSTRAP_KEY);
+        request.send().await.unwrap();
+    }
+    for name in [
+        "x-request-id",
+        "user-agent",
+        "referer",
+        "idempotency-key",
+        "last-event-id",
+        "content-type",
+        "origin",
+        "forwarded",
+    ] {
+        let request =
+            client.post(format!("{}/v1/sessions", server.base)).bearer_auth(BOOTSTRAP_KEY).header(name, token);
+        request.body("{\"user_id\":1}").send().await.unwrap();
+    }
+}
+
 on_both_databases! {
     async fn the_commands_do_on_the_database_what_the_server_does(database) {
         let folder = Folder::new();
@@ -134,7 +191,11 @@ on_both_databases! {
         let other = folder.program().env("DATABASE_URL", database.url()).env("SOJOURN_SECRET", SECRET.replace('0', "5")).output().unwrap();
         assert!(!other.status.success());
         let error = String::from_utf8(other.stderr).unwrap();
-        assert_eq!(error.lines().last().unwrap(), "sojourn: SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with");
+        assert_eq!(
+            error.lines().last().unwrap(),
+            "sojourn: SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with: set it as it was \
+             before, or name the former one in SOJOURN_PREVIOUS_SECRETS"
+        );
     }
 
     async fn a_key_ends_by_itself_unless_told_otherwise_and_its_sessions_with_it_when_asked(database) {
@@ -248,6 +309,10 @@ on_both_databases! {
             form("/oauth2/token", token, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
             form("/oauth2/revoke", token, &[("token", token)]).await;
             post(&server, "/v1/sessions", token, &json!({ "user_id": token, "x": token })).await;
+            // No client knows the master secret.
+            if token != SECRET {
+                in_wrong_places(&server, token).await;
+            }
         }
         server.terminate();
         assert!(server.wait().success());
@@ -264,6 +329,35 @@ on_both_databases! {
                 assert!(!line.contains(middle), "{line}");
             }
         }
+    }
+
+    /// I-23.
+    async fn a_line_of_the_log_is_one_line_whatever_a_client_sends(database) {
+        let folder = Folder::new();
+        let settings = [
+            ("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY),
+            ("SOJOURN_LOG", "trace"),
+        ];
+        let mut server = folder.serve(&settings);
+        let user = "eve reason=logout user=root \"\u{2028}INFO forged";
+        let opened = post(&server, "/v1/sessions", BOOTSTRAP_KEY, &json!({ "user_id": user, "user_agent": "a\r\nINFO forged" })).await;
+        let id = word(&opened.1["session"], "id");
+        for (path, body) in [
+            ("/v1/sessions", json!({ "user_id": "a\nINFO forged" })),
+            ("/v1/users/x%0aINFO%20forged/ban", json!({})),
+            ("/v1/sessions/revoke", json!({ "filter": { "client_id": "web\r\nINFO forged" } })),
+        ] {
+            post(&server, path, BOOTSTRAP_KEY, &body).await;
+        }
+        get(&server, "/v1/me?x=%0d%0aINFO%20forged", "a%0d%0aINFO").await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.delete(format!("{}/v1/sessions/{id}", server.base)).bearer_auth(BOOTSTRAP_KEY).send().await.unwrap();
+        server.terminate();
+        assert!(server.wait().success());
+        let log = server.log();
+        assert!(!log.lines().any(|line| line.trim_start().starts_with("INFO forged")), "{log}");
+        let ended = log.lines().find(|line| line.contains("session ended")).unwrap();
+        assert!(ended.contains(r#"user="eve reason=logout user=root \"\u{2028}INFO forged" reason="revoked_by_admin""#), "{ended}");
     }
 
     async fn a_request_under_way_is_finished_before_the_end_and_what_was_seen_is_written(database) {
@@ -364,7 +458,7 @@ fn the_health_check_tells_by_its_exit_status() {
 fn the_help_names_every_command_and_setting() {
     let folder = Folder::new();
     let help = folder.printed(&["--help"]);
-    for command in ["serve", "migrate", "key", "signing-key", "session", "openapi", "healthcheck"] {
+    for command in ["serve", "migrate", "key", "signing-key", "session", "secret", "openapi", "healthcheck"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
     }
     for (name, ..) in sojourn::config::SETTINGS {

@@ -20,7 +20,7 @@ use super::endings::{Reserved, only_ends_sessions};
 use super::limits::BudgetSlot;
 use crate::metrics;
 use crate::sessions::{Error, FieldError, GrantRefusal, Refusal, Unmet};
-use crate::telemetry::chain;
+use crate::telemetry::{self, chain};
 
 /// The longest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -102,6 +102,28 @@ pub enum Rejection {
     Timeout,
     /// The handler broke down.
     Panic,
+}
+
+impl Rejection {
+    /// In one word, which holds nothing that a client sent.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownPath => "unknown_path",
+            Self::NeedlessSlash(_) => "needless_slash",
+            Self::NotThere(_) => "not_there",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Busy => "busy",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::Malformed(_) => "malformed",
+            Self::Invalid(_) => "invalid",
+            Self::TooMany { .. } => "too_many",
+            Self::TooManyRequests { .. } => "too_many_requests",
+            Self::Timeout => "timeout",
+            Self::Panic => "panic",
+        }
+    }
 }
 
 impl Failure {
@@ -237,8 +259,10 @@ impl Failure {
             }
             Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),
             Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
+            // The sentences about fields may quote what came in, and a token may have come in anywhere.
+            Self::Core(Error::Invalid(_)) => tracing::debug!(kind = "invalid", "rejected"),
             Self::Core(error) => tracing::debug!(%error, "refused"),
-            Self::Request(rejection) => tracing::debug!(?rejection, "rejected"),
+            Self::Request(rejection) => tracing::debug!(kind = rejection.kind(), "rejected"),
         }
     }
 }
@@ -346,8 +370,7 @@ pub(super) fn guard_waiting<F: Family>(
 }
 
 fn panicked<F: Family>(cause: &(dyn Any + Send)) -> Response {
-    let cause = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
-    tracing::error!(cause = cause.unwrap_or("unknown"), "a handler broke down");
+    tracing::error!(cause = telemetry::panic_cause(cause), "a handler broke down");
     Refused::<F>::from(Rejection::Panic).into_response()
 }
 

@@ -2,12 +2,14 @@
 //! what happened to sessions is counted, and what was kept long enough is deleted.
 
 mod following;
+mod secrets;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 pub use following::follow;
+pub use secrets::SecretStatus;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -76,7 +78,7 @@ impl SigningKeys {
     }
 
     /// Brings the stored keys up to date and opens them: makes the first one, makes a successor when the newest is too
-    /// old or of another algorithm, forgets those that no living token needs.
+    /// old or of another algorithm, forgets those that no living token needs, seals those anew that a former secret seals.
     pub async fn load(&self) -> Result<KeySet, KeysError> {
         let now = self.clock.now();
         let mut stored = self.store.signing_keys().await?;
@@ -87,7 +89,9 @@ impl SigningKeys {
             }
             Some(_) => {
                 self.forget_dead(&stored, now).await?;
-                return Ok(KeySet::open(&stored, &self.keyring)?);
+                let keys = KeySet::open(&stored, &self.keyring)?;
+                self.keep_secrets(&stored, now).await;
+                return Ok(keys);
             }
         }
         stored = self.store.signing_keys().await?;

@@ -102,6 +102,7 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
     let now = sessions.now();
     match command {
         SessionCommand::Open { user, scope, client, expires_in, absolute_expires_in, session_token } => {
+            assembled.signing_keys.note_use_of_secrets().await;
             let tokens = if session_token { TokenChoice::Session } else { TokenChoice::AccessAndRefresh };
             let seconds = |lifetime: TimeDelta| lifetime.num_seconds();
             let draft = SessionDraft {

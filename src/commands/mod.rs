@@ -3,6 +3,7 @@
 mod administration;
 mod healthcheck;
 mod keys;
+mod secrets;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -73,6 +74,9 @@ enum Command {
     /// The keys that sign access tokens
     #[command(subcommand)]
     SigningKey(administration::SigningKeyCommand),
+    /// Master secrets: which are in use, and when a former one may go
+    #[command(subcommand)]
+    Secret(secrets::SecretCommand),
     /// Sessions
     #[command(subcommand)]
     Session(administration::SessionCommand),
@@ -130,11 +134,12 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
     if let Some(Command::Openapi { family }) = &command {
         return openapi(family.as_deref());
     }
+    forbid_core_dumps();
     let source = Source::read(flags.into_settings())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::serve(&source).await,
+            Command::Serve => serve::serve(source).await,
             Command::Healthcheck => healthcheck::healthcheck(&source).await,
             command => {
                 let mut log = LogConfig::read(&source)?;
@@ -148,6 +153,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                 let result = match command {
                     Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
+                    Command::Secret(command) => secrets::secret(command, &assembled).await,
                     Command::Session(command) => administration::session(command, &assembled).await,
                     _ => print("The database is up to date."),
                 };
@@ -158,6 +164,14 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
             }
         }
     })
+}
+
+/// A dump of the memory would hold the master secret and the signing keys.
+///
+/// Zero bytes would not do: Linux pays no heed to the limit where dumps go to a program, but for the limit of one byte.
+fn forbid_core_dumps() {
+    // Where this fails the limit was zero before, and is.
+    drop(rlimit::Resource::CORE.set(1, 1));
 }
 
 fn openapi(family: Option<&str>) -> Result<(), CommandError> {

@@ -23,16 +23,19 @@ const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
 const FIRST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until a signal comes.
-pub(super) async fn serve(source: &Source) -> Result<(), CommandError> {
-    telemetry::start(&LogConfig::read(source)?);
+pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
+    telemetry::start(&LogConfig::read(&source)?);
     metrics::start();
-    let (address, http) = (listen_address(source)?, HttpConfig::read(source)?);
-    let config = ServerConfig::read(source)?.trusting(http.trusted_proxies.clone());
-    let mut setup = Setup::read(source)?;
+    let (address, http) = (listen_address(&source)?, HttpConfig::read(&source)?);
+    let config = ServerConfig::read(&source)?.trusting(http.trusted_proxies.clone());
+    let mut setup = Setup::read(&source)?;
     setup.policy.streams = config.room_for(setup.policy.streams);
     warn_of_endless_bootstrap_key(&setup);
+    // With it go the copies of the secrets.
+    drop(source);
     let (database, request_ids) = (setup.storage.database_shown.clone(), RequestIds::new(setup.entropy.as_ref())?);
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
+    signing_keys.note_use_of_secrets().await;
     let listener = listen("SOJOURN_LISTEN", &address).await?;
     let metrics_listener = match &http.metrics_listen {
         Some(address) => Some(listen("SOJOURN_METRICS_LISTEN", address).await?),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use super::SETTINGS;
 
@@ -56,15 +58,15 @@ impl Source {
     }
 
     /// The value of a secret setting, from itself or from the file that `NAME_FILE` names.
-    pub(super) fn secret(&self, name: &str) -> Result<Option<String>, SettingError> {
+    pub(super) fn secret(&self, name: &str) -> Result<Option<Zeroizing<String>>, SettingError> {
         let file_name = format!("{name}_FILE");
         match (self.text(name), self.text(&file_name)) {
             (Some(_), Some(_)) => Err(SettingError::new(name, format!("is set, and {file_name} too: choose one"))),
-            (Some(value), None) => Ok(Some(value.to_owned())),
+            (Some(value), None) => Ok(Some(Zeroizing::new(value.to_owned()))),
             (None, Some(path)) => {
-                let text = std::fs::read_to_string(path)
+                let text = read_secret_file(Path::new(path))
                     .map_err(|error| SettingError::new(file_name, format!("cannot read {path}: {error}")))?;
-                Ok(Some(text.trim().to_owned()))
+                Ok(Some(Zeroizing::new(text.trim().to_owned())))
             }
             (None, None) => Ok(None),
         }
@@ -96,6 +98,19 @@ impl Source {
         };
         self.parse(name, &expected, |text| parse_duration(text).filter(fits))
     }
+}
+
+/// Reads a file with a secret, and warns when everybody on this machine may.
+///
+/// The group may read without a warning, because an orchestrator's mounts are often the group's.
+pub(super) fn read_secret_file(path: &Path) -> std::io::Result<Zeroizing<String>> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new)?;
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o004 != 0 {
+        let (file, mode) = (path.display(), format!("{:o}", mode & 0o777));
+        tracing::warn!(%file, mode, "everybody on this machine may read a file with a secret: chmod 600 would keep it");
+    }
+    Ok(text)
 }
 
 /// Seconds, or what `humantime` reads; nothing longer than 10 years.
@@ -144,8 +159,13 @@ pub(super) fn is_service_link(name: &str, value: &str) -> bool {
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), SettingError> {
-    const WITH_FILE: [&str; 4] =
-        ["DATABASE_URL_FILE", "SOJOURN_SEARCH_DATABASE_URL_FILE", "SOJOURN_SECRET_FILE", "SOJOURN_BOOTSTRAP_KEY_FILE"];
+    const WITH_FILE: [&str; 5] = [
+        "DATABASE_URL_FILE",
+        "SOJOURN_SEARCH_DATABASE_URL_FILE",
+        "SOJOURN_SECRET_FILE",
+        "SOJOURN_PREVIOUS_SECRETS_FILE",
+        "SOJOURN_BOOTSTRAP_KEY_FILE",
+    ];
     let of_tests = cfg!(debug_assertions) && name == crate::mutants::SETTING;
     let known =
         of_tests || name == "PORT" || WITH_FILE.contains(&name) || SETTINGS.iter().any(|(known, ..)| *known == name);
@@ -154,7 +174,7 @@ pub(super) fn check_name(name: &str) -> Result<(), SettingError> {
 
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, SettingError> {
     let error = |problem: String| SettingError::new("SOJOURN_CONFIG", format!("{}: {problem}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|problem| error(problem.to_string()))?;
+    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|problem| error(problem.to_string()))?;
     let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| error(problem.message().to_owned()))?;
     table
         .into_iter()

@@ -85,7 +85,7 @@ fn with_postgresql_a_secret_must_be_set() {
     let entropy = crate::clock::SystemEntropy;
     let error = StorageConfig::read(&source(&[url]).unwrap(), &entropy).unwrap_err().to_string();
     assert!(error.starts_with("SOJOURN_SECRET: ") && !error.contains("hidden"), "{error}");
-    let secret = ("SOJOURN_SECRET", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+    let secret = ("SOJOURN_SECRET", "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91");
     let config = StorageConfig::read(&source(&[url, secret]).unwrap(), &entropy).unwrap();
     assert_eq!(config.database_shown, "postgres://db/x");
     assert!(!format!("{config:?}").contains("hidden"));
@@ -94,7 +94,7 @@ fn with_postgresql_a_secret_must_be_set() {
 #[test]
 fn a_read_replica_needs_postgresql() {
     let replica = ("SOJOURN_SEARCH_DATABASE_URL", "postgres://u:hidden@standby/x");
-    let secret = ("SOJOURN_SECRET", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+    let secret = ("SOJOURN_SECRET", "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91");
     let entropy = crate::clock::SystemEntropy;
     let embedded = source(&[("DATABASE_URL", "sqlite://x"), replica, secret]).unwrap();
     let error = StorageConfig::read(&embedded, &entropy).unwrap_err().to_string();
@@ -132,8 +132,44 @@ fn a_made_secret_is_kept_and_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = std::env::temp_dir().join(format!("sojourn-secret-{}", std::process::id()));
     let entropy = crate::clock::SystemEntropy;
-    let first = generated_secret(&folder, &entropy).unwrap();
-    assert_eq!(first, generated_secret(&folder, &entropy).unwrap());
+    let first = secrets::kept_secret(&folder, true, &entropy).unwrap();
+    for is_new in [true, false] {
+        assert_eq!(first, secrets::kept_secret(&folder, is_new, &entropy).unwrap());
+    }
     assert_eq!(folder.join("secret").metadata().unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn no_secret_is_made_for_a_database_that_had_one() {
+    let folder = std::env::temp_dir().join(format!("sojourn-no-secret-{}", std::process::id()));
+    let error = secrets::kept_secret(&folder, false, &crate::clock::SystemEntropy).unwrap_err();
+    assert!(error.to_string().contains("the master secret of this database is not there"), "{error}");
+    assert!(!folder.exists());
+}
+
+#[test]
+fn previous_secrets_stand_between_commas_or_on_lines_and_are_few() {
+    let one = "b7f04".repeat(16);
+    let read = |text: &str| secrets::previous_secrets(&source(&[("SOJOURN_PREVIOUS_SECRETS", text)]).unwrap());
+    assert_eq!(read(&format!("{one}, {one}\n{one}")).unwrap().len(), 3);
+    assert_eq!(secrets::previous_secrets(&source(&[]).unwrap()).unwrap().len(), 0);
+    for wrong in ["short".to_owned(), format!("{one},short"), [one.as_str(); 5].join(",")] {
+        let error = read(&wrong).unwrap_err().to_string();
+        assert!(error.starts_with("SOJOURN_PREVIOUS_SECRETS: ") && !error.contains("b7f04"), "{error}");
+    }
+}
+
+#[test]
+fn a_weak_bootstrap_key_is_refused() {
+    for weak in [
+        "a".repeat(32),
+        "changeme".repeat(4),
+        "0123456789abcdef".repeat(3),
+        "abcdefghijklmnopqrstuvwxyz012345".to_owned(),
+    ] {
+        let source = source(&[("SOJOURN_BOOTSTRAP_KEY", &weak)]).unwrap();
+        let error = bootstrap_key(&source).unwrap_err().to_string();
+        assert!(error.contains("must be random") && !error.contains(&weak), "{error}");
+    }
 }

@@ -84,6 +84,11 @@ impl Sessions {
         caller.ok_or_else(|| refused.unwrap_or(Refusal::Missing).into())
     }
 
+    /// Whether a text is the bootstrap key.
+    pub fn is_bootstrap_key(&self, text: &str) -> bool {
+        self.parts.bootstrap_key.as_ref().is_some_and(|key| key.matches(text))
+    }
+
     async fn identify(&self, credential: &str, freshness: Option<Freshness>, counting: Use) -> Result<Caller, Error> {
         let freshness = self.policy().freshness.stricter(freshness);
         if let Some(key) = &self.parts.bootstrap_key

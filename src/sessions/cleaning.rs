@@ -94,7 +94,7 @@ impl Sessions {
         if user.session.scope.allows(Scope::ADMIN) {
             deleted += self.delete_past_retention().await?;
         }
-        tracing::info!(user = %user.session.user_id, deleted, "sessions cleaned up");
+        tracing::info!(user = user.session.user_id.as_str(), deleted, "sessions cleaned up");
         Ok(deleted)
     }
 

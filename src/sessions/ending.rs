@@ -130,7 +130,7 @@ impl Sessions {
         self.changed(user);
         metrics::sessions_ended(ids.len(), reason);
         for id in ids {
-            tracing::info!(session = %id, %user, reason = reason.as_str(), "session ended");
+            tracing::info!(session = %id, user = user.as_str(), reason = reason.as_str(), "session ended");
         }
     }
 

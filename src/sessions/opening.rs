@@ -152,7 +152,7 @@ impl Sessions {
                 } else {
                     self.ended(&session.user_id, &evicted, EndReason::Replaced);
                 }
-                tracing::info!(session = %session.id, user = %session.user_id, evicted = evicted.len(), "session opened");
+                tracing::info!(session = %session.id, user = session.user_id.as_str(), evicted = evicted.len(), "session opened");
                 metrics::session_opened();
                 let tokens = self.issue(&session, choice, now)?;
                 Opened { signed_in: SignedIn { session, user }, tokens, evicted }

@@ -58,7 +58,8 @@ pub enum RefreshOutcome {
     Rotated,
     /// The successor again, within the grace: two tabs, or a retry.
     Concurrent,
-    /// The successor again, after the grace: nothing that came with it was ever used, so the answer was lost.
+    /// The successor again, after the grace: nothing that came with it was ever used here, so the answer was lost, or two
+    /// holders of one token present it in turn. Frequent ones deserve an alarm.
     NotSaved,
     /// Refused: the token was spent before. Its session has been ended.
     Reuse,
@@ -90,7 +91,7 @@ impl RefreshOutcome {
     /// Makes it known, once for each refresh: the one line in the log, and the count.
     fn record(self, session: Option<SessionId>, user: Option<&UserId>) {
         metrics::refreshed(self.as_str());
-        let (outcome, session, user) = (self.as_str(), session.map(display), user.map(display));
+        let (outcome, session, user) = (self.as_str(), session.map(display), user.map(UserId::as_str));
         if self == Self::Reuse {
             tracing::warn!(outcome, session, user, "refresh");
         } else {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteConnectOptions;
+
 use super::Store;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
@@ -131,4 +133,13 @@ pub async fn open_with_replica(
         Some("sqlite") => Ok(Arc::new(SqliteStore::open(url, connections).await?)),
         _ => Err(OpenError::UnknownScheme),
     }
+}
+
+/// Whether the database that a URL of SQLite names holds nothing yet, because there is no such file. Writes nothing.
+pub fn is_new(url: &str) -> std::result::Result<bool, OpenError> {
+    let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
+    Ok(match std::fs::metadata(options.get_filename()) {
+        Ok(file) => file.len() == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    })
 }

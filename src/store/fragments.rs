@@ -66,3 +66,10 @@ macro_rules! erase_person {
          browser = NULL, metadata = '{}'"
     };
 }
+
+/// The `late_repeats` of a session that was repeated late in two generations in a row, and not yet in the present one.
+macro_rules! late_repeats_before_the_last {
+    () => {
+        "4"
+    };
+}

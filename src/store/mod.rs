@@ -11,8 +11,10 @@ mod columns;
 mod connecting;
 pub(crate) mod gathering;
 pub mod postgres;
+mod refreshing;
 mod requests;
 mod search;
+mod secrets;
 pub mod sqlite;
 mod values;
 
@@ -24,12 +26,14 @@ pub use changes::{
     MOST_REPLAYED, ReplayedChanges,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-pub use connecting::{OpenError, Pool, open, open_with_replica};
+pub use connecting::{OpenError, Pool, is_new, open, open_with_replica};
 use connecting::{SEARCH_TIME, divide};
+pub use refreshing::{RefreshAttempt, Refreshing};
+pub use secrets::{MasterSecrets, SessionsOpened, UsedSecret};
 
 use crate::sessions::{
     BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit,
-    SessionStats, SignedIn, Slide, Stale, Standing, Touch,
+    SessionStats, SignedIn, Stale, Standing, Touch,
 };
 use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
 use crate::users::{User, UserDetails, UserId};
@@ -147,44 +151,9 @@ pub struct SessionChange {
     pub metadata: Option<crate::sessions::Metadata>,
 }
 
-/// A refresh token's wish for a successor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RefreshAttempt {
-    /// The session.
-    pub id: SessionId,
-    /// The counter in the token presented.
-    pub presented: u32,
-    /// The highest counter that this process has seen in an access token and not yet written.
-    pub seen_counter: u32,
-    /// When this process has last seen the session used, if that is not yet written.
-    pub seen_at: Option<DateTime<Utc>>,
-    /// Now.
-    pub now: DateTime<Utc>,
-    /// How long after a rotation its predecessor is welcome whatever happened since.
-    pub grace: TimeDelta,
-    /// Where the end moves; `None`: it stays.
-    pub slide: Option<Slide>,
-}
-
-/// What became of a refresh.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refreshing {
-    /// The token was current; the session's counter is now one more than the one presented.
-    Rotated(Box<Session>),
-    /// The token is the predecessor of the current one, presented again within the grace: two tabs, or a retry.
-    Concurrent(Box<Session>),
-    /// The token is the predecessor of the current one, and nothing that came with the current one was ever used: the
-    /// answer was lost.
-    NotSaved(Box<Session>),
-    /// The token was spent before. The session has been ended with [`EndReason::ReuseDetected`].
-    Reused(Box<Session>),
-    /// There is no such session, or it is not active.
-    NotActive,
-}
-
 /// The contract of a store.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: MasterSecrets + Send + Sync {
     /// Opens a session: keeps its user, honours the user's ban, the limit and the idempotency key, all in one.
     ///
     /// The user is created when new, and told details replace the stored ones. Of two calls for one user that race for
@@ -321,20 +290,7 @@ pub trait Store: Send + Sync {
     /// is still to be done.
     async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>>;
 
-    /// Rotates a refresh token, or tells why not, in one compare-and-set.
-    ///
-    /// With `c` the session's counter and `p` the one presented, for an active session:
-    /// `p >= c` rotates to `p + 1` (`p > c` happens when a database was restored from a backup: the token is genuine,
-    /// so nobody is logged out). `p + 1 = c` is the predecessor: it gets the session as it is when the last rotation is
-    /// younger than the grace, or when no access token of counter `c` was ever seen; else, and for everything older, the
-    /// session is ended. Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long
-    /// only if `seen_at` is long past as well. A counter that has no successor is of no session.
-    ///
-    /// Sliding moves the end to [`Slide::to`] if it is at [`Slide::due`] or before, and to the absolute end as soon as that
-    /// is no later than `to`. A rotation that moves the end later is not in the change log.
-    ///
-    /// An attempt made before the last rotation is no theft: it is the same client's, held up on its way, and answers
-    /// [`Refreshing::NotActive`] without ending anything.
+    /// Rotates a refresh token, or tells why not, in one compare-and-set: by the rules of [`Refreshing`].
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
 
     /// Deletes one batch of what is kept no longer, and answers how many; 0 when nothing is left. May be lost in a crash:

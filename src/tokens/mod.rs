@@ -5,14 +5,18 @@
 
 mod access;
 mod keyring;
+mod master_secret;
 mod opaque;
 mod service_key;
 mod signing;
 
 use std::fmt;
 
+use zeroize::ZeroizeOnDrop;
+
 pub use access::{AccessClaims, AccessTokens, LONGEST_ACCESS_TOKEN_LIFETIME, client_id_of};
-pub use keyring::{Keyring, MasterSecret, MasterSecretError};
+pub use keyring::Keyring;
+pub use master_secret::{MasterSecret, MasterSecretError, SecretId, is_weak};
 pub use opaque::{Derived, RefreshToken, SessionToken};
 pub use service_key::{BootstrapKey, NewServiceKey, ServiceKey, ServiceKeyId, StoredServiceKey};
 pub(crate) use signing::last_token_dead;
@@ -59,8 +63,8 @@ pub enum TokenError {
     Premature,
 }
 
-/// Text that nobody may see by accident: its `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
+/// Text that nobody may see by accident: its `Debug` shows nothing of it, and its memory is overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
 pub struct Secret(String);
 
 impl Secret {
@@ -100,6 +104,9 @@ pub enum Form {
 }
 
 impl Form {
+    /// How the opaque ones begin.
+    pub const PREFIXES: [&'static str; 3] = [opaque::SESSION_PREFIX, opaque::REFRESH_PREFIX, service_key::PREFIX];
+
     /// The form that `token` has by its beginning; says nothing about whether it is good.
     pub fn of(token: &str) -> Self {
         if token.starts_with(opaque::SESSION_PREFIX) {

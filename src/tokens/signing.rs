@@ -12,8 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use zeroize::Zeroizing;
 
-use super::{Keyring, LONGEST_ACCESS_TOKEN_LIFETIME};
+use super::keyring::Opened;
+use super::{Keyring, LONGEST_ACCESS_TOKEN_LIFETIME, SecretId};
 use crate::clock::{Entropy, EntropyUnavailable};
 
 /// How long a new key is published before it signs: longer than verifiers may cache the key set (5 minutes).
@@ -61,9 +63,9 @@ impl Algorithm {
     }
 
     /// A new private key in PKCS #8.
-    fn generate(self) -> Option<Vec<u8>> {
+    fn generate(self) -> Option<Zeroizing<Vec<u8>>> {
         let random = SystemRandom::new();
-        Some(match self {
+        Some(Zeroizing::new(match self {
             Self::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&random).ok()?.as_ref().to_vec(),
             Self::Es256 => {
                 EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).ok()?.as_ref().to_vec()
@@ -72,7 +74,7 @@ impl Algorithm {
                 let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).ok()?;
                 AsDer::<Pkcs8V1Der<'_>>::as_der(&key).ok()?.as_ref().to_vec()
             }
-        })
+        }))
     }
 
     fn encoding_key(self, pkcs8: &[u8]) -> Option<EncodingKey> {
@@ -80,15 +82,16 @@ impl Algorithm {
             Self::EdDsa => Some(EncodingKey::from_ed_der(pkcs8)),
             Self::Es256 => Some(EncodingKey::from_ec_der(pkcs8)),
             Self::Rs256 => {
-                let pem =
-                    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8));
+                let base64 = Zeroizing::new(STANDARD.encode(pkcs8));
+                let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", *base64);
+                let pem = Zeroizing::new(pem);
                 EncodingKey::from_rsa_pem(pem.as_bytes()).ok()
             }
         }
     }
 }
 
-/// A signing key as stored: its private part opens only with the master secret.
+/// A signing key as stored: its private part opens only with the master secret that sealed it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedSigningKey {
     /// One more than its predecessor's. Unique, so that of several replicas that rotate at once one wins.
@@ -114,8 +117,11 @@ impl fmt::Debug for SealedSigningKey {
 /// Why there is no usable signing key.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
-    /// The stored key was sealed with another master secret.
-    #[error("SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with")]
+    /// The stored key was sealed with a master secret that is not set.
+    #[error(
+        "SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with: set it as it was before, or \
+         name the former one in SOJOURN_PREVIOUS_SECRETS"
+    )]
     WrongSecret,
     /// Making one failed.
     #[error("no signing key could be made")]
@@ -141,8 +147,23 @@ impl SealedSigningKey {
         Ok(Self { sequence, kid, algorithm, sealed, created_at, active_from })
     }
 
+    /// The secret that it is sealed with.
+    pub fn sealed_with(&self, keys: &Keyring) -> Result<SecretId, SigningKeyError> {
+        self.unseal(keys).map(|opened| opened.sealed_with)
+    }
+
+    /// The same key, its private part sealed with the current secret of `keys`.
+    pub fn sealed_anew(&self, keys: &Keyring, entropy: &dyn Entropy) -> Result<Vec<u8>, SigningKeyError> {
+        let private = self.unseal(keys)?.plain;
+        Ok(keys.seal(SEAL_LABEL, self.kid.as_bytes(), &private, entropy)?)
+    }
+
+    fn unseal(&self, keys: &Keyring) -> Result<Opened, SigningKeyError> {
+        keys.open(SEAL_LABEL, self.kid.as_bytes(), &self.sealed).ok_or(SigningKeyError::WrongSecret)
+    }
+
     fn open(&self, keys: &Keyring) -> Result<SigningKey, SigningKeyError> {
-        let private = keys.open(SEAL_LABEL, self.kid.as_bytes(), &self.sealed).ok_or(SigningKeyError::WrongSecret)?;
+        let private = self.unseal(keys)?.plain;
         let signer = Signer::new(self.algorithm, &private).ok_or(SigningKeyError::WrongSecret)?;
         let (public, _) = public_key(self.algorithm, &private).ok_or(SigningKeyError::WrongSecret)?;
         let decoding = DecodingKey::from_jwk(&public).map_err(|_| SigningKeyError::WrongSecret)?;
@@ -301,6 +322,25 @@ mod tests {
     fn keys_sealed_with_another_secret_do_not_open() {
         let sealed = key(&keyring(), 1, DateTime::UNIX_EPOCH);
         assert!(matches!(KeySet::open(&[sealed], &keyring()), Err(SigningKeyError::WrongSecret)));
+    }
+
+    #[test]
+    fn a_key_that_is_sealed_anew_is_the_same_key_and_needs_the_former_secret_no_more() {
+        let secret = || MasterSecret::generate(&SystemEntropy).unwrap();
+        let (old, new) = (secret(), secret());
+        let before = Keyring::new(&old);
+        let sealed = key(&before, 1, DateTime::UNIX_EPOCH);
+        let both = Keyring::new(&new).with_previous(&[old]);
+        assert_eq!(sealed.sealed_with(&both).unwrap(), before.current_id());
+
+        let anew = sealed.sealed_anew(&both, &SystemEntropy).unwrap();
+        let anew = SealedSigningKey { sealed: anew, ..sealed.clone() };
+        assert_eq!(anew.sealed_with(&both).unwrap(), both.current_id());
+        let published = |key: SealedSigningKey, keys| {
+            let set = KeySet::open(&[key], keys).unwrap().published(DateTime::UNIX_EPOCH);
+            serde_json::to_value(set).unwrap()
+        };
+        assert_eq!(published(anew, &Keyring::new(&new)), published(sealed, &before));
     }
 
     #[test]

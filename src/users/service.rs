@@ -36,7 +36,7 @@ impl Sessions {
         let is_known = deleted.is_some();
         let ended = match deleted {
             Some(ended) => {
-                tracing::info!(user = %id, "user deleted");
+                tracing::info!(user = id.as_str(), "user deleted");
                 self.all_ended(id, None, ended, EndReason::UserDeleted).await?
             }
             None => 0,
@@ -60,7 +60,7 @@ impl Sessions {
         }
         self.changed(id);
         self.drop_useless_copies();
-        tracing::info!(user = %id, sessions = erased, "user erased");
+        tracing::info!(user = id.as_str(), sessions = erased, "user erased");
         Ok(erased)
     }
 
@@ -68,7 +68,7 @@ impl Sessions {
     pub async fn ban_user(&self, caller: &Caller, id: &UserId) -> Result<(User, usize), Error> {
         caller.require(Scope::ADMIN)?;
         let (user, ended) = self.store().ban_user(id, self.now()).await?;
-        tracing::info!(user = %id, "user banned");
+        tracing::info!(user = id.as_str(), "user banned");
         Ok((user, self.all_ended(id, None, ended, EndReason::UserBanned).await?))
     }
 
@@ -77,7 +77,7 @@ impl Sessions {
         caller.require(Scope::ADMIN)?;
         let user = self.store().unban_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
         self.changed(id);
-        tracing::info!(user = %id, "user unbanned");
+        tracing::info!(user = id.as_str(), "user unbanned");
         Ok(user)
     }
 }

@@ -47,6 +47,25 @@ on_both_databases! {
         }
     }
 
+    /// B-19.
+    async fn who_is_an_administrator_no_more_is_refused_soon_though_the_token_has_not_run_out(database) {
+        let one = Server::start(database).await;
+        let two = one.replica().await;
+        two.follows().await;
+        let admin = one.open_with(&json!({ "user_id": "root", "scope": "sessions:admin" })).await;
+        two.send("GET", "/v1/sessions?limit=1", &admin.access).await.expect(200);
+        one.send_json("POST", "/v1/users/root/ban", BOOTSTRAP_KEY, &json!({})).await.expect(200);
+        one.send("GET", "/v1/sessions?limit=1", &admin.access).await.expect(401);
+        eventually_refused(&two, &admin.access).await;
+        for (method, path) in [("GET", "/v1/sessions?limit=1"), ("POST", "/v1/users/ann/ban"), ("DELETE", "/v1/users/ann/sessions")] {
+            two.send(method, path, &admin.access).await.expect(401);
+        }
+        two.refresh(&admin.refresh).await.expect(400);
+        let again = one.send_json("POST", "/v1/users/root/unban", BOOTSTRAP_KEY, &json!({})).await;
+        assert_eq!(again.status, 200);
+        two.send("GET", "/v1/sessions?limit=1", &admin.access).await.expect(401);
+    }
+
     async fn a_strict_answer_is_never_old(database) {
         let one = Server::start(database).await;
         let two = one.replica().await;

@@ -64,7 +64,7 @@ impl Remote {
         let folder = Folder::new();
         let process = folder.serve(&[
             ("DATABASE_URL", database_url),
-            ("SOJOURN_SECRET", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+            ("SOJOURN_SECRET", "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91"),
             ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY),
         ]);
         Self { process, client: reqwest::Client::builder().no_proxy().build().unwrap(), _folder: folder }

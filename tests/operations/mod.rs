@@ -13,4 +13,5 @@ mod plans;
 mod postgres_connections;
 mod read_replica;
 mod restore;
+mod secrets;
 mod stopping;

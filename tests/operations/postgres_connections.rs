@@ -17,7 +17,7 @@ use crate::support::process::Folder;
 use crate::support::proxy::Proxy;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 
-const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
 /// Notes `synchronous_commit` of the connection that opens a session.
 const NOTE_COMMIT: &str = "

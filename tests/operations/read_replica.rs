@@ -11,7 +11,7 @@ use crate::support::database::TestDatabase;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
 
 /// Each server of a test reads the signing keys of the one before.
-const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
 async fn serve(database_url: String, search_database_url: String) -> Server {
     let options = Options {

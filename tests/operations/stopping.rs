@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::on_both_databases;
 use crate::support::process::Folder;
 
-const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 const KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
 
 fn client() -> reqwest::Client {

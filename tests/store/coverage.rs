@@ -6,13 +6,12 @@ use std::path::Path;
 #[test]
 fn every_method_of_the_contract_is_named_by_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let contract = fs::read_to_string(root.join("src/store/mod.rs")).unwrap();
+    let contract = ["mod.rs", "secrets.rs"].map(|file| fs::read_to_string(root.join("src/store").join(file)).unwrap());
+    let contract = contract.concat();
     let methods: Vec<&str> = contract
-        .split_once("pub trait Store")
-        .and_then(|(_, rest)| rest.split_once("\n}\n"))
-        .map(|(methods, _)| methods)
-        .unwrap()
-        .lines()
+        .split("pub trait ")
+        .skip(1)
+        .flat_map(|rest| rest.split_once("\n}\n").unwrap().0.lines())
         .filter_map(|line| line.trim().strip_prefix("async fn "))
         .map(|line| line.split_once('(').unwrap().0)
         .collect();

@@ -25,6 +25,7 @@ mod reading;
 mod refreshing;
 mod schema;
 mod searching;
+mod secrets;
 mod statistics;
 mod together;
 mod upgrades;

@@ -1,10 +1,12 @@
 //! Rotating refresh tokens, without logging anybody out by accident.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::sessions::{EndReason, Ended, Owner, Session, SessionId, Slide};
-use sojourn::store::{RefreshAttempt, Refreshing};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use sojourn::sessions::{EndReason, Ended, Owner, Session, SessionId, Slide, Touch};
+use sojourn::store::{RefreshAttempt, Refreshing, Store};
 
-use super::fixture::{Fixture, MICROSECOND, at, new_id, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, at, new, new_id, session_of, user};
 
 on_both_stores!(
     the_current_token_rotates,
@@ -13,6 +15,9 @@ on_both_stores!(
     a_rotation_and_its_repeat_in_the_same_instant_are_told_apart,
     a_chain_of_rotations_ends_when_an_old_token_comes_back,
     reuse_ends_the_session_for_good,
+    two_holders_of_one_token_are_noticed_in_the_third_generation_though_no_access_token_is_seen,
+    a_client_that_lost_answers_and_goes_on_from_there_keeps_its_session,
+    ten_thousand_lost_answers_and_contested_refreshes_end_no_session,
     an_attempt_made_before_the_last_rotation_ends_nothing,
     a_counter_without_a_successor_is_of_no_session,
     a_session_that_is_over_is_not_refreshed,
@@ -70,64 +75,106 @@ async fn the_current_token_rotates(fixture: &Fixture) {
     assert_eq!(fixture.stored(expected.id).await, expected);
 }
 
+/// A session before a refresh, what is presented, and what comes of it. The grace is 30 seconds.
+struct Row {
+    counter: u32,
+    confirmed: u32,
+    /// Seconds since the last rotation.
+    rotated: Option<i64>,
+    /// Two for each generation in a row that was repeated late and then left, one for the present one.
+    late: i64,
+    presented: u32,
+    seen: u32,
+    expected: (&'static str, u32, i64),
+}
+
+const fn row(
+    (counter, confirmed, rotated, late): (u32, u32, Option<i64>, i64),
+    (presented, seen): (u32, u32),
+    expected: (&'static str, u32, i64),
+) -> Row {
+    Row { counter, confirmed, rotated, late, presented, seen, expected }
+}
+
 async fn every_row_of_the_table_is_as_the_contract_says(fixture: &Fixture) {
-    // The session's counter, the confirmed one, seconds since the rotation, the one presented, the one seen; what
-    // happens, and the counter then. The grace is 30 seconds.
     let rows = [
-        (0, 0, None, 0, 0, "rotated", 1),
-        (5, 0, None, 5, 0, "rotated", 6),
-        (5, 5, Some(1), 5, 5, "rotated", 6),
-        (5, 9, Some(1), 5, 9, "rotated", 6),
+        row((0, 0, None, 0), (0, 0), ("rotated", 1, 0)),
+        row((5, 0, None, 0), (5, 0), ("rotated", 6, 0)),
+        row((5, 5, Some(1), 0), (5, 5), ("rotated", 6, 0)),
+        row((5, 9, Some(1), 0), (5, 9), ("rotated", 6, 0)),
         // The database was restored from a backup.
-        (5, 5, Some(99), 6, 6, "rotated", 7),
-        (5, 0, None, 900, 0, "rotated", 901),
-        (0, 0, None, 2_147_483_646, 0, "rotated", 2_147_483_647),
+        row((5, 5, Some(99), 0), (6, 6), ("rotated", 7, 0)),
+        row((5, 0, None, 0), (900, 0), ("rotated", 901, 0)),
+        row((0, 0, None, 0), (2_147_483_646, 0), ("rotated", 2_147_483_647, 0)),
+        row((5, 0, Some(99), 3), (6, 0), ("rotated", 7, 0)),
         // The predecessor, within the grace.
-        (5, 0, Some(0), 4, 0, "concurrent", 5),
-        (5, 5, Some(29), 4, 5, "concurrent", 5),
-        (1, 1, Some(29), 0, 0, "concurrent", 1),
+        row((5, 0, Some(0), 0), (4, 0), ("concurrent", 5, 0)),
+        row((5, 5, Some(29), 0), (4, 5), ("concurrent", 5, 0)),
+        row((1, 1, Some(29), 0), (0, 0), ("concurrent", 1, 0)),
+        row((5, 0, Some(29), 2), (4, 0), ("concurrent", 5, 2)),
+        row((5, 0, Some(29), 4), (4, 0), ("concurrent", 5, 4)),
         // The predecessor, later, its successor never seen.
-        (5, 4, Some(30), 4, 4, "not saved", 5),
-        (5, 0, Some(80_000), 4, 0, "not saved", 5),
-        (5, 0, None, 4, 0, "not saved", 5),
+        row((5, 4, Some(30), 0), (4, 4), ("not saved", 5, 1)),
+        row((5, 0, Some(80_000), 0), (4, 0), ("not saved", 5, 1)),
+        row((5, 0, None, 0), (4, 0), ("not saved", 5, 1)),
+        row((5, 0, Some(30), 1), (4, 0), ("not saved", 5, 1)),
+        row((5, 0, Some(30), 2), (4, 0), ("not saved", 5, 3)),
+        row((5, 0, Some(30), 3), (4, 0), ("not saved", 5, 3)),
+        // Two generations in a row were repeated late, and now the third is.
+        row((5, 0, Some(30), 4), (4, 0), ("reused", 5, 5)),
+        row((5, 0, None, 4), (4, 0), ("reused", 5, 5)),
+        // A generation that was repeated late is left: it counts unless an access token of it was seen.
+        row((5, 0, Some(30), 1), (5, 0), ("rotated", 6, 2)),
+        row((5, 4, Some(0), 3), (5, 4), ("rotated", 6, 4)),
+        row((5, 5, Some(30), 1), (5, 0), ("rotated", 6, 0)),
+        row((5, 0, Some(30), 3), (5, 5), ("rotated", 6, 0)),
+        // One that was not is left.
+        row((5, 0, Some(30), 2), (5, 0), ("rotated", 6, 0)),
+        row((5, 0, Some(30), 4), (5, 0), ("rotated", 6, 0)),
         // The predecessor, later, its successor seen: written, here only, or both.
-        (5, 5, Some(30), 4, 0, "reused", 5),
-        (5, 4, Some(30), 4, 5, "reused", 5),
-        (5, 6, Some(31), 4, 6, "reused", 5),
-        (5, 0, Some(31), 4, u32::MAX, "reused", 5),
-        (5, 5, None, 4, 0, "reused", 5),
+        row((5, 5, Some(30), 0), (4, 0), ("reused", 5, 1)),
+        row((5, 4, Some(30), 0), (4, 5), ("reused", 5, 1)),
+        row((5, 6, Some(31), 0), (4, 6), ("reused", 5, 1)),
+        row((5, 0, Some(31), 0), (4, u32::MAX), ("reused", 5, 1)),
+        row((5, 5, None, 0), (4, 0), ("reused", 5, 1)),
         // Older ones, whatever else.
-        (5, 0, Some(0), 3, 0, "reused", 5),
-        (5, 0, Some(0), 0, 0, "reused", 5),
-        (2, 0, None, 0, 0, "reused", 2),
-        (2_147_483_647, 0, Some(0), 0, 0, "reused", 2_147_483_647),
-        (2_147_483_647, 0, Some(0), 2_147_483_646, 0, "concurrent", 2_147_483_647),
+        row((5, 0, Some(0), 0), (3, 0), ("reused", 5, 0)),
+        row((5, 0, Some(0), 0), (0, 0), ("reused", 5, 0)),
+        row((2, 0, None, 0), (0, 0), ("reused", 2, 0)),
+        row((2_147_483_647, 0, Some(0), 0), (0, 0), ("reused", 2_147_483_647, 0)),
+        row((2_147_483_647, 0, Some(0), 0), (2_147_483_646, 0), ("concurrent", 2_147_483_647, 0)),
     ];
-    let now = at(1000);
-    for row in rows {
-        let (counter, confirmed, rotated, presented, seen, expected, counter_then) = row;
-        let stored = Session { refresh_counter: counter, confirmed_counter: confirmed, ..session_of("ann") };
-        let stored = Session { idle_timeout: None, ..stored };
-        let id = fixture.open(stored.clone()).await.id;
-        if let Some(ago) = rotated {
-            let rotated_at = fixture.raw.time(now - TimeDelta::seconds(ago));
-            let id = fixture.raw.id(id);
-            let update = format!("UPDATE sessions SET rotated_at = {rotated_at} WHERE id = {id}");
-            assert_eq!(fixture.raw.run(&update).await.unwrap(), 1);
-        }
-        let attempt = RefreshAttempt { seen_counter: seen, ..attempt(id, presented, now) };
-        let refreshing = fixture.store.refresh_session(attempt).await.unwrap();
-        assert_eq!(kind(&refreshing), expected, "{row:?}");
-        let reused = expected == "reused";
-        let expected = Session {
-            refresh_counter: counter_then,
-            last_seen_at: if reused { stored.last_seen_at } else { now },
-            ended: reused.then_some(Ended { at: now, reason: EndReason::ReuseDetected }),
-            ..stored
-        };
-        assert_eq!(session(refreshing), expected, "{row:?}");
-        assert_eq!(fixture.stored(id).await, expected, "{row:?}");
+    for (number, row) in rows.into_iter().enumerate() {
+        is_as_expected(fixture, number, row).await;
     }
+}
+
+async fn is_as_expected(fixture: &Fixture, number: usize, row: Row) {
+    let now = at(1000);
+    let Row { counter, confirmed, rotated, late, presented, seen, expected: (expected, counter_then, late_then) } = row;
+    let stored = Session { refresh_counter: counter, confirmed_counter: confirmed, ..session_of("ann") };
+    let stored = Session { idle_timeout: None, ..stored };
+    let session_id = fixture.open(stored.clone()).await.id;
+    let id = fixture.raw.id(session_id);
+    let rotated_at = rotated.map(|ago| fixture.raw.time(now - TimeDelta::seconds(ago)));
+    let rotated_at = rotated_at.unwrap_or_else(|| "NULL".to_owned());
+    let update = format!("UPDATE sessions SET rotated_at = {rotated_at}, late_repeats = {late} WHERE id = {id}");
+    assert_eq!(fixture.raw.run(&update).await.unwrap(), 1);
+
+    let attempt = RefreshAttempt { seen_counter: seen, ..attempt(session_id, presented, now) };
+    let refreshing = fixture.store.refresh_session(attempt).await.unwrap();
+    assert_eq!(kind(&refreshing), expected, "row {number}");
+    let reused = expected == "reused";
+    let expected = Session {
+        refresh_counter: counter_then,
+        last_seen_at: if reused { stored.last_seen_at } else { now },
+        ended: reused.then_some(Ended { at: now, reason: EndReason::ReuseDetected }),
+        ..stored
+    };
+    assert_eq!(session(refreshing), expected, "row {number}");
+    assert_eq!(fixture.stored(session_id).await, expected, "row {number}");
+    let late = fixture.raw.number(&format!("SELECT CAST(late_repeats AS bigint) FROM sessions WHERE id = {id}")).await;
+    assert_eq!(late, late_then, "row {number}");
 }
 
 async fn the_grace_ends_to_the_microsecond(fixture: &Fixture) {
@@ -167,6 +214,93 @@ async fn reuse_ends_the_session_for_good(fixture: &Fixture) {
     let ended = Some(Ended { at: at(1), reason: EndReason::ReuseDetected });
     assert_eq!(fixture.stored(before.id).await, Session { ended, ..before.clone() });
     assert_eq!(fixture.active_ids(&before.user_id, at(1)).await, []);
+}
+
+/// A thief and its victim refresh in turn, whoever is first, and check every access token without asking anybody.
+async fn two_holders_of_one_token_are_noticed_in_the_third_generation_though_no_access_token_is_seen(
+    fixture: &Fixture,
+) {
+    let id = fixture.open(session_of("ann")).await.id;
+    for (generation, expected) in (0..).zip(["not saved", "not saved", "reused"]) {
+        let now = at(100 * i64::from(generation));
+        assert_eq!(kind(&fixture.store.refresh_session(attempt(id, generation, now)).await.unwrap()), "rotated");
+        let other = fixture.store.refresh_session(attempt(id, generation, now + GRACE)).await.unwrap();
+        assert_eq!(kind(&other), expected, "generation {generation}");
+    }
+    assert_eq!(fixture.stored(id).await.ended.unwrap().reason, EndReason::ReuseDetected);
+}
+
+async fn a_client_that_lost_answers_and_goes_on_from_there_keeps_its_session(fixture: &Fixture) {
+    let id = fixture.open(session_of("ann")).await.id;
+    let mut now = at(0);
+    let mut presented = 0;
+    // How many answers are lost in each generation.
+    for lost in [1, 0, 1, 1, 0, 9, 9, 0, 1, 1, 0, 0, 5] {
+        for answer in 0..=lost {
+            let expected = if answer == 0 { "rotated" } else { "not saved" };
+            let refreshing = fixture.store.refresh_session(attempt(id, presented, now)).await.unwrap();
+            assert_eq!(kind(&refreshing), expected, "answer {answer} to {presented}");
+            now += GRACE;
+        }
+        presented += 1;
+    }
+    // Seen once, a generation proves its holder: what was counted before is forgotten.
+    for _ in 0..4 {
+        assert_eq!(kind(&fixture.store.refresh_session(attempt(id, presented, now)).await.unwrap()), "rotated");
+        now += GRACE;
+        assert_eq!(kind(&fixture.store.refresh_session(attempt(id, presented, now)).await.unwrap()), "not saved");
+        let used = Touch { id, seen_at: now, counter: presented + 1 };
+        fixture.store.touch_sessions(&[used]).await.unwrap();
+        presented += 1;
+    }
+}
+
+/// Clients whose access tokens are never shown here, on bad lines and in several tabs. At most two answers in a row are lost
+/// for longer than the grace.
+async fn ten_thousand_lost_answers_and_contested_refreshes_end_no_session(fixture: &Fixture) {
+    const CLIENTS: usize = 100;
+    let counted =
+        fixture.race(CLIENTS, |client, store| async move { on_bad_lines(store.as_ref(), client).await }).await;
+    let lost: u32 = counted.iter().map(|(lost, _)| lost).sum();
+    let contested: u32 = counted.iter().map(|(_, contested)| contested).sum();
+    println!("{lost} lost answers, {contested} contested refreshes, 0 sessions ended");
+    assert!(lost >= 10_000 && contested > 5_000, "only {lost} and {contested}");
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, 0);
+}
+
+/// Refreshes one session for a while, and counts the answers that were lost and the refreshes that met another.
+async fn on_bad_lines(store: &dyn Store, client: usize) -> (u32, u32) {
+    const GENERATIONS: u32 = 60;
+    let mut random = SmallRng::seed_from_u64(client as u64);
+    let user = format!("client-{client}");
+    let session = Session { idle_timeout: None, expires_at: at(2_500_000), ..session_of(&user) };
+    let id = session.id;
+    store.open_session(&new(&session)).await.unwrap();
+    let (mut now, mut late_in_a_row, mut lost, mut contested) = (at(0), 0, 0, 0);
+    for presented in 0..GENERATIONS {
+        let mut is_late = false;
+        let tabs = random.random_range(1..=4_u32);
+        for tab in 0..tabs {
+            let moment = now + TimeDelta::milliseconds(i64::from(tab));
+            let refreshing = store.refresh_session(attempt(id, presented, moment)).await.unwrap();
+            assert_eq!(kind(&refreshing), if tab == 0 { "rotated" } else { "concurrent" });
+        }
+        contested += tabs - 1;
+        for _ in 0..random.random_range(0..=4) {
+            let wait = TimeDelta::milliseconds(random.random_range(100..=60_000));
+            if late_in_a_row == 2 && wait >= GRACE {
+                continue;
+            }
+            let asked = now + wait;
+            let refreshing = store.refresh_session(attempt(id, presented, asked)).await.unwrap();
+            assert!(["concurrent", "not saved"].contains(&kind(&refreshing)), "{}", kind(&refreshing));
+            is_late |= kind(&refreshing) == "not saved";
+            lost += 1;
+        }
+        late_in_a_row = if is_late { late_in_a_row + 1 } else { 0 };
+        now += TimeDelta::minutes(random.random_range(2..=300));
+    }
+    (lost, contested)
 }
 
 async fn a_counter_without_a_successor_is_of_no_session(fixture: &Fixture) {

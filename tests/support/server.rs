@@ -33,6 +33,7 @@ pub struct Options {
     pub http: HttpConfig,
     pub serving: ServerConfig,
     pub secret: MasterSecret,
+    pub previous_secrets: Vec<MasterSecret>,
     pub clock: Arc<ShiftedClock>,
     /// The most connections to the database.
     pub connections: u32,
@@ -56,6 +57,7 @@ impl Default for Options {
             http: HttpConfig::default(),
             serving: ServerConfig::new(Duration::ZERO, 1000),
             secret: MasterSecret::generate(&SystemEntropy).unwrap(),
+            previous_secrets: Vec::new(),
             clock: Arc::new(ShiftedClock::default()),
             connections: 8,
             database_url: None,
@@ -159,7 +161,7 @@ impl Server {
 
     async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
         let Options { mut policy, tokens, http, serving, secret, clock, connections, database_url, .. } = options;
-        let Options { search_database_url, follows, agrees, bootstrap_key_until, .. } = options;
+        let Options { search_database_url, follows, agrees, bootstrap_key_until, previous_secrets, .. } = options;
         sojourn::metrics::start();
         policy.streams = serving.room_for(policy.streams);
         let setup = Setup {
@@ -169,6 +171,7 @@ impl Server {
                 database_shown: String::new(),
                 connections,
                 secret: secret.clone(),
+                previous_secrets,
             },
             tokens,
             policy,
@@ -211,6 +214,11 @@ impl Server {
     /// The upkeep of its signing keys, which runs only when a test wants it to.
     pub fn signing_keys(&self) -> &SigningKeys {
         &self.signing_keys
+    }
+
+    /// The secret that it makes tokens with.
+    pub fn secret(&self) -> &MasterSecret {
+        &self.secret
     }
 
     /// Where the database is, to change it behind the server's back.

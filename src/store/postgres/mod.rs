@@ -15,6 +15,7 @@ mod opening;
 mod primary;
 mod refreshing;
 mod replica;
+mod secrets;
 mod servers;
 mod session;
 mod sessions;

@@ -9,11 +9,32 @@ use super::together::{Done, Write};
 use crate::sessions::{EndReason, SessionId};
 use crate::store::{RefreshAttempt, Refreshing, Result, values};
 
-/// That the presented counter is a spent one. Without a time of rotation there is no grace.
+/// That the predecessor comes back after the grace. Without a time of rotation there is no grace.
+macro_rules! late {
+    () => {
+        "(refresh_counter = presented + 1 AND coalesce(rotated_at <= grace_since, TRUE))"
+    };
+}
+
+/// That an access token of the present generation was seen.
+macro_rules! confirmed {
+    () => {
+        "greatest(confirmed_counter, seen_counter) >= refresh_counter"
+    };
+}
+
+/// That the presented counter is a spent one.
 macro_rules! reuse {
     () => {
-        "(refresh_counter > presented + 1 OR refresh_counter = presented + 1 AND coalesce(rotated_at <= grace_since, TRUE) \
-          AND greatest(confirmed_counter, seen_counter) >= refresh_counter)"
+        concat!(
+            "(refresh_counter > presented + 1 OR ",
+            late!(),
+            " AND (",
+            confirmed!(),
+            " OR late_repeats >= ",
+            late_repeats_before_the_last!(),
+            "))"
+        )
     };
 }
 
@@ -35,6 +56,14 @@ macro_rules! refresh {
             " THEN $8 END,
                 refresh_counter = CASE WHEN refresh_counter <= presented THEN presented + 1 ELSE refresh_counter END,
                 refresh_repeated = refresh_counter > presented,
+                late_repeats = CASE WHEN ",
+            late!(),
+            " THEN late_repeats | 1
+                    WHEN refresh_counter > presented THEN late_repeats
+                    WHEN refresh_counter < presented OR ",
+            confirmed!(),
+            " OR late_repeats % 2 = 0 THEN 0
+                    ELSE late_repeats + 1 END,
                 rotated_at = CASE WHEN refresh_counter <= presented THEN asked_at ELSE rotated_at END,
                 last_seen_at = CASE WHEN ",
             reuse!(),

@@ -9,6 +9,7 @@ mod cleaning;
 mod keys;
 mod opening;
 mod refreshing;
+mod secrets;
 mod sessions;
 mod statistics;
 mod together;

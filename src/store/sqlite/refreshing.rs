@@ -7,11 +7,32 @@ use super::together::Write;
 use crate::sessions::EndReason;
 use crate::store::{RefreshAttempt, Refreshing, values};
 
-/// That the presented counter is a spent one. Without a time of rotation there is no grace.
+/// That the predecessor comes back after the grace. Without a time of rotation there is no grace.
+macro_rules! late {
+    () => {
+        "(refresh_counter = $3 + 1 AND coalesce(rotated_at <= $4, TRUE))"
+    };
+}
+
+/// That an access token of the present generation was seen.
+macro_rules! confirmed {
+    () => {
+        "max(confirmed_counter, $5) >= refresh_counter"
+    };
+}
+
+/// That the presented counter is a spent one.
 macro_rules! reuse {
     () => {
-        "(refresh_counter > $3 + 1 OR refresh_counter = $3 + 1 AND coalesce(rotated_at <= $4, TRUE) \
-          AND max(confirmed_counter, $5) >= refresh_counter)"
+        concat!(
+            "(refresh_counter > $3 + 1 OR ",
+            late!(),
+            " AND (",
+            confirmed!(),
+            " OR late_repeats >= ",
+            late_repeats_before_the_last!(),
+            "))"
+        )
     };
 }
 
@@ -33,6 +54,14 @@ impl Write for Refreshes {
             " THEN $8 END,
                 refresh_counter = CASE WHEN refresh_counter <= $3 THEN $3 + 1 ELSE refresh_counter END,
                 refresh_repeated = refresh_counter > $3,
+                late_repeats = CASE WHEN ",
+            late!(),
+            " THEN late_repeats | 1
+                    WHEN refresh_counter > $3 THEN late_repeats
+                    WHEN refresh_counter < $3 OR ",
+            confirmed!(),
+            " OR late_repeats % 2 = 0 THEN 0
+                    ELSE late_repeats + 1 END,
                 rotated_at = CASE WHEN refresh_counter <= $3 THEN $1 ELSE rotated_at END,
                 last_seen_at = CASE WHEN ",
             reuse!(),

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use sojourn::sessions::{Owner, Session, SessionId};
+use sojourn::sessions::{Owner, Policy, Session, SessionId};
 use sojourn::users::UserId;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 
 on_both_databases! {
     async fn every_route_asks_who_is_calling(database) {
@@ -157,12 +157,33 @@ on_both_databases! {
         answer(post("/v1/sessions").body(just_fits)).await.expect(201);
     }
 
+    /// who holds an old signing key, or whose session was deleted, has a good signature and no session.
+    async fn an_access_token_of_a_session_that_is_not_there_is_refused(database) {
+        let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
+        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let (gone, kept) = (server.open("alice").await, server.open("bob").await);
+        server.send("DELETE", &format!("/v1/sessions/{}", gone.id), BOOTSTRAP_KEY).await.expect(204);
+        server.wait(TimeDelta::seconds(1));
+        server.send_json("POST", "/v1/cleanup", BOOTSTRAP_KEY, &json!({})).await.expect(200);
+        server.send("GET", &format!("/v1/sessions/{}", gone.id), BOOTSTRAP_KEY).await.expect(404);
+        let cold = server.replica().await;
+        for server in [&server, &cold] {
+            assert!(server.stands(&kept.access).await, "the signature is good");
+            server.send("GET", "/v1/me", &gone.access).await.expect_problem(401, "unauthenticated");
+            assert!(!server.stands(&gone.access).await);
+        }
+        let metrics = cold.send("GET", "/metrics", "").await.expect(200).text;
+        assert!(metrics.contains("sojourn_authentication_refusals_total{reason=\"unknown_session\"}"), "{metrics}");
+    }
+
     async fn every_answer_carries_the_request_s_id(database) {
         let server = Server::start(database).await;
         let given = answer(server.request("GET", "/v1/me").header("x-request-id", "abc-123")).await;
         assert_eq!(given.header("x-request-id"), "abc-123");
         let long = "a".repeat(129);
-        for harmful in ["{\"forged\": true}", "a b", &long] {
+        let opened = server.open("alice").await;
+        let within = format!("trace-{}", &opened.refresh[..40]);
+        for harmful in ["{\"forged\": true}", "a b", &long, &opened.refresh, &within, BOOTSTRAP_KEY, "eyJhbGciOiJFZERTQSJ9"] {
             let made = answer(server.request("GET", "/v1/me").header("x-request-id", harmful)).await;
             assert_ne!(made.header("x-request-id"), harmful);
             assert_eq!(made.header("x-request-id").len(), 36);

@@ -24,6 +24,7 @@ mod revoke;
 mod revoke_many;
 mod rights;
 mod search;
+mod secrets;
 mod statistics;
 mod users;
 mod verify;

@@ -1,0 +1,81 @@
+//! The settings that nobody else may know: the master secrets and the bootstrap key.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use chrono::DateTime;
+use zeroize::Zeroizing;
+
+use super::source::read_secret_file;
+use super::{SettingError, Source, make};
+use crate::clock::Entropy;
+use crate::tokens::{BootstrapKey, MasterSecret, Secret, is_weak};
+
+/// Each costs a forged token one more authentication code.
+const MAX_PREVIOUS_SECRETS: usize = 4;
+
+/// Reads the former master secrets: between commas, or on lines of their own in a file.
+pub(super) fn previous_secrets(source: &Source) -> Result<Vec<MasterSecret>, SettingError> {
+    const NAME: &str = "SOJOURN_PREVIOUS_SECRETS";
+    let Some(text) = source.secret(NAME)? else { return Ok(Vec::new()) };
+    let texts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
+    let secrets = texts.map(MasterSecret::parse_previous).collect::<Result<Vec<_>, _>>();
+    let secrets = secrets.map_err(|error| SettingError::new(NAME, format!("each {error}")))?;
+    if secrets.len() > MAX_PREVIOUS_SECRETS {
+        return Err(SettingError::new(NAME, format!("must be at most {MAX_PREVIOUS_SECRETS}")));
+    }
+    Ok(secrets)
+}
+
+/// The secret in the data folder, readable by its owner only. One is made only for a new database: for any other it could
+/// not be the right one.
+pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) -> Result<MasterSecret, SettingError> {
+    let path = data_dir.join("secret");
+    let error = |problem: &dyn Display| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", path.display()));
+    let read = |text: Zeroizing<String>| MasterSecret::parse(&text).map_err(|problem| error(&problem));
+    match read_secret_file(&path) {
+        Ok(text) => return read(text),
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(error(&problem)),
+        Err(_) if is_new => {}
+        Err(_) => {
+            return Err(error(
+                &"the master secret of this database is not there: bring the file back, or set SOJOURN_SECRET to what was in it",
+            ));
+        }
+    }
+    make(data_dir)?;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let secret = MasterSecret::generate(entropy).map_err(|problem| error(&problem))?;
+            let line = Zeroizing::new(format!("{}\n", *Zeroizing::new(secret.to_base64())));
+            file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(|problem| error(&problem))?;
+            Ok(secret)
+        }
+        // Another process was faster.
+        Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists => {
+            read_secret_file(&path).map_err(|problem| error(&problem)).and_then(read)
+        }
+        Err(problem) => Err(error(&problem)),
+    }
+}
+
+/// Reads and checks the bootstrap key and its end.
+pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingError> {
+    const NAME: &str = "SOJOURN_BOOTSTRAP_KEY";
+    const UNTIL: &str = "SOJOURN_BOOTSTRAP_KEY_UNTIL";
+    let instant = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
+    let until = source.parse(UNTIL, "a time such as 2026-01-31T12:00:00Z", instant)?;
+    let Some(key) = source.secret(NAME)? else {
+        let problem = "is set, but SOJOURN_BOOTSTRAP_KEY is not";
+        return until.map_or(Ok(None), |_| Err(SettingError::new(UNTIL, problem)));
+    };
+    if key.len() < 32 || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err(SettingError::new(NAME, "must have 32 characters or more, all printable ASCII without spaces"));
+    }
+    if is_weak(key.as_bytes()) {
+        return Err(SettingError::new(NAME, "must be random (openssl rand -hex 24 makes one)"));
+    }
+    Ok(Some(BootstrapKey::new(Secret::new(key.as_str().to_owned()), until)))
+}

@@ -1,0 +1,55 @@
+//! What is kept of master secrets.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{Executor as _, Row as _};
+
+use super::PostgresStore;
+use crate::store::values::OrUnreadable as _;
+use crate::store::{MasterSecrets, Result, SessionsOpened, UsedSecret};
+use crate::tokens::{SealedSigningKey, SecretId};
+
+#[async_trait]
+impl MasterSecrets for PostgresStore {
+    async fn note_use_of_secret(&self, id: SecretId, now: DateTime<Utc>) -> Result<()> {
+        const NOTE: &str = "
+            INSERT INTO master_secrets (id, last_used_at) VALUES ($1, $2)
+            ON CONFLICT (id) DO UPDATE SET last_used_at = greatest(master_secrets.last_used_at, excluded.last_used_at)";
+        let note = || sqlx::query(NOTE).bind(id.to_string()).bind(now).execute(&self.database.pool);
+        self.database.repeated(note).await?;
+        Ok(())
+    }
+
+    async fn used_secrets(&self) -> Result<Vec<UsedSecret>> {
+        const LIST: &str = "SELECT id, last_used_at FROM master_secrets ORDER BY id";
+        let list = || async {
+            let rows = self.database.pool.fetch_all(LIST).await?;
+            let used = rows.iter().map(|row| {
+                let id = SecretId::parse(row.try_get("id")?).or_unreadable("id")?;
+                Ok(UsedSecret { id, last_used_at: row.try_get("last_used_at")? })
+            });
+            used.collect()
+        };
+        self.read(list).await
+    }
+
+    async fn replace_seal(&self, key: &SealedSigningKey, sealed: &[u8]) -> Result<bool> {
+        const REPLACE: &str = "UPDATE signing_keys SET sealed = $3 WHERE kid = $1 AND sealed = $2";
+        let replace =
+            || sqlx::query(REPLACE).bind(&key.kid).bind(&key.sealed).bind(sealed).execute(&self.database.pool);
+        Ok(self.database.once(replace).await?.rows_affected() > 0)
+    }
+
+    async fn sessions_opened_until(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<SessionsOpened> {
+        const COUNT: &str = concat!(
+            "SELECT count(*) AS count, max(absolute_expires_at) AS last_end FROM sessions WHERE created_at <= $2 AND ",
+            active!()
+        );
+        let count = || async {
+            let row = sqlx::query(COUNT).bind(now).bind(until).fetch_one(&self.database.searches).await?;
+            let count = row.try_get::<i64, _>("count")?.unsigned_abs();
+            Ok(SessionsOpened { count, last_end: row.try_get("last_end")? })
+        };
+        self.search(count).await
+    }
+}

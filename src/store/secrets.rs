@@ -1,0 +1,43 @@
+//! What a store keeps of master secrets: their ids and when they were used, never they themselves.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::Result;
+use crate::tokens::{SealedSigningKey, SecretId};
+
+/// A master secret that some process has made tokens with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsedSecret {
+    /// Its id.
+    pub id: SecretId,
+    /// The latest noted use.
+    pub last_used_at: DateTime<Utc>,
+}
+
+/// The active sessions that were opened up to an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionsOpened {
+    /// How many.
+    pub count: u64,
+    /// The latest instant that any of them can be moved to end at; `None` when there are none.
+    pub last_end: Option<DateTime<Utc>>,
+}
+
+/// The part of a store's contract that the master secrets rotate by.
+#[async_trait]
+pub trait MasterSecrets: Send + Sync {
+    /// Notes that tokens are made with a secret at `now`. The latest use stays.
+    async fn note_use_of_secret(&self, id: SecretId, now: DateTime<Utc>) -> Result<()>;
+
+    /// The secrets that a use was noted of, by their ids.
+    async fn used_secrets(&self) -> Result<Vec<UsedSecret>>;
+
+    /// Replaces how a signing key is sealed, and says whether it was still sealed as `key` has it. When not, nothing is
+    /// written: another replica was faster.
+    async fn replace_seal(&self, key: &SealedSigningKey, sealed: &[u8]) -> Result<bool>;
+
+    /// The sessions active at `now` that were opened at `until` or before. [`Error::TooSlow`](super::Error::TooSlow) when
+    /// there are too many to count.
+    async fn sessions_opened_until(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<SessionsOpened>;
+}

@@ -1,0 +1,143 @@
+//! The master secret rotates.
+
+use chrono::TimeDelta;
+use serde_json::json;
+use sojourn::clock::SystemEntropy;
+use sojourn::tokens::{Keyring, MasterSecret, SecretId};
+
+use crate::support::on_both_databases;
+use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+
+fn secret() -> MasterSecret {
+    MasterSecret::generate(&SystemEntropy).unwrap()
+}
+
+fn id_of(secret: &MasterSecret) -> SecretId {
+    Keyring::new(secret).current_id()
+}
+
+/// The next replica of a server, with another secret, and the server's own among the previous ones.
+async fn rotated(server: &Server, new: &MasterSecret) -> Server {
+    let (secret, previous) = (new.clone(), server.secret().clone());
+    server.replica_with(|options| Options { secret, previous_secrets: vec![previous], ..options }).await
+}
+
+/// The secrets that the stored signing keys are sealed with, as a server sees it that knows them.
+async fn seals(server: &Server) -> Vec<SecretId> {
+    let secrets = server.signing_keys().secrets().await.unwrap();
+    secrets.iter().filter(|secret| secret.seals > 0).map(|secret| secret.id).collect()
+}
+
+on_both_databases! {
+    async fn what_a_former_secret_made_stands_and_what_is_renewed_needs_it_no_more(database) {
+        let before = Server::start(database).await;
+        let pair = before.open("alice").await;
+        let bearer = before.open_with(&json!({ "user_id": "bob", "tokens": "session" })).await;
+        let page = before.send("GET", "/v1/sessions?limit=1", BOOTSTRAP_KEY).await.expect(200).json();
+        let next = format!("/v1/sessions?limit=1&cursor={}", page["next_cursor"].as_str().unwrap());
+
+        let new = secret();
+        let both = rotated(&before, &new).await;
+        assert!(both.stands(&pair.access).await && both.stands(&bearer.access).await);
+        both.send("GET", &next, BOOTSTRAP_KEY).await.expect(200);
+        let refreshed = both.refresh(&pair.refresh).await.expect(200).json();
+        both.signing_keys().load().await.unwrap();
+        both.wait(TimeDelta::minutes(3));
+        both.signing_keys().load().await.unwrap();
+
+        let after = before.replica_with(|options| Options { secret: new, ..options }).await;
+        let renewed = refreshed["refresh_token"].as_str().unwrap();
+        assert!(after.stands(refreshed["access_token"].as_str().unwrap()).await, "the signing key is the same");
+        assert!(!after.stands(&bearer.access).await, "derived from a secret that is gone");
+        after.refresh(&pair.refresh).await.expect(400);
+        after.refresh(renewed).await.expect(200);
+        after.send("GET", &next, BOOTSTRAP_KEY).await.expect(422);
+    }
+
+    async fn signing_keys_are_sealed_anew_when_nobody_uses_the_former_secret_any_more(database) {
+        let old = Server::start(database).await;
+        old.signing_keys().note_use_of_secrets().await;
+        let (was, new) = (old.secret().clone(), secret());
+        let both = rotated(&old, &new).await;
+        for _ in 0..5 {
+            old.signing_keys().load().await.unwrap();
+            both.signing_keys().load().await.unwrap();
+            both.wait(TimeDelta::minutes(1));
+        }
+        assert_eq!(seals(&both).await, [id_of(&was)], "a replica with the former one alone can be started again");
+        drop(old.replica().await);
+
+        // The last of them stops.
+        both.wait(TimeDelta::minutes(3));
+        let another = rotated(&old, &new).await;
+        let (one, two) = tokio::join!(both.signing_keys().load(), another.signing_keys().load());
+        one.and(two).unwrap();
+        assert_eq!(seals(&both).await, [id_of(&new)]);
+        assert!(old.signing_keys().load().await.is_err());
+        let opened = old.open("alice").await;
+        assert!(old.stands(&opened.access).await, "one that was forgotten goes on with the keys that it knows");
+        let after = old.replica_with(|options| Options { secret: new, ..options }).await;
+        assert!(after.stands(&opened.access).await, "it signs with the same key");
+    }
+
+    async fn replicas_before_and_after_the_turn_never_seal_against_each_other(database) {
+        let one = Server::start(database).await;
+        one.signing_keys().note_use_of_secrets().await;
+        let (was, new) = (one.secret().clone(), secret());
+        let knowing = new.clone();
+        let before = one.replica_with(|options| Options { previous_secrets: vec![knowing], ..options }).await;
+        let after = rotated(&one, &new).await;
+        let sealed = one.store.signing_keys().await.unwrap();
+        for _ in 0..5 {
+            for server in [&before, &after, &before] {
+                server.signing_keys().load().await.unwrap();
+            }
+            assert_eq!(one.store.signing_keys().await.unwrap(), sealed);
+            one.wait(TimeDelta::minutes(1));
+        }
+        // A key that the one makes the other can use.
+        after.signing_keys().rotate(true).await.unwrap();
+        before.sessions.access_tokens().replace_keys(before.signing_keys().load().await.unwrap());
+        after.sessions.access_tokens().replace_keys(after.signing_keys().load().await.unwrap());
+        assert!(after.stands(&before.open("alice").await.access).await);
+        assert!(before.stands(&after.open("alice").await.access).await);
+        assert_eq!(seals(&before).await, [id_of(&new)]);
+
+        // The turn is taken back: the same rule holds.
+        one.wait(TimeDelta::minutes(3));
+        before.signing_keys().load().await.unwrap();
+        assert_eq!(seals(&before).await, [id_of(&was)]);
+    }
+
+    async fn a_former_secret_may_go_when_nothing_needs_it(database) {
+        let old = Server::start(database).await;
+        old.signing_keys().note_use_of_secrets().await;
+        let (was, new) = (old.secret().clone(), secret());
+        let opened = old.open("alice").await;
+        let both = rotated(&old, &new).await;
+        let status = async |secret: &MasterSecret| {
+            let secrets = both.signing_keys().secrets().await.unwrap();
+            secrets.into_iter().find(|status| status.id == id_of(secret)).unwrap()
+        };
+        both.signing_keys().load().await.unwrap();
+        let (former, current) = (status(&was).await, status(&new).await);
+        assert!(former.set && !former.current && former.in_use && former.seals == 1 && !former.may_go());
+        assert!(current.set && current.current && current.in_use && current.seals == 0 && !current.may_go());
+
+        both.wait(TimeDelta::minutes(3));
+        both.open("bob").await;
+        both.signing_keys().load().await.unwrap();
+        let former = status(&was).await;
+        assert!(!former.in_use && former.seals == 0 && !former.may_go());
+        let sessions = former.sessions.unwrap();
+        let body = both.send("GET", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(200).json();
+        let end: chrono::DateTime<chrono::Utc> = body["absolute_expires_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!((sessions.count, sessions.last_end), (1, Some(end)), "bob's tokens are of the current one");
+
+        both.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+        assert!(status(&was).await.may_go());
+        let others = old.replica_with(|options| Options { secret: new.clone(), ..options }).await;
+        let secrets = others.signing_keys().secrets().await.unwrap();
+        assert!(secrets.iter().any(|status| status.id == id_of(&was) && !status.set), "what others use is told too");
+    }
+}
