@@ -169,8 +169,9 @@ async fn a_refresh_that_does_not_reach_the_database_is_done_when_it_is_asked_aga
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_whose_outcome_was_lost_gives_the_same_pair_when_it_is_asked_again() {
     let (server, proxy) = behind_a_wire().await;
-    let opened = server.open("alice").await;
     let elsewhere = server.replica().await;
+    // Last, so that a connection is there that has not been idle for too long.
+    let opened = server.open("alice").await;
     proxy.mute();
     assert_told_to_come_back(&server, &opened.refresh).await;
     until_spent(&elsewhere, &opened.refresh).await;
