@@ -14,12 +14,12 @@ fn every_test_that_a_document_names_is_there() {
             if !(quoted.starts_with("tests/") || quoted.starts_with("src/")) {
                 continue;
             }
-            let (file, test) = quoted.split_once(": ").unwrap_or((quoted, ""));
+            let (file, name) = quoted.split_once(": ").unwrap_or((quoted, ""));
             let place = root.join(file);
             assert!(place.exists(), "{}: there is no {file}", document.display());
-            if !test.is_empty() {
+            if !name.is_empty() {
                 let source = fs::read_to_string(place).unwrap();
-                assert!(source.contains(test), "{}: {file} has no {test}", document.display());
+                assert!(source.contains(name), "{}: {file} has no {name}", document.display());
                 named += 1;
             }
         }

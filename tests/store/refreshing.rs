@@ -263,7 +263,6 @@ async fn ten_thousand_lost_answers_and_contested_refreshes_end_no_session(fixtur
         fixture.race(CLIENTS, |client, store| async move { on_bad_lines(store.as_ref(), client).await }).await;
     let lost: u32 = counted.iter().map(|(lost, _)| lost).sum();
     let contested: u32 = counted.iter().map(|(_, contested)| contested).sum();
-    println!("{lost} lost answers, {contested} contested refreshes, 0 sessions ended");
     assert!(lost >= 10_000 && contested > 5_000, "only {lost} and {contested}");
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, 0);
 }
