@@ -17,7 +17,6 @@ type Result<T> = std::result::Result<T, Refused<Quiika>>;
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "Session Management", operation_id = "getUserSessions",
     summary = "Get all active sessions for current user",
-    description = "At most 1000 sessions are listed: the newest, and always the caller's own. `/auth/sessions/count` counts all.",
     responses(
         (status = 200, description = "Successfully retrieved sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),
@@ -34,7 +33,6 @@ pub(super) async fn get_user_sessions(
 #[utoipa::path(
     get, path = "/auth/sessions/active", tag = "Session Management", operation_id = "getActiveSessions",
     summary = "Get active sessions for current user",
-    description = "At most 1000 sessions are listed: the newest, and always the caller's own. `/auth/sessions/count` counts all.",
     responses(
         (status = 200, description = "Successfully retrieved active sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),

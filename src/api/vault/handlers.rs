@@ -15,7 +15,6 @@ type Result<T> = std::result::Result<T, Refused<Vault>>;
 #[utoipa::path(
     get, path = "/api/v1/users/me/sessions", tag = "Sessions", operation_id = "listSessions",
     summary = "List active sessions",
-    description = "At most 1000 sessions are listed: the newest, and always the caller's own.",
     responses(
         (status = 200, description = "List of sessions", body = [SessionResponse]),
         (status = 401, description = "Authentication required", body = ErrorResponse),
