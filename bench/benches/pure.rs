@@ -42,6 +42,7 @@ fn session() -> Session {
         acr: None,
         amr: vec!["pwd".to_owned(), "otp".to_owned()],
         metadata: Metadata::from_json("{}".to_owned()).unwrap(),
+        opened_by: None,
     }
 }
 
@@ -136,12 +137,14 @@ fn writing(criterion: &mut Criterion) {
     let (one, now) = (session(), SystemClock.now());
     let mut group = criterion.benchmark_group("write");
     group.bench_function("a session", |bencher| {
-        bencher.iter(|| serde_json::to_vec(&wire::Session::new(black_box(one.clone()), None, now)).unwrap());
+        bencher.iter(|| {
+            serde_json::to_vec(&wire::Session::new(black_box(one.clone()), wire::Viewer::SERVICE, now)).unwrap()
+        });
     });
     group.bench_function("a page of 50", |bencher| {
         bencher.iter(|| {
             let page = Page { sessions: vec![one.clone(); 50], next_cursor: None };
-            serde_json::to_vec(&wire::SessionPage::new(black_box(page), None, now)).unwrap()
+            serde_json::to_vec(&wire::SessionPage::new(black_box(page), wire::Viewer::SERVICE, now)).unwrap()
         });
     });
     group.finish();
