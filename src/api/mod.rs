@@ -5,6 +5,7 @@
 
 mod addressing;
 pub mod blackbox;
+mod credentials;
 pub mod cumulonimbus;
 mod documented;
 mod endings;

@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::Result;
+use crate::api::credentials::Place;
 use crate::api::json::Json;
 use crate::api::native::{Native, Problem, wire};
 use crate::api::{App, extract};
@@ -74,7 +75,7 @@ async fn answer(app: &App, request: Request, requirements: &Requirements) -> Res
     parts.method = Method::GET;
     let strict = parts.uri.query().unwrap_or_default().split('&').any(|pair| pair == "freshness=strict");
     let freshness = if strict { Some(Freshness::Strict) } else { requirements.freshness() };
-    let caller = extract::caller::<Native>(&parts, app, extract::Place::Bearer, freshness).await?;
+    let caller = extract::caller::<Native>(&parts, app, Place::Bearer, freshness).await?;
     let Caller::User(signed_in) = caller else {
         return Err(Error::from(Refusal::NotAUser).into());
     };

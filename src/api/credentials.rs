@@ -1,0 +1,188 @@
+//! The credentials of a request: the `Authorization` header and the session's cookie.
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method, header};
+
+use super::addressing::origin_of;
+use super::{App, Family};
+use crate::sessions::{Error, Refusal};
+use crate::tokens::{Form as TokenForm, TokenError};
+
+/// The most different values of the session's cookie that one request may have.
+const MOST_COOKIES: usize = 8;
+
+/// Where a credential may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// `Authorization: Bearer <credential>`.
+    Bearer,
+    /// The same, or the credential alone.
+    BearerOrBare,
+}
+
+/// The credentials of a request: that of the header, else those of the cookie where the family takes one. A header of another
+/// scheme, as gateways and browsers add it, hides no cookie. A cookie with a state-changing method must come from our own
+/// site, because browsers send cookies along by themselves.
+pub(super) fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Vec<String>, Error> {
+    if let Some(token) = authorization(&parts.headers, place)? {
+        return Ok(vec![token.to_owned()]);
+    }
+    let tokens = match &app.cookie {
+        Some(name) if F::COOKIE => session_cookies(&parts.headers, name)?,
+        _ => return Err(Refusal::Missing.into()),
+    };
+    let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe && !is_same_origin(&parts.headers, app.sessions.access_tokens().issuer()) {
+        return Err(Refusal::CrossSite.into());
+    }
+    Ok(tokens)
+}
+
+/// The token in the `Authorization` header: the scheme in any case, then one or more spaces (RFC 9110 section 11.4). `None`
+/// without one: no header, an empty one, or another scheme's. Refused: our scheme with something that is no token, and two
+/// headers, because which one counts is not for us to guess.
+fn authorization(headers: &HeaderMap, place: Place) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value.as_bytes(),
+        (None, _) => return Ok(None),
+        (Some(_), Some(_)) => return Err(Refusal::Several),
+    };
+    let (scheme, rest) = match value.iter().position(|byte| *byte == b' ') {
+        Some(space) => value.split_at(space),
+        None if place == Place::BearerOrBare && !value.eq_ignore_ascii_case(b"Bearer") => (&b"Bearer"[..], value),
+        None if value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"Bearer\t")) => {
+            return Err(Refusal::Missing);
+        }
+        None => return Ok(None),
+    };
+    let token = rest.trim_ascii();
+    if !scheme.eq_ignore_ascii_case(b"Bearer") || token.is_empty() {
+        return Ok(None);
+    }
+    // To the end in any case, which the compiler makes quick; stopping at the first is not.
+    let odd = token.iter().filter(|byte| !matches!(byte, b'!'..=b'~')).count();
+    let token = str::from_utf8(token).map_err(|_| Refusal::Missing)?;
+    if odd == 0 { Ok(Some(token)) } else { Err(Refusal::Missing) }
+}
+
+/// The session tokens in cookies of that name, each once. Browsers send several when cookies of other paths or domains have
+/// the same name, in an order that says nothing (RFC 6265 section 5.4). Cookies of other names may hold any bytes.
+fn session_cookies(headers: &HeaderMap, name: &str) -> Result<Vec<String>, Refusal> {
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let mut values: Vec<&str> = Vec::new();
+    for pair in pairs {
+        let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
+        let (own, value) = pair.split_at(equals);
+        let value = str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim_ascii();
+        if own.trim_ascii() == name.as_bytes() && !value.is_empty() && !values.contains(&value) {
+            values.push(value);
+        }
+        if values.len() > MOST_COOKIES {
+            return Err(Refusal::Several);
+        }
+    }
+    let is_session_token = |value: &&str| TokenForm::of(value) == TokenForm::SessionToken;
+    let tokens: Vec<String> = values.iter().copied().filter(is_session_token).map(ToOwned::to_owned).collect();
+    match (values.is_empty(), tokens.is_empty()) {
+        (true, _) => Err(Refusal::Missing),
+        (false, true) => Err(Refusal::Token(TokenError::WrongType)),
+        (false, false) => Ok(tokens),
+    }
+}
+
+/// Whether a browser says that our own site made the request: by `Sec-Fetch-Site`, else by an `Origin` that is the issuer's.
+/// A request that says neither is not from our site.
+fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return site == "same-origin";
+    }
+    let origin = text(header::ORIGIN);
+    origin.is_some() && origin == origin_of(issuer).as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &HeaderName, values: &[&[u8]]) -> HeaderMap {
+        values.iter().map(|value| (name.clone(), HeaderValue::from_bytes(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn a_bearer_token_has_one_form_and_another_scheme_is_none() {
+        type Row<'a> = (&'a [u8], Result<Option<&'a str>, Refusal>);
+        let rows: [Row<'_>; 14] = [
+            (b"Bearer abc", Ok(Some("abc"))),
+            (b"bearer abc", Ok(Some("abc"))),
+            (b"BEARER   abc", Ok(Some("abc"))),
+            (b"Bearer ", Ok(None)),
+            (b"Bearer", Ok(None)),
+            (b"Bearer\tabc", Err(Refusal::Missing)),
+            (b"Bearer abc def", Err(Refusal::Missing)),
+            (b"Bearer \xe9", Err(Refusal::Missing)),
+            (b"Basic abc", Ok(None)),
+            (b"Basic \xe9", Ok(None)),
+            (b"DPoP abc", Ok(None)),
+            (b"Digest username=\"a\", realm=\"b\"", Ok(None)),
+            (b"abc", Ok(None)),
+            (b"", Ok(None)),
+        ];
+        for (value, token) in rows {
+            let headers = headers(&header::AUTHORIZATION, &[value]);
+            assert_eq!(authorization(&headers, Place::Bearer), token, "{}", value.escape_ascii());
+        }
+        for (value, token) in [("abc", Some("abc")), ("Bearer", None), ("Basic abc", None), ("", None)] {
+            let headers = headers(&header::AUTHORIZATION, &[value.as_bytes()]);
+            assert_eq!(authorization(&headers, Place::BearerOrBare), Ok(token), "{value:?}");
+        }
+        let two = headers(&header::AUTHORIZATION, &[b"Basic abc", b"Bearer abc"]);
+        assert_eq!(authorization(&two, Place::Bearer), Err(Refusal::Several));
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_any_others() {
+        type Row<'a> = (&'a [&'a [u8]], Result<&'a [&'a str], Refusal>);
+        let rows: [Row<'_>; 12] = [
+            (&[b"s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"n=\xc3\xb6; s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"s=sjs_a; n=\xe9"], Ok(&["sjs_a"])),
+            (&[b"n=\xe9", b"s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"=x;;flag; s = sjs_a ;"], Ok(&["sjs_a"])),
+            (&[b"s=sjs_a; s=sjs_b"], Ok(&["sjs_a", "sjs_b"])),
+            (&[b"s=sjs_a; s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"s=; s=other; s=sjs_a"], Ok(&["sjs_a"])),
+            (&[b"s=other"], Err(Refusal::Token(TokenError::WrongType))),
+            (&[b"s=\xe9"], Err(Refusal::Missing)),
+            (&[b"S=sjs_a; xs=sjs_a"], Err(Refusal::Missing)),
+            (&[b"s=1; s=2; s=3; s=4; s=5; s=6; s=7; s=8; s=sjs_a"], Err(Refusal::Several)),
+        ];
+        for (values, expected) in rows {
+            let found = session_cookies(&headers(&header::COOKIE, values), "s");
+            let expected = expected.map(|tokens| tokens.iter().map(|token| (*token).to_owned()).collect());
+            assert_eq!(found, expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_site_may_change_things_by_cookie() {
+        let rows: [(&[(&str, &str)], bool); 9] = [
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "https://app.example"), ("host", "app.example")], false),
+            (&[("origin", "https://app.example"), ("host", "app.example")], true),
+            (&[("origin", "https://evil.example"), ("host", "app.example")], false),
+            (&[("origin", "http://app.example"), ("host", "app.example")], false),
+            (&[("origin", "https://app.example:8443"), ("host", "app.example")], false),
+            (&[("origin", "null"), ("host", "app.example")], false),
+            (&[("host", "app.example")], false),
+        ];
+        for (headers, allowed) in rows {
+            let map = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            assert_eq!(is_same_origin(&map, "https://app.example/login"), allowed, "{headers:?}");
+        }
+    }
+}
