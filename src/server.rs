@@ -41,7 +41,7 @@ use places::{Admission, Place, Places};
 const LONGEST_HEAD: usize = 32 * 1024;
 /// How long a connection that was taken just before the port closed has for its request to arrive.
 const LAST_CALL: Duration = Duration::from_millis(250);
-/// How often it is looked for a connection that can make room while none is free.
+/// Time between two searches for a connection to close, while all are taken.
 const FULL_PAUSE: Duration = Duration::from_millis(50);
 /// How long running requests are waited for at the end. With the usual drain delay and the last writes it stays below the 15
 /// seconds that an orchestrator is told to wait.

@@ -1,4 +1,4 @@
-//! Where requests are addressed: to which host, to which path, and where this server is for those outside.
+//! The address of a request, its host and its path, and the server's own address as clients see it.
 
 use std::fmt;
 

@@ -11,7 +11,7 @@ use crate::tokens::{Form as TokenForm, TokenError};
 /// The most different values of the session's cookie that one request may have.
 const MOST_COOKIES: usize = 8;
 
-/// Where a credential may be.
+/// The forms of `Authorization` that a route accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// `Authorization: Bearer <credential>`.

@@ -17,12 +17,12 @@ use utoipa::openapi::{OpenApi, RefOr};
 use super::family::{Family, MAX_BODY_BYTES, Refused, Rejection};
 use crate::sessions::FieldError;
 
-/// What the operations of a family take.
+/// The parameters that the operations of a family have, by its OpenAPI document.
 pub(super) struct Documented {
     operations: HashMap<(String, Method), Takes>,
 }
 
-/// What one operation takes.
+/// The parameters of one operation.
 struct Takes {
     query: Vec<String>,
     body: bool,
@@ -37,7 +37,7 @@ impl Documented {
         Self { operations: operations.collect() }
     }
 
-    /// What the operation of a request takes; `None` for one that is not documented or takes anything.
+    /// The parameters of a request's operation; `None` for one that is not documented or takes any parameter.
     fn takes(&self, request: &Request) -> Option<&Takes> {
         let path = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
         let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };

@@ -231,7 +231,7 @@ impl Failure {
         }
     }
 
-    /// How to authenticate (RFC 6750 section 3, RFC 9470 section 3), where that is the matter.
+    /// The challenge (RFC 6750 section 3, RFC 9470 section 3) of an error of authentication; `None` for other errors.
     fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::Core(Error::Unauthenticated(Refusal::Missing)) => {

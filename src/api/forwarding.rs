@@ -1,4 +1,4 @@
-//! Where a request really comes from: the peer, or behind trusted proxies the address that their header names.
+//! The client's address: the peer's, or behind trusted proxies the one that their header names.
 //!
 //! One header counts, named by the operator, because a proxy passes on whatever others a client made up. Its elements are
 //! read from the right, the end that proxies append to. An element that cannot be read spoils only itself.
@@ -14,7 +14,7 @@ use ipnet::IpNet;
 /// The most proxies that are believed to stand in a row.
 const MOST_HOPS: usize = 20;
 
-/// Which proxies are believed, and which header of theirs.
+/// The proxies that are trusted, and the one header of theirs that counts.
 #[derive(Debug, Clone)]
 pub struct Forwarding {
     header: HeaderName,
@@ -61,7 +61,7 @@ impl Forwarding {
     }
 }
 
-/// What stands between separators, from the right, blanks cut off and empty pieces left out. A separator between quotes is
+/// The pieces between separators, from the right, blanks cut off and empty pieces left out. A separator between quotes is
 /// none. An open quote reaches only as far as its own piece, as seen from the right.
 struct Pieces<'a> {
     rest: Option<&'a [u8]>,

@@ -1,4 +1,4 @@
-//! How many requests one caller may make.
+//! The limits on the requests of one caller.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -55,16 +55,16 @@ impl BudgetSlot {
     }
 }
 
-/// Whose requests are counted.
+/// The key that a request is counted by.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counted<'a> {
     /// The caller's.
     Caller(&'a Caller),
     /// A user's who is refused.
     User(&'a UserId),
-    /// Those with a token of this session, which is a credential of its own.
+    /// A session, for requests whose token is their only credential.
     Session(SessionId),
-    /// Those from the client's address, because nothing else is known of it.
+    /// The client's address, because nothing else is known of the client.
     Address,
 }
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use serde::de::value::Error as FormError;
 use serde_path_to_error::Error as AtPath;
 
-/// What is wrong with a query or a form that was read by `axum`.
+/// The message for a query or a form that `axum` could not read. Nothing of the input is in it.
 pub(super) fn of_form(error: &(dyn Error + 'static)) -> String {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -17,7 +17,7 @@ pub(super) fn of_form(error: &(dyn Error + 'static)) -> String {
     "it has a value that does not fit".to_owned()
 }
 
-/// What is wrong with a JSON body that is no `T`.
+/// The message for a JSON body that is no `T`. Nothing of the input's values is in it.
 pub(super) fn of_json<T: serde::de::DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> String {
     if !error.is_data() {
         return format!("The body is not valid JSON (line {}, column {})", error.line(), error.column());

@@ -32,7 +32,7 @@ const FORGETTING_INTERVAL: Duration = Duration::from_mins(1);
 const CARRYING_OUT_INTERVAL: Duration = Duration::from_mins(1);
 /// How often what happened to sessions is counted.
 const COUNTING_INTERVAL: Duration = Duration::from_secs(15);
-/// How often the operator is told of keys that will stop working.
+/// Time between two warnings about service keys that will expire.
 const WARNING_INTERVAL: Duration = Duration::from_hours(24);
 /// How often what is kept no longer is deleted.
 const CLEANING_INTERVAL: Duration = Duration::from_mins(10);

@@ -11,13 +11,13 @@ use crate::store::{self, SessionsOpened, UsedSecret};
 use crate::telemetry::chain;
 use crate::tokens::{SealedSigningKey, SecretId};
 
-/// How often a running process notes that it uses its secret.
+/// Time between two notes of a running process that it uses its secret.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// A secret whose last noted use is younger may be in use still: longer than two notes are apart, and than the few
 /// seconds in which a process that stops goes on.
 const IN_USE_FOR: TimeDelta = TimeDelta::minutes(2);
 
-/// How a master secret stands.
+/// A master secret, and whether it may be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretStatus {
     /// Its id.
@@ -30,7 +30,7 @@ pub struct SecretStatus {
     pub last_used_at: Option<DateTime<Utc>>,
     /// Whether a process may still make tokens with it.
     pub in_use: bool,
-    /// How many signing keys it seals.
+    /// Number of signing keys sealed with this secret.
     pub seals: usize,
     /// The active sessions whose tokens may be from it; `None`: too many to count.
     pub sessions: Option<SessionsOpened>,
@@ -97,7 +97,7 @@ impl SigningKeys {
         Ok(used)
     }
 
-    /// How the secrets stand: those that are set, and those that others use.
+    /// The status of all secrets: of the configured ones, and of those that other processes use.
     pub async fn secrets(&self) -> Result<Vec<SecretStatus>, KeysError> {
         let now = self.clock.now();
         let stored = self.store.signing_keys().await?;

@@ -38,10 +38,10 @@ pub(super) enum SessionCommand {
         /// The application
         #[arg(long)]
         client: Option<String>,
-        /// How long until it ends by itself, such as 12h
+        /// Time until the session expires, such as 12h
         #[arg(long, value_name = "DURATION", value_parser = duration)]
         expires_in: Option<TimeDelta>,
-        /// How long until the end that no extension passes
+        /// Time until the latest expiry that any extension can reach
         #[arg(long, value_name = "DURATION", value_parser = duration)]
         absolute_expires_in: Option<TimeDelta>,
         /// One session token instead of an access and a refresh token

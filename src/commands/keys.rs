@@ -16,14 +16,14 @@ use crate::tokens::{ServiceKey, ServiceKeyId, StoredServiceKey};
 pub(super) enum KeyCommand {
     /// Make a key and print it: it is shown this once
     Create {
-        /// What to call it
+        /// The key's name
         #[arg(long)]
         name: String,
-        /// What it may do: sessions:write (open sessions of anybody), sessions:read, sessions:admin; sessions:grant
-        /// lets it open sessions that may do more than itself
+        /// The key's rights: sessions:write (open sessions of anybody), sessions:read, sessions:admin; sessions:grant
+        /// allows sessions with more rights than the key itself
         #[arg(long)]
         scope: String,
-        /// How long it works, such as 90d, or never for a key without an end
+        /// The key's lifetime, such as 90d, or never for a key that does not expire
         #[arg(long, value_name = "DURATION", value_parser = lifetime, default_value = "365d")]
         expires_in: Lifetime,
     },
@@ -31,7 +31,7 @@ pub(super) enum KeyCommand {
     List,
     /// Revoke a key
     Revoke {
-        /// Its id, from the list
+        /// The key's id, from the list
         id: Uuid,
         /// End the sessions that it opened, too
         #[arg(long)]
@@ -39,7 +39,7 @@ pub(super) enum KeyCommand {
     },
 }
 
-/// How long a new key works; `None`: for ever.
+/// The lifetime of a new key; `None`: it does not expire.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lifetime(Option<TimeDelta>);
 

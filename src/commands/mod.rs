@@ -170,7 +170,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
 ///
 /// Zero bytes would not do: Linux pays no heed to the limit where dumps go to a program, but for the limit of one byte.
 fn forbid_core_dumps() {
-    // Where this fails the limit was zero before, and is.
+    // A failure means that the limit is zero already.
     drop(rlimit::Resource::CORE.set(1, 1));
 }
 

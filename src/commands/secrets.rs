@@ -1,4 +1,4 @@
-//! What an operator asks of the master secrets.
+//! The command line's view of the master secrets.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;

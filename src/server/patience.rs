@@ -89,7 +89,7 @@ impl Progress {
         self.enter(Phase::Idle);
     }
 
-    /// What the server waits for the client for; `None`: the client waits for the server.
+    /// The part of a request that the server waits for; `None`: the client waits for the server.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let (phase, since) = *self.lock();
         match phase {

@@ -40,7 +40,7 @@ pub enum Selection {
 /// What was ended, or would have been.
 #[derive(Debug, Clone)]
 pub struct EndedInBulk {
-    /// How many sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all the
+    /// Number of sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all the
     /// same.
     pub sessions: Option<u32>,
     /// The newest of them, when they were only to be shown.

@@ -8,7 +8,7 @@ use super::{Error, FieldError, Session, SessionId, SignedIn};
 use crate::tokens::ServiceKeyId;
 use crate::users::UserId;
 
-/// What a credential may do: space-separated words (RFC 6749 section 3.3), of which four are ours.
+/// The rights of a credential: space-separated words (RFC 6749 section 3.3), of which four are ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope(String);
 

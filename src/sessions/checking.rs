@@ -46,10 +46,11 @@ enum Use {
 }
 
 impl Sessions {
-    /// Whose credentials these are: a user's access or session token whose session stands, or a service's key. As fresh as
-    /// asked or as policy has it, whichever is stricter. At most one look-up for each; none for what is no token of ours.
+    /// The caller who has these credentials: a user's access or session token of an active session, or a service's key.
+    /// The answer is as fresh as asked or as policy has it, whichever is stricter. A credential costs at most one look-up,
+    /// and none when it is no token of ours.
     ///
-    /// Usually there is one. Of several, such as cookies of one name, those that do not stand are passed over, and the others
+    /// Usually there is one credential. Of several, such as cookies of one name, invalid ones are passed over, and the others
     /// must be one user's: the first is the caller, and only its session counts as used.
     pub async fn authenticate(&self, credentials: &[String], freshness: Option<Freshness>) -> Result<Caller, Error> {
         self.identify_one_of(credentials, freshness, Use::Counts).await

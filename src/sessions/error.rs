@@ -86,10 +86,10 @@ pub enum GrantRefusal {
     /// It was spent long ago: the session has been ended.
     #[error("spent token presented again")]
     Reuse,
-    /// Its session was opened for another client.
+    /// The token's session was opened for another client.
     #[error("another client's token")]
     OtherClient,
-    /// Its session's scope has not all the words that are asked for.
+    /// The requested scope has a word that the session's scope has not.
     #[error("a wider scope was asked for")]
     WiderScope,
 }

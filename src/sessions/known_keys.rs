@@ -1,4 +1,4 @@
-//! Which service keys there are: whoever makes one up is refused without a look-up of its own.
+//! The ids of all service keys, so that an invented key is refused without a look-up of its own.
 
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};

@@ -75,7 +75,7 @@ use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
 
 /// The most uses written in one statement.
 const MOST_TOUCHES: usize = 1000;
-/// How old the answer may be that tells whether sessions can be served.
+/// Time that one answer about readiness is shared for.
 const READINESS_TTL: Duration = Duration::from_millis(200);
 
 /// What the core is made of.

@@ -191,14 +191,14 @@ impl Default for Policy {
     }
 }
 
-/// What an opener asks for, in seconds, unchecked; `None`: the most there is.
+/// The lifetimes that an opener asks for, in seconds, unchecked; `None`: the most there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AskedClocks {
     /// To the end that can be moved.
     pub expires_in: Option<i64>,
     /// To the end that nothing moves.
     pub absolute_expires_in: Option<i64>,
-    /// How long it may stay unused.
+    /// Time that the session may stay unused.
     pub idle_timeout: Option<i64>,
 }
 
@@ -209,7 +209,7 @@ pub struct Clocks {
     pub expires_at: DateTime<Utc>,
     /// The end that nothing moves.
     pub absolute_expires_at: DateTime<Utc>,
-    /// How long it may stay unused.
+    /// Time that the session may stay unused.
     pub idle_timeout: Option<TimeDelta>,
 }
 

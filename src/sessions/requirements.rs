@@ -1,4 +1,4 @@
-//! What a route behind a gateway requires of a session, beyond that it stands.
+//! The requirements that a route behind a gateway has of an active session.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -19,7 +19,6 @@ pub struct Requirements {
     max_age: Option<TimeDelta>,
     /// The session must have been opened for one of these applications.
     clients: Vec<String>,
-    /// How fresh the answer must be.
     freshness: Option<Freshness>,
 }
 
@@ -62,7 +61,7 @@ impl Requirements {
         Ok(())
     }
 
-    /// How fresh the answer must be.
+    /// The freshness that the answer must have; `None`: the server's setting.
     pub fn freshness(&self) -> Option<Freshness> {
         self.freshness
     }

@@ -18,7 +18,7 @@ pub fn required(field: &'static str, value: String, most: usize) -> Result<Strin
     Ok(value)
 }
 
-/// What describes something to people, made fit to be kept: no sign-in shall fail for it. Control characters become
+/// A description for people, made fit to be kept: no sign-in fails because of one. Control characters become
 /// spaces, spaces at both ends go, what is longer than `most` characters is cut off; nothing left is `None`.
 pub fn cleaned(value: Option<String>, most: usize) -> Option<String> {
     let plain = |character: char| if character.is_control() { ' ' } else { character };

@@ -14,9 +14,9 @@ use super::sqlite::SqliteStore;
 pub struct Pool {
     /// Their purpose, in one word.
     pub name: &'static str,
-    /// How many run something.
+    /// Connections that run a statement.
     pub in_use: usize,
-    /// How many are ready for it.
+    /// Connections that are ready for one.
     pub idle: usize,
 }
 

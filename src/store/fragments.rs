@@ -52,8 +52,8 @@ macro_rules! covered {
     };
 }
 
-/// That a session holds something that describes a person, and an update that takes it out. What the statistics count
-/// by stays.
+/// A condition, whether a session's row describes a person, and an update that erases that. The columns that statistics count
+/// by stay.
 macro_rules! describes_a_person {
     () => {
         "(coalesce(ip_address, location, user_agent, device_name, os, browser) IS NOT NULL OR metadata <> '{}')"

@@ -1,4 +1,4 @@
-//! What a store keeps of master secrets: their ids and when they were used, never they themselves.
+//! Master secrets as a store knows them: their ids and when they were used, never the secrets themselves.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ use crate::tokens::{SealedSigningKey, SecretId};
 /// A master secret that some process has made tokens with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsedSecret {
-    /// Its id.
+    /// The id, which tells nothing of the secret.
     pub id: SecretId,
     /// The latest noted use.
     pub last_used_at: DateTime<Utc>,
@@ -18,7 +18,7 @@ pub struct UsedSecret {
 /// The active sessions that were opened up to an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionsOpened {
-    /// How many.
+    /// Number of sessions.
     pub count: u64,
     /// The latest instant that any of them can be moved to end at; `None` when there are none.
     pub last_end: Option<DateTime<Utc>>,

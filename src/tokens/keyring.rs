@@ -76,7 +76,7 @@ impl Keys {
 
     fn cursor_code(&self, position: &[u8], query: &str) -> Option<[u8; CURSOR_CODE_BYTES]> {
         let mut code = hmac::Context::with_key(self.cursors.as_ref()?);
-        // How long the one is tells where the other begins.
+        // The length separates the two, so that no other pair has the same bytes.
         code.update(&position.len().to_be_bytes());
         code.update(position);
         code.update(query.as_bytes());

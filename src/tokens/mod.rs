@@ -104,7 +104,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// How the opaque ones begin.
+    /// The prefixes of opaque tokens.
     pub const PREFIXES: [&'static str; 3] = [opaque::SESSION_PREFIX, opaque::REFRESH_PREFIX, service_key::PREFIX];
 
     /// The form that `token` has by its beginning; says nothing about whether it is good.

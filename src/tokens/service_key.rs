@@ -12,7 +12,7 @@ use crate::sessions::Scope;
 
 pub(super) const PREFIX: &str = "sjk_";
 
-/// How long before its end a key's operator is warned.
+/// Time before a key's expiry from which its operator is warned.
 const WARNING: TimeDelta = TimeDelta::days(30);
 
 const VERSION: u8 = 1;
@@ -122,7 +122,7 @@ pub struct BootstrapKey {
 }
 
 impl BootstrapKey {
-    /// That key, until then.
+    /// The bootstrap key `key`, which expires at `until`.
     pub fn new(key: Secret, until: Option<DateTime<Utc>>) -> Self {
         Self { key, until }
     }

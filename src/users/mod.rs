@@ -64,8 +64,8 @@ pub struct UserDetails {
 }
 
 impl UserDetails {
-    /// What an opener tells, which no sign-in shall fail for: a name is cut to length, and an address that cannot be
-    /// one is left out, because half an address is somebody else's.
+    /// The details that an opener sends. No sign-in fails because of them: a name is cut to length, and an address that
+    /// cannot be one is left out, because half an address is somebody else's.
     pub fn cleaned(name: Option<String>, email: Option<String>) -> Self {
         let name = text::cleaned(name, MAX_USER_DETAIL_CHARS);
         Self { name, email: text::optional("user.email", email, MAX_USER_DETAIL_CHARS).unwrap_or_default() }

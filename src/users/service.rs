@@ -3,10 +3,10 @@
 use super::{User, UserDetails, UserId};
 use crate::sessions::{Caller, EndReason, Error, Scope, Sessions, user_as_service};
 
-/// What became of a user that was to be deleted.
+/// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeletedUser {
-    /// How many sessions were ended.
+    /// Number of sessions that were ended.
     pub ended: usize,
     /// Out of how many sessions the person was taken; `None`: that was not asked for.
     pub erased: Option<u64>,

@@ -1,4 +1,4 @@
-//! What gateways, proxies and libraries on the way do to requests and answers.
+//! Requests and answers as gateways, proxies and libraries on the way change them.
 
 use reqwest::header::CONTENT_ENCODING;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const HEAD_OF_ANSWER: usize = 4096;
 /// The longest line of a request's head that nginx takes with its default buffers.
 const LINE_OF_REQUEST: usize = 8192;
 
-/// What a head takes on the wire.
+/// The size of a head on the wire.
 fn head_bytes(answer: &Answer) -> usize {
     let lines = answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     "HTTP/1.1 200 OK\r\n\r\n".len() + lines.sum::<usize>()

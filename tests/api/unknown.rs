@@ -7,7 +7,7 @@ use super::access::{self, Body, ROLES};
 use crate::support::on_both_databases;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server, answer};
 
-/// What is sent beside a request that is right.
+/// An addition to a request that is right.
 #[derive(Debug, PartialEq, Eq)]
 enum Extra {
     /// A query parameter that the document does not know.
@@ -98,7 +98,7 @@ impl Subject {
         Self { user, session, staff }
     }
 
-    /// What the operation that is asked for could have changed, but for when the session was last used.
+    /// Everything that the operation could have changed, without the time of the session's last use.
     async fn state(&self, server: &Server) -> Value {
         let mut sessions =
             server.send("GET", &format!("/v1/sessions?user_id={}", self.user), BOOTSTRAP_KEY).await.expect(200).json();

@@ -1,4 +1,4 @@
-//! What comes over the wire and is no request, as HTTP/1.1 frames them (RFC 9112).
+//! Bytes that are no request as HTTP/1.1 frames them (RFC 9112).
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

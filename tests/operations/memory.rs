@@ -1,4 +1,4 @@
-//! What the server remembers takes no more room than it may.
+//! The bounds on what the server holds in memory.
 
 use futures_util::future::join_all;
 use serde_json::json;

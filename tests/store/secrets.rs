@@ -1,4 +1,4 @@
-//! What is kept of master secrets.
+//! Rows about master secrets.
 
 use chrono::TimeDelta;
 use sojourn::clock::SystemEntropy;

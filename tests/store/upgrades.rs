@@ -19,7 +19,7 @@ const FIRST_TEXT_OF_8: &str = include_str!("fixtures/0008_lighter_sessions_as_fi
 const REVISED_VERSION: i64 = 8;
 /// A version whose successor changes the table of sessions.
 const BEFORE_OPENERS: i64 = 9;
-/// How long a test waits for what should take seconds at most.
+/// Time that a test waits for something that should take seconds at most.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The first migration with bulk endings.
 const BULK_ENDINGS: i64 = 4;

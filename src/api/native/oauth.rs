@@ -193,7 +193,7 @@ struct IntrospectionRequest {
     /// Not needed: every token tells its kind.
     #[expect(dead_code, reason = "RFC 7662 section 2.1: clients may send it, servers may ignore it")]
     token_type_hint: Option<String>,
-    /// How old the answer may be: `strict` (not at all) or `fresh`, but never older than the server is set to.
+    /// The freshness of the answer: `strict` (as of now) or `fresh`, but never older than the server is set to.
     freshness: Option<wire::Freshness>,
 }
 

@@ -24,7 +24,7 @@ fn connect(places: &Arc<Places>, address: &str) -> Client {
 }
 
 impl Client {
-    /// It sends a whole request, whose answer takes its time.
+    /// The client sends a whole request, whose answer takes its time.
     fn asks(self) -> Self {
         self.progress.request_begins();
         self

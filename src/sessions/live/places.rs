@@ -1,4 +1,4 @@
-//! How many streams may be open at once, in all and of one caller.
+//! The limits on open streams, in all and of one caller.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

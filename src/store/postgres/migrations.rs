@@ -9,7 +9,7 @@ use crate::mutants::{self, Mutant};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a migration is tried while its tables are locked, and the pause between two tries.
+/// Time for which a migration is retried while its tables are locked, and the pause between two attempts.
 const LOCKED_TIME: Duration = Duration::from_hours(1);
 const LOCKED_PAUSE: Duration = Duration::from_secs(2);
 

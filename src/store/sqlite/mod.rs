@@ -50,9 +50,9 @@ use crate::users::{User, UserDetails, UserId};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// How long a request waits for the writer and for its answer.
+/// Time that a request waits for the writer and for its answer.
 const WRITER_TIME: Duration = Duration::from_secs(5);
-/// How long a statement waits for another process that writes: shorter than a request waits, so that the log and the metrics
+/// Time that a statement waits for another process that writes: shorter than a request waits, so that the log and the metrics
 /// name the lock as the cause.
 const LOCK_TIME: Duration = Duration::from_secs(4);
 /// How long a request waits for a connection to read.

@@ -1,4 +1,4 @@
-//! What is kept of master secrets.
+//! Rows about master secrets.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -44,7 +44,7 @@ async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
     while server.send("GET", "/v1/me", &opened.access).await.status != 200 {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not recover");
     }
-    // Its answer is shared for a moment.
+    // The answer about readiness is shared for a moment.
     while answer(server.request("GET", "/readyz")).await.status != 200 {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not get ready");
     }

@@ -1,4 +1,4 @@
-//! What a session may do is no more than what its opener may, and who opened it is known.
+//! A session has no more rights than its opener, and its opener is known.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

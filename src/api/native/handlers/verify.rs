@@ -15,7 +15,7 @@ use crate::sessions::{Caller, Error, Freshness, Refusal, Requirements, SignedIn}
 
 /// The most bytes of what the headers tell: gateways have 4 KiB for the head of an answer, unless told otherwise.
 const MAX_IDENTITY_BYTES: usize = 3 * 1024;
-/// Where the requirements stand in a path.
+/// The path before the requirements.
 const REQUIRE: &str = "/v1/require/";
 
 /// Does this token stand

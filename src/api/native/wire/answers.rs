@@ -344,7 +344,7 @@ pub struct CleanedUp {
 /// What was ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedSessions {
-    /// How many sessions were ended, or would have been; 10001 means that or more. Absent when they were ended but
+    /// Number of sessions that were ended, or would have been; 10001 means that or more. Absent when they were ended but
     /// could not be counted in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 42)]

@@ -41,8 +41,8 @@ pub struct OpenSession {
     /// Whose session it is: 1 to 255 characters, no control characters.
     #[schema(example = "1001", min_length = 1, max_length = 255)]
     user_id: String,
-    /// What to keep of the user; what is left out stays as it is stored. A name that is too long is cut off, an email
-    /// address that is none is left out.
+    /// Details of the user to store; a detail that is left out stays as it is stored. A name that is too long is cut
+    /// off, an email address that is none is left out.
     #[serde(default, deserialize_with = "unless_empty")]
     user: Option<UserDetails>,
     /// The application.

@@ -1,4 +1,4 @@
-//! What becomes of users, and all that is kept of one.
+//! Deletion of users, and the export of one.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -7,7 +7,7 @@ use super::{Session, User};
 use crate::sessions::Error;
 use crate::users;
 
-/// How to delete.
+/// Options of a deletion.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -18,10 +18,10 @@ pub struct DeleteUser {
     pub(in crate::api::native) erase: bool,
 }
 
-/// What became of a user that was deleted.
+/// The outcome of a deletion.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeletedUser {
-    /// How many sessions were active and are not any more.
+    /// Number of sessions that were active and are ended now.
     ended: usize,
     /// Out of how many sessions, active or not, what describes the person was taken; absent when that was not asked
     /// for.
@@ -42,7 +42,7 @@ pub struct UserExport {
     /// The user; absent when it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<User>,
-    /// Its sessions, active or not, newest first.
+    /// All sessions of the user, active or not, newest first.
     sessions: Vec<Session>,
 }
 
