@@ -135,6 +135,30 @@ on_both_databases! {
         assert_eq!(server.send("GET", "/v1/me", &stolen).await.expect(401).json()["code"], "unauthenticated");
     }
 
+    async fn a_service_key_that_asked_too_often_still_ends_sessions_in_every_family_for_administrators(database) {
+        let server = Server::start_with(database, limited(4, &[])).await;
+        let mut tokens = Vec::new();
+        for user in ["a", "b", "c", "d"] {
+            tokens.push(one_session(&server, user).await);
+        }
+        let id = server.send("GET", "/v1/me", &tokens[0]).await.expect(200).json()["session"]["id"].clone();
+        while server.send("GET", "/v1/sessions", BOOTSTRAP_KEY).await.status == 200 {}
+        server.send("GET", "/v1/me", BOOTSTRAP_KEY).await.expect_problem(429, "too_many_requests");
+        for (path, status) in [
+            (format!("/v1/sessions/{}", id.as_str().unwrap()), 204),
+            ("/v1/users/b/sessions".to_owned(), 200),
+            ("/api/user/c/sessions/all".to_owned(), 200),
+            ("/api/v1/jans-auth-server/session/user/d".to_owned(), 204),
+        ] {
+            server.send("DELETE", &path, BOOTSTRAP_KEY).await.expect(status);
+        }
+        for token in &tokens {
+            assert!(server.sessions.authenticate(std::slice::from_ref(token), None).await.is_err());
+        }
+        let fifth = server.send("DELETE", "/v1/users/d/sessions", BOOTSTRAP_KEY).await;
+        assert_eq!(fifth.status, 429, "the budget of endings has its bound too");
+    }
+
     /// D-16.
     async fn wrong_tokens_from_an_address_do_not_stop_right_ones_from_there(database) {
         let server = Server::start_with(database, limited(3, &[])).await;

@@ -85,6 +85,20 @@ on_both_databases! {
         assert!(!server.stands(&alice.access).await);
     }
 
+    /// I-14.
+    async fn extensions_at_once_add_up_and_none_is_lost(database) {
+        let server = Server::start(database).await;
+        let alice = server.open_with(&json!({ "user_id": "alice", "expires_in": 3600 })).await;
+        let path = format!("/v1/sessions/{}/extend", alice.id);
+        let minute = json!({ "extend_by": 60 });
+        let all = (0..8).map(|_| server.send_json("POST", &path, &alice.access, &minute));
+        for answer in futures_util::future::join_all(all).await {
+            answer.expect(200);
+        }
+        let now = server.send("GET", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.json();
+        assert_eq!(end(&now), end(&alice.body["session"]) + TimeDelta::minutes(8));
+    }
+
     async fn an_extension_that_makes_no_sense_is_refused_and_harms_nothing(database) {
         let server = Server::start(database).await;
         let alice = server.open("alice").await;
