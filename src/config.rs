@@ -22,7 +22,8 @@ pub use server::ServerConfig;
 pub use source::{SettingError, Source, parse_duration};
 
 use crate::clock::Entropy;
-use crate::sessions::{Freshness, IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
+use crate::model::{LimitPolicy, SessionLimit};
+use crate::sessions::{Freshness, IpStorage, Policy, Profile, SHORTEST};
 use crate::store;
 use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret};
 use crate::users::DnTemplate;

@@ -34,6 +34,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod metrics;
+pub mod model;
 pub mod mutants;
 pub mod server;
 pub mod sessions;

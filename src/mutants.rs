@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::sessions::{SessionId, SignedIn};
+use crate::model::{SessionId, SignedIn};
 
 /// The setting that names the one defect to have.
 pub const SETTING: &str = "SOJOURN_TEST_MUTANT";

@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::{CommandError, print};
 use crate::api::native::wire;
 use crate::config::parse_duration;
-use crate::sessions::{Caller, Filter, Service, SessionDraft, SessionId, Sort, TokenChoice};
+use crate::model::{Caller, Filter, Service, SessionId, Sort, UserId};
+use crate::sessions::{SessionDraft, TokenChoice};
 use crate::setup::Assembled;
-use crate::users::UserId;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SigningKeyCommand {

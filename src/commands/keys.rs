@@ -7,10 +7,11 @@ use uuid::Uuid;
 use super::administration::{duration, operator};
 use super::{CommandError, print};
 use crate::clock;
-use crate::sessions::{self, Filter, Opener, Scope, Selection, Sessions, TRUSTED_FOR, text};
+use crate::model::{Filter, Opener, Scope, ServiceKeyId, text};
+use crate::sessions::{self, Selection, Sessions, TRUSTED_FOR};
 use crate::setup::Assembled;
 use crate::store::Announcement;
-use crate::tokens::{ServiceKey, ServiceKeyId, StoredServiceKey};
+use crate::tokens::{ServiceKey, StoredServiceKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {

@@ -10,18 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Session, SessionId};
-
-/// A use of one session, to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Touch {
-    /// Which session.
-    pub id: SessionId,
-    /// When it was last used.
-    pub seen_at: DateTime<Utc>,
-    /// The highest refresh counter among the access tokens seen: proof that its holder got that refresh too.
-    pub counter: u32,
-}
+use crate::model::{Session, SessionId, Touch};
 
 /// A use that is not written yet.
 #[derive(Debug, Clone, Copy)]

@@ -3,12 +3,12 @@
 //! One row says which sessions have ended, and from then on they have, for every check and every list. Their own rows are
 //! brought up to it afterwards, a batch at a time, by whichever replica comes first.
 
-use super::{
-    Caller, EndReason, Ended, Error, FieldError, Filter, Owner, Range, Scope, Search, Session, SessionId, Sessions,
-    Sort, State,
+use super::{Error, Sessions};
+use crate::model::{
+    BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Owner, Range, Scope, Search, Session, SessionId, Sort,
+    State, UserId,
 };
 use crate::store;
-use crate::users::UserId;
 
 /// The most sessions that can be named in one request.
 pub const MOST_NAMED: usize = 500;
@@ -16,17 +16,6 @@ pub const MOST_NAMED: usize = 500;
 pub const COUNTED_TO: u32 = 10_001;
 /// How many of the sessions that are meant are shown beforehand.
 const SAMPLE: u32 = 10;
-
-/// An ending of many sessions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BulkEnding {
-    /// Which sessions: by what never changes of them.
-    pub filter: Filter,
-    /// Not this one.
-    pub except: Option<SessionId>,
-    /// When and why.
-    pub ended: Ended,
-}
 
 /// Which sessions are to be ended.
 #[derive(Debug, Clone)]

@@ -5,14 +5,12 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
 use super::freshness::PATIENCE;
-use super::{
-    Activity, Caller, Error, Freshness, Refusal, Scope, Service, Session, SessionId, Sessions, SignedIn, Standing,
-    State, Touch,
-};
+use super::{Activity, Error, Freshness, Refusal, Sessions};
 use crate::metrics::{self, AnsweredFrom};
+use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SignedIn, Standing, State, Touch};
 use crate::mutants::{self, Mutant};
 use crate::store;
-use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, ServiceKeyId, SessionToken, StoredServiceKey};
+use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, StoredServiceKey};
 
 /// The kind of a token of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

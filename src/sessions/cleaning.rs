@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Caller, Error, IDEMPOTENCY_LIFETIME, LOG_KEPT_FOR, Scope, Sessions, SignedIn};
+use super::{Error, IDEMPOTENCY_LIFETIME, LOG_KEPT_FOR, Sessions};
+use crate::model::{Caller, Scope, SessionStats, SignedIn, Stale, UserId};
 use crate::mutants::{self, Mutant};
-use crate::users::UserId;
 
 /// How long a session must have been idle for too long before its user may have it deleted: until then another process
 /// may know of a use that is not written yet.
@@ -45,37 +45,6 @@ impl Pace {
         let quickest = self.quickest.fetch_min(each, Ordering::Relaxed).min(each);
         if each / 2 > quickest { (took * 3).min(LONGEST_REST) } else { Duration::ZERO }
     }
-}
-
-/// A user's sessions in numbers; ended ones are not among them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SessionStats {
-    /// Those that stand.
-    pub active: u64,
-    /// Those past their end or idle for too long.
-    pub expired: u64,
-}
-
-/// What is kept no longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stale<'a> {
-    /// Sessions whose end was at this instant or before, whether somebody ended them earlier or not.
-    Expired(DateTime<Utc>),
-    /// Sessions that somebody ended at this instant or before.
-    Ended(DateTime<Utc>),
-    /// One user's sessions that nobody ended.
-    ExpiredOf {
-        /// The user.
-        user: &'a UserId,
-        /// Past their end at this instant.
-        at: DateTime<Utc>,
-        /// Idle for too long at this instant.
-        idle_at: DateTime<Utc>,
-    },
-    /// Idempotency keys first used at this instant or before.
-    IdempotencyKeys(DateTime<Utc>),
-    /// Bulk endings that all sessions had been brought up to at this instant.
-    BulkEndings(DateTime<Utc>),
 }
 
 impl Sessions {

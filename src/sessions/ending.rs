@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Caller, EndReason, Error, Owner, Scope, SessionId, Sessions, SignedIn};
+use super::{Error, Sessions};
 use crate::metrics;
+use crate::model::{Caller, EndReason, Owner, Scope, SessionId, SignedIn, UserId};
 use crate::mutants::{self, Mutant};
 use crate::store::{EndedTogether, Ending};
 use crate::tokens::{Form, RefreshToken, SessionToken};
-use crate::users::UserId;
 
 impl Sessions {
     /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. Ending an ended one changes

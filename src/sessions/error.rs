@@ -1,28 +1,10 @@
 //! What can go wrong, in the words of the core. Each API family says it in its own.
 
-use std::borrow::Cow;
-
-use super::{Scope, SessionId, Unmet};
+use super::Unmet;
 use crate::clock::EntropyUnavailable;
+use crate::model::{FieldError, Scope, SessionId, UserId};
 use crate::store;
 use crate::tokens::TokenError;
-use crate::users::UserId;
-
-/// One field of a request that cannot be taken, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldError {
-    /// The field's name as the native API spells it.
-    pub field: Cow<'static, str>,
-    /// What is wrong with it, for a person.
-    pub message: Cow<'static, str>,
-}
-
-impl FieldError {
-    /// Names a field and what is wrong with it.
-    pub fn new(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: field.into(), message: message.into() }
-    }
-}
 
 /// Why a credential was refused: for the log, never for the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

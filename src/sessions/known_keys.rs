@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::shared::Shared;
 use super::{Error, Sessions};
+use crate::model::ServiceKeyId;
 use crate::store;
-use crate::tokens::ServiceKeyId;
 
 /// The pause before the list is read again, so that it is read twenty times a second at most.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -4,9 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 
-use super::{Caller, Condition, EndReason, Error, Owner, Scope, Session, SessionId, Sessions};
+use super::{Error, Sessions};
+use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Scope, Session, SessionId, UserId};
 use crate::store::Ending;
-use crate::users::UserId;
 
 /// The furthest that a list can be asked for from: what is skipped is read too.
 pub const FURTHEST_OFFSET: u32 = 1_000_000;
@@ -25,39 +25,6 @@ const ENDING_TOGETHER: [&str; 2] = [SESSION_DELETE, REVOKE_SESSION];
 /// Janssen's words that give rights here.
 pub(super) const RIGHTS_OF_JANSSEN: [&str; 5] =
     [SESSION_READONLY, READ_ALL, SESSION_DELETE, DELETE_ALL, REVOKE_SESSION];
-
-/// What a list is sorted by; the id decides between equals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ListingOrder {
-    /// The id, which is nearly the order of opening.
-    #[default]
-    Id,
-    /// The user's id.
-    UserId,
-    /// When it was opened.
-    CreatedAt,
-    /// When it was last used: read from no index, so only short lists come back in time.
-    LastSeenAt,
-    /// When it ends by itself.
-    ExpiresAt,
-}
-
-/// One page of a list.
-#[derive(Debug, Clone, Copy)]
-pub struct Listing<'a> {
-    /// Which sessions are in it.
-    pub condition: &'a Condition,
-    /// What it is sorted by.
-    pub order: ListingOrder,
-    /// Whether the latest come first.
-    pub descending: bool,
-    /// How many to skip.
-    pub offset: u32,
-    /// How many to answer.
-    pub limit: u32,
-    /// How far to count them all; `None`: not at all.
-    pub count_to: Option<u32>,
-}
 
 /// The lists that are known to have as many as are counted, or more, and since when. Counting so far costs more than the
 /// page, and such a list does not become short in a moment.

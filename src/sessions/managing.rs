@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{
-    Caller, EndReason, Error, Filter, Owner, Position, Scope, Search, Session, SessionId, Sessions, Sort, State,
-    UserSessions,
+use super::{Error, Sessions, UserSessions};
+use crate::model::{
+    Caller, EndReason, Filter, Owner, Position, Scope, Search, Session, SessionId, Sort, State, UserId,
 };
 use crate::store::MOST_LISTED;
-use crate::users::UserId;
 
 /// That a caller may manage a user's sessions: it has `sessions:admin`, or is that user.
 #[derive(Debug, Clone)]

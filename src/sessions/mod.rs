@@ -9,10 +9,9 @@ mod caller;
 mod changing;
 mod checking;
 mod cleaning;
-mod device;
 mod ending;
 mod error;
-mod filter;
+mod export;
 mod freshness;
 mod known_keys;
 mod listing;
@@ -23,10 +22,10 @@ mod policy;
 mod reading;
 mod refreshing;
 mod requirements;
-mod session;
+mod search_cursor;
 mod shared;
 mod statistics;
-pub(crate) mod text;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,21 +33,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tracing::field::display;
 
-pub use activity::{Activity, Touch};
-pub use bulk::{BulkEnding, COUNTED_TO, EndedInBulk, MOST_NAMED, Selection};
-pub use caller::{Caller, Opener, Owner, Scope, Service};
+pub use activity::Activity;
+pub use bulk::{COUNTED_TO, EndedInBulk, MOST_NAMED, Selection};
 pub use checking::{Introspection, TokenKind};
 use cleaning::Pace;
-pub use cleaning::{SessionStats, Stale};
-pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
-pub use error::{Error, FieldError, GrantRefusal, NotReady, Refusal};
-pub use filter::{
-    Condition, Cursor, DEFAULT_PAGE, Filter, MAX_PAGE, Position, Range, Search, Sort, SortField, TextField, TimeField,
-};
+pub use error::{Error, GrantRefusal, NotReady, Refusal};
+pub use export::UserExport;
 use freshness::{Asking, Copies, Progress, Reader, SessionOfToken, SessionsOfUser, Signals, StandingOfSession};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 use known_keys::KnownKeys;
-pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
+pub use listing::{FURTHEST_OFFSET, Listed};
 use listing::{LongLists, RIGHTS_OF_JANSSEN};
 use live::Live;
 pub use live::{
@@ -58,18 +52,18 @@ pub use managing::{Handle, Managed};
 use opening::IDEMPOTENCY_LIFETIME;
 pub(crate) use opening::user_as_service;
 pub use opening::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
-pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
+pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, Policy, Profile, SHORTEST};
 pub use reading::{Page, UserSessions};
 pub use refreshing::{RefreshOutcome, RefreshRequest, Refreshed, Slide};
 pub use requirements::{Requirements, Unmet};
-pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
+pub use search_cursor::Cursor;
 use shared::Shared;
-pub use statistics::{
-    COUNTED_AFTER, Counts, CountsWanted, Event, Grouping, MOST_POINTS, Point, Series, Statistics, StatisticsQuery, Step,
-};
+pub use statistics::{COUNTED_AFTER, MOST_POINTS, Point, Series, Statistics};
+pub use users::DeletedUser;
 
 use crate::clock::{Clock, Entropy};
 use crate::metrics;
+pub use crate::model::*;
 use crate::store::{Pool, Store};
 use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
 

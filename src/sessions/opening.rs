@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{
-    AskedClocks, Caller, Device, EndReason, Error, FieldError, MAX_USER_AGENT_CHARS, Metadata, RIGHTS_OF_JANSSEN,
-    Scope, Service, Session, SessionId, Sessions, SignedIn, text,
-};
+use super::{AskedClocks, Error, RIGHTS_OF_JANSSEN, Sessions};
 use crate::clock;
 use crate::metrics;
+use crate::model::{
+    Caller, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session, SessionId,
+    SignedIn, UserDetails, UserId, text,
+};
 use crate::store::{Idempotency, NewSession, Opening};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
-use crate::users::{UserDetails, UserId};
 
 /// For how long an idempotency key stands for its session.
 pub(super) const IDEMPOTENCY_LIFETIME: TimeDelta = TimeDelta::hours(24);

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use super::{Error, FieldError, Freshness, Scope, StreamLimits};
+use super::{Error, Freshness, StreamLimits};
+use crate::model::{FieldError, Scope, SessionLimit};
 
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
 /// buffered last-seen times are written.
@@ -65,38 +66,6 @@ impl Profile {
             Self::Aal3 => Lifetime { absolute: TimeDelta::hours(12), idle: Some(TimeDelta::minutes(15)) },
         }
     }
-}
-
-/// What happens when a user has as many sessions as allowed and opens another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LimitPolicy {
-    /// The session opened first makes place.
-    EvictOldest,
-    /// The session unused for longest makes place.
-    EvictLeastRecent,
-    /// The new one is refused.
-    Reject,
-}
-
-impl LimitPolicy {
-    /// The policy of that name: `evict_oldest`, `evict_least_recent` or `reject`.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "evict_oldest" => Some(Self::EvictOldest),
-            "evict_least_recent" => Some(Self::EvictLeastRecent),
-            "reject" => Some(Self::Reject),
-            _ => None,
-        }
-    }
-}
-
-/// How many active sessions a user may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionLimit {
-    /// The most, at least 1.
-    pub most: u32,
-    /// What happens at the most.
-    pub policy: LimitPolicy,
 }
 
 /// How much of a client's address is kept.

@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 
-use super::filter::{self, Cursor};
-use super::{
-    Caller, Error, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, Sessions,
-    SignedIn, Sort, SortField,
+use super::search_cursor::{self, Cursor};
+use super::{Error, Sessions};
+use crate::model::{
+    Caller, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, SignedIn, Sort,
+    SortField, UserId,
 };
 use crate::store::MOST_LISTED;
-use crate::users::UserId;
 
 /// One page of a search.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ impl Sessions {
             return Err(FieldError::new("limit", format!("must be from 1 to {MAX_PAGE}")).into());
         }
         let owner = Owner::Anyone;
-        filter::check(filter, owner, sort)?;
+        search_cursor::check(filter, owner, sort)?;
         let filter = &Filter { ip_address: self.kept_address(filter.ip_address), ..filter.clone() };
         let keys = &self.parts.keyring;
         let after = cursor.map(|text| Cursor::read(keys, owner, filter, sort, text)).transpose()?;

@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::field::display;
 
-use super::{EndReason, Error, GrantRefusal, IssuedTokens, Scope, Session, SessionId, Sessions, TokenChoice};
+use super::{Error, GrantRefusal, IssuedTokens, Sessions, TokenChoice};
 use crate::metrics;
+use crate::model::{EndReason, Scope, Session, SessionId, UserId};
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
-use crate::users::UserId;
 
 /// A refresh token, and what its client says of itself (RFC 6749 section 6).
 #[derive(Debug, Clone, Copy)]

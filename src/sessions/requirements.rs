@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{FieldError, Freshness, Scope, Session};
+use super::Freshness;
+use crate::model::{FieldError, Scope, Session};
 
 /// The authentication context classes of ours, the weakest first: each is worth those before it too. Other classes are
 /// worth only themselves, because nobody but the operator knows their order.

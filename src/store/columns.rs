@@ -6,8 +6,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use uuid::Uuid;
 
 use super::values::{self, OrUnreadable};
-use crate::sessions::{Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SignedIn, Standing};
-use crate::users::{User, UserId};
+use crate::model::{Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SignedIn, Standing, User, UserId};
 
 /// What is left of a row; each call takes the next column.
 pub(super) trait Columns<'r> {

@@ -20,23 +20,20 @@ mod values;
 
 use std::sync::Arc;
 
+pub use crate::model::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
 use async_trait::async_trait;
-pub use changes::{
-    Announcement, Change, Changes, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES,
-    MOST_REPLAYED, ReplayedChanges,
-};
+pub use changes::{Announcement, Changes, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges};
 use chrono::{DateTime, TimeDelta, Utc};
 pub use connecting::{OpenError, Pool, is_new, open, open_with_replica};
 use connecting::{SEARCH_TIME, divide};
 pub use refreshing::{RefreshAttempt, Refreshing};
 pub use secrets::{MasterSecrets, SessionsOpened, UsedSecret};
 
-use crate::sessions::{
-    BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionLimit,
-    SessionStats, SignedIn, Stale, Standing, Touch,
+use crate::model::{
+    BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, ServiceKeyId, Session, SessionId,
+    SessionLimit, SessionStats, SignedIn, Stale, Standing, Touch, User, UserDetails, UserId,
 };
-use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
-use crate::users::{User, UserDetails, UserId};
+use crate::tokens::{SealedSigningKey, StoredServiceKey};
 
 /// The most sessions that [`Store::active_sessions_of`] answers; a user with more sees the newest.
 pub const MOST_LISTED: u32 = 1000;
@@ -148,7 +145,7 @@ pub struct SessionChange {
     /// The device's name; `Some(None)` takes it away.
     pub device_name: Option<Option<String>>,
     /// The opener's own data.
-    pub metadata: Option<crate::sessions::Metadata>,
+    pub metadata: Option<crate::model::Metadata>,
 }
 
 /// The contract of a store.

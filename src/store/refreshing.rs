@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::sessions::{Session, SessionId, Slide};
+use crate::model::{Session, SessionId};
+use crate::sessions::Slide;
 
 /// A refresh token's wish for a successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub enum Refreshing {
     /// answer was lost.
     NotSaved(Box<Session>),
     /// The token was spent before, or two holders present each other's. The session has been ended with
-    /// [`EndReason::ReuseDetected`](crate::sessions::EndReason::ReuseDetected).
+    /// [`EndReason::ReuseDetected`](crate::model::EndReason::ReuseDetected).
     Reused(Box<Session>),
     /// There is no such session, or it is not active.
     NotActive,

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::sessions::{EndReason, SessionId};
-use crate::users::UserId;
+use crate::model::{EndReason, SessionId, UserId};
 
 /// A session whose end is to be moved.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::sessions::{
+use crate::model::{
     Condition, Filter, Listing, ListingOrder, Owner, Range, Search, SessionId, SortField, State, TextField, TimeField,
 };
 

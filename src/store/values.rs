@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Change, Refreshing};
-use crate::sessions::{BulkEnding, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, Session, SessionId};
-use crate::tokens::ServiceKeyId;
-use crate::users::UserId;
+use super::Refreshing;
+use crate::model::{
+    BulkEnding, Change, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, ServiceKeyId, Session, SessionId,
+    UserId,
+};
 
 /// A stored value that this version cannot read: something else wrote it.
 #[derive(Debug, thiserror::Error)]

@@ -17,8 +17,7 @@ use uuid::Uuid;
 use super::keyring::sha256;
 use super::signing::SigningKey;
 use super::{KeySet, NoSigningKey, Secret, TokenError};
-use crate::sessions::{Session, SessionId};
-use crate::users::UserId;
+use crate::model::{Session, SessionId, UserId};
 
 /// The longest that any access token may live. Also how long a retired key must be kept.
 pub const LONGEST_ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);

@@ -14,11 +14,12 @@ use std::fmt;
 
 use zeroize::ZeroizeOnDrop;
 
+pub use crate::model::ServiceKeyId;
 pub use access::{AccessClaims, AccessTokens, LONGEST_ACCESS_TOKEN_LIFETIME, client_id_of};
 pub use keyring::Keyring;
 pub use master_secret::{MasterSecret, MasterSecretError, SecretId, is_weak};
 pub use opaque::{Derived, RefreshToken, SessionToken};
-pub use service_key::{BootstrapKey, NewServiceKey, ServiceKey, ServiceKeyId, StoredServiceKey};
+pub use service_key::{BootstrapKey, NewServiceKey, ServiceKey, StoredServiceKey};
 pub(crate) use signing::last_token_dead;
 pub use signing::{Algorithm, KeySet, NoSigningKey, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError};
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::{Keyring, Secret, TokenError};
-use crate::sessions::SessionId;
+use crate::model::SessionId;
 
 pub(super) const SESSION_PREFIX: &str = "sjs_";
 pub(super) const REFRESH_PREFIX: &str = "sjr_";

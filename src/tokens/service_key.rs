@@ -1,14 +1,12 @@
 //! Service keys: the credentials of programs. Shown once, kept as a hash.
 
-use std::fmt;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::keyring::{same, sha256};
 use super::{Secret, TokenError, opaque};
 use crate::clock::{Entropy, EntropyUnavailable};
-use crate::sessions::Scope;
+use crate::model::{Scope, ServiceKeyId};
 
 pub(super) const PREFIX: &str = "sjk_";
 
@@ -18,16 +16,6 @@ const WARNING: TimeDelta = TimeDelta::days(30);
 const VERSION: u8 = 1;
 const SECRET_BYTES: usize = 32;
 const BODY_CHARS: usize = ((1 + 16 + SECRET_BYTES) * 4usize).div_ceil(3);
-
-/// A service key's id: shown in lists, and part of the key itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ServiceKeyId(pub Uuid);
-
-impl fmt::Display for ServiceKeyId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// A service key as a client presents it, its form found right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

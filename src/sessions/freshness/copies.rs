@@ -8,9 +8,8 @@ use quick_cache::sync::Cache;
 
 use super::notices::{Mark, Notices, Trust};
 use super::packed::Packed;
-use crate::sessions::{SessionId, SignedIn, Touch};
-use crate::tokens::{ServiceKeyId, StoredServiceKey};
-use crate::users::UserId;
+use crate::model::{ServiceKeyId, SessionId, SignedIn, Touch, UserId};
+use crate::tokens::StoredServiceKey;
 
 /// Programs have few keys; more than these are looked up each time.
 const MOST_KEYS: usize = 1000;

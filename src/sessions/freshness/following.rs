@@ -9,10 +9,11 @@ use tokio::sync::Notify;
 
 use super::STANDING_IN_FOR;
 use crate::metrics;
+use crate::model::{Change, Ended, LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::mutants::{self, Mutant};
 use crate::sessions::live::{LogPlace, LogProgress, ReadingTime};
-use crate::sessions::{Ended, Ending, Error, Sessions};
-use crate::store::{Announcement, Change, Changes, Listener, LogId, LogPosition, LogSnapshot, LoggedChange};
+use crate::sessions::{Ending, Error, Sessions};
+use crate::store::{Announcement, Changes, Listener};
 
 /// How much earlier than its commit an ending may be dated: a request takes seconds at most, and clocks differ by less.
 const LATE_COMMIT: TimeDelta = TimeDelta::minutes(1);

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::sessions::{Device, DeviceType, Metadata, Opener, Scope, Session, SessionId, SignedIn, Touch};
-use crate::users::{User, UserId};
+use crate::model::{Device, DeviceType, Metadata, Opener, Scope, Session, SessionId, SignedIn, Touch, User, UserId};
 
 /// Between two texts, and in place of one that is not there. No text of a session has either: control characters are refused
 /// when it is opened, and JSON has none but white space.
@@ -172,7 +171,7 @@ pub(super) mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::sessions::{EndReason, Ended};
+    use crate::model::{EndReason, Ended};
 
     pub(in crate::sessions::freshness) fn signed_in() -> SignedIn {
         let at = |seconds: i64| DateTime::from_timestamp(1_767_225_600 + seconds, 123_456_000).unwrap();

@@ -6,10 +6,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::sessions::{Session, SessionId, SignedIn, Standing};
+use crate::model::{Session, SessionId, SignedIn, Standing, UserId};
 use crate::store::gathering::{Gathering, Together, Waiting};
 use crate::store::{self, Store};
-use crate::users::UserId;
 
 /// Something that can be asked of the store for many at a time.
 pub trait Question: Send + Sync + 'static {

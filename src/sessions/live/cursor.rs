@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::LogProgress;
+use crate::model::{LogId, LogPosition};
 use crate::mutants::{self, Mutant};
-use crate::store::{LogId, LogPosition};
 use crate::tokens::Keyring;
 
 const PURPOSE: &str = "change log";

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::registry::{Following, Subject};
 use super::{Live, Over};
-use crate::sessions::{Caller, Error, Freshness, Refusal, Session, Sessions, State};
+use crate::model::{Caller, Session, State};
+use crate::sessions::{Error, Freshness, Refusal, Sessions};
 
 /// The pause before a store that does not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);

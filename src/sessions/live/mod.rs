@@ -29,10 +29,8 @@ pub use ring::Revoked;
 use ring::Ring;
 pub use watching::{Watch, Watched};
 
-use super::{BulkEnding, Ended, Error, SessionId, Sessions, State};
-use crate::store::{LogId, LogPosition};
-use crate::tokens::ServiceKeyId;
-use crate::users::UserId;
+use super::{Error, Sessions};
+use crate::model::{BulkEnding, Ended, LogId, LogPosition, ServiceKeyId, SessionId, State, UserId};
 
 /// The change log must be kept at least this long: offline verifiers hear of what was ended within the longest life of an
 /// access token from a process that has just started, and streams go on where they broke off.

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Live;
-use crate::sessions::{Caller, Error};
+use crate::model::Caller;
+use crate::sessions::Error;
 
 /// The most streams that are open at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

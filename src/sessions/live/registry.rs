@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::Over;
-use crate::sessions::SessionId;
-use crate::tokens::ServiceKeyId;
+use crate::model::{ServiceKeyId, SessionId};
 
 /// What can end while somebody waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,8 @@ use tokio::time::timeout_at;
 
 use super::cursor::LogCursor;
 use super::{ReadingTime, Revoked};
-use crate::sessions::{BulkEnding, Caller, Error, Scope, Sessions, TRUSTED_FOR};
+use crate::model::{BulkEnding, Caller, Scope};
+use crate::sessions::{Error, Sessions, TRUSTED_FOR};
 use crate::store;
 
 /// The longest that a request may wait for news.

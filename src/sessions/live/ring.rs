@@ -6,8 +6,7 @@ use std::ops::Bound;
 use chrono::{DateTime, Utc};
 
 use super::LogProgress;
-use crate::sessions::{BulkEnding, SessionId};
-use crate::store::LogPosition;
+use crate::model::{BulkEnding, LogPosition, SessionId};
 
 /// The most endings kept, about 50 bytes each. When there are more, the whole list is told to nobody.
 const MOST_KEPT: usize = 200_000;

@@ -6,7 +6,8 @@ use super::Over;
 use super::lifeline::Lifeline;
 use super::places::StreamPlace;
 use super::registry::Subject;
-use crate::sessions::{Caller, Error, Owner, Scope, Session, SessionId, Sessions};
+use crate::model::{Caller, Owner, Scope, Session, SessionId};
+use crate::sessions::{Error, Sessions};
 
 /// What a watcher is told.
 #[derive(Debug, Clone)]

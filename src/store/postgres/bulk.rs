@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
-use crate::sessions::{BulkEnding, DeviceType, SessionId};
+use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::values;
-use crate::users::UserId;
 
 /// Any number, as long as nobody takes it for something else in this database.
 const CARRYING_OUT_LOCK: i64 = 0x0062_756c_6b65_6e64;

@@ -16,10 +16,10 @@ use super::line::{Connected, Connector, LINE_DEADLINE, Line};
 use super::servers::Servers;
 use super::session::SessionSettings;
 use crate::clock::SystemEntropy;
+use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::mutants::{self, Mutant};
 use crate::store::{
-    Announcement, Changes, Error, Listener, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES, MOST_REPLAYED,
-    ReplayedChanges, Result, values,
+    Announcement, Changes, Error, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges, Result, values,
 };
 
 const CHANNEL: &str = "sojourn";

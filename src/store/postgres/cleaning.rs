@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 
-use crate::sessions::{SessionStats, Stale};
-use crate::users::UserId;
+use crate::model::{SessionStats, Stale, UserId};
 
 /// Any number, as long as nobody takes it for something else in this database.
 const CLEANING_LOCK: i64 = 0x0063_6c65_616e_7570;

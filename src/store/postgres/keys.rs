@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 
-use crate::sessions::Scope;
+use crate::model::{Scope, ServiceKeyId};
 use crate::store::values::OrUnreadable;
-use crate::tokens::{Algorithm, SealedSigningKey, ServiceKeyId, StoredServiceKey};
+use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
 
 macro_rules! service_key_columns {
     () => {

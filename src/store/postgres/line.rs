@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 use super::attempts::failure;
 use super::servers::Servers;
 use super::session::SessionSettings;
-use crate::store::{Error, LogId, Result};
+use crate::model::LogId;
+use crate::store::{Error, Result};
 
 /// How long one use may take.
 pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(1);

@@ -33,16 +33,15 @@ use sqlx::PgPool;
 
 use super::requests::{EndingOfOne, Extension};
 use super::{
-    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, LogSnapshot, LoggedChange, NewSession,
-    OpenError, Opening, Pool, RefreshAttempt, Refreshing, ReplayedChanges, Result, SessionChange, Store, divide,
+    Announcement, Changes, EndedTogether, Ending, Error, Listener, NewSession, OpenError, Opening, Pool,
+    RefreshAttempt, Refreshing, ReplayedChanges, Result, SessionChange, Store, divide,
+};
+use crate::model::{
+    BulkEnding, Counts, CountsWanted, EndReason, Listing, LogPosition, LogSnapshot, LoggedChange, Owner, Search,
+    ServiceKeyId, Session, SessionId, SessionStats, SignedIn, Stale, Standing, Touch, User, UserDetails, UserId,
 };
 use crate::mutants;
-use crate::sessions::{
-    BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
-    Stale, Standing, Touch,
-};
-use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
-use crate::users::{User, UserDetails, UserId};
+use crate::tokens::{SealedSigningKey, StoredServiceKey};
 
 use attempts::Connections;
 use changes::LogReader;

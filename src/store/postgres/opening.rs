@@ -11,9 +11,8 @@ use super::attempts::Connections;
 use super::rows;
 use super::sessions;
 use super::together::{Done, Write};
-use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
+use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails, UserId};
 use crate::store::{Idempotency, NewSession, Opening, Result};
-use crate::users::{User, UserDetails, UserId};
 
 /// Keeps what the opener tells of a user, and locks the row. A banned user stays as it is: nothing will be opened, so
 /// nothing is to change, but its row is locked and answered.

@@ -16,8 +16,9 @@ use super::changes::identify;
 use super::commit_warnings::unless_warned;
 use super::line::{Connected, Connector, LINE_DEADLINE};
 use super::session::PROOF_NAME;
+use crate::model::LogId;
 use crate::mutants::{self, Mutant};
-use crate::store::{Error, LogId, Result};
+use crate::store::{Error, Result};
 
 /// How long after a proof the next one begins.
 const PROOF_INTERVAL: Duration = Duration::from_millis(250);

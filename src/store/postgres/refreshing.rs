@@ -6,7 +6,7 @@ use sqlx::{PgPool, Row};
 use super::attempts::{Connections, failure};
 use super::rows;
 use super::together::{Done, Write};
-use crate::sessions::{EndReason, SessionId};
+use crate::model::{EndReason, SessionId};
 use crate::store::{RefreshAttempt, Refreshing, Result, values};
 
 /// That the predecessor comes back after the grace. Without a time of rotation there is no grace.

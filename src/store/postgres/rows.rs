@@ -7,12 +7,11 @@ use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
 use super::attempts::failure;
-use crate::sessions::{Session, SessionId, SignedIn, Standing};
+use crate::model::{Session, SessionId, SignedIn, Standing, User, UserId};
 use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 use crate::store::{EndedTogether, Result};
-use crate::users::{User, UserId};
 
 /// The condition that a session is not idle at `$1`, or at the given time. The condition is immutable for PostgreSQL, because
 /// a difference of two times does not depend on the time zone; a time plus an interval would.

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 use super::changes::identify_server;
 use super::session::{SessionSettings, Unfit};
 use super::url::{self, Access, Address, UrlError};
-use crate::store::LogId;
+use crate::model::LogId;
 
 /// The time that one server has to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(1);

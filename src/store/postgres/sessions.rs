@@ -10,12 +10,11 @@ use sqlx::{PgConnection, PgExecutor, PgPool, Row};
 use super::attempts::{Connections, failure};
 use super::rows;
 use super::together::{Done, Write};
-use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch};
+use crate::model::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch, UserId};
 use crate::store::requests::{EndingOfOne, Extension};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
 use crate::store::{EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, Result, SessionChange};
-use crate::users::UserId;
 
 pub(super) async fn sessions_of_tokens(
     executor: impl PgExecutor<'_>,
@@ -227,7 +226,7 @@ pub(super) async fn change_session(
         .bind(values::owned_by(owner))
         .bind(device_name.is_some())
         .bind(device_name.as_ref().and_then(Option::as_deref))
-        .bind(metadata.as_ref().map(crate::sessions::Metadata::as_json));
+        .bind(metadata.as_ref().map(crate::model::Metadata::as_json));
     change.fetch_optional(pool).await?.as_ref().map(rows::session).transpose()
 }
 

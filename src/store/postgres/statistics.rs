@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgPool, Row};
 
-use crate::sessions::{Counts, CountsWanted, DeviceType, Event, Grouping};
+use crate::model::{Counts, CountsWanted, DeviceType, Event, Grouping};
 use crate::store::values::OrUnreadable;
 
 /// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.

@@ -6,9 +6,8 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::rows;
 use super::sessions::end_sessions_of;
-use crate::sessions::EndReason;
+use crate::model::{EndReason, User, UserDetails, UserId};
 use crate::store::{EndedTogether, MOST_ENDED_TOGETHER};
-use crate::users::{User, UserDetails, UserId};
 
 pub(super) async fn user(pool: &PgPool, id: &UserId) -> sqlx::Result<Option<User>> {
     const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");

@@ -4,9 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
 use super::rows;
-use crate::sessions::{BulkEnding, DeviceType, SessionId};
+use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::values;
-use crate::users::UserId;
 
 pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx::Result<()> {
     // There is one writer, so the newest session there is tells exactly which ones are older than this.

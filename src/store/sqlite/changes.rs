@@ -6,10 +6,9 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
+use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::store::values::{self, OrUnreadable};
-use crate::store::{
-    Changes, LogId, LogPosition, LogSnapshot, LoggedChange, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges,
-};
+use crate::store::{Changes, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges};
 
 /// Numbers changes from the present microsecond on, which no change before was numbered with. So a backup that is put back
 /// never gives a number again, and a place means the same in it.

@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
-use crate::sessions::{SessionStats, Stale};
-use crate::users::UserId;
+use crate::model::{SessionStats, Stale, UserId};
 
 pub(super) async fn session_stats(pool: &SqlitePool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
     const COUNT: &str = concat!(

@@ -5,9 +5,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
 use super::rows;
-use crate::sessions::Scope;
+use crate::model::{Scope, ServiceKeyId};
 use crate::store::values::OrUnreadable;
-use crate::tokens::{Algorithm, SealedSigningKey, ServiceKeyId, StoredServiceKey};
+use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
 
 macro_rules! service_key_columns {
     () => {

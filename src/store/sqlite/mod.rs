@@ -34,19 +34,17 @@ use together::{Gathered, gathered};
 use super::gathering::{Gathering, Together};
 use super::requests::{EndingOfOne, Extension};
 use super::{
-    Announcement, Changes, EndedTogether, Ending, Error, Listener, LogPosition, LogSnapshot, LoggedChange, NewSession,
-    OpenError, Opening, Pool, RefreshAttempt, Refreshing, ReplayedChanges, Result, SEARCH_TIME, SessionChange, Store,
-    divide,
+    Announcement, Changes, EndedTogether, Ending, Error, Listener, NewSession, OpenError, Opening, Pool,
+    RefreshAttempt, Refreshing, ReplayedChanges, Result, SEARCH_TIME, SessionChange, Store, divide,
 };
 use crate::clock::machine_microseconds;
 use crate::metrics::{self, DatabaseFailure};
-use crate::mutants::{self, Mutant};
-use crate::sessions::{
-    BulkEnding, Counts, CountsWanted, EndReason, Listing, Owner, Search, Session, SessionId, SessionStats, SignedIn,
-    Stale, Standing, Touch,
+use crate::model::{
+    BulkEnding, Counts, CountsWanted, EndReason, Listing, LogPosition, LogSnapshot, LoggedChange, Owner, Search,
+    ServiceKeyId, Session, SessionId, SessionStats, SignedIn, Stale, Standing, Touch, User, UserDetails, UserId,
 };
-use crate::tokens::{SealedSigningKey, ServiceKeyId, StoredServiceKey};
-use crate::users::{User, UserDetails, UserId};
+use crate::mutants::{self, Mutant};
+use crate::tokens::{SealedSigningKey, StoredServiceKey};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

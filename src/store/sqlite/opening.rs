@@ -11,10 +11,9 @@ use super::rows;
 use super::sessions;
 use super::together::Write;
 use super::users;
-use crate::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit};
+use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails};
 use crate::store::values::OrUnreadable as _;
 use crate::store::{Idempotency, NewSession, Opening};
-use crate::users::{User, UserDetails};
 
 macro_rules! session_values {
     () => {

@@ -4,7 +4,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows;
 use super::together::Write;
-use crate::sessions::EndReason;
+use crate::model::EndReason;
 use crate::store::{RefreshAttempt, Refreshing, values};
 
 /// That the predecessor comes back after the grace. Without a time of rotation there is no grace.

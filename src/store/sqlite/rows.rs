@@ -6,11 +6,10 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteExecutor};
 use uuid::Uuid;
 
-use crate::sessions::{Device, Session, SessionId, SignedIn, Standing};
+use crate::model::{Device, Session, SessionId, SignedIn, Standing, User, UserId};
 use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
-use crate::users::{User, UserId};
 
 /// That a session has not been unused for too long at `$1`.
 macro_rules! not_idle {

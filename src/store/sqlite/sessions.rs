@@ -10,12 +10,11 @@ use sqlx::{Row, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::rows;
 use super::together::Write;
-use crate::sessions::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch};
+use crate::model::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch, UserId};
 use crate::store::requests::{EndingOfOne, Extension};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::values;
 use crate::store::{EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, SEARCH_TIME, SessionChange};
-use crate::users::UserId;
 
 /// About a millisecond of SQLite's work.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 100_000;
@@ -232,7 +231,7 @@ pub(super) async fn change_session(
         .bind(values::owned_by(owner))
         .bind(device_name.is_some())
         .bind(device_name.as_ref().and_then(Option::as_deref))
-        .bind(metadata.as_ref().map(crate::sessions::Metadata::as_json));
+        .bind(metadata.as_ref().map(crate::model::Metadata::as_json));
     rows::write_one(pool, change).await?.as_ref().map(rows::session).transpose()
 }
 

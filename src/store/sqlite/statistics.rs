@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
 use super::rows;
-use crate::sessions::{Counts, CountsWanted, DeviceType, Event, Grouping};
+use crate::model::{Counts, CountsWanted, DeviceType, Event, Grouping};
 use crate::store::values::OrUnreadable;
 
 /// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.

@@ -5,9 +5,8 @@ use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::rows;
 use super::sessions::end_sessions_within;
-use crate::sessions::EndReason;
+use crate::model::{EndReason, User, UserDetails, UserId};
 use crate::store::{EndedTogether, MOST_ENDED_TOGETHER};
-use crate::users::{User, UserDetails, UserId};
 
 pub(super) async fn user(executor: impl SqliteExecutor<'_>, id: &UserId) -> sqlx::Result<Option<User>> {
     const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::SystemEntropy;
-use crate::sessions::{Device, Metadata, Scope};
+use crate::model::{Device, Metadata, Scope};
 use crate::tokens::signing::last_token_dead;
 use crate::tokens::{Algorithm, Keyring, MasterSecret, SealedSigningKey};
 

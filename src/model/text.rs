@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::FieldError;
+use super::field_error::FieldError;
 
 /// `value` if it has 1 to `most` characters and no control character; `field` names it in the error.
 pub fn required(field: &'static str, value: String, most: usize) -> Result<String, FieldError> {

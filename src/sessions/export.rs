@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{User, UserId};
-use crate::sessions::{Caller, Error, Position, Scope, Session, Sessions};
+use crate::model::{Caller, Position, Scope, Session, User, UserId};
+use crate::sessions::{Error, Sessions};
 
 /// All that is kept of one user: its own row, and its sessions in whatever state, newest first, a page at a time.
 pub struct UserExport {

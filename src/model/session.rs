@@ -7,9 +7,12 @@ use aws_lc_rs::digest;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Device, FieldError, Opener, Scope};
+use super::caller::Opener;
+use super::device::Device;
+use super::field_error::FieldError;
+use super::scope::Scope;
+use super::user::{User, UserId};
 use crate::clock::{self, Entropy, EntropyUnavailable};
-use crate::users::{User, UserId};
 
 /// What a session's id says of the time, and when the session was opened, differ by less than this: more than clocks of
 /// replicas do that go by the database's.
@@ -219,7 +222,7 @@ pub struct Session {
     pub user_id: UserId,
     /// When it was opened, which is also when the user authenticated.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, as far as it is written; see [`super::activity`].
+    /// When it was last used, as far as it is written; see `sessions::activity`.
     pub last_seen_at: DateTime<Utc>,
     /// When it ends by itself. Can be moved, never past `absolute_expires_at`.
     pub expires_at: DateTime<Utc>,
@@ -264,7 +267,7 @@ impl Session {
     }
 
     /// As [`Session::state`], when it is known to have been used at `seen_at` at least.
-    pub(super) fn state_as_seen(&self, seen_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> State {
+    pub(crate) fn state_as_seen(&self, seen_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> State {
         if self.ended.is_some() {
             State::Ended
         } else if now >= self.expires_at {
@@ -283,7 +286,7 @@ impl Session {
     }
 
     /// When it is over if nothing happens, if it was used at `seen_at` at the latest.
-    pub(super) fn due_at(&self, seen_at: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    pub(crate) fn due_at(&self, seen_at: Option<DateTime<Utc>>) -> DateTime<Utc> {
         self.idle_at(seen_at).map_or(self.expires_at, |idle_at| idle_at.min(self.expires_at))
     }
 

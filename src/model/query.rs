@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::{DeviceType, FieldError, Opener, Owner, SessionId, State};
-use crate::tokens::Keyring;
-use crate::users::UserId;
+use super::caller::{Opener, Owner};
+use super::device::DeviceType;
+use super::field_error::FieldError;
+use super::session::{SessionId, State};
+use super::user::UserId;
 
 /// The most sessions on one page.
 pub const MAX_PAGE: u32 = 200;
@@ -171,49 +173,35 @@ pub struct Search<'a> {
     pub may_lag: bool,
 }
 
-/// Where the next page of a search starts, as handed to a client: authenticated, and good for the same search only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor;
-
-impl Cursor {
-    /// Writes the cursor for the page after `position` of this search.
-    pub fn write(keys: &Keyring, owner: Owner<'_>, filter: &Filter, sort: Sort, position: Position) -> String {
-        let mut bytes = Vec::with_capacity(24);
-        bytes.extend_from_slice(&position.at.timestamp_micros().to_be_bytes());
-        bytes.extend_from_slice(position.id.as_uuid().as_bytes());
-        keys.seal_cursor(&bytes, &query(owner, filter, sort))
-    }
-
-    /// Reads a cursor. Refuses one that was edited, or that another search handed out.
-    pub fn read(
-        keys: &Keyring,
-        owner: Owner<'_>,
-        filter: &Filter,
-        sort: Sort,
-        text: &str,
-    ) -> Result<Position, FieldError> {
-        keys.open_cursor(text, &query(owner, filter, sort))
-            .and_then(|bytes| {
-                let (at, id) = bytes.split_first_chunk::<8>()?;
-                let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at))?;
-                let id = SessionId::from_uuid(uuid::Uuid::from_slice(id).ok()?);
-                Some(Position { at, id })
-            })
-            .ok_or_else(|| FieldError::new("cursor", "is not one that this search handed out"))
-    }
+/// What a list is sorted by; the id decides between equals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ListingOrder {
+    /// The id, which is nearly the order of opening.
+    #[default]
+    Id,
+    /// The user's id.
+    UserId,
+    /// When it was opened.
+    CreatedAt,
+    /// When it was last used: read from no index, so only short lists come back in time.
+    LastSeenAt,
+    /// When it ends by itself.
+    ExpiresAt,
 }
 
-/// Everything that decides which sessions a search finds and in which order, as text. Two searches with the same
-/// text may share cursors; the page size may change between pages.
-fn query(owner: Owner<'_>, filter: &Filter, sort: Sort) -> String {
-    format!("{owner:?} {filter:?} {sort:?}")
-}
-
-/// Refuses a search that no index serves.
-pub fn check(filter: &Filter, owner: Owner<'_>, sort: Sort) -> Result<(), FieldError> {
-    let of_one_user = filter.user_id.is_some() || matches!(owner, Owner::User(_));
-    if sort.field == SortField::LastSeenAt && !of_one_user {
-        return Err(FieldError::new("sort", "last_seen_at needs user_id: there is no such order over all users"));
-    }
-    Ok(())
+/// One page of a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing<'a> {
+    /// Which sessions are in it.
+    pub condition: &'a Condition,
+    /// What it is sorted by.
+    pub order: ListingOrder,
+    /// Whether the latest come first.
+    pub descending: bool,
+    /// How many to skip.
+    pub offset: u32,
+    /// How many to answer.
+    pub limit: u32,
+    /// How far to count them all; `None`: not at all.
+    pub count_to: Option<u32>,
 }

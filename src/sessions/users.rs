@@ -1,7 +1,7 @@
 //! What administrators and login services do with users.
 
-use super::{User, UserDetails, UserId};
-use crate::sessions::{Caller, EndReason, Error, Scope, Sessions, user_as_service};
+use crate::model::{Caller, EndReason, Scope, User, UserDetails, UserId};
+use crate::sessions::{Error, Sessions, user_as_service};
 
 /// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,35 @@
+//! The nouns: plain data that every other room speaks of. Nothing here asks a database, waits or decides.
+
+mod bulk_ending;
+mod caller;
+mod change;
+mod counts;
+mod device;
+mod field_error;
+mod query;
+mod scope;
+mod service_key;
+mod session;
+mod session_limit;
+mod stale;
+pub(crate) mod text;
+mod touch;
+mod user;
+
+pub use bulk_ending::BulkEnding;
+pub use caller::{Caller, Opener, Owner, Service};
+pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
+pub use counts::{Counts, CountsWanted, Event, Grouping, SessionStats, StatisticsQuery, Step};
+pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
+pub use field_error::FieldError;
+pub use query::{
+    Condition, DEFAULT_PAGE, Filter, Listing, ListingOrder, MAX_PAGE, Position, Range, Search, Sort, SortField,
+    TextField, TimeField,
+};
+pub use scope::Scope;
+pub use service_key::ServiceKeyId;
+pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
+pub use session_limit::{LimitPolicy, SessionLimit};
+pub use stale::Stale;
+pub use touch::Touch;
+pub use user::{MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};
