@@ -42,7 +42,7 @@ fn prose(text: &str) -> String {
 
 /// Whether a text has a name, and not only as a part of a longer one.
 fn has_word(text: &str, name: &str) -> bool {
-    let is_outside = |character: Option<char>| !character.is_some_and(|character| is_part_of_name(character));
+    let is_outside = |character: Option<char>| !character.is_some_and(is_part_of_name);
     text.match_indices(name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);
         is_outside(before.chars().next_back()) && is_outside(after.chars().next())
