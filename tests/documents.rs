@@ -156,7 +156,7 @@ fn the_map_of_rooms_has_every_room() {
     }
 }
 
-/// What stands between two texts, the first time.
+/// The text between two marks, where they come first.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     text.split_once(before).and_then(|(_, rest)| rest.split_once(after)).unwrap().0
 }
