@@ -117,7 +117,7 @@ fn every_document_is_linked_from_the_readme() {
 
 /// The tags of promises, faults and attacks in a text, such as `FT-01`.
 fn tags(text: &str) -> BTreeSet<String> {
-    const KINDS: [&str; 9] = ["T", "FT", "PR", "A", "B", "D", "I", "L", "O"];
+    const KINDS: [&str; 10] = ["T", "FT", "PR", "A", "B", "C", "D", "I", "L", "O"];
     let words = text.split(|character: char| !is_part_of_name(character) && character != '-');
     let is_tag = |word: &&str| {
         word.split_once('-').is_some_and(|(kind, number)| {
