@@ -1,6 +1,6 @@
 //! What can go wrong, in the words of the core. Each API family says it in its own.
 
-use super::Unmet;
+use super::requirements::Unmet;
 use crate::clock::EntropyUnavailable;
 use crate::model::{FieldError, Scope, SessionId, UserId};
 use crate::store;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::error::Error;
+use super::facade::Sessions;
 use crate::model::{Caller, Position, Scope, Session, User, UserId};
-use crate::sessions::{Error, Sessions};
 
 /// All that is kept of one user: its own row, and its sessions in whatever state, newest first, a page at a time.
 pub struct UserExport {

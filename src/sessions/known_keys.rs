@@ -5,9 +5,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use super::shared::Shared;
-use super::{Error, Sessions};
 use crate::model::ServiceKeyId;
 use crate::store;
+use crate::tokens::StoredServiceKey;
 
 /// The pause before the list is read again, so that it is read twenty times a second at most.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -25,25 +25,26 @@ impl Default for KnownKeys {
 }
 
 impl KnownKeys {
-    fn contain(&self, id: ServiceKeyId) -> bool {
-        self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(&id)
-    }
-}
-
-impl Sessions {
-    /// Whether there is such a service key, revoked and expired ones included. Those who ask for keys that are not known
-    /// share a reading of the list.
-    pub(super) async fn is_known_key(&self, id: ServiceKeyId) -> Result<bool, Error> {
-        if self.known_keys.contain(id) {
+    /// Whether there is such a key, revoked and expired ones included. Those who ask for keys that are not known share a
+    /// reading of the list by `read`.
+    pub(super) async fn contain_or_read(
+        &self,
+        id: ServiceKeyId,
+        read: impl AsyncFnOnce() -> store::Result<Vec<StoredServiceKey>>,
+    ) -> store::Result<bool> {
+        if self.contain(id) {
             return Ok(true);
         }
-        let read = self.known_keys.list.get(async || {
-            let keys = self.store().service_keys().await?;
-            *self.known_keys.ids.write().unwrap_or_else(PoisonError::into_inner) =
-                keys.iter().map(|key| key.id).collect();
+        let list = self.list.get(async || {
+            let keys = read().await?;
+            *self.ids.write().unwrap_or_else(PoisonError::into_inner) = keys.iter().map(|key| key.id).collect();
             Ok(())
         });
-        read.await?;
-        Ok(self.known_keys.contain(id))
+        list.await?;
+        Ok(self.contain(id))
+    }
+
+    fn contain(&self, id: ServiceKeyId) -> bool {
+        self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 }

@@ -1,10 +1,8 @@
 //! Listing everybody's kept sessions by a page number, for administration dialects: those that nobody ended, expired
 //! ones included until they are cleaned up.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use quick_cache::sync::Cache;
-
-use super::{Error, Sessions};
+use super::error::Error;
+use super::facade::Sessions;
 use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Scope, Session, SessionId, UserId};
 use crate::store::Ending;
 
@@ -25,26 +23,6 @@ const ENDING_TOGETHER: [&str; 2] = [SESSION_DELETE, REVOKE_SESSION];
 /// Janssen's words that give rights here.
 pub(super) const RIGHTS_OF_JANSSEN: [&str; 5] =
     [SESSION_READONLY, READ_ALL, SESSION_DELETE, DELETE_ALL, REVOKE_SESSION];
-
-/// The lists that are known to have as many as are counted, or more, and since when. Counting so far costs more than the
-/// page, and such a list does not become short in a moment.
-#[derive(Debug)]
-pub struct LongLists(Cache<Condition, DateTime<Utc>>);
-
-/// How long a list is taken to be still as long.
-const STAYS_LONG: TimeDelta = TimeDelta::seconds(5);
-/// How many lists are remembered.
-const MOST_REMEMBERED: usize = 100;
-
-impl LongLists {
-    pub(super) fn new() -> Self {
-        Self(Cache::new(MOST_REMEMBERED))
-    }
-
-    fn has(&self, condition: &Condition, now: DateTime<Utc>) -> bool {
-        self.0.get(condition).is_some_and(|since| (since..since + STAYS_LONG).contains(&now))
-    }
-}
 
 /// One page of a list and how many are in all of it, counted as far as policy says.
 #[derive(Debug, Clone)]
@@ -78,7 +56,7 @@ impl Sessions {
         };
         let (mut sessions, counted) = self.store().list_sessions(listing).await?;
         if counted.is_some_and(|counted| counted >= most) {
-            self.long_lists.0.insert(condition, now);
+            self.long_lists.insert(condition, now);
         }
         let total = counted.unwrap_or(most);
         for session in &mut sessions {

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use super::{Error, Freshness, StreamLimits};
+use super::error::Error;
+use super::feed::stream_limits::StreamLimits;
+use super::freshness::Freshness;
 use crate::model::{FieldError, Scope, SessionLimit};
 
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Freshness;
+use super::freshness::Freshness;
 use crate::model::{FieldError, Scope, Session};
 
 /// The authentication context classes of ours, the weakest first: each is worth those before it too. Other classes are

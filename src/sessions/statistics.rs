@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Error, Sessions};
+use super::error::Error;
+use super::facade::Sessions;
 use crate::model::{Caller, CountsWanted, Event, FieldError, Scope, StatisticsQuery, Step};
 
 /// How long ago something must have happened to be counted: by then every replica has written what it did, however

@@ -1,7 +1,9 @@
 //! What administrators and login services do with users.
 
+use super::error::Error;
+use super::facade::Sessions;
+use super::open::user_as_service;
 use crate::model::{Caller, EndReason, Scope, User, UserDetails, UserId};
-use crate::sessions::{Error, Sessions, user_as_service};
 
 /// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

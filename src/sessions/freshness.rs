@@ -1,24 +1,6 @@
-//! How old an answer to "does this token still stand" may be, and what keeps it young.
-//!
-//! A strict answer is read from the store after it was asked for; reads that are asked for together go together
-//! ([`reading`]). Where there is a copy of the session, no more is read than whether it still stands.
-//!
-//! A fresh answer may come from a copy in this process ([`copies`], [`packed`]), which is thrown out when the change log
-//! tells of a change ([`following`]) and trusted only as long as the log is known to be read. A copy may only say yes:
-//! whoever it would refuse is looked up in the store, because another replica may have prolonged the session.
-
-mod copies;
-mod following;
-mod notices;
-mod packed;
-mod reading;
+//! The freshness of an answer, and the bounds of stale ones.
 
 use std::time::Duration;
-
-pub(super) use copies::Copies;
-pub use following::{Followed, Follower};
-pub(super) use following::{Progress, Signals};
-pub(super) use reading::{Asking, Reader, SessionOfToken, SessionsOfUser, StandingOfSession};
 
 /// How old an answer may be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{STANDING_IN_FOR, TRUSTED_FOR};
 use crate::mutants::{self, Mutant};
+use crate::sessions::freshness::{STANDING_IN_FOR, TRUSTED_FOR};
 
 /// Subjects that share a slot share its notices: one in as many copies is thrown out without need.
 const SLOTS: usize = 1 << 16;

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Live;
 use crate::model::Caller;
-use crate::sessions::Error;
+use crate::sessions::error::Error;
 
 /// The most streams that are open at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +24,7 @@ impl Default for StreamLimits {
 }
 
 /// The streams that are open.
-pub(super) struct StreamPlaces {
+pub struct StreamPlaces {
     limits: StreamLimits,
     open: Mutex<Open>,
 }
@@ -37,7 +36,7 @@ struct Open {
 }
 
 impl StreamPlaces {
-    pub(super) fn new(limits: StreamLimits) -> Arc<Self> {
+    pub fn new(limits: StreamLimits) -> Arc<Self> {
         Arc::new(Self { limits, open: Mutex::default() })
     }
 
@@ -47,27 +46,27 @@ impl StreamPlaces {
 }
 
 /// The place of one stream, free again when this is dropped.
-pub(super) struct StreamPlace {
+pub struct StreamPlace {
     places: Arc<StreamPlaces>,
     caller: String,
 }
 
-impl Live {
+impl StreamPlaces {
     /// A place for a stream of this caller.
-    pub(super) fn place(&self, caller: &Caller) -> Result<StreamPlace, Error> {
-        let StreamLimits { most, of_user, of_service } = self.places.limits;
+    pub fn place(self: &Arc<Self>, caller: &Caller) -> Result<StreamPlace, Error> {
+        let StreamLimits { most, of_user, of_service } = self.limits;
         let (caller, of_caller) = match caller {
             Caller::User(signed_in) => (format!("user {}", signed_in.session.user_id), of_user),
             Caller::Service(service) => (format!("service {}", service.id), of_service),
         };
-        let mut open = self.places.open();
+        let mut open = self.open();
         if open.count >= most || open.of_caller.get(&caller).is_some_and(|count| *count >= of_caller) || of_caller == 0
         {
             return Err(Error::TooManyStreams);
         }
         open.count += 1;
         *open.of_caller.entry(caller.clone()).or_default() += 1;
-        Ok(StreamPlace { places: Arc::clone(&self.places), caller })
+        Ok(StreamPlace { places: Arc::clone(self), caller })
     }
 }
 

@@ -7,9 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout_at;
 
 use super::cursor::LogCursor;
-use super::{ReadingTime, Revoked};
+use super::endings::ReadingTime;
+use super::recent_endings::Revoked;
 use crate::model::{BulkEnding, Caller, Scope};
-use crate::sessions::{Error, Sessions, TRUSTED_FOR};
+use crate::sessions::error::Error;
+use crate::sessions::facade::Sessions;
+use crate::sessions::freshness::TRUSTED_FOR;
 use crate::store;
 
 /// The longest that a request may wait for news.

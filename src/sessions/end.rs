@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Error, Sessions};
+use super::error::Error;
+use super::facade::Sessions;
 use crate::metrics;
 use crate::model::{Caller, EndReason, Owner, Scope, SessionId, SignedIn, UserId};
 use crate::mutants::{self, Mutant};

@@ -4,8 +4,11 @@ use chrono::{DateTime, Utc};
 
 use std::sync::Arc;
 
+use super::activity::Activity;
+use super::error::{Error, Refusal};
+use super::facade::Sessions;
+use super::freshness::Freshness;
 use super::freshness::PATIENCE;
-use super::{Activity, Error, Freshness, Refusal, Sessions};
 use crate::metrics::{self, AnsweredFrom};
 use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SignedIn, Standing, State, Touch};
 use crate::mutants::{self, Mutant};
@@ -261,7 +264,7 @@ impl Sessions {
 
     async fn authenticate_service(&self, credential: &str, freshness: Freshness) -> Result<Caller, Error> {
         let presented = ServiceKey::parse(credential).map_err(Refusal::Token)?;
-        if !self.is_known_key(presented.id).await? {
+        if !self.known_keys.contain_or_read(presented.id, async || self.store().service_keys().await).await? {
             return Err(Refusal::ServiceKey.into());
         }
         let stored = self.service_key(presented.id, freshness).await?.ok_or(Refusal::ServiceKey)?;

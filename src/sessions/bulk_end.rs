@@ -3,7 +3,8 @@
 //! One row says which sessions have ended, and from then on they have, for every check and every list. Their own rows are
 //! brought up to it afterwards, a batch at a time, by whichever replica comes first.
 
-use super::{Error, Sessions};
+use super::error::Error;
+use super::facade::Sessions;
 use crate::model::{
     BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Owner, Range, Scope, Search, Session, SessionId, Sort,
     State, UserId,

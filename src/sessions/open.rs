@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{AskedClocks, Error, RIGHTS_OF_JANSSEN, Sessions};
+use super::error::Error;
+use super::facade::Sessions;
+use super::listing::RIGHTS_OF_JANSSEN;
+use super::policy::AskedClocks;
 use crate::clock;
 use crate::metrics;
 use crate::model::{

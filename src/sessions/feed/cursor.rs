@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::LogProgress;
+use super::endings::LogProgress;
 use crate::model::{LogId, LogPosition};
 use crate::mutants::{self, Mutant};
 use crate::tokens::Keyring;

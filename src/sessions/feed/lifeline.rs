@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::registry::{Following, Subject};
-use super::{Live, Over};
+use super::endings::Over;
+use super::subscriptions::{Following, Subject};
 use crate::model::{Caller, Session, State};
-use crate::sessions::{Error, Freshness, Refusal, Sessions};
+use crate::sessions::error::{Error, Refusal};
+use crate::sessions::facade::Sessions;
+use crate::sessions::freshness::Freshness;
 
 /// The pause before a store that does not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -82,12 +84,6 @@ impl Lifeline {
     }
 }
 
-impl Live {
-    fn follow(&self, subject: Subject) -> Following {
-        self.registry.follow(subject)
-    }
-}
-
 impl Sessions {
     /// What the caller's credential hangs on; `None` when that never ends. Refuses a caller whose credential has died since
     /// it was looked at.
@@ -95,13 +91,13 @@ impl Sessions {
         match caller {
             Caller::User(signed_in) => {
                 let id = signed_in.session.id;
-                let following = self.live.follow(Subject::Session(id));
+                let following = self.live.registry.follow(Subject::Session(id));
                 let signed_in = self.active_session(id, Freshness::Fresh, self.now()).await?;
                 Ok(Some(Lifeline::of_session(self, following, &signed_in.session)))
             }
             Caller::Service(service) => {
                 let Some(id) = service.key_id() else { return self.lifeline_of_bootstrap_key() };
-                let following = self.live.follow(Subject::Key(id));
+                let following = self.live.registry.follow(Subject::Key(id));
                 let key = self.service_key(id, Freshness::Fresh).await?.filter(|key| key.is_active(self.now()));
                 let due_at = key.ok_or(Refusal::ServiceKey)?.expires_at;
                 Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at }))
@@ -114,7 +110,7 @@ impl Sessions {
         if !key.is_active(self.now()) {
             return Err(Refusal::ServiceKey.into());
         }
-        let following = self.live.follow(Subject::BootstrapKey);
+        let following = self.live.registry.follow(Subject::BootstrapKey);
         Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at: key.until }))
     }
 

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 
-use super::LogProgress;
+use super::endings::LogProgress;
 use crate::model::{BulkEnding, LogPosition, SessionId};
 
 /// The most endings kept, about 50 bytes each. When there are more, the whole list is told to nobody.

@@ -8,13 +8,14 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::cursor::LogCursor;
+use super::endings::{Ending, LOG_KEPT_FOR, LogPlace};
 use super::lifeline::Lifeline;
-use super::places::StreamPlace;
 use super::revocations::not_known;
-use super::watching::over_of;
-use super::{Ending, LOG_KEPT_FOR, LogPlace};
+use super::stream_limits::StreamPlace;
+use super::watch::over_of;
 use crate::model::{Caller, Change, LogId, LogPosition, LoggedChange, Scope, UserId};
-use crate::sessions::{Error, Sessions};
+use crate::sessions::error::Error;
+use crate::sessions::facade::Sessions;
 use crate::telemetry::chain;
 
 /// How often a listener learns how far it has heard when nothing else is told, so that it can go on from there.
@@ -60,7 +61,7 @@ impl Sessions {
         after: Option<&str>,
     ) -> Result<Events, Error> {
         caller.require(Scope::READ)?;
-        let place = self.live.place(caller)?;
+        let place = self.live.places.place(caller)?;
         let caller = self.lifeline_of(caller).await?;
         // In this order: what is told live from here on stands after this place.
         let progress = self.live.ring().progress().ok_or_else(not_known)?;

@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
+use super::error::Error;
+use super::facade::Sessions;
 use super::search_cursor::{self, Cursor};
-use super::{Error, Sessions};
 use crate::model::{
     Caller, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, SignedIn, Sort,
     SortField, UserId,

@@ -3,12 +3,14 @@
 //! Sessions that are over are kept for the policy's retention, so that people can be told what happened; then they are
 //! deleted. Users may have their own expired sessions deleted at once. An active session is never deleted.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Error, IDEMPOTENCY_LIFETIME, LOG_KEPT_FOR, Sessions};
+use super::error::Error;
+use super::facade::Sessions;
+use super::feed::endings::LOG_KEPT_FOR;
+use super::open::IDEMPOTENCY_LIFETIME;
 use crate::model::{Caller, Scope, SessionStats, SignedIn, Stale, UserId};
 use crate::mutants::{self, Mutant};
 
@@ -18,35 +20,6 @@ const IDLE_CERTAINTY: TimeDelta = TimeDelta::minutes(1);
 /// The most batches of one kind in one request, and for how long it begins others; who wants more asks again.
 const MOST_BATCHES: u32 = 20;
 const LONGEST: Duration = Duration::from_secs(4);
-/// The longest that others are left alone after a batch.
-const LONGEST_REST: Duration = Duration::from_secs(1);
-/// Fewer rows than these tell nothing of how fast rows go.
-const TELLING: u64 = 1000;
-
-/// How fast sessions are deleted: a batch that takes twice as long as it might says that others want the database, and they come
-/// first.
-#[derive(Debug)]
-pub struct Pace {
-    /// The least that a row has taken, in nanoseconds.
-    quickest: AtomicU64,
-}
-
-impl Pace {
-    pub fn new() -> Self {
-        Self { quickest: AtomicU64::new(u64::MAX) }
-    }
-
-    /// How long to leave the database alone after a batch.
-    fn rest(&self, rows: u64, took: Duration) -> Duration {
-        if rows < TELLING {
-            return Duration::ZERO;
-        }
-        let each = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / rows;
-        let quickest = self.quickest.fetch_min(each, Ordering::Relaxed).min(each);
-        if each / 2 > quickest { (took * 3).min(LONGEST_REST) } else { Duration::ZERO }
-    }
-}
-
 impl Sessions {
     /// A user's sessions in numbers.
     pub async fn session_stats_of(&self, user: &UserId) -> Result<SessionStats, Error> {
@@ -134,24 +107,5 @@ impl Sessions {
             tokio::time::sleep(self.cleaning.rest(rows, started.elapsed())).await;
         }
         Ok(deleted)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_slowed_down_by_others_makes_room_for_them() {
-        let (pace, millis) = (Pace::new(), Duration::from_millis);
-        // Nothing to compare with, then as quick as ever, then a few rows that tell nothing.
-        assert_eq!(pace.rest(5000, millis(40)), Duration::ZERO);
-        assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO);
-        assert_eq!(pace.rest(5000, millis(45)), Duration::ZERO);
-        assert_eq!(pace.rest(999, millis(900)), Duration::ZERO);
-        assert_eq!(pace.rest(5000, millis(70)), millis(210));
-        assert_eq!(pace.rest(2000, millis(30)), millis(90), "less than half as many in the same time");
-        assert_eq!(pace.rest(5000, millis(900)), LONGEST_REST);
-        assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO, "alone again");
     }
 }

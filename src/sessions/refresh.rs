@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::field::display;
 
-use super::{Error, GrantRefusal, IssuedTokens, Sessions, TokenChoice};
+use super::error::{Error, GrantRefusal};
+use super::facade::Sessions;
+use super::open::{IssuedTokens, TokenChoice};
 use crate::metrics;
 use crate::model::{EndReason, Scope, Session, SessionId, UserId};
 use crate::store::{RefreshAttempt, Refreshing};

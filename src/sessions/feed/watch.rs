@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Over;
+use super::endings::Over;
 use super::lifeline::Lifeline;
-use super::places::StreamPlace;
-use super::registry::Subject;
+use super::stream_limits::StreamPlace;
+use super::subscriptions::Subject;
 use crate::model::{Caller, Owner, Scope, Session, SessionId};
-use crate::sessions::{Error, Sessions};
+use crate::sessions::error::Error;
+use crate::sessions::facade::Sessions;
 
 /// What a watcher is told.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl Sessions {
     pub async fn watch(self: &Arc<Self>, caller: &Caller, id: SessionId) -> Result<Watch, Error> {
         let owner = caller.reach(Scope::READ)?;
         let own = caller.session_id() == Some(id);
-        let place = self.live.place(caller)?;
+        let place = self.live.places.place(caller)?;
         // Followed before it is read: what happens between is told.
         let following = self.live.registry.follow(Subject::Session(id));
         let caller_line = if own { None } else { self.lifeline_of(caller).await? };

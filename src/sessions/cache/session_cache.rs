@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::notices::{Mark, Notices, Trust};
+use super::invalidations::{Mark, Notices, Trust};
 use super::packed::Packed;
 use crate::model::{ServiceKeyId, SessionId, SignedIn, Touch, UserId};
 use crate::tokens::StoredServiceKey;

@@ -1,6 +1,7 @@
 //! Changing a session that stands: its end, its name, its data.
 
-use super::{Error, Sessions};
+use super::error::Error;
+use super::facade::Sessions;
 use crate::model::{Caller, FieldError, Metadata, Owner, Scope, Session, SessionId, SignedIn, text};
 use crate::store::SessionChange;
 

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Error, Sessions, UserSessions};
+use super::error::Error;
+use super::facade::Sessions;
+use super::query::UserSessions;
 use crate::model::{
     Caller, EndReason, Filter, Owner, Position, Scope, Search, Session, SessionId, Sort, State, UserId,
 };

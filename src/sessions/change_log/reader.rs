@@ -1,18 +1,18 @@
 //! Following the change log: what other processes did.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::Notify;
 
-use super::STANDING_IN_FOR;
 use crate::metrics;
 use crate::model::{Change, Ended, LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::mutants::{self, Mutant};
-use crate::sessions::live::{LogPlace, LogProgress, ReadingTime};
-use crate::sessions::{Ending, Error, Sessions};
+use crate::sessions::error::Error;
+use crate::sessions::facade::Sessions;
+use crate::sessions::feed::endings::Ending;
+use crate::sessions::feed::endings::{LogPlace, LogProgress, ReadingTime};
+use crate::sessions::freshness::STANDING_IN_FOR;
 use crate::store::{Announcement, Changes, Listener};
 
 /// How much earlier than its commit an ending may be dated: a request takes seconds at most, and clocks differ by less.
@@ -103,67 +103,6 @@ struct Look {
     seen: LogSnapshot,
     /// All that was written before this instant was read.
     as_of: Instant,
-}
-
-/// How far the log was read, and when: what was read long ago is needed by nobody any more.
-///
-/// By the time this process has measured, not by what clocks say: a clock that jumps deletes nothing.
-#[derive(Debug, Default)]
-pub struct Progress {
-    steps: Mutex<VecDeque<(Instant, LogPosition)>>,
-}
-
-/// The time between two steps that are remembered.
-const STEP: Duration = Duration::from_mins(1);
-
-impl Progress {
-    fn reached(&self, at: Instant, settled: LogPosition) {
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        if steps.back().is_none_or(|(before, _)| at - *before >= STEP) {
-            steps.push_back((at, settled));
-        }
-    }
-
-    /// Forgets the places of a log that is no more.
-    fn begin_anew(&self) {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// The furthest place that was reached `ago` or longer ago.
-    pub fn read_long_ago(&self, ago: Duration) -> Option<LogPosition> {
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = None;
-        while let Some((_, position)) = steps.pop_front_if(|(at, _)| at.elapsed() >= ago) {
-            found = Some(position);
-        }
-        found
-    }
-}
-
-/// Wakes the tasks that work on the log.
-#[derive(Debug, Default)]
-pub struct Signals {
-    /// The log has grown: it should be read.
-    grown: Notify,
-    /// This process has written to it: the others should be told.
-    written: Notify,
-    /// There is a bulk ending to be carried out.
-    bulk_ending: Notify,
-}
-
-impl Signals {
-    pub fn written(&self) {
-        self.grown.notify_one();
-        self.written.notify_one();
-    }
-
-    pub fn bulk_ending(&self) {
-        self.bulk_ending.notify_one();
-    }
-
-    pub async fn bulk_ending_made(&self) {
-        self.bulk_ending.notified().await;
-    }
 }
 
 impl Sessions {

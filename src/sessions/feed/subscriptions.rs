@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::Over;
+use super::endings::Over;
 use crate::model::{ServiceKeyId, SessionId};
 
 /// What can end while somebody waits for it.

@@ -1,0 +1,172 @@
+//! The core as the API families see it: one value with everything that can be done with sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tracing::field::display;
+
+use super::activity::Activity;
+use super::cache::loaders::{Asking, Reader, SessionOfToken, SessionsOfUser, StandingOfSession};
+use super::cache::session_cache::Copies;
+use super::change_log::progress::Progress;
+use super::change_log::signals::Signals;
+use super::error::{Error, NotReady};
+use super::feed::hub::Live;
+use super::known_keys::KnownKeys;
+use super::policy::Policy;
+use super::shared::Shared;
+use super::throttle::Pace;
+use super::totals_cache::LongLists;
+use crate::clock::{Clock, Entropy};
+use crate::metrics;
+use crate::model::Touch;
+use crate::store::{Pool, Store};
+use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
+
+/// The most uses written in one statement.
+const MOST_TOUCHES: usize = 1000;
+/// Time that one answer about readiness is shared for.
+const READINESS_TTL: Duration = Duration::from_millis(200);
+
+/// What the core is made of.
+pub struct Parts {
+    /// Where sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// The keys derived from the master secret.
+    pub keyring: Keyring,
+    /// The access tokens.
+    pub access_tokens: AccessTokens,
+    /// The operator's choices.
+    pub policy: Policy,
+    /// A service key with every scope that is in no database.
+    pub bootstrap_key: Option<BootstrapKey>,
+}
+
+/// Everything that can be done with sessions.
+pub struct Sessions {
+    pub(super) parts: Parts,
+    pub(super) activity: Activity,
+    pub(super) copies: Copies,
+    pub(super) behind_tokens: Arc<Reader<SessionOfToken>>,
+    pub(super) standings: Arc<Reader<StandingOfSession>>,
+    pub(super) lists: Arc<Reader<SessionsOfUser>>,
+    pub(super) long_lists: LongLists,
+    pub(super) signals: Signals,
+    pub(super) log: Progress,
+    pub(super) cleaning: Pace,
+    pub(super) live: Live,
+    pub(super) readiness: Shared<Result<(), NotReady>>,
+    pub(super) known_keys: KnownKeys,
+}
+
+impl Sessions {
+    /// Puts the core together.
+    pub fn new(parts: Parts) -> Self {
+        let copies = Copies::new(parts.policy.copies_bytes);
+        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        let behind_tokens = Reader::new(Asking(SessionOfToken(Arc::clone(&store))));
+        let standings = Reader::new(Asking(StandingOfSession(Arc::clone(&store))));
+        let lists = Reader::new(Asking(SessionsOfUser { store, clock }));
+        let live = Live::new(parts.policy.streams);
+        Self {
+            parts,
+            activity: Activity::default(),
+            copies,
+            behind_tokens,
+            standings,
+            lists,
+            long_lists: LongLists::new(),
+            signals: Signals::default(),
+            log: Progress::default(),
+            cleaning: Pace::new(),
+            live,
+            readiness: Shared::new(READINESS_TTL, Duration::ZERO),
+            known_keys: KnownKeys::default(),
+        }
+    }
+
+    /// What time it is for every decision made here.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.parts.clock.now()
+    }
+
+    /// The access tokens and the keys that verify them.
+    pub fn access_tokens(&self) -> &AccessTokens {
+        &self.parts.access_tokens
+    }
+
+    /// The operator's choices.
+    pub fn policy(&self) -> &Policy {
+        &self.parts.policy
+    }
+
+    /// Whether sessions can be served: the store answers, and has the tables of this version.
+    /// All who ask within a moment share one answer.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        let ping = async || match self.store().ping().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NotReady::Migrations),
+            Err(error) => Err(NotReady::Database(error)),
+        };
+        self.readiness.get(ping).await
+    }
+
+    /// Warns of the service keys, and of the bootstrap key, that will stop working before long.
+    pub async fn warn_of_ending_keys(&self) -> Result<(), Error> {
+        let now = self.now();
+        for key in self.store().service_keys().await?.iter().filter(|key| key.ends_soon(now)) {
+            let (id, name, expires_at) = (key.id, &key.name, key.expires_at.map(display));
+            tracing::warn!(%id, name, expires_at, "a service key will stop working: make its successor");
+        }
+        if let Some(key) = self.parts.bootstrap_key.as_ref().filter(|key| key.ends_soon(now)) {
+            tracing::warn!(expires_at = key.until.map(display), "the bootstrap key will stop working");
+        }
+        Ok(())
+    }
+
+    /// Lets go of what this process remembers of sessions and cannot use any more.
+    pub fn drop_useless_copies(&self) {
+        self.copies.drop_useless();
+    }
+
+    /// Records what is measured only when somebody asks.
+    pub fn measure(&self) {
+        for Pool { name, in_use, idle } in self.store().pools() {
+            metrics::database_connections(name, in_use, idle);
+        }
+        metrics::freshness(self.copies.sessions_kept(), self.copies.log_age());
+    }
+
+    /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.
+    pub async fn write_due_activity(&self) -> Result<(), Error> {
+        self.write_activity(&self.activity.due(Some(self.now()))).await
+    }
+
+    /// Writes when sessions were last used, all of it, because the process is about to end.
+    pub async fn write_all_activity(&self) -> Result<(), Error> {
+        self.write_activity(&self.activity.due(None)).await
+    }
+
+    async fn write_activity(&self, touches: &[Touch]) -> Result<(), Error> {
+        for together in touches.chunks(MOST_TOUCHES) {
+            self.write_touches(together).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write_touches(&self, touches: &[Touch]) -> Result<(), Error> {
+        self.store().touch_sessions(touches).await?;
+        self.copies.touched(touches);
+        self.activity.written(touches);
+        Ok(())
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.parts.store.as_ref()
+    }
+}

@@ -1,0 +1,52 @@
+//! The throttle of deletions.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The longest that others are left alone after a batch.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+/// Fewer rows than these tell nothing of how fast rows go.
+const TELLING: u64 = 1000;
+
+/// How fast sessions are deleted: a batch that takes twice as long as it might says that others want the database, and they come
+/// first.
+#[derive(Debug)]
+pub struct Pace {
+    /// The least that a row has taken, in nanoseconds.
+    quickest: AtomicU64,
+}
+
+impl Pace {
+    pub fn new() -> Self {
+        Self { quickest: AtomicU64::new(u64::MAX) }
+    }
+
+    /// How long to leave the database alone after a batch.
+    pub fn rest(&self, rows: u64, took: Duration) -> Duration {
+        if rows < TELLING {
+            return Duration::ZERO;
+        }
+        let each = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / rows;
+        let quickest = self.quickest.fetch_min(each, Ordering::Relaxed).min(each);
+        if each / 2 > quickest { (took * 3).min(LONGEST_REST) } else { Duration::ZERO }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_slowed_down_by_others_makes_room_for_them() {
+        let (pace, millis) = (Pace::new(), Duration::from_millis);
+        // Nothing to compare with, then as quick as ever, then a few rows that tell nothing.
+        assert_eq!(pace.rest(5000, millis(40)), Duration::ZERO);
+        assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO);
+        assert_eq!(pace.rest(5000, millis(45)), Duration::ZERO);
+        assert_eq!(pace.rest(999, millis(900)), Duration::ZERO);
+        assert_eq!(pace.rest(5000, millis(70)), millis(210));
+        assert_eq!(pace.rest(2000, millis(30)), millis(90), "less than half as many in the same time");
+        assert_eq!(pace.rest(5000, millis(900)), LONGEST_REST);
+        assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO, "alone again");
+    }
+}

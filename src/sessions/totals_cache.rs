@@ -1,0 +1,31 @@
+//! The cache of lists too long to be counted each time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use quick_cache::sync::Cache;
+
+use crate::model::Condition;
+
+/// The lists that are known to have as many as are counted, or more, and since when. Counting so far costs more than the
+/// page, and such a list does not become short in a moment.
+#[derive(Debug)]
+pub struct LongLists(Cache<Condition, DateTime<Utc>>);
+
+/// How long a list is taken to be still as long.
+const STAYS_LONG: TimeDelta = TimeDelta::seconds(5);
+/// How many lists are remembered.
+const MOST_REMEMBERED: usize = 100;
+
+impl LongLists {
+    pub fn new() -> Self {
+        Self(Cache::new(MOST_REMEMBERED))
+    }
+
+    pub fn has(&self, condition: &Condition, now: DateTime<Utc>) -> bool {
+        self.0.get(condition).is_some_and(|since| (since..since + STAYS_LONG).contains(&now))
+    }
+
+    /// The list has as many sessions as are counted, or more.
+    pub fn insert(&self, condition: Condition, now: DateTime<Utc>) {
+        self.0.insert(condition, now);
+    }
+}
