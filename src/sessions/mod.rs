@@ -50,7 +50,7 @@ pub use listing::{FURTHEST_OFFSET, Listed};
 pub use open::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, Policy, Profile, SHORTEST};
 pub use query::{Page, UserSessions};
-pub use refresh::{RefreshOutcome, RefreshRequest, Refreshed, Slide};
+pub use refresh::{RefreshOutcome, RefreshRequest, Refreshed};
 pub use requirements::{Requirements, Unmet};
 pub use search_cursor::Cursor;
 pub use statistics::{COUNTED_AFTER, MOST_POINTS, Point, Series, Statistics};

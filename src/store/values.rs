@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::Refreshing;
+use super::contract::Refreshing;
 use crate::model::{
     BulkEnding, Change, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, ServiceKeyId, Session, SessionId,
     UserId,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::model::{Session, SessionId, SignedIn, Standing, UserId};
-use crate::store::gathering::{Gathering, Together, Waiting};
+use crate::store::batching::{Gathering, Together, Waiting};
 use crate::store::{self, Store};
 
 /// Something that can be asked of the store for many at a time.

@@ -40,8 +40,9 @@ use super::session::SessionSettings;
 use super::url::Access;
 use crate::metrics::{self, DatabaseFailure};
 use crate::mutants::{self, Mutant};
-use crate::store::gathering::{Gathering, Together};
-use crate::store::{Error, Pool, Result, SEARCH_TIME};
+use crate::store::batching::{Gathering, Together};
+use crate::store::contract::{Error, Pool, Result};
+use crate::store::pools::SEARCH_TIME;
 
 /// How long one intention may take in all. The database keeps to its own limits as long as it runs; this one is for when
 /// nothing comes back at all.

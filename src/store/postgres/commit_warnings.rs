@@ -10,7 +10,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::store::{Error, Result};
+use crate::store::contract::{Error, Result};
 
 /// Where SQLx logs what PostgreSQL tells beside an answer.
 const NOTICES: &str = "sqlx::postgres::notice";

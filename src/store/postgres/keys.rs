@@ -1,12 +1,49 @@
 //! Service keys and signing keys.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 
+use super::store::PostgresStore;
 use crate::model::{Scope, ServiceKeyId};
+use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::values::OrUnreadable;
 use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
+
+#[async_trait]
+impl SigningKeyStore for PostgresStore {
+    async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
+        self.read(|| self::signing_keys(&self.database.pool)).await
+    }
+
+    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
+        self.database.once(|| self::add_signing_key(&self.database.pool, key)).await
+    }
+
+    async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
+        self.database.repeated(|| self::remove_signing_keys_before(&self.database.pool, sequence)).await
+    }
+}
+
+#[async_trait]
+impl ServiceKeyStore for PostgresStore {
+    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
+        self.database.once(|| self::add_service_key(&self.database.pool, key)).await
+    }
+
+    async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
+        self.read(|| async move { self::service_key(&mut *self.database.for_caller().await?, id).await }).await
+    }
+
+    async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
+        self.read(|| async move { self::service_keys(&mut *self.database.for_caller().await?).await }).await
+    }
+
+    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
+        self.database.repeated(|| self::revoke_service_key(&self.database.pool, id, now)).await
+    }
+}
 
 macro_rules! service_key_columns {
     () => {

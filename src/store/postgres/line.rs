@@ -10,7 +10,7 @@ use super::attempts::failure;
 use super::servers::Servers;
 use super::session::SessionSettings;
 use crate::model::LogId;
-use crate::store::{Error, Result};
+use crate::store::contract::{Error, Result};
 
 /// How long one use may take.
 pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(1);

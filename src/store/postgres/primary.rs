@@ -12,13 +12,13 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::attempts::failure;
-use super::changes::identify;
+use super::change_log::identify;
 use super::commit_warnings::unless_warned;
 use super::line::{Connected, Connector, LINE_DEADLINE};
 use super::session::PROOF_NAME;
 use crate::model::LogId;
 use crate::mutants::{self, Mutant};
-use crate::store::{Error, Result};
+use crate::store::contract::{Error, Result};
 
 /// How long after a proof the next one begins.
 const PROOF_INTERVAL: Duration = Duration::from_millis(250);

@@ -17,7 +17,8 @@ use super::servers::{Servers, told};
 use super::session::SessionSettings;
 use super::url::Access;
 use crate::metrics::{self, AnsweringServer, DatabaseFailure};
-use crate::store::{Error, Pool, Result, SEARCH_TIME};
+use crate::store::contract::{Error, Pool, Result};
+use crate::store::pools::SEARCH_TIME;
 
 /// The greatest age of what a search on the replica sees.
 const MAX_LAG: Duration = Duration::from_secs(10);

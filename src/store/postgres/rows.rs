@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::attempts::failure;
 use crate::model::{Session, SessionId, SignedIn, Standing, User, UserId};
 use crate::store::columns::{self, InOrder, StoredRow};
+use crate::store::contract::{EndedTogether, Result};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
-use crate::store::{EndedTogether, Result};
 
 /// The condition that a session is not idle at `$1`, or at the given time. The condition is immutable for PostgreSQL, because
 /// a difference of two times does not depend on the time zone; a time plus an interval would.

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use super::commit_warnings;
 use super::url::Access;
 use crate::mutants::{self, Mutant};
-use crate::store::SEARCH_TIME;
+use crate::store::pools::SEARCH_TIME;
 
 /// The settings that all connections share, each written as PostgreSQL shows it.
 ///

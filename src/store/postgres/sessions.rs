@@ -3,18 +3,84 @@
 //! A statement that locks several sessions locks them in the order of their ids, so that two of them never wait for
 //! each other. One that returns what is stored reads it after the lock, so a racer's change is in it.
 
-use chrono::{DateTime, Utc};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgExecutor, PgPool, Row};
+use sqlx::{PgExecutor, PgPool, Row};
 
 use super::attempts::{Connections, failure};
+use super::batched_writes::{Done, Extensions, Write};
 use super::rows;
-use super::together::{Done, Write};
-use crate::model::{EndReason, Listing, Owner, Search, Session, SessionId, SignedIn, Standing, Touch, UserId};
-use crate::store::requests::{EndingOfOne, Extension};
-use crate::store::search::{self, Bind, Compiled};
+use super::store::PostgresStore;
+use crate::model::{Owner, Session, SessionId, SessionStats, SignedIn, Standing, Touch, UserId};
+use crate::mutants;
+use crate::store::contract::{MOST_LISTED, Result, SessionChange, SessionStore};
+use crate::store::requests::Extension;
 use crate::store::values;
-use crate::store::{EndedTogether, Ending, MOST_ENDED_TOGETHER, MOST_LISTED, Result, SessionChange};
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
+        let read =
+            self.read(|| async move { self::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await });
+        Ok(mutants::as_first_read(read.await?))
+    }
+
+    async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>> {
+        self.read(|| async move { self::standings(&mut *self.database.for_caller().await?, ids).await }).await
+    }
+
+    async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
+        self.read(|| self::session(&self.database.pool, id, owner)).await
+    }
+
+    async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>> {
+        self.read(|| self::active_sessions_of_users(&self.database.pool, users, now)).await
+    }
+
+    async fn active_sessions_opened(
+        &self,
+        user: &UserId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>> {
+        self.read(|| self::active_sessions_opened(&self.database.pool, user, from, to, now)).await
+    }
+
+    async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u64> {
+        self.read(|| self::count_active_sessions_of(&self.database.pool, user, now)).await
+    }
+
+    async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats> {
+        self.read(|| self::session_stats(&self.database.pool, user, now)).await
+    }
+
+    async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
+        self.database.repeated(|| self::touch_sessions(&self.database.pool, touches)).await
+    }
+
+    async fn extend_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        by: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>> {
+        let extension = Extension { id, owner: owner.user().cloned(), by, now };
+        self.database.together(&self.extensions, extension).await
+    }
+
+    async fn change_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        change: &SessionChange,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>> {
+        self.database.repeated(|| self::change_session(&self.database.pool, id, owner, change, now)).await
+    }
+}
 
 pub(super) async fn sessions_of_tokens(
     executor: impl PgExecutor<'_>,
@@ -92,40 +158,6 @@ pub(super) async fn count_active_sessions_of(pool: &PgPool, user: &UserId, now: 
     Ok(count.fetch_one(pool).await?.unsigned_abs())
 }
 
-pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
-    let rows = query(search::compile(&search, &rows::DIALECT)).fetch_all(pool).await?;
-    rows.iter().map(rows::session).collect()
-}
-
-pub(super) async fn count_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<u32> {
-    let count: i64 = query(search::compile_count(&search, &rows::DIALECT)).fetch_one(pool).await?.try_get(0)?;
-    Ok(count.try_into().unwrap_or(u32::MAX))
-}
-
-pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, Option<u32>)> {
-    let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
-    let total = match total {
-        Some(total) => Some(query(total).fetch_one(pool).await?.try_get::<i64, _>(0)?.try_into().unwrap_or(u32::MAX)),
-        None => None,
-    };
-    let rows = query(page).fetch_all(pool).await?;
-    let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
-    Ok((sessions, total))
-}
-
-fn query(compiled: Compiled) -> rows::PgQuery<'static> {
-    let mut query = sqlx::query(compiled.sql).persistent(compiled.kept && compiled.planned_once);
-    for value in compiled.binds {
-        query = match value {
-            Bind::Text(text) => query.bind(text),
-            Bind::Time(time) => query.bind(time),
-            Bind::Id(id) => query.bind(id),
-            Bind::Number(number) => query.bind(i64::from(number)),
-        };
-    }
-    query
-}
-
 pub(super) async fn touch_sessions(pool: &PgPool, touches: &[Touch]) -> sqlx::Result<()> {
     const TOUCH: &str = "
         WITH locked AS (
@@ -168,9 +200,6 @@ macro_rules! extend {
         )
     };
 }
-
-/// Moves the ends of sessions.
-pub(super) struct Extensions;
 
 impl Extensions {
     async fn extend(pool: &PgPool, sql: &'static str, asked: &[&Extension]) -> sqlx::Result<Vec<PgRow>> {
@@ -230,141 +259,16 @@ pub(super) async fn change_session(
     change.fetch_optional(pool).await?.as_ref().map(rows::session).transpose()
 }
 
-/// Ends sessions by their ids.
-pub(super) struct Endings;
-
-impl Write for Endings {
-    type Request = EndingOfOne;
-    type Answer = Option<Ending>;
-    type Subject = SessionId;
-
-    fn subject(asked: &EndingOfOne) -> SessionId {
-        asked.id
-    }
-
-    async fn together(database: &Connections, asked: &[&EndingOfOne]) -> Result<Done<Self>> {
-        let ended = database.repeated(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
-        rows::each(&ended.await?, |row| rows::session(row).map(|session| Some(Ending::Ended(Box::new(session)))))
-    }
-
-    async fn alone(database: &Connections, asked: &EndingOfOne) -> Result<Option<Ending>> {
-        database.repeated(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
-    }
-}
-
-/// Ends those that stand where nobody else is at them, and answers them.
-async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<PgRow>> {
-    const END: &str = concat!(
-        "WITH asked AS (
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
-                AS asked (asked_id, owner, reason, asked_at)
-         ), ",
-        locked!("SKIP LOCKED"),
-        "UPDATE sessions SET ended_at = asked_at, end_reason = reason FROM locked
-         WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ended_at IS NULL
-         RETURNING ",
-        columns!()
+pub(super) async fn session_stats(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
+    const COUNT: &str = concat!(
+        "SELECT count(*) FILTER (WHERE ",
+        active!(),
+        ") AS active, count(*) FILTER (WHERE NOT ",
+        active!(),
+        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND ",
+        not_ended_in_bulk!()
     );
-    let end = sqlx::query(END)
-        .bind(rows::column(asked, |asked| asked.id.as_uuid()))
-        .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
-        .bind(rows::column(asked, |asked| asked.reason.as_str()))
-        .bind(rows::column(asked, |asked| asked.now));
-    end.fetch_all(connection).await
-}
-
-async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {
-    // A racer may have ended the session after this statement began: FOR SHARE reads what the racer wrote.
-    const END: &str = concat!(
-        "WITH ended AS (
-            UPDATE sessions SET ended_at = $1, end_reason = $4
-            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
-            RETURNING ",
-        columns!(),
-        // The lock takes part in the write-ahead log, so a repeat waits for the standby as the first ending did.
-        "), already_ended AS (
-            SELECT ",
-        columns!(),
-        " FROM sessions
-            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
-         )
-         SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
-    );
-    let EndingOfOne { id, owner, reason, now } = asked;
-    let owner = owner.as_ref().map(UserId::as_str);
-    let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(owner).bind(reason.as_str());
-    let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
-    let session = Box::new(rows::session(&row)?);
-    Ok(Some(if row.try_get("by_this_call")? { Ending::Ended(session) } else { Ending::AlreadyEnded(session) }))
-}
-
-pub(super) async fn end_active_session(
-    connection: &mut PgConnection,
-    id: SessionId,
-    user: &UserId,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
-         RETURNING ",
-        not_idle!("last_seen_at")
-    );
-    let end = sqlx::query_scalar(END).bind(now).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
-    Ok(end.fetch_optional(connection).await?.unwrap_or(false))
-}
-
-pub(super) async fn end_sessions_of(
-    executor: impl PgExecutor<'_>,
-    user: &UserId,
-    except: Option<SessionId>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<EndedTogether> {
-    // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
-    const END: &str = concat!(
-        "WITH meant AS (
-            SELECT id FROM sessions
-            WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - interval '1 minute'
-            LIMIT $5 + 1
-         ), locked AS (
-            SELECT id FROM sessions
-            WHERE id IN (SELECT id FROM meant) AND ended_at IS NULL AND (SELECT count(*) FROM meant) <= $5
-            ORDER BY id FOR NO KEY UPDATE
-         ), ended AS (
-            UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
-            RETURNING sessions.id, expires_at > $1 AND ",
-        not_idle!("last_seen_at"),
-        " AS was_active
-         )
-         SELECT id, was_active FROM ended UNION ALL SELECT NULL, NULL WHERE (SELECT count(*) FROM meant) > $5"
-    );
-    let except = except.map(SessionId::as_uuid);
-    let end =
-        sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MOST_ENDED_TOGETHER);
-    rows::ended_together(&end.fetch_all(executor).await?)
-}
-
-pub(super) async fn end_named_sessions(
-    connection: &mut PgConnection,
-    ids: &[SessionId],
-    owner: Owner<'_>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Vec<(SessionId, UserId)>> {
-    const END: &str = concat!(
-        "WITH locked AS (
-            SELECT id FROM sessions
-            WHERE id = ANY($2) AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL AND expires_at > $1
-            ORDER BY id FOR NO KEY UPDATE
-         )
-         UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
-         RETURNING sessions.id, user_id, ",
-        not_idle!("last_seen_at"),
-        " AS was_active"
-    );
-    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
-    let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    rows::ended_of_users(&end.fetch_all(connection).await?)
+    let row = sqlx::query(COUNT).bind(now).bind(user.as_str()).fetch_one(pool).await?;
+    let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+    Ok(SessionStats { active: count("active")?, expired: count("expired")? })
 }

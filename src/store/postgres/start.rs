@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::changes::identify_server;
+use super::change_log::identify_server;
 use super::migrations;
 use super::servers::{Failures, Servers, listed, told};
 use super::session::{SessionSettings, Unfit};
-use crate::store::OpenError;
+use crate::store::open_error::OpenError;
 
 /// The time that a server has to accept a connection when it is the only one, and when there are others.
 const CONNECT_TIME: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3));

@@ -1,10 +1,24 @@
 //! Counting what happened to sessions, and reading what was counted.
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgPool, Row};
 
+use super::store::PostgresStore;
 use crate::model::{Counts, CountsWanted, DeviceType, Event, Grouping};
+use crate::store::contract::{Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
+
+#[async_trait]
+impl StatisticsStore for PostgresStore {
+    async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
+        self.database.once(|| self::roll_up(&self.database.pool, until)).await
+    }
+
+    async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
+        self.search_anywhere(|pool| async move { self::statistics(&pool, wanted).await }).await
+    }
+}
 
 /// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.
 macro_rules! count_events {

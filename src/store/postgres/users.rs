@@ -1,13 +1,45 @@
 //! Users. Where a user and its sessions change together, the user's row is locked first: a racing `open_session`
 //! waits for it, or has committed, and then the statement after it sees the session.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
+use super::end::end_sessions_of;
 use super::rows;
-use super::sessions::end_sessions_of;
+use super::store::PostgresStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
-use crate::store::{EndedTogether, MOST_ENDED_TOGETHER};
+use crate::store::contract::{EndedTogether, MOST_ENDED_TOGETHER, Result, UserStore};
+
+#[async_trait]
+impl UserStore for PostgresStore {
+    async fn user(&self, id: &UserId) -> Result<Option<User>> {
+        self.read(|| self::user(&self.database.pool, id)).await
+    }
+
+    async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
+        self.database.repeated(|| self::put_user(&self.database.pool, id, details, now)).await
+    }
+
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
+        let delete = || async move { self::delete_user(&mut *self.database.proved_for_ending().await?, id, now).await };
+        self.ended(self.database.once(delete).await?, Option::is_some).await
+    }
+
+    async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
+        self.database.repeated(|| self::erase_user(&self.database.pool, id, service)).await
+    }
+
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
+        self.database
+            .once(|| async move { self::ban_user(&mut *self.database.proved_for_ending().await?, id, now).await })
+            .await
+    }
+
+    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
+        self.database.repeated(|| self::unban_user(&self.database.pool, id, now)).await
+    }
+}
 
 pub(super) async fn user(pool: &PgPool, id: &UserId) -> sqlx::Result<Option<User>> {
     const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");

@@ -1,13 +1,51 @@
 //! Service keys and signing keys.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
+use super::failure::failure;
 use super::rows;
+use super::store::SqliteStore;
 use crate::model::{Scope, ServiceKeyId};
+use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::values::OrUnreadable;
 use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
+
+#[async_trait]
+impl SigningKeyStore for SqliteStore {
+    async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
+        self::signing_keys(&self.readers).await.map_err(failure)
+    }
+
+    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
+        self::add_signing_key(&self.writer, key).await.map_err(failure)
+    }
+
+    async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
+        self::remove_signing_keys_before(&self.writer, sequence).await.map_err(failure)
+    }
+}
+
+#[async_trait]
+impl ServiceKeyStore for SqliteStore {
+    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
+        self::add_service_key(&self.writer, key).await.map_err(failure)
+    }
+
+    async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
+        self::service_key(&self.readers, id).await.map_err(failure)
+    }
+
+    async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
+        self::service_keys(&self.readers).await.map_err(failure)
+    }
+
+    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
+        self::revoke_service_key(&self.writer, id, now).await.map_err(failure)
+    }
+}
 
 macro_rules! service_key_columns {
     () => {

@@ -1,11 +1,26 @@
 //! Counting what happened to sessions, and reading what was counted.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
+use super::failure::failure;
 use super::rows;
+use super::store::SqliteStore;
 use crate::model::{Counts, CountsWanted, DeviceType, Event, Grouping};
+use crate::store::contract::{Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
+
+#[async_trait]
+impl StatisticsStore for SqliteStore {
+    async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
+        self::roll_up(&self.writer, until).await.map_err(failure)
+    }
+
+    async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
+        self::statistics(&self.searches, wanted).await.map_err(failure)
+    }
+}
 
 /// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.
 macro_rules! count_events {

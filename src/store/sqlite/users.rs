@@ -1,12 +1,42 @@
 //! Users. Where a user and its sessions change together, no other writer comes between: there is only one.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{SqliteExecutor, SqlitePool};
 
+use super::end::end_sessions_within;
+use super::failure::failure;
 use super::rows;
-use super::sessions::end_sessions_within;
+use super::store::SqliteStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
-use crate::store::{EndedTogether, MOST_ENDED_TOGETHER};
+use crate::store::contract::{EndedTogether, MOST_ENDED_TOGETHER, Result, UserStore};
+
+#[async_trait]
+impl UserStore for SqliteStore {
+    async fn user(&self, id: &UserId) -> Result<Option<User>> {
+        self::user(&self.readers, id).await.map_err(failure)
+    }
+
+    async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
+        self::put_user(&self.writer, id, details, now).await.map_err(failure)
+    }
+
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
+        self::delete_user(&self.writer, id, now).await.map_err(failure)
+    }
+
+    async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
+        self::erase_user(&self.writer, id, service).await.map_err(failure)
+    }
+
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
+        self::ban_user(&self.writer, id, now).await.map_err(failure)
+    }
+
+    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
+        self::unban_user(&self.writer, id, now).await.map_err(failure)
+    }
+}
 
 pub(super) async fn user(executor: impl SqliteExecutor<'_>, id: &UserId) -> sqlx::Result<Option<User>> {
     const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");

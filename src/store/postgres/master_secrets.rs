@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Executor as _, Row as _};
 
-use super::PostgresStore;
+use super::store::PostgresStore;
+use crate::store::contract::{MasterSecretStore, Result, SessionsOpened, UsedSecret};
 use crate::store::values::OrUnreadable as _;
-use crate::store::{MasterSecrets, Result, SessionsOpened, UsedSecret};
 use crate::tokens::{SealedSigningKey, SecretId};
 
 #[async_trait]
-impl MasterSecrets for PostgresStore {
+impl MasterSecretStore for PostgresStore {
     async fn note_use_of_secret(&self, id: SecretId, now: DateTime<Utc>) -> Result<()> {
         const NOTE: &str = "
             INSERT INTO master_secrets (id, last_used_at) VALUES ($1, $2)

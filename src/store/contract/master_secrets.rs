@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Result;
+use super::error::Result;
 use crate::tokens::{SealedSigningKey, SecretId};
 
 /// A master secret that some process has made tokens with.
@@ -26,7 +26,7 @@ pub struct SessionsOpened {
 
 /// The part of a store's contract that the master secrets rotate by.
 #[async_trait]
-pub trait MasterSecrets: Send + Sync {
+pub trait MasterSecretStore: Send + Sync {
     /// Notes that tokens are made with a secret at `now`. The latest use stays.
     async fn note_use_of_secret(&self, id: SecretId, now: DateTime<Utc>) -> Result<()>;
 

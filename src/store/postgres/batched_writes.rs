@@ -12,8 +12,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::attempts::{Connections, was_taken_back};
-use crate::store::Result;
-use crate::store::gathering::{Gathering, Together, Waiting};
+use crate::store::batching::{Gathering, Together, Waiting};
+use crate::store::contract::Result;
 
 /// What was done, each by its subject. What is done and cannot be read is not done again.
 pub(super) type Done<W> = Vec<(<W as Write>::Subject, Result<<W as Write>::Answer>)>;
@@ -102,3 +102,15 @@ impl<W: Write> Batched<W> {
         }
     }
 }
+
+/// Opens plain sessions, by one statement.
+pub(super) struct Openings;
+
+/// Refreshes sessions.
+pub(super) struct Refreshes;
+
+/// Moves the ends of sessions.
+pub(super) struct Extensions;
+
+/// Ends sessions by their ids.
+pub(super) struct Endings;

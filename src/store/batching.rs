@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Error, Result};
+use super::contract::{Error, Result};
 
 /// Who has waited for so long waits for something that got stuck, perhaps with its connection, and goes on without it.
 const LATE: Duration = Duration::from_millis(50);

@@ -1,31 +1,4 @@
-//! Which store a URL names, and what its connections are for.
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use sqlx::sqlite::SqliteConnectOptions;
-
-use super::Store;
-use super::postgres::PostgresStore;
-use super::sqlite::SqliteStore;
-
-/// Connections to the database that serve one purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool {
-    /// Their purpose, in one word.
-    pub name: &'static str,
-    /// Connections that run a statement.
-    pub in_use: usize,
-    /// Connections that are ready for one.
-    pub idle: usize,
-}
-
-impl Pool {
-    pub(super) fn of<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>) -> Self {
-        let idle = pool.num_idle();
-        Self { name, in_use: (pool.size() as usize).saturating_sub(idle), idle }
-    }
-}
+//! Reasons why a store could not be opened.
 
 /// Why a store could not be opened: one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -103,43 +76,4 @@ pub enum OpenError {
     /// Its tables could not be brought up to date.
     #[error("the database could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-}
-
-/// How long a search may read.
-pub(super) const SEARCH_TIME: Duration = Duration::from_secs(2);
-
-/// How many of the connections serve everything else, and how many searches.
-pub(super) fn divide(connections: u32) -> (u32, u32) {
-    let searching = (connections / 4).clamp(1, 4);
-    (connections.saturating_sub(searching).max(1), searching)
-}
-
-/// Opens the store that `url` names and brings its tables up to date, which is safe when several replicas start at once.
-/// `connections`: the most that are kept open, or 4 when that is more. A few of them are for searches, so that slow ones hold
-/// up nothing else.
-pub async fn open(url: &str, connections: u32) -> std::result::Result<Arc<dyn Store>, OpenError> {
-    open_with_replica(url, None, connections).await
-}
-
-/// As [`open`], with a hot standby for what may lag: searches and lists over everybody, and statistics.
-pub async fn open_with_replica(
-    url: &str,
-    search_url: Option<&str>,
-    connections: u32,
-) -> std::result::Result<Arc<dyn Store>, OpenError> {
-    match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::open(url, search_url, connections).await?)),
-        _ if search_url.is_some() => Err(OpenError::SearchUrlAlone),
-        Some("sqlite") => Ok(Arc::new(SqliteStore::open(url, connections).await?)),
-        _ => Err(OpenError::UnknownScheme),
-    }
-}
-
-/// Whether the database that a URL of SQLite names holds nothing yet, because there is no such file. Writes nothing.
-pub fn is_new(url: &str) -> std::result::Result<bool, OpenError> {
-    let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
-    Ok(match std::fs::metadata(options.get_filename()) {
-        Ok(file) => file.len() == 0,
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    })
 }

@@ -1,11 +1,11 @@
-//! The change log: what every replica must learn of, in the words that the stores keep it in.
+//! The change log: changes that every replica reads, and announcements between replicas.
 
 use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Result;
+use super::error::Result;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 
 /// The most changes that [`super::Store::changes`] answers at once.
@@ -47,7 +47,7 @@ pub struct ReplayedChanges {
 
 impl ReplayedChanges {
     /// The first `most` of `changes`, which are more than that if there are more.
-    pub(super) fn first_of(mut changes: Vec<LoggedChange>, most: u32) -> Self {
+    pub(crate) fn first_of(mut changes: Vec<LoggedChange>, most: u32) -> Self {
         let full = changes.len() > most as usize;
         changes.truncate(most as usize);
         let next = changes.last().map(|last| last.position).filter(|_| full);
@@ -70,4 +70,30 @@ pub enum Announcement {
     Changes,
     /// The line works.
     Heartbeat,
+}
+
+/// The part of the contract of a store about this.
+#[async_trait]
+pub trait ChangeLogStore: Send + Sync {
+    /// A part of a look at the change log: the changes after a place that the look before (`seen`) could not see, at most
+    /// [`MOST_CHANGES`]. Every change that committed before this was asked for is in it, in a further part, or was seen.
+    /// [`Error::Unavailable`] when the database cannot prove that it is the one that others write to.
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes>;
+
+    /// The changes after a place, at most [`MOST_REPLAYED`], for a listener that comes back. Holds up no look at the log.
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges>;
+
+    /// The endings at `since` or later that a dump brought along with the numbers of another log, which are ahead of this
+    /// one's. Their places are before all others.
+    async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>>;
+
+    /// Tells the other replicas. May get lost; they look for themselves soon.
+    async fn announce(&self, announcement: Announcement) -> Result<()>;
+
+    /// Starts to hear what replicas announce. `None` when the store has no means for it.
+    async fn listen(&self) -> Result<Option<Box<dyn Listener>>>;
+
+    /// Deletes a batch of what stands before a place in the change log, and of what a dump brought along with the numbers of
+    /// another log but for the endings at `since` or later. Answers how much; 0 when nothing is left. May be lost in a crash.
+    async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64>;
 }

@@ -15,12 +15,47 @@ use super::attempts::failure;
 use super::line::{Connected, Connector, LINE_DEADLINE, Line};
 use super::servers::Servers;
 use super::session::SessionSettings;
+use super::store::PostgresStore;
 use crate::clock::SystemEntropy;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::mutants::{self, Mutant};
-use crate::store::{
-    Announcement, Changes, Error, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges, Result, values,
+use crate::store::contract::{
+    Announcement, ChangeLogStore, Changes, Error, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges, Result,
 };
+use crate::store::values;
+
+#[async_trait]
+impl ChangeLogStore for PostgresStore {
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
+        self.primary.renew();
+        let page = self.log.changes(seen, after).await?;
+        let proved_at = self.primary.proved_for_log().await?;
+        if !self.primary.is_of(page.log) {
+            return Err(Error::unavailable("the database was replaced by another"));
+        }
+        Ok(Changes { proved_at, ..page })
+    }
+
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges> {
+        self.database.repeated(|| self::replay_changes(&self.database.pool, after)).await
+    }
+
+    async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
+        self.log.foreign_endings(since).await
+    }
+
+    async fn announce(&self, announcement: Announcement) -> Result<()> {
+        self::announce(&self.announcements, announcement).await
+    }
+
+    async fn listen(&self) -> Result<Option<Box<dyn Listener>>> {
+        self::listen(&self.servers).await.map(Some)
+    }
+
+    async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64> {
+        self.database.once(|| self::forget_changes(&self.database.pool, before, since)).await
+    }
+}
 
 const CHANNEL: &str = "sojourn";
 

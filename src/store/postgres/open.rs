@@ -3,16 +3,27 @@
 //! Locks are taken in one order: idempotency key, user, sessions by id. The user's row is the lock that makes a limit
 //! and a ban exact: under READ COMMITTED each statement after it sees everything that its earlier holders committed.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use super::attempts::Connections;
-use super::rows;
-use super::sessions;
-use super::together::{Done, Write};
+use super::batched_writes::{Done, Openings, Write};
+use super::store::PostgresStore;
+use super::{rows, sessions};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails, UserId};
-use crate::store::{Idempotency, NewSession, Opening, Result};
+use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
+
+#[async_trait]
+impl OpenStore for PostgresStore {
+    async fn open_session(&self, new: &NewSession) -> Result<Opening> {
+        if !new.is_plain() {
+            return self.database.once(|| self::open_session(&self.database.pool, new)).await;
+        }
+        self.database.together(&self.openings, new.clone()).await
+    }
+}
 
 /// Keeps what the opener tells of a user, and locks the row. A banned user stays as it is: nothing will be opened, so
 /// nothing is to change, but its row is locked and answered.
@@ -92,9 +103,6 @@ macro_rules! evict_all_but_first_by {
         )
     };
 }
-
-/// Opens plain sessions, by one statement.
-pub(super) struct Openings;
 
 impl Write for Openings {
     type Request = NewSession;

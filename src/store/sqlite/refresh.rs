@@ -1,11 +1,22 @@
 //! Refreshing: one compare-and-set.
 
+use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 
+use super::batched_writes::{Refreshes, Write};
+use super::failure::in_time;
 use super::rows;
-use super::together::Write;
+use super::store::SqliteStore;
 use crate::model::EndReason;
-use crate::store::{RefreshAttempt, Refreshing, values};
+use crate::store::contract::{RefreshAttempt, RefreshStore, Refreshing, Result};
+use crate::store::values;
+
+#[async_trait]
+impl RefreshStore for SqliteStore {
+    async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
+        in_time(&self.refreshes, attempt).await
+    }
+}
 
 /// That the predecessor comes back after the grace. Without a time of rotation there is no grace.
 macro_rules! late {
@@ -35,9 +46,6 @@ macro_rules! reuse {
         )
     };
 }
-
-/// Refreshes sessions.
-pub(super) struct Refreshes;
 
 impl Write for Refreshes {
     type Request = RefreshAttempt;

@@ -1,13 +1,23 @@
 //! Refreshing: one compare-and-set, for one session or for many.
 
+use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::attempts::{Connections, failure};
+use super::batched_writes::{Done, Refreshes, Write};
 use super::rows;
-use super::together::{Done, Write};
+use super::store::PostgresStore;
 use crate::model::{EndReason, SessionId};
-use crate::store::{RefreshAttempt, Refreshing, Result, values};
+use crate::store::contract::{RefreshAttempt, RefreshStore, Refreshing, Result};
+use crate::store::values;
+
+#[async_trait]
+impl RefreshStore for PostgresStore {
+    async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
+        self.database.together(&self.refreshes, attempt).await
+    }
+}
 
 /// That the predecessor comes back after the grace. Without a time of rotation there is no grace.
 macro_rules! late {
@@ -83,9 +93,6 @@ macro_rules! refresh {
         )
     };
 }
-
-/// Refreshes sessions.
-pub(super) struct Refreshes;
 
 impl Write for Refreshes {
     type Request = RefreshAttempt;

@@ -2,13 +2,45 @@
 
 use std::time::Instant;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
+use super::failure::failure;
+use super::store::SqliteStore;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
+use crate::store::contract::{
+    Announcement, ChangeLogStore, Changes, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges, Result,
+};
 use crate::store::values::{self, OrUnreadable};
-use crate::store::{Changes, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges};
+
+#[async_trait]
+impl ChangeLogStore for SqliteStore {
+    async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
+        self::changes(&self.readers, seen, after).await.map_err(failure)
+    }
+
+    async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges> {
+        self::replay_changes(&self.readers, after).await.map_err(failure)
+    }
+
+    async fn foreign_endings(&self, _: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
+        Ok(Vec::new())
+    }
+
+    async fn announce(&self, _: Announcement) -> Result<()> {
+        Ok(())
+    }
+
+    async fn listen(&self) -> Result<Option<Box<dyn Listener>>> {
+        Ok(None)
+    }
+
+    async fn forget_changes(&self, before: LogPosition, _: DateTime<Utc>) -> Result<u64> {
+        self::forget_changes(&self.writer, before).await.map_err(failure)
+    }
+}
 
 /// Numbers changes from the present microsecond on, which no change before was numbered with. So a backup that is put back
 /// never gives a number again, and a place means the same in it.

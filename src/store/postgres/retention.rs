@@ -1,26 +1,26 @@
 //! Counting what has expired, and deleting what is kept no longer: a batch a transaction, so that no lock is held long.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 
-use crate::model::{SessionStats, Stale, UserId};
+use super::store::PostgresStore;
+use crate::model::Stale;
+use crate::store::contract::{Result, RetentionStore};
+
+#[async_trait]
+impl RetentionStore for PostgresStore {
+    async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
+        self.database.once(|| self::delete_stale(&self.database.pool, stale, alone)).await
+    }
+
+    async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
+        self.search(|| self::count_over(&self.database.searches, instant)).await
+    }
+}
 
 /// Any number, as long as nobody takes it for something else in this database.
 const CLEANING_LOCK: i64 = 0x0063_6c65_616e_7570;
-
-pub(super) async fn session_stats(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
-    const COUNT: &str = concat!(
-        "SELECT count(*) FILTER (WHERE ",
-        active!(),
-        ") AS active, count(*) FILTER (WHERE NOT ",
-        active!(),
-        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND ",
-        not_ended_in_bulk!()
-    );
-    let row = sqlx::query(COUNT).bind(now).bind(user.as_str()).fetch_one(pool).await?;
-    let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
-    Ok(SessionStats { active: count("active")?, expired: count("expired")? })
-}
 
 pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Result<Option<u64>> {
     const EXPIRED: &str = "

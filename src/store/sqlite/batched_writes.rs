@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::failure;
-use crate::store::gathering::{Gathering, Together, Waiting};
-use crate::store::{Error, Result};
+use super::failure::failure;
+use crate::store::batching::{Gathering, Together, Waiting};
+use crate::store::contract::{Error, Result};
 
 /// A kind of write.
 pub(super) trait Write: Send + Sync + 'static {
@@ -87,3 +87,15 @@ impl<W: Write> Batched<W> {
         written.await.map_err(failure)
     }
 }
+
+/// Opens sessions.
+pub(super) struct Openings;
+
+/// Refreshes sessions.
+pub(super) struct Refreshes;
+
+/// Moves the ends of sessions.
+pub(super) struct Extensions;
+
+/// Ends sessions by their ids.
+pub(super) struct Endings;

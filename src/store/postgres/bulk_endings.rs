@@ -1,10 +1,30 @@
 //! Ending many sessions by one row, and bringing their own rows up to it.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
+use super::store::PostgresStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
+use crate::store::contract::{BulkEndingStore, Result};
 use crate::store::values;
+
+#[async_trait]
+impl BulkEndingStore for PostgresStore {
+    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
+        self.database
+            .repeated(|| async move { self::end_in_bulk(&mut *self.database.for_ending().await?, ending).await })
+            .await
+    }
+
+    async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
+        self.read(|| self::bulk_endings(&self.database.pool, since)).await
+    }
+
+    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+        self.database.once(|| self::carry_out_bulk_ending(&self.database.pool, now)).await
+    }
+}
 
 /// Any number, as long as nobody takes it for something else in this database.
 const CARRYING_OUT_LOCK: i64 = 0x0062_756c_6b65_6e64;

@@ -1,9 +1,10 @@
-//! What is asked of a store for a refresh token, and what it answers.
+//! Refreshes.
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{Session, SessionId};
-use crate::sessions::Slide;
+use super::error::Result;
+use crate::model::{Session, SessionId, Slide};
 
 /// A refresh token's wish for a successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,4 +57,11 @@ pub enum Refreshing {
     Reused(Box<Session>),
     /// There is no such session, or it is not active.
     NotActive,
+}
+
+/// The part of the contract of a store about this.
+#[async_trait]
+pub trait RefreshStore: Send + Sync {
+    /// Rotates a refresh token, or tells why not, in one compare-and-set: by the rules of [`Refreshing`].
+    async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
 }

@@ -1,11 +1,30 @@
 //! Ending many sessions by one row, and bringing their own rows up to it.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
+use super::failure::failure;
 use super::rows;
+use super::store::SqliteStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
+use crate::store::contract::{BulkEndingStore, Result};
 use crate::store::values;
+
+#[async_trait]
+impl BulkEndingStore for SqliteStore {
+    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
+        self::end_in_bulk(&self.writer, ending).await.map_err(failure)
+    }
+
+    async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
+        self::bulk_endings(&self.readers, since).await.map_err(failure)
+    }
+
+    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+        self::carry_out_bulk_ending(&self.writer, now).await.map_err(failure)
+    }
+}
 
 pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx::Result<()> {
     // There is one writer, so the newest session there is tells exactly which ones are older than this.

@@ -1,22 +1,23 @@
 //! Counting what has expired, and deleting what is kept no longer: small batches, because nobody else writes meanwhile.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row, SqlitePool};
+use sqlx::SqlitePool;
 
-use crate::model::{SessionStats, Stale, UserId};
+use super::failure::{failure, search_failure};
+use super::store::SqliteStore;
+use crate::model::Stale;
+use crate::store::contract::{Result, RetentionStore};
 
-pub(super) async fn session_stats(pool: &SqlitePool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
-    const COUNT: &str = concat!(
-        "SELECT count(*) FILTER (WHERE ",
-        active!(),
-        ") AS active, count(*) FILTER (WHERE NOT ",
-        active!(),
-        ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND ",
-        not_ended_in_bulk!()
-    );
-    let row = sqlx::query(COUNT).bind(now.timestamp_micros()).bind(user.as_str()).fetch_one(pool).await?;
-    let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
-    Ok(SessionStats { active: count("active")?, expired: count("expired")? })
+#[async_trait]
+impl RetentionStore for SqliteStore {
+    async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
+        self::delete_stale(&self.writer, stale, alone).await.map_err(failure)
+    }
+
+    async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
+        self::count_over(&self.searches, instant).await.map_err(search_failure)
+    }
 }
 
 /// There is one writer, so whoever deletes is alone.

@@ -3,17 +3,25 @@
 //! The transaction has the write lock before it reads, so everything in it sees all that was committed before. Others write
 //! in it too: what a limit or an idempotency key may forbid in the middle has a savepoint of its own.
 
+use async_trait::async_trait;
 use chrono::DateTime;
 use sqlx::{Connection as _, Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::rows;
-use super::sessions;
-use super::together::Write;
-use super::users;
+use super::batched_writes::{Openings, Write};
+use super::failure::in_time;
+use super::store::SqliteStore;
+use super::{rows, sessions, users};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails};
+use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
 use crate::store::values::OrUnreadable as _;
-use crate::store::{Idempotency, NewSession, Opening};
+
+#[async_trait]
+impl OpenStore for SqliteStore {
+    async fn open_session(&self, new: &NewSession) -> Result<Opening> {
+        in_time(&self.openings, new.clone()).await
+    }
+}
 
 macro_rules! session_values {
     () => {
@@ -46,9 +54,6 @@ const INSERT: &str = concat!(
     " WHERE NOT EXISTS (SELECT 1 FROM bulk_endings WHERE opened_until >= $3)"
 );
 const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
-
-/// Opens sessions.
-pub(super) struct Openings;
 
 impl Write for Openings {
     type Request = NewSession;

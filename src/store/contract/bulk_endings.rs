@@ -1,0 +1,25 @@
+//! Bulk endings.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::error::Result;
+use crate::model::BulkEnding;
+
+/// The part of the contract of a store about this.
+#[async_trait]
+pub trait BulkEndingStore: Send + Sync {
+    /// Ends, at once and by one row, every active session that meets what the filter says of things that never change: its
+    /// state and last use are passed over. All that were opened before this call are meant and none that is opened after
+    /// it, whatever the clocks say.
+    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
+
+    /// The bulk endings made at `since` or later, in their order, carried out or not. Each says up to when its sessions were
+    /// opened (`filter.created.to`).
+    async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>>;
+
+    /// Brings a batch of sessions up to the oldest bulk ending whose sessions are not all there yet. `Some(true)`: there is
+    /// more to do for it. `None` when there is nothing to do, or another process is at it. May be lost in a crash: then it
+    /// is still to be done.
+    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>>;
+}

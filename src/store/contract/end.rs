@@ -1,0 +1,74 @@
+//! Ends of sessions.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::error::Result;
+use crate::model::{EndReason, Owner, Session, SessionId, UserId};
+
+/// What became of a session to be ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It was ended by this call.
+    Ended(Box<Session>),
+    /// It had been ended before; when and why stay as they were.
+    AlreadyEnded(Box<Session>),
+}
+
+/// The most sessions that are ended by one statement; a bulk ending takes the rest.
+pub const MOST_ENDED_TOGETHER: i64 = 5000;
+
+/// What became of a user's sessions that were to be ended together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndedTogether {
+    /// All were ended: these are the active ones among them, in order.
+    Ended(Vec<SessionId>),
+    /// They are more than [`MOST_ENDED_TOGETHER`]: none was ended by this, and a bulk ending is due.
+    TooMany,
+}
+
+/// The part of the contract of a store about this.
+#[async_trait]
+pub trait EndStore: Send + Sync {
+    /// Ends a session of `owner`, expired or not. The first call wins: when and why never change after it.
+    /// `None` when there is none or it is another's.
+    async fn end_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Ending>>;
+
+    /// Ends an active session of `user`, and says whether there was one. As [`Store::end_sessions_of`] it ends one idle
+    /// for too long too, but says that there was none.
+    async fn end_active_session(
+        &self,
+        id: SessionId,
+        user: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<bool>;
+
+    /// Ends every active session of `user` but `except`, and answers their ids, in order; or none when they are too many.
+    ///
+    /// Sessions idle for too long are ended too, though not answered: a use that another process has not written yet
+    /// would bring them back. The same goes for [`Store::ban_user`] and [`Store::delete_user`].
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<EndedTogether>;
+
+    /// Ends the active ones among these sessions of `owner`, and answers them with their users, in the order of their ids.
+    /// As in [`Store::end_sessions_of`], those idle for too long are ended too, though not answered.
+    async fn end_named_sessions(
+        &self,
+        ids: &[SessionId],
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(SessionId, UserId)>>;
+}

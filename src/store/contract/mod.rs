@@ -1,0 +1,74 @@
+//! The contract of a store: a list of intentions, in one trait for each subject.
+//!
+//! Each method is one atomic unit: it happens wholly or not at all, and when it has answered `Ok` its effect survives a
+//! crash, but for [`SessionStore::touch_sessions`]. Times come in from the caller; no statement asks the database for the
+//! time. The same cases run against both stores in `tests/store/`.
+
+mod bulk_endings;
+mod change_log;
+mod end;
+mod error;
+mod lifecycle;
+mod master_secrets;
+mod open;
+mod refresh;
+mod retention;
+mod search;
+mod service_keys;
+mod sessions;
+mod signing_keys;
+mod statistics;
+mod users;
+
+pub use bulk_endings::BulkEndingStore;
+pub use change_log::{Announcement, ChangeLogStore, Changes, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges};
+pub use end::{EndStore, EndedTogether, Ending, MOST_ENDED_TOGETHER};
+pub use error::{Error, Result};
+pub use lifecycle::{Pool, StoreLifecycle};
+pub use master_secrets::{MasterSecretStore, SessionsOpened, UsedSecret};
+pub use open::{Idempotency, NewSession, OpenStore, Opening};
+pub use refresh::{RefreshAttempt, RefreshStore, Refreshing};
+pub use retention::RetentionStore;
+pub use search::SearchStore;
+pub use service_keys::ServiceKeyStore;
+pub use sessions::{MOST_LISTED, SessionChange, SessionStore};
+pub use signing_keys::SigningKeyStore;
+pub use statistics::StatisticsStore;
+pub use users::UserStore;
+
+/// A store that fulfils the whole contract.
+pub trait Store:
+    BulkEndingStore
+    + ChangeLogStore
+    + EndStore
+    + MasterSecretStore
+    + OpenStore
+    + RefreshStore
+    + RetentionStore
+    + SearchStore
+    + ServiceKeyStore
+    + SessionStore
+    + SigningKeyStore
+    + StatisticsStore
+    + StoreLifecycle
+    + UserStore
+{
+}
+
+impl<T> Store for T where
+    T: BulkEndingStore
+        + ChangeLogStore
+        + EndStore
+        + MasterSecretStore
+        + OpenStore
+        + RefreshStore
+        + RetentionStore
+        + SearchStore
+        + ServiceKeyStore
+        + SessionStore
+        + SigningKeyStore
+        + StatisticsStore
+        + StoreLifecycle
+        + UserStore
+{
+}

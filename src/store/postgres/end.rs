@@ -1,0 +1,204 @@
+//! Ends of sessions.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgExecutor, Row};
+
+use super::attempts::Connections;
+use super::batched_writes::{Done, Endings, Write};
+use super::rows;
+use super::store::PostgresStore;
+use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::store::contract::{EndStore, EndedTogether, Ending, MOST_ENDED_TOGETHER, Result};
+use crate::store::requests::EndingOfOne;
+use crate::store::values;
+
+#[async_trait]
+impl EndStore for PostgresStore {
+    async fn end_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Ending>> {
+        let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now };
+        self.database.together(&self.endings, ending).await
+    }
+
+    async fn end_active_session(
+        &self,
+        id: SessionId,
+        user: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let end = || async move {
+            self::end_active_session(&mut *self.database.proved_for_ending().await?, id, user, reason, now).await
+        };
+        self.ended(self.database.once(end).await?, |ended| *ended).await
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<EndedTogether> {
+        let end = || async move {
+            self::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now).await
+        };
+        self.ended(self.database.once(end).await?, |ended| *ended != EndedTogether::Ended(Vec::new())).await
+    }
+
+    async fn end_named_sessions(
+        &self,
+        ids: &[SessionId],
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(SessionId, UserId)>> {
+        let end = || async move {
+            self::end_named_sessions(&mut *self.database.proved_for_ending().await?, ids, owner, reason, now).await
+        };
+        self.ended(self.database.once(end).await?, |ended| !ended.is_empty()).await
+    }
+}
+
+impl Write for Endings {
+    type Request = EndingOfOne;
+    type Answer = Option<Ending>;
+    type Subject = SessionId;
+
+    fn subject(asked: &EndingOfOne) -> SessionId {
+        asked.id
+    }
+
+    async fn together(database: &Connections, asked: &[&EndingOfOne]) -> Result<Done<Self>> {
+        let ended = database.repeated(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
+        rows::each(&ended.await?, |row| rows::session(row).map(|session| Some(Ending::Ended(Box::new(session)))))
+    }
+
+    async fn alone(database: &Connections, asked: &EndingOfOne) -> Result<Option<Ending>> {
+        database.repeated(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
+    }
+}
+
+/// Ends those that stand where nobody else is at them, and answers them.
+async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<PgRow>> {
+    const END: &str = concat!(
+        "WITH asked AS (
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+                AS asked (asked_id, owner, reason, asked_at)
+         ), ",
+        locked!("SKIP LOCKED"),
+        "UPDATE sessions SET ended_at = asked_at, end_reason = reason FROM locked
+         WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ended_at IS NULL
+         RETURNING ",
+        columns!()
+    );
+    let end = sqlx::query(END)
+        .bind(rows::column(asked, |asked| asked.id.as_uuid()))
+        .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
+        .bind(rows::column(asked, |asked| asked.reason.as_str()))
+        .bind(rows::column(asked, |asked| asked.now));
+    end.fetch_all(connection).await
+}
+
+async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {
+    // A racer may have ended the session after this statement began: FOR SHARE reads what the racer wrote.
+    const END: &str = concat!(
+        "WITH ended AS (
+            UPDATE sessions SET ended_at = $1, end_reason = $4
+            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
+            RETURNING ",
+        columns!(),
+        // The lock takes part in the write-ahead log, so a repeat waits for the standby as the first ending did.
+        "), already_ended AS (
+            SELECT ",
+        columns!(),
+        " FROM sessions
+            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
+         )
+         SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
+    );
+    let EndingOfOne { id, owner, reason, now } = asked;
+    let owner = owner.as_ref().map(UserId::as_str);
+    let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(owner).bind(reason.as_str());
+    let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
+    let session = Box::new(rows::session(&row)?);
+    Ok(Some(if row.try_get("by_this_call")? { Ending::Ended(session) } else { Ending::AlreadyEnded(session) }))
+}
+
+pub(super) async fn end_active_session(
+    connection: &mut PgConnection,
+    id: SessionId,
+    user: &UserId,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    const END: &str = concat!(
+        "UPDATE sessions SET ended_at = $1, end_reason = $4
+         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
+         RETURNING ",
+        not_idle!("last_seen_at")
+    );
+    let end = sqlx::query_scalar(END).bind(now).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
+    Ok(end.fetch_optional(connection).await?.unwrap_or(false))
+}
+
+pub(super) async fn end_sessions_of(
+    executor: impl PgExecutor<'_>,
+    user: &UserId,
+    except: Option<SessionId>,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<EndedTogether> {
+    // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
+    const END: &str = concat!(
+        "WITH meant AS (
+            SELECT id FROM sessions
+            WHERE user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - interval '1 minute'
+            LIMIT $5 + 1
+         ), locked AS (
+            SELECT id FROM sessions
+            WHERE id IN (SELECT id FROM meant) AND ended_at IS NULL AND (SELECT count(*) FROM meant) <= $5
+            ORDER BY id FOR NO KEY UPDATE
+         ), ended AS (
+            UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
+            RETURNING sessions.id, expires_at > $1 AND ",
+        not_idle!("last_seen_at"),
+        " AS was_active
+         )
+         SELECT id, was_active FROM ended UNION ALL SELECT NULL, NULL WHERE (SELECT count(*) FROM meant) > $5"
+    );
+    let except = except.map(SessionId::as_uuid);
+    let end =
+        sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MOST_ENDED_TOGETHER);
+    rows::ended_together(&end.fetch_all(executor).await?)
+}
+
+pub(super) async fn end_named_sessions(
+    connection: &mut PgConnection,
+    ids: &[SessionId],
+    owner: Owner<'_>,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<(SessionId, UserId)>> {
+    const END: &str = concat!(
+        "WITH locked AS (
+            SELECT id FROM sessions
+            WHERE id = ANY($2) AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL AND expires_at > $1
+            ORDER BY id FOR NO KEY UPDATE
+         )
+         UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
+         RETURNING sessions.id, user_id, ",
+        not_idle!("last_seen_at"),
+        " AS was_active"
+    );
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
+    rows::ended_of_users(&end.fetch_all(connection).await?)
+}

@@ -1,0 +1,62 @@
+//! Searches and lists.
+
+use async_trait::async_trait;
+use sqlx::{PgPool, Row};
+
+use super::rows;
+use super::store::PostgresStore;
+use crate::model::{Listing, Search, Session};
+use crate::store::contract::{Result, SearchStore};
+use crate::store::search::{self, Bind, Compiled};
+
+#[async_trait]
+impl SearchStore for PostgresStore {
+    async fn search_sessions(&self, search: Search<'_>) -> Result<Vec<Session>> {
+        if !search.may_lag {
+            return self.search(|| self::search_sessions(&self.database.searches, search)).await;
+        }
+        self.search_anywhere(|pool| async move { self::search_sessions(&pool, search).await }).await
+    }
+
+    async fn count_sessions(&self, search: Search<'_>) -> Result<u32> {
+        self.search(|| self::count_sessions(&self.database.searches, search)).await
+    }
+
+    async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
+        self.search_anywhere(|pool| async move { self::list_sessions(&pool, listing).await }).await
+    }
+}
+
+pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
+    let rows = query(search::compile(&search, &rows::DIALECT)).fetch_all(pool).await?;
+    rows.iter().map(rows::session).collect()
+}
+
+pub(super) async fn count_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<u32> {
+    let count: i64 = query(search::compile_count(&search, &rows::DIALECT)).fetch_one(pool).await?.try_get(0)?;
+    Ok(count.try_into().unwrap_or(u32::MAX))
+}
+
+pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, Option<u32>)> {
+    let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
+    let total = match total {
+        Some(total) => Some(query(total).fetch_one(pool).await?.try_get::<i64, _>(0)?.try_into().unwrap_or(u32::MAX)),
+        None => None,
+    };
+    let rows = query(page).fetch_all(pool).await?;
+    let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
+    Ok((sessions, total))
+}
+
+fn query(compiled: Compiled) -> rows::PgQuery<'static> {
+    let mut query = sqlx::query(compiled.sql).persistent(compiled.kept && compiled.planned_once);
+    for value in compiled.binds {
+        query = match value {
+            Bind::Text(text) => query.bind(text),
+            Bind::Time(time) => query.bind(time),
+            Bind::Id(id) => query.bind(id),
+            Bind::Number(number) => query.bind(i64::from(number)),
+        };
+    }
+    query
+}

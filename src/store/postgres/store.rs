@@ -1,0 +1,133 @@
+//! The store itself: its connections, and what all its parts share.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+
+use super::attempts::Connections;
+use super::batched_writes::{Endings, Extensions, Gathered, Openings, Refreshes, gathered};
+use super::change_log::LogReader;
+use super::line::{Connector, Line};
+use super::primary::Primary;
+use super::replica::Replica;
+use super::servers::Servers;
+use super::session::SessionSettings;
+use super::url::Access;
+use crate::store::contract::{Pool, Result, StoreLifecycle};
+use crate::store::open_error::OpenError;
+use crate::store::pools::divide;
+
+const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)";
+
+/// Sessions in a PostgreSQL database, which any number of replicas share.
+pub struct PostgresStore {
+    pub(super) database: Arc<Connections>,
+    pub(super) openings: Gathered<Openings>,
+    pub(super) refreshes: Gathered<Refreshes>,
+    pub(super) extensions: Gathered<Extensions>,
+    pub(super) endings: Gathered<Endings>,
+    pub(super) log: LogReader,
+    pub(super) announcements: Line,
+    pub(super) primary: Arc<Primary>,
+    pub(super) servers: Arc<Servers>,
+    pub(super) replica: Option<Replica>,
+}
+
+impl PostgresStore {
+    /// Connects, and brings the tables up to date. Replicas that start at once wait for the first one's migration.
+    ///
+    /// `search_url` names a hot standby for searches over everybody. They go to the primary while it is not to be had.
+    pub async fn open(url: &str, search_url: Option<&str>, connections: u32) -> std::result::Result<Self, OpenError> {
+        let servers = Servers::parse(url, Access::Write).map_err(|error| OpenError::Url(Box::new(error)))?;
+        let standby = search_url.map(|url| Servers::parse(url, Access::Read)).transpose();
+        let standby = standby.map_err(|error| OpenError::SearchUrl(Box::new(error)))?;
+        super::start::start(&servers).await?;
+        let (connections, searching) = divide(connections);
+        let database = Arc::new(Connections::new(Arc::clone(&servers), connections, searching));
+        let replica = standby.map(|servers| Replica::new(servers, searching));
+        if let Some(replica) = &replica {
+            // A mistake in the setting is told at the start.
+            replica.is_current(&database.searches).await;
+        }
+        Ok(Self {
+            openings: gathered(&database),
+            refreshes: gathered(&database),
+            extensions: gathered(&database),
+            endings: gathered(&database),
+            database,
+            log: LogReader::new(Connector::new(&servers, SessionSettings::change_log())),
+            announcements: Line::new(Connector::new(&servers, SessionSettings::announcements())),
+            primary: Primary::new(Connector::new(&servers, SessionSettings::proofs())),
+            servers,
+            replica,
+        })
+    }
+
+    /// A read that may be repeated, from a database that is known to be the one that others write to.
+    pub(super) async fn read<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let read = self.database.repeated(attempt).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(read)
+    }
+
+    /// The result of an ending. One that found nothing to end writes nothing that a standby would have to confirm, and may
+    /// rest on an earlier ending that no standby has yet.
+    pub(super) async fn ended<T>(&self, done: T, has_written: impl FnOnce(&T) -> bool) -> Result<T> {
+        if !has_written(&done) {
+            self.primary.confirmed().await?;
+        }
+        Ok(done)
+    }
+
+    /// A search on the primary.
+    pub(super) async fn search<T, F>(&self, search: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let found = self.database.searched(search).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(found)
+    }
+
+    /// A search whose answer may lag: on the read replica when there is one and it is current, else on the primary.
+    pub(super) async fn search_anywhere<T, F>(&self, search: impl Fn(PgPool) -> F) -> Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let on_the_replica = match &self.replica {
+            Some(replica) => replica.search(&self.database.searches, &search).await,
+            None => None,
+        };
+        match on_the_replica {
+            Some(answer) => answer,
+            None => self.search(|| search(self.database.searches.clone())).await,
+        }
+    }
+}
+
+#[async_trait]
+impl StoreLifecycle for PostgresStore {
+    async fn ping(&self) -> Result<bool> {
+        let newest = super::migrations::MIGRATIONS.iter().map(|migration| migration.version).max();
+        let is_migrated =
+            self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await?;
+        self.primary.proved_for_answer().await?;
+        Ok(is_migrated)
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        self.database.pools().into_iter().chain(self.replica.as_ref().map(Replica::pool)).collect()
+    }
+
+    async fn close(&self) {
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
+        self.database.close().await;
+        tokio::join!(self.log.close(), self.announcements.close(), self.primary.close());
+    }
+}

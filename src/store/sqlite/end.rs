@@ -1,0 +1,174 @@
+//! Ends of sessions.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{Row, SqliteConnection, SqlitePool};
+
+use super::batched_writes::{Endings, Write};
+use super::failure::{failure, in_time};
+use super::rows;
+use super::store::SqliteStore;
+use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::store::contract::{EndStore, EndedTogether, Ending, MOST_ENDED_TOGETHER, Result};
+use crate::store::requests::EndingOfOne;
+use crate::store::values;
+
+#[async_trait]
+impl EndStore for SqliteStore {
+    async fn end_session(
+        &self,
+        id: SessionId,
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Ending>> {
+        in_time(&self.endings, EndingOfOne { id, owner: owner.user().cloned(), reason, now }).await
+    }
+
+    async fn end_active_session(
+        &self,
+        id: SessionId,
+        user: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        self::end_active_session(&self.writer, id, user, reason, now).await.map_err(failure)
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        except: Option<SessionId>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<EndedTogether> {
+        self::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
+    }
+
+    async fn end_named_sessions(
+        &self,
+        ids: &[SessionId],
+        owner: Owner<'_>,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(SessionId, UserId)>> {
+        self::end_named_sessions(&self.writer, ids, owner, reason, now).await.map_err(failure)
+    }
+}
+
+/// About a millisecond of SQLite's work.
+const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 100_000;
+
+impl Write for Endings {
+    type Request = EndingOfOne;
+    type Answer = Option<Ending>;
+
+    async fn write(connection: &mut SqliteConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {
+        const END: &str = concat!(
+            "UPDATE sessions SET ended_at = $1, end_reason = $4
+             WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
+             RETURNING ",
+            columns!()
+        );
+        const FIND_ENDED: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2) AND ended_at IS NOT NULL"
+        );
+        let EndingOfOne { id, owner, reason, now } = asked;
+        let (id, owner) = (id.as_uuid(), owner.as_ref().map(UserId::as_str));
+        let end = sqlx::query(END).bind(now.timestamp_micros()).bind(id).bind(owner).bind(reason.as_str());
+        if let Some(row) = end.fetch_optional(&mut *connection).await? {
+            return Ok(Some(Ending::Ended(Box::new(rows::session(&row)?))));
+        }
+        let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(connection).await?;
+        ended.map(|row| rows::session(&row).map(Box::new).map(Ending::AlreadyEnded)).transpose()
+    }
+}
+
+pub(super) async fn end_active_session(
+    pool: &SqlitePool,
+    id: SessionId,
+    user: &UserId,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    const END: &str = concat!(
+        "UPDATE sessions SET ended_at = $1, end_reason = $4
+         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
+         RETURNING ",
+        not_idle!("last_seen_at"),
+        " AS was_active"
+    );
+    let end =
+        sqlx::query(END).bind(now.timestamp_micros()).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
+    rows::write_one(pool, end).await?.map_or(Ok(false), |row| row.try_get("was_active"))
+}
+
+/// In a transaction, because it counts before it ends.
+pub(super) async fn end_sessions_of(
+    pool: &SqlitePool,
+    user: &UserId,
+    except: Option<SessionId>,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<EndedTogether> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let ended = end_sessions_within(&mut tx, user, except, reason, now).await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// As [`end_sessions_of`], in a transaction that does more.
+pub(super) async fn end_sessions_within(
+    connection: &mut SqliteConnection,
+    user: &UserId,
+    except: Option<SessionId>,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<EndedTogether> {
+    /// A minute longer than they live by this clock: by another process's they may live a little longer, and be refreshed.
+    macro_rules! meant {
+        () => {
+            "user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - 60000000"
+        };
+    }
+    const COUNT: &str =
+        concat!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE ", meant!(), " LIMIT $4 + 1) AS meant");
+    const END: &str = concat!(
+        "UPDATE sessions SET ended_at = $1, end_reason = $4 WHERE ",
+        meant!(),
+        " RETURNING id, expires_at > $1 AND ",
+        not_idle!("last_seen_at"),
+        " AS was_active"
+    );
+    let (now, except) = (now.timestamp_micros(), except.map(SessionId::as_uuid));
+    let count = sqlx::query_scalar(COUNT).bind(now).bind(user.as_str()).bind(except).bind(MOST_ENDED_TOGETHER);
+    let meant: i64 = count.fetch_one(&mut *connection).await?;
+    if meant > MOST_ENDED_TOGETHER {
+        return Ok(EndedTogether::TooMany);
+    }
+    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str());
+    rows::ended_ids(&end.fetch_all(connection).await?).map(EndedTogether::Ended)
+}
+
+pub(super) async fn end_named_sessions(
+    pool: &SqlitePool,
+    ids: &[SessionId],
+    owner: Owner<'_>,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<(SessionId, UserId)>> {
+    const END: &str = concat!(
+        "UPDATE sessions SET ended_at = $1, end_reason = $4
+         WHERE id IN (SELECT unhex(value) FROM json_each($2)) AND ($3 IS NULL OR user_id = $3)
+            AND ended_at IS NULL AND expires_at > $1
+         RETURNING id, user_id, ",
+        not_idle!("last_seen_at"),
+        " AS was_active"
+    );
+    let ids = rows::json_of_ids(ids)?;
+    let end =
+        sqlx::query(END).bind(now.timestamp_micros()).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
+    rows::ended_of_users(&end.fetch_all(pool).await?)
+}

@@ -1,0 +1,61 @@
+//! Failures of SQLite, and the time limit of requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::metrics::{self, DatabaseFailure};
+use crate::mutants::{self, Mutant};
+use crate::store::batching::{Gathering, Together};
+use crate::store::contract::{Error, Result};
+
+/// Time that a request waits for the writer and for its answer.
+pub(super) const WRITER_TIME: Duration = Duration::from_secs(5);
+/// The primary result code of an error that SQLite reported.
+pub(super) fn result_code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(database) = error else { return None };
+    database.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    result_code(error) == Some(5)
+}
+
+/// What comes of a request that goes together with others. Those before it may take as long as one may.
+pub(super) async fn in_time<T: Together>(gathering: &Arc<Gathering<T>>, request: T::Request) -> Result<T::Answer> {
+    tokio::time::timeout(WRITER_TIME, gathering.ask(request)).await.unwrap_or_else(|_| {
+        metrics::database_failed(DatabaseFailure::Deadline);
+        Err(Error::unavailable("no answer in time"))
+    })
+}
+
+/// Tells what may work in a moment from what is a defect.
+pub(super) fn failure(error: sqlx::Error) -> Error {
+    metrics::database_failed(kind(&error));
+    let unavailable = match &error {
+        // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
+        sqlx::Error::Database(_) => matches!(result_code(&error), Some(5 | 6 | 8 | 10 | 13 | 14 | 15)),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    };
+    let unavailable = unavailable && !mutants::enabled(Mutant::OutageIsDefect);
+    if unavailable { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
+}
+
+pub(super) fn search_failure(error: sqlx::Error) -> Error {
+    let too_slow = kind(&error) == DatabaseFailure::StatementTimeout;
+    let error = failure(error);
+    if too_slow { Error::TooSlow } else { error }
+}
+
+pub(super) fn kind(error: &sqlx::Error) -> DatabaseFailure {
+    match (error, result_code(error)) {
+        (sqlx::Error::PoolTimedOut, _) => DatabaseFailure::AcquireTimeout,
+        // BUSY, LOCKED.
+        (_, Some(5 | 6)) => DatabaseFailure::LockTimeout,
+        // INTERRUPT.
+        (_, Some(9)) => DatabaseFailure::StatementTimeout,
+        // NOMEM, FULL.
+        (_, Some(7 | 13)) => DatabaseFailure::Resources,
+        _ => DatabaseFailure::Other,
+    }
+}

@@ -1,0 +1,139 @@
+//! The store itself: its connections, and what all its parts share.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+use super::batched_writes::{Endings, Extensions, Gathered, Openings, Refreshes, gathered};
+use super::failure::{WRITER_TIME, failure, is_busy};
+use crate::clock::machine_microseconds;
+use crate::mutants::{self, Mutant};
+use crate::store::contract::{Pool, Result, StoreLifecycle};
+use crate::store::open_error::OpenError;
+use crate::store::pools::divide;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Time that a statement waits for another process that writes: shorter than a request waits, so that the log and the metrics
+/// name the lock as the cause.
+const LOCK_TIME: Duration = Duration::from_secs(4);
+/// How long a request waits for a connection to read.
+const READER_TIME: Duration = Duration::from_secs(1);
+/// How long to try at the start while another process prepares the same file.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+const PING: &str = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success)";
+
+/// Sessions in a SQLite file.
+pub struct SqliteStore {
+    pub(super) openings: Gathered<Openings>,
+    pub(super) refreshes: Gathered<Refreshes>,
+    pub(super) extensions: Gathered<Extensions>,
+    pub(super) endings: Gathered<Endings>,
+    pub(super) writer: SqlitePool,
+    pub(super) readers: SqlitePool,
+    pub(super) searches: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Creates the file when it is missing, for its owner only, and brings the tables up to date.
+    pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
+        let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
+        let options = options
+            .synchronous(if mutants::enabled(Mutant::RelaxedCommit) {
+                SqliteSynchronous::Normal
+            } else {
+                SqliteSynchronous::Full
+            })
+            .foreign_keys(true)
+            .busy_timeout(LOCK_TIME)
+            .disable_statement_logging();
+        create(options.get_filename()).map_err(|error| OpenError::Connect(error.into()))?;
+        let mut first = connect_first(&options.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+        migrate(&mut first).await?;
+
+        let (connections, searching) = divide(connections);
+        let reading = options.clone().pragma("query_only", "ON");
+        let pool = |connections| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
+        let writer = pool(1).acquire_timeout(WRITER_TIME).idle_timeout(None).max_lifetime(None);
+        // Where SQLite has taken a transaction back by itself (the disk is full), SQLx believes that it is still in it, and
+        // begins no other on that connection.
+        let writer = writer.before_acquire(|connection, _| {
+            let is_free = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_free) })
+        });
+        let writer = writer.connect_with(options).await.map_err(OpenError::Connect)?;
+        let store = Self {
+            openings: gathered(&writer),
+            refreshes: gathered(&writer),
+            extensions: gathered(&writer),
+            endings: gathered(&writer),
+            writer,
+            readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
+            searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),
+        };
+        super::change_log::number_from(&store.writer, machine_microseconds()).await.map_err(OpenError::Connect)?;
+        // Not before the writer is connected: the last connection to close takes the log along, and locks out others.
+        first.close().await.map_err(OpenError::Connect)?;
+        Ok(store)
+    }
+}
+
+/// Creates the file with a mode that lets nobody else read it; SQLite gives its log the same.
+fn create(path: &Path) -> io::Result<()> {
+    // One at a time: closing a file takes away the locks that this process holds on it by another handle.
+    static CREATING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = CREATING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The first connection turns the log on, and for that SQLite does not wait for its turn: so it is tried again.
+async fn connect_first(options: &SqliteConnectOptions) -> std::result::Result<SqliteConnection, OpenError> {
+    let end = Instant::now() + CONNECT_TIME;
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            connected => return connected.map_err(OpenError::Connect),
+        }
+    }
+}
+
+/// Migrates under the write lock, because SQLx takes no lock of its own here.
+async fn migrate(connection: &mut SqliteConnection) -> std::result::Result<(), OpenError> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(OpenError::Connect)?;
+    // `run` would do the same, but rustc cannot see that its future may move between threads.
+    MIGRATIONS.run_direct(None, &mut *tx, false).await?;
+    tx.commit().await.map_err(OpenError::Connect)
+}
+
+#[async_trait]
+impl StoreLifecycle for SqliteStore {
+    async fn ping(&self) -> Result<bool> {
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        sqlx::query_scalar(PING).bind(newest).fetch_one(&self.readers).await.map_err(failure)
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        vec![Pool::of("writer", &self.writer), Pool::of("readers", &self.readers), Pool::of("searches", &self.searches)]
+    }
+
+    async fn close(&self) {
+        tokio::join!(self.readers.close(), self.searches.close());
+        self.writer.close().await;
+    }
+}
