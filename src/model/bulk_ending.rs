@@ -1,7 +1,8 @@
 //! Bulk endings: the end of all sessions that match a filter.
 
 use super::query::Filter;
-use super::session::{Ended, SessionId};
+use super::session::Ended;
+use super::session_id::SessionId;
 
 /// An ending of many sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]

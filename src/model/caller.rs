@@ -1,57 +1,11 @@
 //! The callers of the server, and the owners whose sessions they reach.
 
-use std::fmt;
-
-use uuid::Uuid;
-
+use super::opener::Opener;
 use super::scope::Scope;
 use super::service_key::ServiceKeyId;
-use super::session::{Session, SessionId, SignedIn};
+use super::session::{Session, SignedIn};
+use super::session_id::SessionId;
 use super::user::UserId;
-
-/// The credential that a session was opened with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Opener {
-    /// A service key.
-    Key(ServiceKeyId),
-    /// The bootstrap key.
-    BootstrapKey,
-    /// The command line.
-    CommandLine,
-    /// A user's session.
-    Session(SessionId),
-}
-
-impl Opener {
-    const KEY: &'static str = "key:";
-    const SESSION: &'static str = "session:";
-
-    /// Reads what its `Display` writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        // One form only: a filter compares texts.
-        let id = |id: &str| id.parse::<Uuid>().ok().filter(|uuid| uuid.to_string() == id);
-        match text {
-            Service::BOOTSTRAP => Some(Self::BootstrapKey),
-            Service::COMMAND_LINE => Some(Self::CommandLine),
-            _ => match text.strip_prefix(Self::KEY) {
-                Some(key) => id(key).map(ServiceKeyId).map(Self::Key),
-                None => id(text.strip_prefix(Self::SESSION)?).map(SessionId::from_uuid).map(Self::Session),
-            },
-        }
-    }
-}
-
-/// `key:` or `session:` and an id, `bootstrap`, or `command-line`.
-impl fmt::Display for Opener {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(id) => write!(formatter, "{}{id}", Self::KEY),
-            Self::BootstrapKey => formatter.write_str(Service::BOOTSTRAP),
-            Self::CommandLine => formatter.write_str(Service::COMMAND_LINE),
-            Self::Session(id) => write!(formatter, "{}{id}", Self::SESSION),
-        }
-    }
-}
 
 /// A program with a service key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,17 +19,14 @@ pub struct Service {
 }
 
 impl Service {
-    const BOOTSTRAP: &'static str = "bootstrap";
-    const COMMAND_LINE: &'static str = "command-line";
-
     /// The bearer of the bootstrap key, who may do everything.
     pub fn bootstrap() -> Self {
-        Self::with_everything(Self::BOOTSTRAP)
+        Self::with_everything(Opener::BOOTSTRAP)
     }
 
     /// Whoever may run this program on this database may do everything.
     pub fn command_line() -> Self {
-        Self::with_everything(Self::COMMAND_LINE)
+        Self::with_everything(Opener::COMMAND_LINE)
     }
 
     fn with_everything(id: &str) -> Self {
@@ -144,32 +95,9 @@ impl Caller {
             Self::User(signed_in) => Opener::Session(signed_in.session.id),
             Self::Service(service) => match service.key_id() {
                 Some(id) => Opener::Key(id),
-                None if service.id == Service::BOOTSTRAP => Opener::BootstrapKey,
+                None if service.id == Opener::BOOTSTRAP => Opener::BootstrapKey,
                 None => Opener::CommandLine,
             },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_opener_is_read_as_it_was_written_and_in_no_other_way() {
-        let id = Uuid::from_u128(0x019b_76da_a800_7000_8000_0000_0000_0001);
-        let openers = [
-            Opener::Key(ServiceKeyId(id)),
-            Opener::Session(SessionId::from_uuid(id)),
-            Opener::BootstrapKey,
-            Opener::CommandLine,
-        ];
-        for opener in openers {
-            assert_eq!(Opener::parse(&opener.to_string()), Some(opener));
-        }
-        let upper = format!("key:{}", id.to_string().to_uppercase());
-        for text in ["", "key:", "key", &id.to_string(), &upper, &format!("key:{}", id.simple()), "Bootstrap"] {
-            assert_eq!(Opener::parse(text), None, "{text}");
         }
     }
 }

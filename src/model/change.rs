@@ -1,7 +1,8 @@
 //! The change log: the changes that every replica must learn of, and their places.
 
 use super::service_key::ServiceKeyId;
-use super::session::{Ended, SessionId};
+use super::session::Ended;
+use super::session_id::SessionId;
 use super::user::UserId;
 use crate::clock::{Entropy, EntropyUnavailable};
 

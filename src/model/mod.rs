@@ -6,10 +6,12 @@ mod change;
 mod counts;
 mod device;
 mod field_error;
+mod opener;
 mod query;
 mod scope;
 mod service_key;
 mod session;
+mod session_id;
 mod session_limit;
 mod slide;
 mod stale;
@@ -18,18 +20,20 @@ mod touch;
 mod user;
 
 pub use bulk_ending::BulkEnding;
-pub use caller::{Caller, Opener, Owner, Service};
+pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
 pub use counts::{Counts, CountsWanted, Event, Grouping, SessionStats, StatisticsQuery, Step};
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
+pub use opener::Opener;
 pub use query::{
     Condition, DEFAULT_PAGE, Filter, Listing, ListingOrder, MAX_PAGE, Position, Range, Search, Sort, SortField,
     TextField, TimeField,
 };
 pub use scope::Scope;
 pub use service_key::ServiceKeyId;
-pub use session::{EndReason, Ended, Metadata, Session, SessionId, SignedIn, Standing, State};
+pub use session::{EndReason, Ended, Metadata, Session, SignedIn, Standing, State};
+pub use session_id::SessionId;
 pub use session_limit::{LimitPolicy, SessionLimit};
 pub use slide::Slide;
 pub use stale::Stale;

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::caller::{Opener, Owner};
+use super::caller::Owner;
 use super::device::DeviceType;
 use super::field_error::FieldError;
-use super::session::{SessionId, State};
+use super::opener::Opener;
+use super::session::State;
+use super::session_id::SessionId;
 use super::user::UserId;
 
 /// The most sessions on one page.

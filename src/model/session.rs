@@ -1,80 +1,15 @@
 //! A session, and when it is active.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use aws_lc_rs::digest;
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
-use super::caller::Opener;
 use super::device::Device;
 use super::field_error::FieldError;
+use super::opener::Opener;
 use super::scope::Scope;
+use super::session_id::SessionId;
 use super::user::{User, UserId};
-use crate::clock::{self, Entropy, EntropyUnavailable};
-
-/// What a session's id says of the time, and when the session was opened, differ by less than this: more than clocks of
-/// replicas do that go by the database's.
-const ID_MARGIN: TimeDelta = TimeDelta::hours(1);
-/// The last that there is room for in an id.
-const LAST_MILLISECOND: u64 = (1 << 48) - 1;
-
-/// The bits of an id that are a hash of its user.
-const USER_BITS: u128 = (1 << 10) - 1;
-
-/// A session's id: a UUID version 7. A handle, never a credential.
-///
-/// Its last ten bits are the first ten of the SHA-256 of the user's id, so that a token alone will lead to the database of
-/// its user once users are spread over several. Nothing reads them yet: ids made before this are random there. 64 random bits
-/// remain beside the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(Uuid);
-
-impl SessionId {
-    /// A new id for a session of `user`, opened at `time`.
-    pub fn new(user: &UserId, time: DateTime<Utc>, entropy: &dyn Entropy) -> Result<Self, EntropyUnavailable> {
-        let random = clock::uuid_v7(time, entropy)?.as_u128();
-        Ok(Self(Uuid::from_u128(random & !USER_BITS | Self::user_bits(user))))
-    }
-
-    fn user_bits(user: &UserId) -> u128 {
-        let hash = digest::digest(&digest::SHA256, user.as_str().as_bytes());
-        let first = hash.as_ref().iter().take(2).fold(0, |bits, byte| bits << 8 | u128::from(*byte));
-        first >> 6
-    }
-
-    /// Wraps a UUID.
-    pub fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// The UUID inside.
-    pub fn as_uuid(self) -> Uuid {
-        self.0
-    }
-
-    /// Between which two ids are those of all sessions opened at `time`: ids tell the time too, but by the clock of the
-    /// replica that made them.
-    pub fn around(time: DateTime<Utc>) -> (Self, Self) {
-        let at = |time: Option<DateTime<Utc>>, otherwise| {
-            let milliseconds = time.map_or(otherwise, |time| u64::try_from(time.timestamp_millis()).unwrap_or(0));
-            Self(Uuid::from_u128(u128::from(milliseconds.min(LAST_MILLISECOND)) << 80))
-        };
-        (at(time.checked_sub_signed(ID_MARGIN), 0), at(time.checked_add_signed(ID_MARGIN), LAST_MILLISECOND))
-    }
-
-    /// Reads the hyphenated form (36 characters). `None` for anything else: no session has such an id.
-    pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// Why a session was ended before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -313,29 +248,4 @@ pub struct SignedIn {
     pub session: Session,
     /// Its user; a deleted user appears with its id alone.
     pub user: User,
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::{Variant, Version};
-
-    use super::*;
-    use crate::clock::SystemEntropy;
-
-    #[test]
-    fn a_new_id_is_a_uuid_version_7_whose_last_ten_bits_are_of_its_user() {
-        let time = DateTime::from_timestamp_millis(1_767_225_600_123).unwrap();
-        // `printf ann | sha256sum` begins with 4991, `printf bob | sha256sum` with 81b6.
-        for (user, bits) in [("ann", 0x4991 >> 6), ("bob", 0x81b6 >> 6)] {
-            let user = UserId::parse(user).unwrap();
-            let new = || SessionId::new(&user, time, &SystemEntropy).unwrap().as_uuid();
-            let (first, second) = (new(), new());
-            for id in [first, second] {
-                assert_eq!((id.get_version(), id.get_variant()), (Some(Version::SortRand), Variant::RFC4122));
-                assert_eq!(id.as_u128() >> 80, 1_767_225_600_123);
-                assert_eq!(id.as_u128() & 0x3ff, bits);
-            }
-            assert_ne!(first, second, "the rest is random");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::session::SessionId;
+use super::session_id::SessionId;
 
 /// A use of one session, to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,9 +14,10 @@ use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::error::TokenError;
 use super::keyring::sha256;
-use super::signing::SigningKey;
-use super::{KeySet, NoSigningKey, Secret, TokenError};
+use super::secret::Secret;
+use super::signing::{KeySet, NoSigningKey, SigningKey};
 use crate::model::{Session, SessionId, UserId};
 
 /// The longest that any access token may live. Also how long a retired key must be kept.

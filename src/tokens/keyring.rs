@@ -180,6 +180,11 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// A hash that tells one request from another (SHA-256).
+pub fn fingerprint(request: &[u8]) -> Vec<u8> {
+    sha256(request).to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

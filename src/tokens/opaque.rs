@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-use super::{Keyring, Secret, TokenError};
+use super::error::TokenError;
+use super::keyring::Keyring;
+use super::secret::Secret;
 use crate::model::SessionId;
 
 pub(super) const SESSION_PREFIX: &str = "sjs_";
@@ -115,7 +117,7 @@ pub(super) fn without_checksum(prefix: &str, body_chars: usize, token: &str) -> 
 mod tests {
     use super::*;
     use crate::clock::SystemEntropy;
-    use crate::tokens::MasterSecret;
+    use crate::tokens::master_secret::MasterSecret;
 
     fn keys() -> Keyring {
         Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap())

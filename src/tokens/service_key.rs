@@ -3,8 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::error::TokenError;
 use super::keyring::{same, sha256};
-use super::{Secret, TokenError, opaque};
+use super::opaque;
+use super::secret::Secret;
 use crate::clock::{Entropy, EntropyUnavailable};
 use crate::model::{Scope, ServiceKeyId};
 

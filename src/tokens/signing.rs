@@ -14,8 +14,9 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
 
-use super::keyring::Opened;
-use super::{Keyring, LONGEST_ACCESS_TOKEN_LIFETIME, SecretId};
+use super::access::LONGEST_ACCESS_TOKEN_LIFETIME;
+use super::keyring::{Keyring, Opened};
+use super::master_secret::SecretId;
 use crate::clock::{Entropy, EntropyUnavailable};
 
 /// How long a new key is published before it signs: longer than verifiers may cache the key set (5 minutes).
@@ -289,7 +290,7 @@ pub(crate) fn last_token_dead(successor_active_from: DateTime<Utc>) -> DateTime<
 mod tests {
     use super::*;
     use crate::clock::SystemEntropy;
-    use crate::tokens::MasterSecret;
+    use crate::tokens::master_secret::MasterSecret;
 
     fn keyring() -> Keyring {
         Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap())

@@ -1,28 +1,22 @@
 //! The change log, and the wire that wakes its readers.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgListener, PgPoolOptions, PgRow};
-use sqlx::{PgConnection, PgPool, Row};
-use tokio::sync::Mutex;
+use sqlx::PgPool;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use super::attempts::failure;
-use super::line::{Connected, Connector, LINE_DEADLINE, Line};
+use super::line::{Connector, LINE_DEADLINE, Line};
+use super::rows;
 use super::servers::Servers;
 use super::session::SessionSettings;
 use super::store::PostgresStore;
-use crate::clock::SystemEntropy;
-use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
-use crate::mutants::{self, Mutant};
+use crate::model::{LogPosition, LogSnapshot, LoggedChange};
 use crate::store::contract::{
-    Announcement, ChangeLogStore, Changes, Error, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges, Result,
+    Announcement, ChangeLogStore, Changes, Error, Listener, MOST_REPLAYED, ReplayedChanges, Result,
 };
-use crate::store::values;
 
 #[async_trait]
 impl ChangeLogStore for PostgresStore {
@@ -59,223 +53,6 @@ impl ChangeLogStore for PostgresStore {
 
 const CHANNEL: &str = "sojourn";
 
-/// The columns of a change. The number of its transaction takes the name of the column, so an order names the table's.
-macro_rules! change_columns {
-    () => {
-        "transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at"
-    };
-}
-
-/// Reads the log on a connection of its own, and knows which log that is.
-///
-/// PostgreSQL gives a transaction number again when the transaction was lost in a crash, and a crash, a promotion or a
-/// restore breaks every connection. So places of one connection are compared with those of the next one only within the
-/// same log, and only up to what was on the disk.
-pub(super) struct LogReader {
-    connector: Connector,
-    reading: Mutex<Reading>,
-}
-
-#[derive(Default)]
-struct Reading {
-    connected: Option<Connected>,
-    log: LogId,
-    /// Counts the connections.
-    number: u64,
-    /// The oldest transaction that was running at each look, with the end of the write-ahead log then, until that is on the
-    /// disk: once it is, no crash gives an older number again.
-    unflushed: VecDeque<(i64, i64)>,
-    /// The newest of them that is.
-    settled: i64,
-}
-
-impl LogReader {
-    pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, reading: Mutex::default() }
-    }
-
-    /// A part of a look at the log, by a database that has proved nothing yet.
-    pub(super) async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
-        let proved_at = Instant::now();
-        self.run(async |connection| look(connection, seen, after).await, |reading, rows| reading.read(rows, proved_at))
-            .await
-    }
-
-    /// The endings at `since` or later whose numbers no transaction of this log has drawn yet.
-    pub(super) async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
-        const READ: &str = concat!(
-            "SELECT ",
-            change_columns!(),
-            " FROM changes WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AND at >= $1
-             ORDER BY changes.transaction_id, sequence"
-        );
-        let read = async |connection: &mut PgConnection| sqlx::query(READ).bind(since).fetch_all(connection).await;
-        let mut endings = self.run(read, |_, rows| rows.iter().map(change).collect::<sqlx::Result<Vec<_>>>()).await?;
-        for ending in &mut endings {
-            ending.position.transaction = 0;
-        }
-        Ok(endings)
-    }
-
-    async fn run<T>(
-        &self,
-        read: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<Vec<PgRow>>,
-        understand: impl FnOnce(&mut Reading, &[PgRow]) -> sqlx::Result<T>,
-    ) -> Result<T> {
-        let work = async {
-            let mut reading = self.reading.lock().await;
-            // Taken out while in use: a read that is broken off takes the connection along.
-            let mut connected = match self.connector.keep(reading.connected.take()) {
-                Some(connected) => connected,
-                None => reading.begin(self.connector.connect().await?).await?,
-            };
-            let rows = read(&mut connected.connection).await?;
-            reading.connected = Some(connected);
-            understand(&mut reading, &rows)
-        };
-        self.connector.in_time(work).await
-    }
-
-    pub(super) async fn close(&self) {
-        drop(self.reading.lock().await.connected.take());
-    }
-}
-
-impl Reading {
-    /// Finds out which log a new connection reads.
-    async fn begin(&mut self, mut connected: Connected) -> sqlx::Result<Connected> {
-        let log = identify(&mut connected.connection).await?;
-        self.unflushed.clear();
-        if log != self.log && !mutants::enabled(Mutant::PlaceKeptOverReconnect) {
-            self.settled = 0;
-        }
-        self.log = log;
-        self.number += 1;
-        Ok(connected)
-    }
-
-    /// Takes down what a look brought.
-    fn read(&mut self, rows: &[PgRow], proved_at: Instant) -> sqlx::Result<Changes> {
-        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let (oldest, end): (i64, i64) = (first.try_get("oldest")?, first.try_get("next_number")?);
-        let (written, flushed): (i64, i64) = (first.try_get("written")?, first.try_get("flushed")?);
-        let snapshot = LogSnapshot { end: LogPosition { transaction: end, sequence: 0 }, open: first.try_get("open")? };
-        let time = first.try_get("time")?;
-        self.unflushed.push_back((oldest, written));
-        while let Some((settled, _)) = self.unflushed.pop_front_if(|(_, written)| *written <= flushed) {
-            self.settled = self.settled.max(settled);
-        }
-        if mutants::enabled(Mutant::PlaceKeptOverReconnect) {
-            self.settled = oldest;
-        }
-        let mut changes = Vec::with_capacity(rows.len());
-        for row in rows {
-            // A look that finds nothing new has one row, without a change.
-            if row.try_get::<Option<i64>, _>("transaction_id")?.is_some() {
-                changes.push(change(row)?);
-            }
-        }
-        changes.sort_unstable_by_key(|logged| logged.position);
-        let ReplayedChanges { changes, next } = ReplayedChanges::first_of(changes, MOST_CHANGES);
-        let settled = LogPosition { transaction: self.settled, sequence: 0 };
-        Ok(Changes { log: self.log, connection: self.number, settled, snapshot, changes, next, proved_at, time })
-    }
-}
-
-/// Asks which log this is. A log that does not tell is another with each connection.
-pub(super) async fn identify(connection: &mut PgConnection) -> sqlx::Result<LogId> {
-    const IDENTIFY: &str = "
-        SELECT (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
-               'changes'::regclass::oid AS log_table";
-    let server = identify_server(connection).await?;
-    if server.is_drawn() {
-        tracing::warn!("the database does not tell which change log it has: each connection reads all of it");
-        return Ok(server);
-    }
-    let row = sqlx::query(IDENTIFY).fetch_one(connection).await?;
-    let number = |name| row.try_get::<Oid, _>(name).map(|oid| oid.0);
-    Ok(LogId { database: number("database")?, table: number("log_table")?, ..server })
-}
-
-/// Asks which server this is, as far as that is part of its log's identity; drawn by chance when it does not tell.
-pub(super) async fn identify_server(connection: &mut PgConnection) -> sqlx::Result<LogId> {
-    // The file of the write-ahead log is of the new timeline at once after a promotion; the control file may be late.
-    const IDENTIFY: &str = "
-        SELECT system_identifier AS system, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline,
-               (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started
-        FROM pg_control_system()";
-    let row = match sqlx::query(IDENTIFY).fetch_one(connection).await {
-        Ok(row) => row,
-        Err(error) if is_not_allowed(&error) => {
-            return LogId::drawn(&SystemEntropy).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)));
-        }
-        Err(error) => return Err(error),
-    };
-    let timeline = u32::from_str_radix(row.try_get("timeline")?, 16);
-    Ok(LogId {
-        system: row.try_get::<i64, _>("system")?.cast_unsigned(),
-        timeline: timeline.map_err(|error| sqlx::Error::Decode(error.into()))?,
-        started: row.try_get("started")?,
-        ..LogId::default()
-    })
-}
-
-/// Whether a function is missing or not for this role: insufficient_privilege, undefined_function, feature_not_supported.
-fn is_not_allowed(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    matches!(code.as_deref(), Some("42501" | "42883" | "0A000"))
-}
-
-/// The changes after a place that the look before could not see: those of transactions that were open then, and of later ones.
-/// However long a transaction stays open, nothing is read twice. A number that no transaction has drawn yet is a dump's.
-async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Vec<PgRow>> {
-    // The one statement that asks the database for the time, because this is where replicas agree on it.
-    const READ: &str = concat!(
-        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
-                pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_number,
-                ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) AS open,
-                (pg_current_wal_insert_lsn() - '0/0')::bigint AS written,
-                (pg_current_wal_flush_lsn() - '0/0')::bigint AS flushed,
-                clock_timestamp() AS time, ",
-        change_columns!(),
-        " FROM (VALUES (1)) AS always LEFT JOIN LATERAL (
-            (SELECT ended.* FROM unnest($3::text[]) AS open (id) CROSS JOIN LATERAL (
-                SELECT * FROM changes
-                WHERE transaction_id = open.id::xid8 AND (transaction_id, sequence) > ($1::text::xid8, $2)
-                ORDER BY transaction_id, sequence LIMIT $5
-             ) AS ended)
-            UNION ALL
-            (SELECT * FROM changes
-             WHERE (transaction_id, sequence) > ($4::text::xid8, $6)
-                AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())
-             ORDER BY transaction_id, sequence LIMIT $5)
-         ) AS changes ON TRUE"
-    );
-    // One bound: of two PostgreSQL may begin at the lower one. Numbers within a transaction begin at 1.
-    let unseen = after.max(seen.end);
-    sqlx::query(READ)
-        .bind(after.transaction.to_string())
-        .bind(after.sequence)
-        .bind(seen.open.iter().map(i64::to_string).collect::<Vec<_>>())
-        .bind(unseen.transaction.to_string())
-        .bind(i64::from(MOST_CHANGES) + 1)
-        .bind(unseen.sequence)
-        .fetch_all(connection)
-        .await
-}
-
-fn change(row: &PgRow) -> sqlx::Result<LoggedChange> {
-    let position = LogPosition { transaction: row.try_get("transaction_id")?, sequence: row.try_get("sequence")? };
-    let change = values::stored_change(
-        row.try_get("kind")?,
-        row.try_get("subject_id")?,
-        row.try_get("user_id")?,
-        row.try_get("reason")?,
-        row.try_get::<Option<DateTime<Utc>>, _>("at")?,
-    )?;
-    Ok(LoggedChange { position, change })
-}
-
 pub(super) async fn replay_changes(pool: &PgPool, after: LogPosition) -> sqlx::Result<ReplayedChanges> {
     const READ: &str = concat!(
         "SELECT ",
@@ -291,7 +68,7 @@ pub(super) async fn replay_changes(pool: &PgPool, after: LogPosition) -> sqlx::R
         .bind(i64::from(MOST_REPLAYED) + 1)
         .fetch_all(pool)
         .await?;
-    Ok(ReplayedChanges::first_of(rows.iter().map(change).collect::<sqlx::Result<_>>()?, MOST_REPLAYED))
+    Ok(ReplayedChanges::first_of(rows.iter().map(rows::change).collect::<sqlx::Result<_>>()?, MOST_REPLAYED))
 }
 
 pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<()> {

@@ -11,6 +11,7 @@ mod commit_warnings;
 mod end;
 mod keys;
 mod line;
+mod log_reader;
 mod master_secrets;
 mod migrations;
 mod open;

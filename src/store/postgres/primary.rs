@@ -12,9 +12,9 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::attempts::failure;
-use super::change_log::identify;
 use super::commit_warnings::unless_warned;
 use super::line::{Connected, Connector, LINE_DEADLINE};
+use super::log_reader::identify;
 use super::session::PROOF_NAME;
 use crate::model::LogId;
 use crate::mutants::{self, Mutant};

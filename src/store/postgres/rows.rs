@@ -1,5 +1,7 @@
 //! The columns of each table, the definition of active, and rows turned into what they stand for.
 
+use crate::model::LogPosition;
+use crate::model::LoggedChange;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -229,4 +231,23 @@ pub(super) fn ended_of_users(rows: &[PgRow]) -> sqlx::Result<Vec<(SessionId, Use
     }
     ended.sort_unstable_by_key(|(id, _)| *id);
     Ok(ended)
+}
+
+/// The columns of a change. The number of its transaction takes the name of the column, so an order names the table's.
+macro_rules! change_columns {
+    () => {
+        "transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at"
+    };
+}
+
+pub(super) fn change(row: &PgRow) -> sqlx::Result<LoggedChange> {
+    let position = LogPosition { transaction: row.try_get("transaction_id")?, sequence: row.try_get("sequence")? };
+    let change = values::stored_change(
+        row.try_get("kind")?,
+        row.try_get("subject_id")?,
+        row.try_get("user_id")?,
+        row.try_get("reason")?,
+        row.try_get::<Option<DateTime<Utc>>, _>("at")?,
+    )?;
+    Ok(LoggedChange { position, change })
 }

@@ -7,8 +7,8 @@ use sqlx::PgPool;
 
 use super::attempts::Connections;
 use super::batched_writes::{Endings, Extensions, Gathered, Openings, Refreshes, gathered};
-use super::change_log::LogReader;
 use super::line::{Connector, Line};
+use super::log_reader::LogReader;
 use super::primary::Primary;
 use super::replica::Replica;
 use super::servers::Servers;

@@ -42,18 +42,6 @@ impl ChangeLogStore for SqliteStore {
     }
 }
 
-/// Numbers changes from the present microsecond on, which no change before was numbered with. So a backup that is put back
-/// never gives a number again, and a place means the same in it.
-pub(super) async fn number_from(pool: &SqlitePool, microseconds: i64) -> sqlx::Result<()> {
-    const ADD: &str = "
-        INSERT INTO sqlite_sequence (name, seq)
-        SELECT 'changes', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'changes')";
-    const ADVANCE: &str = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'changes'";
-    sqlx::query(ADD).execute(pool).await?;
-    sqlx::query(ADVANCE).bind(microseconds).execute(pool).await?;
-    Ok(())
-}
-
 pub(super) async fn changes(pool: &SqlitePool, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Changes> {
     let proved_at = Instant::now();
     // Commits are in the order of the numbers, so nothing appears before what was seen.

@@ -56,9 +56,6 @@ impl EndStore for SqliteStore {
     }
 }
 
-/// About a millisecond of SQLite's work.
-const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 100_000;
-
 impl Write for Endings {
     type Request = EndingOfOne;
     type Answer = Option<Ending>;

@@ -76,9 +76,6 @@ impl SessionStore for SqliteStore {
     }
 }
 
-/// About a millisecond of SQLite's work.
-const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 100_000;
-
 pub(super) async fn sessions_of_tokens(
     executor: impl SqliteExecutor<'_>,
     ids: &[SessionId],

@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::batched_writes::{Endings, Extensions, Gathered, Openings, Refreshes, gathered};
 use super::failure::{WRITER_TIME, failure, is_busy};
+use super::log_numbers::number_from;
 use crate::clock::machine_microseconds;
 use crate::mutants::{self, Mutant};
 use crate::store::contract::{Pool, Result, StoreLifecycle};
@@ -78,7 +79,7 @@ impl SqliteStore {
             readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
             searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),
         };
-        super::change_log::number_from(&store.writer, machine_microseconds()).await.map_err(OpenError::Connect)?;
+        number_from(&store.writer, machine_microseconds()).await.map_err(OpenError::Connect)?;
         // Not before the writer is connected: the last connection to close takes the log along, and locks out others.
         first.close().await.map_err(OpenError::Connect)?;
         Ok(store)

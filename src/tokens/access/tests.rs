@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::SystemEntropy;
 use crate::model::{Device, Metadata, Scope};
+use crate::tokens::keyring::Keyring;
+use crate::tokens::master_secret::MasterSecret;
 use crate::tokens::signing::last_token_dead;
-use crate::tokens::{Algorithm, Keyring, MasterSecret, SealedSigningKey};
+use crate::tokens::signing::{Algorithm, SealedSigningKey};
 
 const ISSUER: &str = "https://sessions.example.org";
 const AUDIENCE: &str = "applications";
