@@ -14,7 +14,7 @@
 //! | [`commands`] | what the command line can do |
 //! | [`setup`] | puts the core together from the settings |
 //! | [`server`] | the listener, and the orderly stop |
-//! | [`background`] | what happens without being asked: last-seen times are written, signing keys rotate, statistics are counted, old rows are deleted |
+//! | [`tasks`] | what happens without being asked: last-seen times are written, signing keys rotate, statistics are counted, old rows are deleted |
 //! | [`telemetry`] | the log |
 //! | [`metrics`] | what is counted and measured |
 //! | [`mutants`] | deliberate defects that the fault tests must find; none in a release build |
@@ -29,7 +29,6 @@
 //! 4. No finder without its owner: a look-up of somebody's session takes the owner as an argument of the query.
 
 pub mod api;
-pub mod background;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -40,6 +39,7 @@ pub mod server;
 pub mod sessions;
 pub mod setup;
 pub mod store;
+pub mod tasks;
 pub mod telemetry;
 pub mod tokens;
 pub mod users;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::background::{KeysError, SigningKeys};
 use crate::clock::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
 use crate::config::{self, SettingError, Source, StorageConfig, TokenConfig};
+use crate::sessions::{KeysError, SigningKeys};
 use crate::sessions::{Parts, Policy, Sessions};
 use crate::store::{self, OpenError, Store};
 use crate::tokens::{AccessTokens, BootstrapKey, Keyring};

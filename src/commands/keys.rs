@@ -6,12 +6,11 @@ use uuid::Uuid;
 
 use super::administration::{duration, operator};
 use super::{CommandError, print};
-use crate::clock;
-use crate::model::{Filter, Opener, Scope, ServiceKeyId, text};
-use crate::sessions::{self, Selection, Sessions, TRUSTED_FOR};
+use crate::model::{FieldError, Filter, Opener, ServiceKeyId};
+use crate::sessions::{Error, Selection, Sessions, TRUSTED_FOR};
 use crate::setup::Assembled;
 use crate::store::Announcement;
-use crate::tokens::{ServiceKey, StoredServiceKey};
+use crate::tokens::StoredServiceKey;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -53,7 +52,7 @@ pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<()
         KeyCommand::Create { name, scope, expires_in } => create(name, &scope, expires_in, assembled).await,
         KeyCommand::List => {
             let now = assembled.sessions.now();
-            for key in assembled.store.service_keys().await? {
+            for key in assembled.sessions.service_keys(&operator()).await? {
                 print(&line(&key, now))?;
             }
             Ok(())
@@ -63,20 +62,18 @@ pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<()
 }
 
 async fn create(name: String, scope: &str, lifetime: Lifetime, assembled: &Assembled) -> Result<(), CommandError> {
-    let invalid = |error| CommandError::Core(sessions::Error::Invalid(vec![error]));
-    let scope = Scope::parse(scope).map_err(invalid)?;
-    if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
-        let known = Scope::RESERVED.join(", ");
-        return Err(CommandError::Other(format!("--scope: \"{word}\" is none of {known}")));
-    }
-    let name = text::required("name", name, 255).map_err(invalid)?;
-    let (now, entropy) = (assembled.sessions.now(), assembled.signing_keys.entropy.as_ref());
-    let end = lifetime.0.map(|lifetime| now + lifetime);
-    let new = clock::uuid_v7(now, entropy)
-        .and_then(|id| ServiceKey::generate(ServiceKeyId(id), name, scope, now, end, entropy))
-        .map_err(|error| CommandError::Other(error.to_string()))?;
-    assembled.store.add_service_key(&new.stored).await?;
+    let created = assembled.sessions.create_service_key(&operator(), name, scope, lifetime.0).await;
+    let new = created.map_err(|error| match error {
+        Error::Invalid(errors) => CommandError::Other(of_arguments(&errors)),
+        error => error.into(),
+    })?;
     print(new.key.expose())
+}
+
+/// The errors of fields that have the names of arguments, in one line.
+fn of_arguments(errors: &[FieldError]) -> String {
+    let lines = errors.iter().map(|error| format!("--{}: {}", error.field, error.message));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
@@ -91,8 +88,8 @@ fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
 }
 
 async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> Result<(), CommandError> {
-    let Assembled { sessions, store, .. } = assembled;
-    if !store.revoke_service_key(id, sessions.now()).await? {
+    let sessions = &assembled.sessions;
+    if !sessions.revoke_service_key(&operator(), id).await? {
         return Err(CommandError::Other(format!("there is no key {id} (see: sojourn key list)")));
     }
     if end_sessions {
@@ -107,7 +104,7 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
     print(&format!("Key {id} is revoked."))?;
     let opened = match sessions.revoke(&operator(), opened_by(id), true).await {
         Ok(counted) => counted.sessions,
-        Err(sessions::Error::SearchTooBroad) => None,
+        Err(Error::SearchTooBroad) => None,
         Err(error) => return Err(error.into()),
     };
     match opened {

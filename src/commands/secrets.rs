@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::Subcommand;
 
 use super::{CommandError, print};
-use crate::background::SecretStatus;
+use crate::sessions::SecretStatus;
 use crate::setup::Assembled;
 
 const ROTATION: &str = "\

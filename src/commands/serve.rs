@@ -15,10 +15,12 @@ use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
 use crate::telemetry::RequestIds;
-use crate::{background, metrics, server, telemetry};
+use crate::{metrics, server, tasks, telemetry};
 
 /// How long the last writes may take. With the time for running requests it stays below 15 seconds.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time between two removals of callers whose budget is full again.
+const IDLE_CALLERS_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the start waits for the first look at the change log.
 const FIRST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -44,7 +46,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let stop = server::stop_signal()?;
     // What happens in the background goes on as long as requests are served.
     let (end, ended) = watch::channel(false);
-    let tasks = background::start(&sessions, signing_keys, &ended);
+    let tasks = tasks::start(&sessions, signing_keys, &ended);
     let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
     let app = App {
         sessions: Arc::clone(&sessions),
@@ -55,7 +57,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         stopping: stop.clone(),
     };
     let app = Arc::new(app);
-    background::forget_idle_callers(Arc::clone(&app), &ended);
+    forget_idle_callers(&app, &ended);
     // Requests that come before the first look at the change log would all be answered from the database.
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
         tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
@@ -73,7 +75,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         for task in tasks {
             drop(task.await);
         }
-        background::flush_all(&sessions).await;
+        tasks::flush_all(&sessions).await;
         store.close().await;
     };
     if tokio::time::timeout(ENDING_TIMEOUT, ending).await.is_err() {
@@ -81,6 +83,15 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Keeps the table of rate limits from growing with every caller ever seen.
+fn forget_idle_callers(app: &Arc<App>, stop: &watch::Receiver<bool>) {
+    let app = Arc::clone(app);
+    drop(tasks::every(IDLE_CALLERS_INTERVAL, stop, move || {
+        app.limits.forget_idle();
+        std::future::ready(())
+    }));
 }
 
 /// With PostgreSQL it is more than a trial, and a key with every right should not lie in a container's environment for

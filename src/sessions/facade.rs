@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tracing::field::display;
 
 use super::activity::Activity;
 use super::cache::loaders::{Asking, Reader, SessionOfToken, SessionsOfUser, StandingOfSession};
@@ -114,19 +113,6 @@ impl Sessions {
             Err(error) => Err(NotReady::Database(error)),
         };
         self.readiness.get(ping).await
-    }
-
-    /// Warns of the service keys, and of the bootstrap key, that will stop working before long.
-    pub async fn warn_of_ending_keys(&self) -> Result<(), Error> {
-        let now = self.now();
-        for key in self.store().service_keys().await?.iter().filter(|key| key.ends_soon(now)) {
-            let (id, name, expires_at) = (key.id, &key.name, key.expires_at.map(display));
-            tracing::warn!(%id, name, expires_at, "a service key will stop working: make its successor");
-        }
-        if let Some(key) = self.parts.bootstrap_key.as_ref().filter(|key| key.ends_soon(now)) {
-            tracing::warn!(expires_at = key.until.map(display), "the bootstrap key will stop working");
-        }
-        Ok(())
     }
 
     /// Lets go of what this process remembers of sessions and cannot use any more.

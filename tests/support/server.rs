@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use sojourn::api::forwarding::Forwarding;
 use sojourn::api::limits::RateLimits;
 use sojourn::api::{self, App};
-use sojourn::background::SigningKeys;
 use sojourn::clock::{self, Clock, SharedClock, ShiftedClock, SystemClock, SystemEntropy};
 use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};
+use sojourn::sessions::SigningKeys;
 use sojourn::sessions::{Follower, Policy, Scope, Sessions};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::store::Store;
@@ -193,7 +193,7 @@ impl Server {
             stopping: stopping.clone(),
         };
         if follows {
-            sojourn::background::follow(&sessions, &Arc::default(), &stopping);
+            sojourn::tasks::follow(&sessions, &Arc::default(), &stopping);
         }
         let router = api::router(Arc::new(app), &http);
         tokio::spawn(sojourn::server::serve(listener, router, serving.trusting(http.trusted_proxies), stopping));

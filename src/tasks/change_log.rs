@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::stopped_within;
+use super::periodic::until_stopped;
 use crate::metrics;
 use crate::mutants::{self, Mutant};
 use crate::sessions::{Follower, Sessions};
@@ -37,26 +37,14 @@ pub fn follow(
 ) -> Vec<JoinHandle<()>> {
     let (deaf, hearing) = watch::channel(false);
     vec![
-        tokio::spawn(read(Arc::clone(sessions), Arc::clone(keys_changed), hearing, stop.clone())),
-        tokio::spawn(until_stopped(listen(Arc::clone(sessions), deaf), stop.clone())),
-        tokio::spawn(until_stopped(tell(Arc::clone(sessions)), stop.clone())),
-        tokio::spawn(until_stopped(look_again(Arc::clone(sessions)), stop.clone())),
+        tokio::spawn(until_stopped(stop.clone(), read(Arc::clone(sessions), Arc::clone(keys_changed), hearing))),
+        tokio::spawn(until_stopped(stop.clone(), listen(Arc::clone(sessions), deaf))),
+        tokio::spawn(until_stopped(stop.clone(), tell(Arc::clone(sessions)))),
+        tokio::spawn(until_stopped(stop.clone(), look_again(Arc::clone(sessions)))),
     ]
 }
 
-async fn until_stopped(work: impl Future<Output = ()>, mut stop: watch::Receiver<bool>) {
-    tokio::select! {
-        () = work => {}
-        _ = stop.wait_for(|stopped| *stopped) => {}
-    }
-}
-
-async fn read(
-    sessions: Arc<Sessions>,
-    keys_changed: Arc<Notify>,
-    deaf: watch::Receiver<bool>,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn read(sessions: Arc<Sessions>, keys_changed: Arc<Notify>, deaf: watch::Receiver<bool>) {
     let mut follower = Follower::default();
     let mut failing = false;
     loop {
@@ -84,7 +72,7 @@ async fn read(
         let interval = if *deaf.borrow() { DEAF_READING_INTERVAL } else { READING_INTERVAL };
         tokio::select! {
             () = sessions.log_grown() => {}
-            stopped = stopped_within(&mut stop, interval) => if stopped { return },
+            () = tokio::time::sleep(interval) => {}
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{KeysError, SigningKeys};
+use super::signing_keys::{KeysError, SigningKeys};
 use crate::store::{self, SessionsOpened, UsedSecret};
 use crate::telemetry::chain;
 use crate::tokens::{SealedSigningKey, SecretId};

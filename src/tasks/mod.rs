@@ -1,0 +1,150 @@
+//! Tasks that run beside the requests: last-seen times are written, signing keys are read again and rotate, statistics are
+//! counted, and rows past their retention are deleted.
+
+mod change_log;
+mod periodic;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+pub use change_log::follow;
+pub use periodic::every;
+use periodic::{now_and_every, whenever};
+
+use crate::metrics;
+use crate::sessions::{Error, Sessions, SigningKeys};
+use crate::telemetry::chain;
+
+/// Longest time that a last-seen time waits to be written.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two looks for signing keys of other replicas.
+const KEY_INTERVAL: Duration = Duration::from_secs(10);
+/// Time between two looks for a bulk ending that another replica has left unfinished.
+const BULK_ENDING_INTERVAL: Duration = Duration::from_mins(1);
+/// Time between two counts for the statistics.
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
+/// Time between two warnings about service keys that will expire.
+const WARNING_INTERVAL: Duration = Duration::from_hours(24);
+/// Time between two deletions of rows past their retention.
+const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Starts the tasks. They end soon after `stop` turns true; after the last request [`flush_all`] is due.
+pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    let keys_changed = Arc::new(Notify::new());
+    let mut tasks = follow(sessions, &keys_changed, stop);
+    tasks.extend([
+        every(
+            FLUSH_INTERVAL,
+            stop,
+            on(sessions, |sessions| async move {
+                flush(&sessions).await;
+                metrics::tidy();
+            }),
+        ),
+        reload_keys(sessions, keys, keys_changed, stop),
+        every(
+            RETENTION_INTERVAL,
+            stop,
+            on(sessions, |sessions| async move {
+                sessions.drop_useless_copies();
+                clean_up(&sessions).await;
+            }),
+        ),
+        {
+            let signalled = Arc::clone(sessions);
+            let made = move || {
+                let sessions = Arc::clone(&signalled);
+                async move { sessions.bulk_ending_made().await }
+            };
+            whenever(made, BULK_ENDING_INTERVAL, stop, on(sessions, apply_bulk_endings))
+        },
+        now_and_every(COUNT_INTERVAL, stop, on(sessions, |sessions| async move { while count(&sessions).await {} })),
+        now_and_every(WARNING_INTERVAL, stop, on(sessions, warn_of_ending_keys)),
+    ]);
+    tasks
+}
+
+/// `work` on these sessions, each time it is called.
+fn on<W, F>(sessions: &Arc<Sessions>, work: W) -> impl FnMut() -> F + use<W, F>
+where
+    W: Fn(Arc<Sessions>) -> F,
+{
+    let sessions = Arc::clone(sessions);
+    move || work(Arc::clone(&sessions))
+}
+
+fn reload_keys(
+    sessions: &Arc<Sessions>,
+    keys: SigningKeys,
+    changed: Arc<Notify>,
+    stop: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let (sessions, keys) = (Arc::clone(sessions), Arc::new(keys));
+    let signal = move || {
+        let changed = Arc::clone(&changed);
+        async move { changed.notified().await }
+    };
+    let reload = move || {
+        let (sessions, keys) = (Arc::clone(&sessions), Arc::clone(&keys));
+        async move {
+            match keys.load().await {
+                Ok(keys) => sessions.access_tokens().replace_keys(keys),
+                Err(error) => tracing::warn!(%error, "the signing keys could not be read; going on with those known"),
+            }
+        }
+    };
+    whenever(signal, KEY_INTERVAL, stop, reload)
+}
+
+async fn apply_bulk_endings(sessions: Arc<Sessions>) {
+    if let Err(error) = sessions.carry_out_bulk_endings().await {
+        tracing::warn!(error = %chain(&error), "bringing sessions up to a bulk ending is put off");
+    }
+}
+
+/// Deletes rows past their retention; a failure is logged, and the rest is left for the next time.
+pub async fn clean_up(sessions: &Sessions) {
+    match sessions.clean_up_unasked().await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
+        Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),
+    }
+}
+
+async fn warn_of_ending_keys(sessions: Arc<Sessions>) {
+    if let Err(error) = sessions.warn_of_ending_keys().await {
+        tracing::warn!(error = %chain(&error), "the service keys could not be read");
+    }
+}
+
+/// Counts some events for the statistics, and says whether there are more; a failure is logged, and the rest is left for
+/// the next time.
+async fn count(sessions: &Sessions) -> bool {
+    sessions.roll_up().await.unwrap_or_else(|error| {
+        tracing::warn!(error = %chain(&error), "counting for the statistics is put off");
+        false
+    })
+}
+
+/// Writes the last-seen times that are due; a failure is logged.
+pub async fn flush(sessions: &Sessions) {
+    log_unwritten(sessions.write_due_activity().await);
+}
+
+/// Writes all last-seen times; a failure is logged.
+pub async fn flush_all(sessions: &Sessions) {
+    log_unwritten(sessions.write_all_activity().await);
+}
+
+fn log_unwritten(written: Result<(), Error>) {
+    match written {
+        Ok(()) => {}
+        Err(Error::Unavailable(error)) => {
+            tracing::warn!(error = %chain(&error), "last-seen times could not be written; trying again");
+        }
+        Err(error) => tracing::error!(error = %chain(&error), "last-seen times could not be written"),
+    }
+}
