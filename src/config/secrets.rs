@@ -8,8 +8,7 @@ use std::path::Path;
 use chrono::DateTime;
 use zeroize::Zeroizing;
 
-use super::source::read_secret_file;
-use super::{SettingError, Source, make};
+use super::source::{SettingError, Source, read_secret_file};
 use crate::clock::Entropy;
 use crate::tokens::{BootstrapKey, MasterSecret, Secret, is_weak};
 
@@ -45,7 +44,7 @@ pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) 
             ));
         }
     }
-    make(data_dir)?;
+    make_folder(data_dir)?;
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
             let secret = MasterSecret::generate(entropy).map_err(|problem| error(&problem))?;
@@ -78,4 +77,10 @@ pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingErr
         return Err(SettingError::new(NAME, "must be random (openssl rand -hex 24 makes one)"));
     }
     Ok(Some(BootstrapKey::new(Secret::new(key.as_str().to_owned()), until)))
+}
+
+/// Makes the data folder where there is none.
+pub(super) fn make_folder(data_dir: &Path) -> Result<(), SettingError> {
+    let error = |problem| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", data_dir.display()));
+    std::fs::create_dir_all(data_dir).map_err(error)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
-use super::{SettingError, Source};
+use super::source::{SettingError, Source};
 use crate::sessions::StreamLimits;
 
 /// File descriptors that are kept for everything but clients: databases, files, the listener itself.

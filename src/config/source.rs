@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::SETTINGS;
+use super::settings::SETTINGS;
 
 /// A setting that cannot be taken: one line that names it.
 #[derive(Debug, Clone, thiserror::Error)]

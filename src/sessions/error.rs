@@ -2,7 +2,7 @@
 
 use super::requirements::Unmet;
 use crate::clock::EntropyUnavailable;
-use crate::model::{FieldError, Scope, SessionId, UserId};
+use crate::model::{FieldError, Scope, SessionId, State, UserId};
 use crate::store;
 use crate::tokens::TokenError;
 
@@ -26,7 +26,7 @@ pub enum Refusal {
     UnknownSession,
     /// Its session is over.
     #[error("session is {}", .0.as_str())]
-    NotActive(super::State),
+    NotActive(State),
     /// Its session is over and its user is banned.
     #[error("user is banned")]
     Banned(UserId),

@@ -16,12 +16,10 @@ use uuid::Uuid;
 
 use super::error::TokenError;
 use super::keyring::sha256;
+use super::lifetime::LONGEST_ACCESS_TOKEN_LIFETIME;
 use super::secret::Secret;
 use super::signing::{KeySet, NoSigningKey, SigningKey};
 use crate::model::{Session, SessionId, UserId};
-
-/// The longest that any access token may live. Also how long a retired key must be kept.
-pub const LONGEST_ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
 /// Clocks of replicas may differ by this much (RFC 8725 allows "a few minutes"; we do not).
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);

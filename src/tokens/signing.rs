@@ -14,8 +14,8 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
 
-use super::access::LONGEST_ACCESS_TOKEN_LIFETIME;
 use super::keyring::{Keyring, Opened};
+use super::lifetime::LONGEST_ACCESS_TOKEN_LIFETIME;
 use super::master_secret::SecretId;
 use crate::clock::{Entropy, EntropyUnavailable};
 

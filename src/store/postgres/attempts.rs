@@ -35,6 +35,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgPool, Postgres};
 
 use super::commit_warnings::unless_warned;
+use super::failure::{failure, is_broken, is_undone, is_undone_or_broken, kind, search_failure};
 use super::servers::Servers;
 use super::session::SessionSettings;
 use super::url::Access;
@@ -239,63 +240,4 @@ async fn in_time<T>(deadline: Duration, work: impl Future<Output = T>) -> Result
         metrics::database_silent();
         Error::unavailable("no answer in time")
     })
-}
-
-fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
-}
-
-/// Whether the database has taken back whatever was done.
-fn is_undone(error: &sqlx::Error) -> bool {
-    matches!(kind(error), DatabaseFailure::Conflict)
-}
-
-/// Whether a statement that ran by itself was taken back for something that is wrong with a part of it.
-pub(super) fn was_taken_back(error: &Error) -> bool {
-    let (Error::Internal(cause) | Error::Unavailable(cause)) = error else { return false };
-    cause.downcast_ref().is_some_and(|error: &sqlx::Error| {
-        let kind = kind(error);
-        error.as_database_error().is_some()
-            && matches!(kind, DatabaseFailure::Conflict | DatabaseFailure::LockTimeout | DatabaseFailure::Other)
-    })
-}
-
-fn is_broken(error: &sqlx::Error) -> bool {
-    matches!(kind(error), DatabaseFailure::Connection)
-}
-
-fn is_undone_or_broken(error: &sqlx::Error) -> bool {
-    is_undone(error) || is_broken(error)
-}
-
-/// Sorts failures, those that the database tells by their class (PostgreSQL appendix A).
-pub(super) fn kind(error: &sqlx::Error) -> DatabaseFailure {
-    match error {
-        // Protocol: a connection that breaks off in its first bytes looks like a server that speaks nonsense.
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => DatabaseFailure::Connection,
-        sqlx::Error::PoolTimedOut => DatabaseFailure::AcquireTimeout,
-        sqlx::Error::Database(_) => match code(error).as_deref().unwrap_or_default() {
-            "40001" | "40P01" => DatabaseFailure::Conflict,
-            "55P03" => DatabaseFailure::LockTimeout,
-            "57014" => DatabaseFailure::StatementTimeout,
-            // A transaction of ours took too long; the server takes no writes any more; the database has another name.
-            "25P03" | "25006" | "3D000" => DatabaseFailure::Connection,
-            // 28: the role or its password is another by now.
-            code if ["08", "28", "57P"].iter().any(|class| code.starts_with(class)) => DatabaseFailure::Connection,
-            code if code.starts_with("53") => DatabaseFailure::Resources,
-            _ => DatabaseFailure::Other,
-        },
-        _ => DatabaseFailure::Other,
-    }
-}
-
-/// Tells what may work in a moment from what is a defect.
-pub(super) fn failure(error: sqlx::Error) -> Error {
-    let may_work = kind(&error) != DatabaseFailure::Other || matches!(error, sqlx::Error::PoolClosed);
-    let may_work = may_work && !mutants::enabled(Mutant::OutageIsDefect);
-    if may_work { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
-}
-
-fn search_failure(error: sqlx::Error) -> Error {
-    if kind(&error) == DatabaseFailure::StatementTimeout { Error::TooSlow } else { failure(error) }
 }

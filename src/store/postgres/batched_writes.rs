@@ -11,7 +11,8 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::attempts::{Connections, was_taken_back};
+use super::attempts::Connections;
+use super::failure::was_taken_back;
 use crate::store::batching::{Gathering, Together, Waiting};
 use crate::store::contract::Result;
 

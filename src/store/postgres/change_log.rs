@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 
-use super::attempts::failure;
+use super::failure::failure;
 use super::line::{Connector, LINE_DEADLINE, Line};
 use super::rows;
 use super::servers::Servers;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
-use super::attempts::failure;
+use super::failure::failure;
 use super::servers::Servers;
 use super::session::SessionSettings;
 use crate::model::LogId;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use sqlx::PgConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-use super::attempts::failure;
 use super::commit_warnings::unless_warned;
+use super::failure::failure;
 use super::line::{Connected, Connector, LINE_DEADLINE};
-use super::log_reader::identify;
+use super::log_identity::identify;
 use super::session::PROOF_NAME;
 use crate::model::LogId;
 use crate::mutants::{self, Mutant};

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::attempts::{Connections, failure};
+use super::attempts::Connections;
 use super::batched_writes::{Done, Refreshes, Write};
+use super::failure::failure;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, SessionId};

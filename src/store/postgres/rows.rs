@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
-use super::attempts::failure;
+use super::failure::failure;
 use crate::model::{Session, SessionId, SignedIn, Standing, User, UserId};
 use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::contract::{EndedTogether, Result};

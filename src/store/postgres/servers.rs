@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
-use super::log_reader::identify_server;
+use super::log_identity::identify_server;
 use super::session::{SessionSettings, Unfit};
 use super::url::{self, Access, Address, UrlError};
 use crate::model::LogId;

@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool, Row};
 
-use super::attempts::{Connections, failure};
+use super::attempts::Connections;
 use super::batched_writes::{Done, Extensions, Write};
+use super::failure::failure;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{Owner, Session, SessionId, SessionStats, SignedIn, Standing, Touch, UserId};

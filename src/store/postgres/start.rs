@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::log_reader::identify_server;
+use super::log_identity::identify_server;
 use super::migrations;
 use super::servers::{Failures, Servers, listed, told};
 use super::session::{SessionSettings, Unfit};
