@@ -85,7 +85,7 @@ async fn merged_document() -> Result<Response, Refusal> {
 }
 
 /// `/openapi/{family}.yaml`
-async fn one_document(PathText(file, _): PathText<native::Native>) -> Result<Response, Refusal> {
+async fn one_document(file: PathText<native::Native>) -> Result<Response, Refusal> {
     let name = file.strip_suffix(".yaml").filter(|name| *name != MERGED).ok_or(Rejection::UnknownPath)?;
     yaml(name)
 }

@@ -27,10 +27,9 @@ impl FromRequestParts<Arc<App>> for Subject {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let CallerWithBareToken(caller, _) =
-            CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
+        let caller = CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
         let id = path_parameter::<Cumulonimbus>(parts, app, Some("id")).await?;
-        Ok(Self(Managed::new(caller, id)?))
+        Ok(Self(Managed::new(caller.into_inner(), id)?))
     }
 }
 
@@ -67,7 +66,7 @@ impl FromRequestParts<Arc<App>> for Window {
 
     /// A parameter that is there twice is no number.
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let Query(pairs, _) = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
+        let pairs = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
         let number = |name: &str| {
             let mut values = pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
             values.next().filter(|_| values.next().is_none()).and_then(|value| value.parse::<usize>().ok())
@@ -97,9 +96,9 @@ impl FromRequest<Arc<App>> for Bulk {
         let entries: Vec<String> = match content_type {
             None => return Err(not_there().into()),
             Some(text) if text.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") => {
-                let Form(pairs, _) = Form::<Cumulonimbus, Vec<(String, String)>>::from_request(request, app).await?;
+                let pairs = Form::<Cumulonimbus, Vec<(String, String)>>::from_request(request, app).await?;
                 let (named, others): (Vec<_>, Vec<_>) =
-                    pairs.into_iter().partition(|(name, _)| name == "sessions" || name == "sessions[]");
+                    pairs.into_inner().into_iter().partition(|(name, _)| name == "sessions" || name == "sessions[]");
                 match (named.is_empty(), others.is_empty()) {
                     (true, _) => Err(not_there()),
                     (false, true) => Ok(named.into_iter().map(|(_, value)| value).collect()),
@@ -109,8 +108,8 @@ impl FromRequest<Arc<App>> for Bulk {
                 }
             }
             Some(_) => {
-                let OptionalBody(body, _) = OptionalBody::<Cumulonimbus, BulkBody>::from_request(request, app).await?;
-                serde_json::from_value(body.sessions).map_err(|_| not_there())
+                let body = OptionalBody::<Cumulonimbus, BulkBody>::from_request(request, app).await?;
+                serde_json::from_value(body.into_inner().sessions).map_err(|_| not_there())
             }
         }?;
         if entries.len() > MOST {

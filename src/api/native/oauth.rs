@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::wire;
 use crate::api::addressing::prefix_of;
-use crate::api::extract::{Caller, CountedForm, Form, HoldsToken};
+use crate::api::extract::{self, HoldsToken};
 use crate::api::json::Json;
 use crate::api::{App, Failure, Family, Refused, Rejection};
 use crate::sessions::{
@@ -32,6 +32,9 @@ use crate::tokens::client_id_of;
 pub struct OAuth;
 
 type Result<T> = std::result::Result<T, Refused<OAuth>>;
+type Caller = extract::Caller<OAuth>;
+type Form<T> = extract::Form<OAuth, T>;
+type CountedForm<T> = extract::CountedForm<OAuth, T>;
 
 impl Family for OAuth {
     const NAME: &'static str = "oauth";
@@ -143,15 +146,12 @@ struct TokenResponse {
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]
-async fn token(
-    State(app): State<Arc<App>>,
-    CountedForm(form, _): CountedForm<OAuth, TokenRequest>,
-) -> Result<Json<TokenResponse>> {
+async fn token(State(app): State<Arc<App>>, form: CountedForm<TokenRequest>) -> Result<Json<TokenResponse>> {
     if form.grant_type != "refresh_token" {
         return Err(Rejection::Malformed(UNSUPPORTED_GRANT.to_owned()).into());
     }
     // RFC 6749 section 3.2: a parameter without a value counts as left out.
-    let TokenRequest { grant_type: _, refresh_token, client_id, scope } = &form;
+    let TokenRequest { grant_type: _, refresh_token, client_id, scope } = &*form;
     let [token, client_id, scope] =
         [refresh_token, client_id, scope].map(|sent| sent.as_deref().filter(|value| !value.is_empty()));
     let token = token.ok_or(Rejection::Malformed("The refresh_token is missing".to_owned()))?;
@@ -261,8 +261,8 @@ struct IntrospectionClaims {
 )]
 async fn introspect(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<OAuth>,
-    Form(form, _): Form<OAuth, IntrospectionRequest>,
+    caller: Caller,
+    form: Form<IntrospectionRequest>,
 ) -> Result<Json<IntrospectionResponse>> {
     let freshness = form.freshness.map(Freshness::from);
     let found = app.sessions.introspect(&caller, there(&form.token)?, freshness).await?;
@@ -297,10 +297,7 @@ async fn introspect(
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]
-async fn revoke(
-    State(app): State<Arc<App>>,
-    CountedForm(form, _): CountedForm<OAuth, TokenForm>,
-) -> Result<StatusCode> {
+async fn revoke(State(app): State<Arc<App>>, form: CountedForm<TokenForm>) -> Result<StatusCode> {
     app.sessions.revoke_token(there(&form.token)?).await?;
     Ok(StatusCode::OK)
 }

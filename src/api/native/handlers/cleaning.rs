@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::Result;
+use super::{Caller, OptionalBody, Result};
 use crate::api::App;
-use crate::api::extract::{Caller, OptionalBody};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::{Problem, wire};
 
 /// Clean up
 ///
@@ -29,8 +28,8 @@ use crate::api::native::{Native, Problem, wire};
 )]
 pub(crate) async fn clean_up(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    OptionalBody(body, _): OptionalBody<Native, wire::CleanUp>,
+    caller: Caller,
+    body: OptionalBody<wire::CleanUp>,
 ) -> Result<Json<wire::CleanedUp>> {
     let dry_run = body.dry_run;
     let deleted = app.sessions.clean_up(&caller, dry_run).await?;

@@ -13,11 +13,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
-use super::Result;
+use super::{Caller, Query, Result, SessionPath, Watcher};
 use crate::api::App;
-use crate::api::extract::{Caller, Query, SessionPath, Watcher};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::{Problem, wire};
 use crate::sessions::{Error, Events, FieldError, LONGEST_WAIT, Over, SessionId, Told, Watch, Watched};
 use crate::tokens::fingerprint;
 use crate::users::UserId;
@@ -47,16 +46,12 @@ const SIGNED_TYPE: &str = "revocations+jwt";
     ),
     security(("bearerAuth" = []))
 )]
-pub(crate) async fn watch_session(
-    State(app): State<Arc<App>>,
-    Watcher(caller, _): Watcher<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-) -> Result<Response> {
-    let watch = app.sessions.watch(&caller, id).await?;
+pub(crate) async fn watch_session(State(app): State<Arc<App>>, caller: Watcher, id: SessionPath) -> Result<Response> {
+    let watch = app.sessions.watch(&caller, *id).await?;
     let (core, viewer) = (Arc::clone(&app), wire::Viewer::of(&caller));
     let show = move |watched| match watched {
         Watched::Session(session) => event("session", &wire::Session::new(*session, viewer, core.sessions.now())),
-        Watched::Ended(over) => ended(id, over),
+        Watched::Ended(over) => ended(*id, over),
     };
     let events = stream::unfold(watch, async |mut watch: Watch| watch.next().await.map(|watched| (watched, watch)));
     Ok(stream_of(&app, events.map(show)))
@@ -88,11 +83,11 @@ fn ended(id: SessionId, over: Over) -> Event {
 )]
 pub(crate) async fn listen(
     State(app): State<Arc<App>>,
-    Watcher(caller, _): Watcher<Native>,
-    Query(query, _): Query<Native, wire::Listen>,
+    caller: Watcher,
+    query: Query<wire::Listen>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let user = query.user_id.map(UserId::parse).transpose()?;
+    let user = query.into_inner().user_id.map(UserId::parse).transpose()?;
     // What is no text is no place that we handed out.
     let after = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let events = app.sessions.events(&caller, user, after).await?;
@@ -162,8 +157,8 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
 )]
 pub(crate) async fn list_revocations(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Query(query, _): Query<Native, wire::ListRevocations>,
+    caller: Caller,
+    query: Query<wire::ListRevocations>,
     headers: HeaderMap,
 ) -> Result<Response> {
     if query.wait > LONGEST_WAIT.as_secs() {

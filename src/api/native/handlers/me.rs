@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::Result;
+use super::{Caller, Query, Result, User};
 use crate::api::App;
-use crate::api::extract::{Caller, Query, User};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::{Problem, wire};
 use crate::sessions;
 
 /// Who am I
@@ -22,8 +21,8 @@ use crate::sessions;
     ),
     security(("bearerAuth" = []))
 )]
-pub(crate) async fn get_me(State(app): State<Arc<App>>, Caller(caller, _): Caller<Native>) -> Result<Json<wire::Me>> {
-    Ok(Json(match caller {
+pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<wire::Me>> {
+    Ok(Json(match caller.into_inner() {
         sessions::Caller::User(signed_in) => {
             let viewer = wire::Viewer::user(&signed_in);
             let sessions::SignedIn { session, user } = *signed_in;
@@ -47,10 +46,7 @@ pub(crate) async fn get_me(State(app): State<Arc<App>>, Caller(caller, _): Calle
     ),
     security(("bearerAuth" = []))
 )]
-pub(crate) async fn list_my_sessions(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Native>,
-) -> Result<Json<wire::SessionList>> {
+pub(crate) async fn list_my_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<wire::SessionList>> {
     let sessions = app.sessions.own_sessions(&me).await?;
     Ok(Json(wire::SessionList::new(sessions, wire::Viewer::user(&me), app.sessions.now())))
 }
@@ -69,8 +65,8 @@ pub(crate) async fn list_my_sessions(
 )]
 pub(crate) async fn end_my_sessions(
     State(app): State<Arc<App>>,
-    User(me, _): User<Native>,
-    Query(query, _): Query<Native, wire::EndMySessions>,
+    me: User,
+    query: Query<wire::EndMySessions>,
 ) -> Result<Json<wire::EndedSessions>> {
     let ended = app.sessions.end_all_own(&me, query.keep_current).await?;
     Ok(Json(wire::EndedSessions { ended }))

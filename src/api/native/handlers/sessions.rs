@@ -6,12 +6,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Result;
+use super::{Body, BodyAndBytes, Caller, Query, Result, SessionPath};
 use crate::api::App;
 use crate::api::addressing::prefix_of;
-use crate::api::extract::{Body, Caller, Query, SessionPath};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::{Problem, wire};
 use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
 
 /// Open a session
@@ -38,10 +37,11 @@ use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
 )]
 pub(crate) async fn open_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
+    caller: Caller,
     headers: HeaderMap,
-    Body(body, bytes, _): Body<Native, wire::OpenSession>,
+    body: BodyAndBytes<wire::OpenSession>,
 ) -> Result<Response> {
+    let (body, bytes) = body.into_inner();
     let key = idempotency_key(&headers, &bytes)?;
     let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
     let prefix = prefix_of(app.sessions.access_tokens().issuer());
@@ -82,11 +82,11 @@ fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<O
 )]
 pub(crate) async fn revoke_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Body(body, ..): Body<Native, wire::RevokeSessions>,
+    caller: Caller,
+    body: Body<wire::RevokeSessions>,
 ) -> Result<Json<wire::RevokedSessions>> {
     let dry_run = body.dry_run;
-    let revoked = app.sessions.revoke(&caller, body.selection()?, dry_run).await?;
+    let revoked = app.sessions.revoke(&caller, body.into_inner().selection()?, dry_run).await?;
     Ok(Json(wire::RevokedSessions::new(revoked, dry_run, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -106,8 +106,8 @@ pub(crate) async fn revoke_sessions(
 )]
 pub(crate) async fn search_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Query(query, _): Query<Native, wire::SearchSessions>,
+    caller: Caller,
+    query: Query<wire::SearchSessions>,
 ) -> Result<Json<wire::SessionPage>> {
     let (filter, sort) = query.filter()?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE);
@@ -131,10 +131,10 @@ pub(crate) async fn search_sessions(
 )]
 pub(crate) async fn get_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
+    caller: Caller,
+    id: SessionPath,
 ) -> Result<Json<wire::Session>> {
-    let session = app.sessions.session(&caller, id).await?;
+    let session = app.sessions.session(&caller, *id).await?;
     Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -159,12 +159,13 @@ pub(crate) async fn get_session(
 )]
 pub(crate) async fn change_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-    Body(mut body, ..): Body<Native, wire::ChangeSession>,
+    caller: Caller,
+    id: SessionPath,
+    body: Body<wire::ChangeSession>,
 ) -> Result<Json<wire::Session>> {
+    let mut body = body.into_inner();
     let metadata = body.take_metadata()?;
-    let session = app.sessions.change(&caller, id, body.device_name, metadata).await?;
+    let session = app.sessions.change(&caller, *id, body.device_name, metadata).await?;
     Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -182,12 +183,8 @@ pub(crate) async fn change_session(
     ),
     security(("bearerAuth" = []))
 )]
-pub(crate) async fn end_session(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-) -> Result<StatusCode> {
-    app.sessions.end(&caller, id).await?;
+pub(crate) async fn end_session(State(app): State<Arc<App>>, caller: Caller, id: SessionPath) -> Result<StatusCode> {
+    app.sessions.end(&caller, *id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -213,10 +210,10 @@ pub(crate) async fn end_session(
 )]
 pub(crate) async fn extend_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-    Body(body, ..): Body<Native, wire::ExtendSession>,
+    caller: Caller,
+    id: SessionPath,
+    body: Body<wire::ExtendSession>,
 ) -> Result<Json<wire::Session>> {
-    let session = app.sessions.extend(&caller, id, body.extend_by).await?;
+    let session = app.sessions.extend(&caller, *id, body.extend_by).await?;
     Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }

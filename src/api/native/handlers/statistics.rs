@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::Result;
+use super::{Caller, Query, Result};
 use crate::api::App;
-use crate::api::extract::{Caller, Query};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::{Problem, wire};
 
 /// Get statistics
 ///
@@ -28,10 +27,10 @@ use crate::api::native::{Native, Problem, wire};
 )]
 pub(crate) async fn get_statistics(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Query(query, _): Query<Native, wire::StatisticsQuery>,
+    caller: Caller,
+    query: Query<wire::StatisticsQuery>,
 ) -> Result<Json<wire::Statistics>> {
     let group_by = query.group_by;
-    let statistics = app.sessions.statistics(&caller, &query.parse()?).await?;
+    let statistics = app.sessions.statistics(&caller, &query.into_inner().parse()?).await?;
     Ok(Json(wire::Statistics::new(statistics, group_by)))
 }

@@ -8,11 +8,10 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::Result;
+use super::{Body, Caller, PathText, Query, Result};
 use crate::api::App;
-use crate::api::extract::{Body, Caller, PathText, Query};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::{Problem, wire};
 use crate::users::UserId;
 
 /// Get a user
@@ -28,12 +27,8 @@ use crate::users::UserId;
     ),
     security(("bearerAuth" = []))
 )]
-pub(crate) async fn get_user(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-) -> Result<Json<wire::User>> {
-    Ok(Json(app.sessions.user(&caller, &UserId::parse(id)?).await?.into()))
+pub(crate) async fn get_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.user(&caller, &UserId::parse(id.into_inner())?).await?.into()))
 }
 
 /// Create or change a user
@@ -55,11 +50,13 @@ pub(crate) async fn get_user(
 )]
 pub(crate) async fn put_user(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-    Body(body, ..): Body<Native, wire::UserDetails>,
+    caller: Caller,
+    id: PathText,
+    body: Body<wire::UserDetails>,
 ) -> Result<Json<wire::User>> {
-    Ok(Json(app.sessions.put_user(&caller, &UserId::parse(id)?, &body.parse()?).await?.into()))
+    Ok(Json(
+        app.sessions.put_user(&caller, &UserId::parse(id.into_inner())?, &body.into_inner().parse()?).await?.into(),
+    ))
 }
 
 /// Delete a user
@@ -83,11 +80,11 @@ pub(crate) async fn put_user(
 )]
 pub(crate) async fn delete_user(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-    Query(query, _): Query<Native, wire::DeleteUser>,
+    caller: Caller,
+    id: PathText,
+    query: Query<wire::DeleteUser>,
 ) -> Result<Json<wire::DeletedUser>> {
-    Ok(Json(app.sessions.delete_user(&caller, &UserId::parse(id)?, query.erase).await?.into()))
+    Ok(Json(app.sessions.delete_user(&caller, &UserId::parse(id.into_inner())?, query.erase).await?.into()))
 }
 
 /// Export a user
@@ -106,12 +103,8 @@ pub(crate) async fn delete_user(
     ),
     security(("bearerAuth" = []))
 )]
-pub(crate) async fn export_user(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-) -> Result<Response> {
-    let export = app.sessions.export_user(&caller, UserId::parse(id)?).await?;
+pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Response> {
+    let export = app.sessions.export_user(&caller, UserId::parse(id.into_inner())?).await?;
     let viewer = wire::Viewer::of(&caller);
     let (start, end) = wire::UserExport::around_sessions(export.user.clone())?;
     let sessions = stream::try_unfold((export, ""), move |(mut export, separator)| {
@@ -147,10 +140,10 @@ pub(crate) async fn export_user(
 )]
 pub(crate) async fn ban_user(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
+    caller: Caller,
+    id: PathText,
 ) -> Result<Json<wire::BannedUser>> {
-    let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id)?).await?;
+    let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id.into_inner())?).await?;
     Ok(Json(wire::BannedUser { user: user.into(), ended }))
 }
 
@@ -169,12 +162,8 @@ pub(crate) async fn ban_user(
     ),
     security(("bearerAuth" = []))
 )]
-pub(crate) async fn unban_user(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-) -> Result<Json<wire::User>> {
-    Ok(Json(app.sessions.unban_user(&caller, &UserId::parse(id)?).await?.into()))
+pub(crate) async fn unban_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.unban_user(&caller, &UserId::parse(id.into_inner())?).await?.into()))
 }
 
 /// List a user's sessions
@@ -193,10 +182,10 @@ pub(crate) async fn unban_user(
 )]
 pub(crate) async fn list_user_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
+    caller: Caller,
+    id: PathText,
 ) -> Result<Json<wire::SessionList>> {
-    let sessions = app.sessions.sessions_of(&caller, &UserId::parse(id)?).await?;
+    let sessions = app.sessions.sessions_of(&caller, &UserId::parse(id.into_inner())?).await?;
     Ok(Json(wire::SessionList::new(sessions, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -216,9 +205,9 @@ pub(crate) async fn list_user_sessions(
 )]
 pub(crate) async fn end_user_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
+    caller: Caller,
+    id: PathText,
 ) -> Result<Json<wire::EndedSessions>> {
-    let ended = app.sessions.end_all_of(&caller, &UserId::parse(id)?).await?;
+    let ended = app.sessions.end_all_of(&caller, &UserId::parse(id.into_inner())?).await?;
     Ok(Json(wire::EndedSessions { ended }))
 }
