@@ -4,8 +4,10 @@
 //! people know. In the merged document two families may want the same name, so there each name carries its family's.
 
 use serde_json::{Map, Value};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, ClientCredentials, Flow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
+    ApiKey, ApiKeyValue, ClientCredentials, Flow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityRequirement,
+    SecurityScheme,
 };
 use utoipa::openapi::{
     Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder, ServerBuilder,
@@ -59,35 +61,36 @@ fn family(name: &str) -> Option<OpenApi> {
     let paths = |router: OpenApiRouter<_>| router.into_openapi();
     Some(match name {
         "native" => described(
-            paths(native::router().merge(native::live_router()).merge(native::oauth::router())),
+            secured(paths(native::router().merge(native::live_router())), "bearerAuth")
+                .merge_from(paths(native::oauth::router())),
             "Sojourn: native API",
             "Sessions, users, and the OAuth 2.0 endpoints around them. Errors are RFC 9457 problems, or RFC 6749 errors below /oauth2.",
             "http://localhost:8080",
             bearer(),
         ),
         "quiika" => described(
-            paths(quiika::router()),
+            secured(paths(quiika::router()), "bearerAuth"),
             "Sojourn: Quiika",
             "The session management API of the Quiika app SDK.",
             "http://localhost:8080",
             bearer(),
         ),
         "vault" => described(
-            paths(vault::router()),
+            secured(paths(vault::router()), "bearerAuth"),
             "Sojourn: Vault",
             "The session API of the FantasticAuth Vault SDK.",
             "https://api.vault.dev/api/v1",
             bearer(),
         ),
         "blackbox" => described(
-            paths(blackbox::router()),
+            secured(paths(blackbox::router()), "bearerAuth"),
             "Sojourn: Blackbox",
             "The session management API of the Blackbox Labs SDK.",
             "http://localhost:8080",
             bearer(),
         ),
         "cumulonimbus" => described(
-            paths(cumulonimbus::router()),
+            secured(paths(cumulonimbus::router()), "token"),
             "Sojourn: Cumulonimbus",
             "The session endpoints of the Cumulonimbus administration API. The token is sent as it is, without a scheme.",
             "https://alekeagle.me/api",
@@ -149,17 +152,29 @@ fn described(
     OpenApiBuilder::from(document).info(info.build()).servers(Some([ServerBuilder::new().url(server).build()])).build()
 }
 
-/// Every operation that counts its callers can answer 429: said here once, because no handler does it.
+/// Gives every operation the document's only security scheme, in which no scopes are named.
+fn secured(mut document: OpenApi, scheme: &str) -> OpenApi {
+    for (_, operation) in operations(&mut document) {
+        operation.security = Some(vec![SecurityRequirement::new(scheme, [""; 0])]);
+    }
+    document
+}
+
+/// Adds 429, which a rate limit answers for the handlers, to every operation that counts its callers.
 fn tell_limits(document: &mut OpenApi) {
-    for (path, item) in &mut document.paths.paths {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        for operation in operations.into_iter().flatten() {
-            if operation.security.is_some() || path.starts_with("/oauth2/") {
-                let response = ResponseBuilder::new().description("Too many requests").build();
-                operation.responses.responses.entry("429".to_owned()).or_insert(RefOr::T(response));
-            }
+    for (path, operation) in operations(document) {
+        if operation.security.is_some() || path.starts_with("/oauth2/") {
+            let response = ResponseBuilder::new().description("Too many requests").build();
+            operation.responses.responses.entry("429".to_owned()).or_insert(RefOr::T(response));
         }
     }
+}
+
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {
+    document.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        operations.into_iter().flatten().map(|operation| (path.as_str(), operation))
+    })
 }
 
 /// Puts the family's name before its operation ids, schema names and tags.

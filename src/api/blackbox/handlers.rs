@@ -25,7 +25,6 @@ type Body<T> = extract::Body<Blackbox, T>;
         (status = 200, description = "The user's active sessions, newest first", body = ApiResponse<SessionListResponse>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Result<ApiResponse<SessionListResponse>> {
     let sessions = app.sessions.own_sessions(&me).await?;
@@ -39,7 +38,6 @@ pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Resu
         (status = 200, description = "How many sessions were deleted", body = ApiResponse<CleanupResult>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn cleanup_expired_sessions(
     State(app): State<Arc<App>>,
@@ -60,7 +58,6 @@ pub(super) async fn cleanup_expired_sessions(
         (status = 413, description = "Over 64 KiB", body = ErrorResponse),
         (status = 415, description = "Not JSON", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_all_sessions(
     State(app): State<Arc<App>>,
@@ -78,7 +75,6 @@ pub(super) async fn revoke_all_sessions(
         (status = 200, description = "The user's sessions in numbers", body = ApiResponse<SessionStats>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn get_session_stats(State(app): State<Arc<App>>, me: User) -> Result<ApiResponse<SessionStats>> {
     Ok(Json(ApiResponse::of(app.sessions.session_stats_of(&me.session.user_id).await?.into())))
@@ -93,7 +89,6 @@ pub(super) async fn get_session_stats(State(app): State<Arc<App>>, me: User) -> 
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "No such session, or another user's", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn get_session(
     State(app): State<Arc<App>>,
@@ -113,7 +108,6 @@ pub(super) async fn get_session(
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "No such session, or another user's", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: SessionPath) -> Result<ApiMessage> {
     app.sessions.end_own(&me, *id).await?;
@@ -132,7 +126,6 @@ pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: Se
         (status = 413, description = "Over 64 KiB", body = ErrorResponse),
         (status = 415, description = "Not JSON", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn extend_session(
     State(app): State<Arc<App>>,

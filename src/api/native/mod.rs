@@ -11,6 +11,7 @@
 mod error;
 mod handlers;
 pub mod oauth;
+mod responses;
 pub mod wire;
 
 use std::sync::Arc;

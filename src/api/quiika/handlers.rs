@@ -23,7 +23,6 @@ type SessionPath = extract::SessionPath<Quiika>;
         (status = 200, description = "Successfully retrieved sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn get_user_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<Vec<UserSessionDetails>>> {
     own_sessions(&app, &me).await
@@ -36,7 +35,6 @@ pub(super) async fn get_user_sessions(State(app): State<Arc<App>>, me: User) -> 
         (status = 200, description = "Successfully retrieved active sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn get_active_sessions(
     State(app): State<Arc<App>>,
@@ -58,7 +56,6 @@ async fn own_sessions(app: &App, me: &SignedIn) -> Result<Json<Vec<UserSessionDe
         (status = 200, description = "Successfully retrieved session count", body = SessionCountResponse),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn get_session_count(State(app): State<Arc<App>>, me: User) -> Result<Json<SessionCountResponse>> {
     let count = app.sessions.count_active_sessions_of(&me.session.user_id).await?;
@@ -73,7 +70,6 @@ pub(super) async fn get_session_count(State(app): State<Arc<App>>, me: User) -> 
         (status = 200, description = "Other sessions revoked successfully"),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_other_sessions(State(app): State<Arc<App>>, me: UserWithBareToken) -> Result<StatusCode> {
     app.sessions.end_all_own(&me, true).await?;
@@ -87,7 +83,6 @@ pub(super) async fn revoke_other_sessions(State(app): State<Arc<App>>, me: UserW
         (status = 200, description = "All sessions revoked successfully"),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_all_sessions(State(app): State<Arc<App>>, me: User) -> Result<StatusCode> {
     app.sessions.end_all_own(&me, false).await?;
@@ -103,7 +98,6 @@ pub(super) async fn revoke_all_sessions(State(app): State<Arc<App>>, me: User) -
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "Session not found or does not belong to the user", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: SessionPath) -> Result<StatusCode> {
     app.sessions.end_own(&me, *id).await?;

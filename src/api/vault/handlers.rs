@@ -20,7 +20,6 @@ type SessionPath = extract::SessionPath<Vault>;
         (status = 200, description = "List of sessions", body = [SessionResponse]),
         (status = 401, description = "Authentication required", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<Vec<SessionResponse>>> {
     let sessions = app.sessions.own_sessions(&me).await?.sessions;
@@ -34,7 +33,6 @@ pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Resu
         (status = 200, description = "All sessions revoked", body = MessageResponse),
         (status = 401, description = "Authentication required", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn logout_all_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<MessageResponse>> {
     let ended = app.sessions.end_all_own(&me, false).await?;
@@ -50,7 +48,6 @@ pub(super) async fn logout_all_sessions(State(app): State<Arc<App>>, me: User) -
         (status = 401, description = "Authentication required", body = ErrorResponse),
         (status = 404, description = "Resource not found", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_session(
     State(app): State<Arc<App>>,

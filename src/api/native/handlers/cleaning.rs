@@ -7,7 +7,8 @@ use axum::extract::State;
 use super::{Caller, OptionalBody, Result};
 use crate::api::App;
 use crate::api::json::Json;
-use crate::api::native::{Problem, wire};
+use crate::api::native::responses::{BadBody, NeedsAdmin, Unauthenticated};
+use crate::api::native::wire;
 
 /// Clean up
 ///
@@ -18,13 +19,8 @@ use crate::api::native::{Problem, wire};
     request_body = Option<wire::CleanUp>,
     responses(
         (status = 200, description = "What was deleted", body = wire::CleanedUp),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NeedsAdmin,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn clean_up(
     State(app): State<Arc<App>>,

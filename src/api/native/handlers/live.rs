@@ -16,6 +16,9 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use super::{Caller, Query, Result, SessionPath, Watcher};
 use crate::api::App;
 use crate::api::json::Json;
+use crate::api::native::responses::{
+    BadQuery, BadUserId, NeedsRead, NoStream, NoSuchSession, ServiceNeedsRead, Unauthenticated,
+};
 use crate::api::native::{Problem, wire};
 use crate::sessions::{Error, Events, FieldError, LONGEST_WAIT, Over, SessionId, Told, Watch, Watched};
 use crate::tokens::fingerprint;
@@ -39,12 +42,8 @@ const SIGNED_TYPE: &str = "revocations+jwt";
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A service needs `sessions:read`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`too_many_streams`, or `unavailable`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, ServiceNeedsRead, NoSuchSession, NoStream,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn watch_session(State(app): State<Arc<App>>, caller: Watcher, id: SessionPath) -> Result<Response> {
     let watch = app.sessions.watch(&caller, *id).await?;
@@ -73,13 +72,8 @@ fn ended(id: SessionId, over: Over) -> Event {
     params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that arrived")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`too_many_streams`, or `unavailable`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead, BadUserId, NoStream,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn listen(
     State(app): State<Arc<App>>,
@@ -147,13 +141,10 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
             (String = "application/jwt"),
         ), headers(("ETag" = String, description = "Of the JSON answer: names the sessions in it"))),
         (status = 304, description = "The same sessions as then, and no others, up to now"),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`wait` is too long", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "What was ended lately is not known", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn list_revocations(
     State(app): State<Arc<App>>,

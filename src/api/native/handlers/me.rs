@@ -7,7 +7,8 @@ use axum::extract::State;
 use super::{Caller, Query, Result, User};
 use crate::api::App;
 use crate::api::json::Json;
-use crate::api::native::{Problem, wire};
+use crate::api::native::responses::{BadQuery, NotAUser, Unauthenticated};
+use crate::api::native::wire;
 use crate::sessions;
 
 /// Who am I
@@ -17,9 +18,8 @@ use crate::sessions;
     get, path = "/v1/me", tag = "Me", operation_id = "getMe",
     responses(
         (status = 200, description = "The caller", body = wire::Me),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<wire::Me>> {
     Ok(Json(match caller.into_inner() {
@@ -42,9 +42,8 @@ pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Resul
     get, path = "/v1/me/sessions", tag = "Me", operation_id = "listMySessions",
     responses(
         (status = 200, description = "The sessions", body = wire::SessionList),
-        (status = 401, description = "No valid credential of a user", body = Problem, content_type = "application/problem+json"),
+        NotAUser,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn list_my_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<wire::SessionList>> {
     let sessions = app.sessions.own_sessions(&me).await?;
@@ -58,10 +57,8 @@ pub(crate) async fn list_my_sessions(State(app): State<Arc<App>>, me: User) -> R
     delete, path = "/v1/me/sessions", tag = "Me", operation_id = "endMySessions", params(wire::EndMySessions),
     responses(
         (status = 200, description = "How many were ended", body = wire::EndedSessions),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential of a user", body = Problem, content_type = "application/problem+json"),
+        NotAUser, BadQuery,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn end_my_sessions(
     State(app): State<Arc<App>>,

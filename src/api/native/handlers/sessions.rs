@@ -10,6 +10,9 @@ use super::{Body, BodyAndBytes, Caller, Query, Result, SessionPath};
 use crate::api::App;
 use crate::api::addressing::prefix_of;
 use crate::api::json::Json;
+use crate::api::native::responses::{
+    BadBody, BadFields, BadQuery, NeedsAdmin, NeedsRead, NoSuchSession, NotActive, ServiceNeedsRead, Unauthenticated,
+};
 use crate::api::native::{Problem, wire};
 use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
 
@@ -25,15 +28,11 @@ use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
     responses(
         (status = 201, description = "Opened, or opened before with this idempotency key", body = wire::OpenedSession,
             headers(("Location" = String, description = "The session"))),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the scope that the session is to have; or `user_banned`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`session_limit_reached`, or `session_not_active` for a key whose session is over", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields that cannot be taken, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn open_session(
     State(app): State<Arc<App>>,
@@ -71,14 +70,9 @@ fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<O
     request_body = wire::RevokeSessions,
     responses(
         (status = 200, description = "They have ended", body = wire::RevokedSessions),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A selection that cannot be taken, or `search_too_broad` with `dry_run`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NeedsAdmin,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn revoke_sessions(
     State(app): State<Arc<App>>,
@@ -97,12 +91,9 @@ pub(crate) async fn revoke_sessions(
     get, path = "/v1/sessions", tag = "Sessions", operation_id = "searchSessions", params(wire::SearchSessions),
     responses(
         (status = 200, description = "One page", body = wire::SessionPage),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A condition that cannot be taken, a cursor of another search, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn search_sessions(
     State(app): State<Arc<App>>,
@@ -123,11 +114,8 @@ pub(crate) async fn search_sessions(
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 200, description = "The session", body = wire::Session),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A service needs `sessions:read`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, ServiceNeedsRead, NoSuchSession,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn get_session(
     State(app): State<Arc<App>>,
@@ -146,16 +134,9 @@ pub(crate) async fn get_session(
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ChangeSession,
     responses(
         (status = 200, description = "The session as it is now", body = wire::Session),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The scope is too small", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The session is over", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields that cannot be taken", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NoSuchSession, NotActive, BadFields,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn change_session(
     State(app): State<Arc<App>>,
@@ -177,11 +158,9 @@ pub(crate) async fn change_session(
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 204, description = "It is ended"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "A service needs `sessions:admin`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NoSuchSession,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn end_session(State(app): State<Arc<App>>, caller: Caller, id: SessionPath) -> Result<StatusCode> {
     app.sessions.end(&caller, *id).await?;
@@ -197,16 +176,10 @@ pub(crate) async fn end_session(State(app): State<Arc<App>>, caller: Caller, id:
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ExtendSession,
     responses(
         (status = 200, description = "The session as it is now", body = wire::Session),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`sessions:admin` is needed: by a service, or where users may not extend their sessions", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The session is over", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Less than a second, or more than the server allows", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NoSuchSession, NotActive,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn extend_session(
     State(app): State<Arc<App>>,

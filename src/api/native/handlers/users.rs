@@ -11,6 +11,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::{Body, Caller, PathText, Query, Result};
 use crate::api::App;
 use crate::api::json::Json;
+use crate::api::native::responses::{
+    BadBody, BadFields, BadQuery, BadUserId, NeedsAdmin, NeedsRead, NoSuchUser, Unauthenticated,
+};
 use crate::api::native::{Problem, wire};
 use crate::users::UserId;
 
@@ -20,12 +23,8 @@ use crate::users::UserId;
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The user", body = wire::User),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsRead, NoSuchUser, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn get_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
     Ok(Json(app.sessions.user(&caller, &UserId::parse(id.into_inner())?).await?.into()))
@@ -39,14 +38,9 @@ pub(crate) async fn get_user(State(app): State<Arc<App>>, caller: Caller, id: Pa
     params(("id" = String, Path, description = "The user's id")), request_body = wire::UserDetails,
     responses(
         (status = 200, description = "The user as it is now", body = wire::User),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`sessions:write` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields that cannot be taken", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, BadFields,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn put_user(
     State(app): State<Arc<App>>,
@@ -70,13 +64,8 @@ pub(crate) async fn put_user(
     params(("id" = String, Path, description = "The user's id"), wire::DeleteUser),
     responses(
         (status = 200, description = "How many sessions were ended and erased", body = wire::DeletedUser),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsAdmin, NoSuchUser, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn delete_user(
     State(app): State<Arc<App>>,
@@ -96,12 +85,9 @@ pub(crate) async fn delete_user(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The document", body = wire::UserExport),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nothing is kept of such a user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsRead, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Response> {
     let export = app.sessions.export_user(&caller, UserId::parse(id.into_inner())?).await?;
@@ -132,11 +118,8 @@ pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id:
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The user is banned", body = wire::BannedUser),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsAdmin, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn ban_user(
     State(app): State<Arc<App>>,
@@ -155,12 +138,8 @@ pub(crate) async fn ban_user(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The user is not banned", body = wire::User),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsAdmin, NoSuchUser, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn unban_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
     Ok(Json(app.sessions.unban_user(&caller, &UserId::parse(id.into_inner())?).await?.into()))
@@ -174,11 +153,8 @@ pub(crate) async fn unban_user(State(app): State<Arc<App>>, caller: Caller, id: 
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The sessions", body = wire::SessionList),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsRead, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn list_user_sessions(
     State(app): State<Arc<App>>,
@@ -197,11 +173,8 @@ pub(crate) async fn list_user_sessions(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "How many were ended", body = wire::EndedSessions),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsAdmin, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn end_user_sessions(
     State(app): State<Arc<App>>,

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::Result;
 use crate::api::credentials::Place;
 use crate::api::json::Json;
+use crate::api::native::responses::NotValid;
 use crate::api::native::{Native, Problem, wire};
 use crate::api::{App, extract};
 use crate::sessions::{Caller, Error, Freshness, Refusal, Requirements, SignedIn};
@@ -35,9 +36,8 @@ const REQUIRE: &str = "/v1/require/";
             ("X-User-Name" = String, description = "The user's name, empty when unknown or too long"),
             ("X-User-Email" = String, description = "The user's email address, empty when unknown or too long"),
         )),
-        (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
+        NotValid,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     answer(&app, request, &Requirements::default()).await
@@ -59,10 +59,9 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     responses(
         (status = 200, description = "It stands, and meets them; with the headers of `verify`", body = wire::Verified),
         (status = 400, description = "A requirement that is not known or cannot be met", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "It stands and does not meet them. The challenge says `insufficient_scope` (RFC 6750) when the scope is too small or the session is another application's, and `insufficient_user_authentication` (RFC 9470) when the sign-in is too weak or too old", body = Problem, content_type = "application/problem+json"),
+        NotValid,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn require(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     let requirements = wire::requirements(request.uri().path().strip_prefix(REQUIRE).unwrap_or_default())?;
