@@ -21,11 +21,11 @@ pub use secrets::bootstrap_key;
 pub use server::ServerConfig;
 pub use source::{SettingError, Source, parse_duration};
 
+use crate::api::janssen::DnTemplate;
 use crate::clock::Entropy;
 use crate::sessions::{Freshness, IpStorage, LimitPolicy, Policy, Profile, SHORTEST, SessionLimit};
 use crate::store;
 use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret};
-use crate::users::DnTemplate;
 
 /// Every setting with its default and what it is for, in the order in which `--help` shows them.
 pub const SETTINGS: &[(&str, &str, &str)] = &[

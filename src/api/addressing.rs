@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::family::refused_below;
-use super::{Rejection, blackbox, cumulonimbus, janssen, native, quiika, vault};
+use super::guard::refused;
+use super::{FAMILIES, Rejection, native};
 
 /// The longest path that an answer names, in bytes.
 const LONGEST_NAMED: usize = 256;
@@ -62,15 +62,10 @@ pub(super) async fn unknown_path(request: Request) -> Response {
     refuse(&right, &rejection)
 }
 
-/// Below a family's prefix its own words, elsewhere the native ones.
+/// Answers in the words of the family whose prefix the path is below, elsewhere in the native ones.
 fn refuse(path: &str, rejection: &Rejection) -> Response {
-    refused_below::<quiika::Quiika>(path, rejection)
-        .or_else(|| refused_below::<vault::Vault>(path, rejection))
-        .or_else(|| refused_below::<blackbox::Blackbox>(path, rejection))
-        .or_else(|| refused_below::<cumulonimbus::Cumulonimbus>(path, rejection))
-        .or_else(|| refused_below::<janssen::Janssen>(path, rejection))
-        .or_else(|| refused_below::<native::oauth::OAuth>(path, rejection))
-        .unwrap_or_else(|| super::family::refused::<native::Native>(rejection))
+    let answer = FAMILIES.iter().find_map(|family| (family.refuse)(path, rejection));
+    answer.unwrap_or_else(|| refused::<native::Native>(rejection))
 }
 
 /// The origin that a browser tells of pages at the issuer's address (RFC 6454 section 6.2); `None` for one that has none.

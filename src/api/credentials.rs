@@ -27,7 +27,7 @@ pub(super) fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> 
     if let Some(token) = authorization(&parts.headers, place)? {
         return Ok(vec![token.to_owned()]);
     }
-    let tokens = match &app.cookie {
+    let tokens = match &app.http.cookie {
         Some(name) if F::COOKIE => session_cookies(&parts.headers, name)?,
         _ => return Err(Refusal::Missing.into()),
     };

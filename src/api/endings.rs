@@ -3,6 +3,8 @@
 use axum::http::Method;
 use axum::http::request::Parts;
 
+use super::FAMILIES;
+
 /// Marks the requests of a connection that has one of the last places: only health checks and requests that end sessions
 /// are answered there.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +16,7 @@ pub(super) fn only_ends_sessions(method: &Method, path: &str) -> bool {
     let is_check = path == "/v1/verify" || ["/v1/verify/", "/v1/require/"].iter().any(|check| path.starts_with(check));
     match *method {
         Method::DELETE => !is_check,
-        Method::POST => {
-            matches!(path, "/oauth2/revoke" | "/v1/sessions/revoke" | "/api/v0/sessions/revoke-all")
-                || path.starts_with("/v1/users/") && path.ends_with("/ban")
-        }
+        Method::POST => FAMILIES.iter().any(|family| (family.is_ending)(path)),
         _ => false,
     }
 }

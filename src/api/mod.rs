@@ -12,6 +12,7 @@ mod endings;
 pub mod extract;
 mod family;
 pub mod forwarding;
+mod guard;
 pub mod janssen;
 mod json;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod native;
 mod openapi;
 mod operations;
 pub mod quiika;
+mod registry;
 mod timestamp;
 pub mod vault;
 mod wording;
@@ -30,14 +32,14 @@ use axum::middleware;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 pub use endings::Reserved;
-pub(crate) use family::FamilyName;
 pub use family::{Failure, Family, Refused, Rejection};
-pub use openapi::{FAMILIES, document, family_document};
+pub(crate) use guard::FamilyName;
+pub use openapi::{document, family_document};
+pub use registry::{FAMILIES, Mount, rights};
 
 use crate::config::HttpConfig;
-use crate::sessions::{LONGEST_WAIT, Sessions};
+use crate::sessions::Sessions;
 use crate::telemetry;
-use crate::users::DnTemplate;
 
 /// What every handler can reach.
 pub struct App {
@@ -45,10 +47,8 @@ pub struct App {
     pub sessions: Arc<Sessions>,
     /// Where request ids come from.
     pub request_ids: telemetry::RequestIds,
-    /// The name of the cookie that may carry a session token.
-    pub cookie: Option<String>,
-    /// What users are called in the Janssen API.
-    pub janssen_user_dn: DnTemplate,
+    /// The settings of the HTTP side.
+    pub http: HttpConfig,
     /// How many requests one caller may make.
     pub limits: limits::RateLimits,
     /// Turns true when the server is about to stop: it is not ready any more.
@@ -56,29 +56,15 @@ pub struct App {
 }
 
 /// All routes, ready to serve.
-pub fn router(app: Arc<App>, http: &HttpConfig) -> Router {
-    let (native, native_document) = native::router().split_for_parts();
-    let (live, live_document) = native::live_router().split_for_parts();
-    let (oauth, oauth_document) = native::oauth::router().split_for_parts();
-    let (quiika, quiika_document) = quiika::router().split_for_parts();
-    let (blackbox, blackbox_document) = blackbox::router().split_for_parts();
-    let (cumulonimbus, cumulonimbus_document) = cumulonimbus::at_both_places().split_for_parts();
-    let (janssen, janssen_document) = janssen::router().split_for_parts();
-    let (vault, vault_document) = vault::router().split_for_parts();
-    let router = Router::new()
-        .merge(family::guard::<native::Native>(native::as_gateways_ask(native), &native_document, &app))
-        .merge(family::guard_waiting::<native::Native>(live, &live_document, &app, LONGEST_WAIT))
-        .merge(family::guard::<native::oauth::OAuth>(native::oauth::metadata_of_path(oauth), &oauth_document, &app))
-        .merge(family::guard::<quiika::Quiika>(quiika, &quiika_document, &app))
-        .merge(family::guard::<vault::Vault>(vault, &vault_document, &app))
-        .merge(family::guard::<blackbox::Blackbox>(blackbox, &blackbox_document, &app))
-        .merge(family::guard::<cumulonimbus::Cumulonimbus>(cumulonimbus, &cumulonimbus_document, &app))
-        .merge(family::guard::<janssen::Janssen>(janssen, &janssen_document, &app))
+pub fn router(app: Arc<App>) -> Router {
+    let families = FAMILIES.iter().fold(Router::new(), |router, family| router.merge((family.routes)(&app)));
+    let metrics = if app.http.metrics_listen.is_none() { operations::metrics_router() } else { Router::new() };
+    let router = families
         .merge(operations::router())
-        .merge(if http.metrics_listen.is_none() { operations::metrics_router() } else { Router::new() })
+        .merge(metrics)
         .fallback(addressing::unknown_path)
         .with_state(Arc::clone(&app));
-    let router = if http.cors_origins.is_empty() { router } else { router.layer(cors(http)) };
+    let router = if app.http.cors_origins.is_empty() { router } else { router.layer(cors(&app.http)) };
     let router = router.layer(middleware::from_fn(addressing::require_host));
     router.layer(middleware::from_fn_with_state(app, telemetry::log_requests))
 }

@@ -14,7 +14,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::extract::PathText;
 use super::openapi::DocumentError;
-use super::{App, Refused, Rejection, document, family_document, native, openapi};
+use super::{App, FAMILIES, Refused, Rejection, document, family_document, native};
 use crate::sessions::{Error, NotReady};
 
 type Refusal = Refused<native::Native>;
@@ -73,8 +73,8 @@ fn not_ready(code: &str, detail: &str) -> Response {
 /// The documents by their names, made once: anybody may ask for them.
 static DOCUMENTS: LazyLock<Result<HashMap<&str, Bytes>, DocumentError>> = LazyLock::new(|| {
     let mut documents = HashMap::from([(MERGED, Bytes::from(document()?))]);
-    for name in openapi::FAMILIES {
-        documents.extend(family_document(name)?.map(|document| (name, Bytes::from(document))));
+    for family in FAMILIES {
+        documents.extend(family_document(family.name)?.map(|document| (family.name, Bytes::from(document))));
     }
     Ok(documents)
 });
@@ -100,7 +100,7 @@ fn yaml(name: &str) -> Result<Response, Refusal> {
 fn reference() -> SwaggerUi {
     // From `/docs/`, below whatever path a reverse proxy puts it.
     let all = std::iter::once(Url::new("all", "../openapi.yaml"));
-    let families = openapi::FAMILIES.map(|name| Url::from(format!("../openapi/{name}.yaml")));
+    let families = FAMILIES.iter().map(|family| Url::from(format!("../openapi/{}.yaml", family.name)));
     let config = Config::new(all.chain(families)).validator_url("none").doc_expansion("none");
     SwaggerUi::new("/docs").config(config)
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::api;
@@ -83,7 +84,7 @@ enum Command {
     /// Print the OpenAPI document
     Openapi {
         /// Of one family only
-        #[arg(long, value_parser = api::FAMILIES)]
+        #[arg(long, value_parser = PossibleValuesParser::new(api::FAMILIES.iter().map(|family| family.name)))]
         family: Option<String>,
     },
     /// Ask the server on this machine whether it is ready; exit status 0 when it is

@@ -49,9 +49,8 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let app = App {
         sessions: Arc::clone(&sessions),
         request_ids,
-        cookie: http.cookie.clone(),
-        janssen_user_dn: http.janssen_user_dn.clone(),
         limits: RateLimits::new(http.rate_limit, forwarding),
+        http,
         stopping: stop.clone(),
     };
     let app = Arc::new(app);
@@ -65,7 +64,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     if let Some(listener) = metrics_listener {
         tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
     }
-    server::serve(listener, api::router(app, &http), config, stop).await;
+    server::serve(listener, api::router(app), config, stop).await;
     end.send_replace(true);
 
     // A database that hangs must not keep the process: what cannot be written by then is lost, as in a crash.

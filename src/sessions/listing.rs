@@ -11,20 +11,36 @@ use crate::users::UserId;
 /// The furthest that a list can be asked for from: what is skipped is read too.
 pub const FURTHEST_OFFSET: u32 = 1_000_000;
 
-const SESSION_READONLY: &str = "https://jans.io/oauth/jans-auth-server/session.readonly";
-const READ_ALL: &str = "https://jans.io/oauth/config/read-all";
-const SESSION_DELETE: &str = "https://jans.io/oauth/jans-auth-server/session.delete";
-const DELETE_ALL: &str = "https://jans.io/oauth/config/delete-all";
-const REVOKE_SESSION: &str = "revoke_session";
+/// The scopes that give a dialect's callers rights over everybody's sessions. Each right has alternatives, of which one
+/// suffices with all its scopes; an error names the first scope of the first.
+#[derive(Debug)]
+pub struct Rights {
+    /// To see sessions.
+    pub read: &'static [&'static [&'static str]],
+    /// To end sessions.
+    pub end: &'static [&'static [&'static str]],
+}
 
-/// The names under which Janssen's administration knows the right to see sessions: each suffices.
-const READING: [&str; 3] = [SESSION_READONLY, READ_ALL, Scope::ADMIN];
-/// The names of the right to end them: each suffices, or the two of [`ENDING_TOGETHER`].
-const ENDING: [&str; 2] = [DELETE_ALL, Scope::ADMIN];
-const ENDING_TOGETHER: [&str; 2] = [SESSION_DELETE, REVOKE_SESSION];
-/// Janssen's words that give rights here.
-pub(super) const RIGHTS_OF_JANSSEN: [&str; 5] =
-    [SESSION_READONLY, READ_ALL, SESSION_DELETE, DELETE_ALL, REVOKE_SESSION];
+impl Rights {
+    /// Whether a scope is part of a right.
+    pub(super) fn name(&self, scope: &str) -> bool {
+        [self.read, self.end].into_iter().flatten().any(|alternative| alternative.contains(&scope))
+    }
+
+    fn require_read(&self, caller: &Caller) -> Result<(), Error> {
+        require(self.read, caller)
+    }
+
+    fn require_end(&self, caller: &Caller) -> Result<(), Error> {
+        require(self.end, caller)
+    }
+}
+
+fn require(right: &[&[&'static str]], caller: &Caller) -> Result<(), Error> {
+    let granted = right.iter().any(|alternative| alternative.iter().all(|scope| caller.scope().contains(scope)));
+    let needed = right.first().and_then(|alternative| alternative.first()).copied().unwrap_or(Scope::ADMIN);
+    if granted { Ok(()) } else { Err(Error::Forbidden { needed }) }
+}
 
 /// What a list is sorted by; the id decides between equals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,13 +108,13 @@ impl Sessions {
     /// One page of everybody's kept sessions that meet the condition. `limit` and `offset` beyond policy are cut to it.
     pub async fn list(
         &self,
-        caller: &Caller,
+        (caller, rights): (&Caller, &Rights),
         condition: Condition,
         (order, descending): (ListingOrder, bool),
         offset: u32,
         limit: u32,
     ) -> Result<Listed, Error> {
-        require_reading(caller)?;
+        rights.require_read(caller)?;
         let condition = Condition::All(vec![Condition::NotEnded, condition]);
         let (most, now) = (self.policy().search_total_limit, self.now());
         let listing = Listing {
@@ -121,8 +137,13 @@ impl Sessions {
     }
 
     /// One of everybody's kept sessions.
-    pub async fn listed_session(&self, caller: &Caller, id: Option<SessionId>) -> Result<Session, Error> {
-        require_reading(caller)?;
+    pub async fn listed_session(
+        &self,
+        caller: &Caller,
+        rights: &Rights,
+        id: Option<SessionId>,
+    ) -> Result<Session, Error> {
+        rights.require_read(caller)?;
         let found = self.store().session(id.ok_or(Error::SessionNotFound)?, Owner::Anyone).await?;
         let mut session = found.filter(|session| session.ended.is_none()).ok_or(Error::SessionNotFound)?;
         self.activity.overlay(&mut session);
@@ -130,8 +151,13 @@ impl Sessions {
     }
 
     /// Ends one of everybody's kept sessions, expired or not.
-    pub async fn end_listed_session(&self, caller: &Caller, id: Option<SessionId>) -> Result<(), Error> {
-        require_ending(caller)?;
+    pub async fn end_listed_session(
+        &self,
+        caller: &Caller,
+        rights: &Rights,
+        id: Option<SessionId>,
+    ) -> Result<(), Error> {
+        rights.require_end(caller)?;
         let (id, reason) = (id.ok_or(Error::SessionNotFound)?, EndReason::RevokedByAdmin);
         match self.store().end_session(id, Owner::Anyone, reason, self.now()).await? {
             Some(Ending::Ended(session)) => {
@@ -147,21 +173,15 @@ impl Sessions {
     }
 
     /// Ends a user's active sessions; it is an error when there are none.
-    pub async fn end_listed_sessions_of(&self, caller: &Caller, user: Option<&UserId>) -> Result<(), Error> {
-        require_ending(caller)?;
+    pub async fn end_listed_sessions_of(
+        &self,
+        caller: &Caller,
+        rights: &Rights,
+        user: Option<&UserId>,
+    ) -> Result<(), Error> {
+        rights.require_end(caller)?;
         let user = user.ok_or(Error::UserNotFound)?;
         let ended = self.end_all(user, None, EndReason::RevokedByAdmin).await?;
         if ended == 0 { Err(Error::SessionNotFound) } else { Ok(()) }
     }
-}
-
-fn require_reading(caller: &Caller) -> Result<(), Error> {
-    let granted = READING.iter().any(|name| caller.scope().contains(name));
-    if granted { Ok(()) } else { Err(Error::Forbidden { needed: READING[0] }) }
-}
-
-fn require_ending(caller: &Caller) -> Result<(), Error> {
-    let has = |name: &&str| caller.scope().contains(name);
-    let granted = ENDING.iter().any(has) || ENDING_TOGETHER.iter().all(has);
-    if granted { Ok(()) } else { Err(Error::Forbidden { needed: ENDING_TOGETHER[0] }) }
 }

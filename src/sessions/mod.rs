@@ -48,8 +48,8 @@ pub use filter::{
 use freshness::{Asking, Copies, Progress, Reader, SessionOfToken, SessionsOfUser, Signals, StandingOfSession};
 pub use freshness::{Followed, Follower, Freshness, STANDING_IN_FOR, TRUSTED_FOR};
 use known_keys::KnownKeys;
-pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder};
-use listing::{LongLists, RIGHTS_OF_JANSSEN};
+use listing::LongLists;
+pub use listing::{FURTHEST_OFFSET, Listed, Listing, ListingOrder, Rights};
 use live::Live;
 pub use live::{
     Ending, Events, LOG_KEPT_FOR, LONGEST_WAIT, Over, Revocations, Revoked, StreamLimits, Told, Watch, Watched,
@@ -94,6 +94,8 @@ pub struct Parts {
     pub policy: Policy,
     /// A service key with every scope that is in no database.
     pub bootstrap_key: Option<BootstrapKey>,
+    /// The scopes of dialects that give rights, besides the core's own.
+    pub rights: Vec<&'static Rights>,
 }
 
 /// Everything that can be done with sessions.

@@ -1,6 +1,5 @@
 //! Who people are, as far as sessions care: an opaque id, a name and an address to show, and whether they are banned.
 
-mod dn;
 mod export;
 mod service;
 
@@ -8,7 +7,6 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-pub use dn::DnTemplate;
 pub use export::UserExport;
 pub use service::DeletedUser;
 

@@ -187,15 +187,14 @@ impl Server {
         let app = App {
             sessions: Arc::clone(&sessions),
             request_ids: RequestIds::new(&SystemEntropy).unwrap(),
-            cookie: http.cookie.clone(),
-            janssen_user_dn: http.janssen_user_dn.clone(),
             limits: RateLimits::new(http.rate_limit, forwarding),
+            http: http.clone(),
             stopping: stopping.clone(),
         };
         if follows {
             sojourn::background::follow(&sessions, &Arc::default(), &stopping);
         }
-        let router = api::router(Arc::new(app), &http);
+        let router = api::router(Arc::new(app));
         tokio::spawn(sojourn::server::serve(listener, router, serving.trusting(http.trusted_proxies), stopping));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }

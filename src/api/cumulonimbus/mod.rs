@@ -16,20 +16,38 @@ mod wire;
 
 use std::sync::Arc;
 
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use error::Cumulonimbus;
 
-use super::App;
+use super::guard::guard;
+use super::openapi::Description;
+use super::{App, Mount};
 
-/// The family's routes and their document, as its examples call them.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+/// The family as the server mounts it.
+pub(super) const MOUNT: Mount =
+    Mount::new::<Cumulonimbus>(|app| guard::<Cumulonimbus>(at_both_places(), app), document);
+
+fn document() -> OpenApi {
+    let description = Description {
+        title: "Sojourn: Cumulonimbus",
+        about: "The session endpoints of the Cumulonimbus administration API. The token is sent as it is, without a scheme.",
+        server: "https://alekeagle.me/api",
+        security: ("token", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("Authorization")))),
+    };
+    description.of_secured(router().into_openapi())
+}
+
+/// The routes as the original's examples call them, in the document and here.
+fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().nest("/api", routes())
 }
 
-/// The same, and at their paths as its document writes them too.
-pub(super) fn at_both_places() -> OpenApiRouter<Arc<App>> {
+/// The same routes, and those at the paths that the original's document writes.
+fn at_both_places() -> OpenApiRouter<Arc<App>> {
     router().merge(routes())
 }
 

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::error::{ApiError, Janssen};
-use super::search;
 use super::wire::{SearchParameters, SessionIdEntry, SessionPagedResult};
+use super::{RIGHTS, search};
 use crate::api::json::Json;
 use crate::api::{App, Refused, Rejection, extract};
 use crate::sessions::{self, Condition, Error, FURTHEST_OFFSET, FieldError, SessionId};
@@ -69,12 +69,12 @@ async fn page(app: &App, caller: &sessions::Caller, parameters: SearchParameters
     }
     let order = search::order(sort_by.as_deref().filter(|name| !name.is_empty()).unwrap_or("jansId"))?;
     let descending = sort_order.as_deref() == Some("descending");
-    let template = &app.janssen_user_dn;
+    let template = &app.http.janssen_user_dn;
     let condition = Condition::All(vec![
         search::pairs(&field_value_pair.unwrap_or_default(), template)?,
         search::pattern(&pattern.unwrap_or_default(), template)?,
     ]);
-    let listed = app.sessions.list(caller, condition, (order, descending), start, limit).await?;
+    let listed = app.sessions.list((caller, &RIGHTS), condition, (order, descending), start, limit).await?;
     Ok(Json(SessionPagedResult::new(listed, start, template, app.sessions.now())))
 }
 
@@ -95,9 +95,9 @@ pub(super) async fn get_session_by_id(
     caller: Caller,
     sid: PathText,
 ) -> Result<Json<SessionIdEntry>> {
-    let found = app.sessions.listed_session(&caller, SessionId::parse(&sid)).await;
+    let found = app.sessions.listed_session(&caller, &RIGHTS, SessionId::parse(&sid)).await;
     let session = found.map_err(|error| or_not_there(error, || "The requested sid doesn't exist".to_owned()))?;
-    Ok(Json(SessionIdEntry::new(session, &app.janssen_user_dn, app.sessions.now())))
+    Ok(Json(SessionIdEntry::new(session, &app.http.janssen_user_dn, app.sessions.now())))
 }
 
 #[utoipa::path(
@@ -114,7 +114,7 @@ pub(super) async fn get_session_by_id(
 )]
 pub(super) async fn delete_session(State(app): State<Arc<App>>, caller: Caller, sid: PathText) -> Result<StatusCode> {
     let sid = sid.into_inner();
-    let ended = app.sessions.end_listed_session(&caller, SessionId::parse(&sid)).await;
+    let ended = app.sessions.end_listed_session(&caller, &RIGHTS, SessionId::parse(&sid)).await;
     ended.map_err(|error| or_not_there(error, || format!("No authenticated session exists for sid '{sid}'!!!")))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -138,8 +138,8 @@ pub(super) async fn revoke_user_session(
     dn: PathText,
 ) -> Result<StatusCode> {
     let dn = dn.into_inner();
-    let user = UserId::parse(app.janssen_user_dn.id_in(&dn)).ok();
-    let ended = app.sessions.end_listed_sessions_of(&caller, user.as_ref()).await;
+    let user = UserId::parse(app.http.janssen_user_dn.id_in(&dn)).ok();
+    let ended = app.sessions.end_listed_sessions_of(&caller, &RIGHTS, user.as_ref()).await;
     ended.map_err(|error| or_not_there(error, || format!("No authenticated session exists for user '{dn}'!!!")))?;
     Ok(StatusCode::NO_CONTENT)
 }

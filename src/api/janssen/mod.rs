@@ -10,6 +10,7 @@
 //! * In `fieldValuePair` text is compared for equality whatever the operator; `<` means `<=`, `>` means `>=`.
 //! * A sort by `lastUsedAt` and a `pattern` read the whole table, so on a large one they are refused as too slow.
 
+mod dn;
 mod error;
 mod handlers;
 mod search;
@@ -17,15 +18,56 @@ mod wire;
 
 use std::sync::Arc;
 
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use dn::DnTemplate;
 pub use error::Janssen;
 
-use super::App;
+use super::guard::guard;
+use super::openapi::Description;
+use super::{App, Mount};
+use crate::sessions::{Rights, Scope};
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+const SESSION_READONLY: &str = "https://jans.io/oauth/jans-auth-server/session.readonly";
+const READ_ALL: &str = "https://jans.io/oauth/config/read-all";
+const SESSION_DELETE: &str = "https://jans.io/oauth/jans-auth-server/session.delete";
+const DELETE_ALL: &str = "https://jans.io/oauth/config/delete-all";
+const REVOKE_SESSION: &str = "revoke_session";
+
+/// The scopes under which the original's clients see and end sessions.
+const RIGHTS: Rights = Rights {
+    read: &[&[SESSION_READONLY], &[READ_ALL], &[Scope::ADMIN]],
+    end: &[&[SESSION_DELETE, REVOKE_SESSION], &[DELETE_ALL], &[Scope::ADMIN]],
+};
+
+/// The family as the server mounts it.
+pub(super) const MOUNT: Mount =
+    Mount { rights: Some(&RIGHTS), ..Mount::new::<Janssen>(|app| guard::<Janssen>(router(), app), document) };
+
+fn document() -> OpenApi {
+    let description = Description {
+        title: "Sojourn: Janssen",
+        about: "The session management API of the Janssen config-api.",
+        server: "https://jans.local.io",
+        security: ("oauth2", SecurityScheme::OAuth2(OAuth2::new([flow()]))),
+    };
+    description.of(router().into_openapi())
+}
+
+/// The flow by which the original's clients get their tokens. Here any token or service key of these scopes will do.
+fn flow() -> Flow {
+    let scopes = Scopes::from_iter([
+        (SESSION_READONLY, "See sessions"),
+        (SESSION_DELETE, "End sessions"),
+        (REVOKE_SESSION, "End sessions"),
+    ]);
+    Flow::ClientCredentials(ClientCredentials::new("https://jans.local.io/jans-auth/restv1/token", scopes))
+}
+
+fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::get_sessions))
         .routes(routes!(handlers::search_session))

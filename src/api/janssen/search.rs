@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
+use super::DnTemplate;
 use crate::sessions::{Condition, FieldError, ListingOrder, Range, SessionId, TextField, TimeField};
-use crate::users::DnTemplate;
 
 /// The most tokens of a pattern.
 const MOST_TOKENS: usize = 20;

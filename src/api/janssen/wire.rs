@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::DnTemplate;
 use crate::api::timestamp;
 use crate::sessions::{self, Listed};
-use crate::users::DnTemplate;
 
 /// What to search for.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -72,8 +72,7 @@ pub struct OAuthError {
     error_description: String,
 }
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(token))
         .routes(routes!(introspect))
@@ -84,7 +83,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 
 /// RFC 8414 section 3.1: an issuer with a path has its metadata where the path comes last, which no OpenAPI document can
 /// express.
-pub(in crate::api) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
+pub(super) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let of_path = async |State(app): State<Arc<App>>, Path(path): Path<String>| {
         if prefix_of(app.sessions.access_tokens().issuer()).strip_prefix('/') != Some(&path) {
             return Err(Refused::<OAuth>::from(Rejection::UnknownPath));

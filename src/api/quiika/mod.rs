@@ -13,15 +13,30 @@ mod wire;
 
 use std::sync::Arc;
 
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use error::Quiika;
 
-use super::App;
+use super::guard::guard;
+use super::openapi::{Description, LOCALHOST, bearer};
+use super::{App, Mount};
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+/// The family as the server mounts it.
+pub(super) const MOUNT: Mount = Mount::new::<Quiika>(|app| guard::<Quiika>(router(), app), document);
+
+fn document() -> OpenApi {
+    let description = Description {
+        title: "Sojourn: Quiika",
+        about: "The session management API of the Quiika app SDK.",
+        server: LOCALHOST,
+        security: bearer(),
+    };
+    description.of_secured(router().into_openapi())
+}
+
+fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::get_user_sessions, handlers::revoke_other_sessions))
         .routes(routes!(handlers::get_active_sessions))

@@ -15,15 +15,30 @@ mod wire;
 
 use std::sync::Arc;
 
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use error::Vault;
 
-use super::App;
+use super::guard::guard;
+use super::openapi::{Description, bearer};
+use super::{App, Mount};
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+/// The family as the server mounts it.
+pub(super) const MOUNT: Mount = Mount::new::<Vault>(|app| guard::<Vault>(router(), app), document);
+
+fn document() -> OpenApi {
+    let description = Description {
+        title: "Sojourn: Vault",
+        about: "The session API of the FantasticAuth Vault SDK.",
+        server: "https://api.vault.dev/api/v1",
+        security: bearer(),
+    };
+    description.of_secured(router().into_openapi())
+}
+
+fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::list_sessions, handlers::logout_all_sessions))
         .routes(routes!(handlers::revoke_session))

@@ -1,6 +1,6 @@
 //! Users under distinguished names, as directories call them.
 
-use super::UserId;
+use crate::users::UserId;
 
 /// How a user's distinguished name is made of its id: a text around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
