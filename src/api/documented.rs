@@ -14,7 +14,8 @@ use axum::response::{IntoResponse as _, Response};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::family::{Family, MAX_BODY_BYTES, Refused, Rejection};
+use super::failure::MAX_BODY_BYTES;
+use super::{Family, Refused, Rejection};
 use crate::sessions::FieldError;
 
 /// The parameters that the operations of a family have, by its OpenAPI document.

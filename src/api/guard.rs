@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::documented::{Documented, only_documented};
 use super::endings::{Reserved, only_ends_sessions};
-use super::family::MAX_BODY_BYTES;
+use super::failure::MAX_BODY_BYTES;
 use super::limits::BudgetSlot;
 use super::{App, Family, Refused, Rejection};
 use crate::telemetry;

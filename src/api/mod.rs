@@ -10,6 +10,7 @@ pub mod cumulonimbus;
 mod documented;
 mod endings;
 pub mod extract;
+mod failure;
 mod family;
 pub mod forwarding;
 mod guard;
@@ -32,7 +33,8 @@ use axum::middleware;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 pub use endings::Reserved;
-pub use family::{Failure, Family, Refused, Rejection};
+pub use failure::{Failure, Rejection};
+pub use family::{Family, Refused};
 pub(crate) use guard::FamilyName;
 pub use openapi::{document, family_document};
 pub use registry::{FAMILIES, Mount, rights};

@@ -76,7 +76,7 @@ fn code(failure: &Failure) -> &'static str {
             Rejection::Busy => "busy",
             Rejection::UnsupportedMediaType(_) => "unsupported_media_type",
             Rejection::UnsupportedEncoding => "unsupported_encoding",
-            Rejection::Malformed(_) => "malformed_request",
+            Rejection::Malformed(_) | Rejection::UnsupportedGrant => "malformed_request",
             Rejection::Invalid(_) | Rejection::TooMany { .. } => "invalid_request",
             Rejection::TooManyRequests { .. } => "too_many_requests",
             Rejection::Timeout => "request_timeout",

@@ -52,15 +52,13 @@ impl Family for OAuth {
             Failure::Core(Error::Unavailable(_)) | Failure::Request(Rejection::Busy) => "temporarily_unavailable",
             Failure::Request(Rejection::TooManyRequests { .. }) => "too_many_requests",
             Failure::Core(Error::Internal(_)) | Failure::Request(Rejection::Panic) => "server_error",
-            Failure::Request(Rejection::Malformed(detail)) if detail == UNSUPPORTED_GRANT => "unsupported_grant_type",
+            Failure::Request(Rejection::UnsupportedGrant) => "unsupported_grant_type",
             _ => "invalid_request",
         };
         let body = OAuthError { error: error.to_owned(), error_description: failure.message() };
         (failure.status(), Json(body)).into_response()
     }
 }
-
-const UNSUPPORTED_GRANT: &str = "The grant_type must be refresh_token";
 
 /// An error as RFC 6749 section 5.2 has it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -147,7 +145,7 @@ struct TokenResponse {
 )]
 async fn token(State(app): State<Arc<App>>, form: CountedForm<TokenRequest>) -> Result<Json<TokenResponse>> {
     if form.grant_type != "refresh_token" {
-        return Err(Rejection::Malformed(UNSUPPORTED_GRANT.to_owned()).into());
+        return Err(Rejection::UnsupportedGrant.into());
     }
     // RFC 6749 section 3.2: a parameter without a value counts as left out.
     let TokenRequest { grant_type: _, refresh_token, client_id, scope } = &*form;
