@@ -15,7 +15,8 @@
 //! | [`setup`] | puts the core together from the settings |
 //! | [`server`] | the listener, and the orderly stop |
 //! | [`background`] | what happens without being asked: last-seen times are written, signing keys rotate, statistics are counted, old rows are deleted |
-//! | [`telemetry`] | the log |
+//! | [`telemetry`] | the log's set-up |
+//! | [`error_chain`] | errors with their causes, for the log |
 //! | [`metrics`] | what is counted and measured |
 //! | [`mutants`] | deliberate defects that the fault tests must find; none in a release build |
 //!
@@ -33,6 +34,7 @@ pub mod background;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod error_chain;
 pub mod metrics;
 pub mod mutants;
 pub mod server;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode};
 
 use super::addressing::RightPath;
+use crate::error_chain::chain;
 use crate::metrics;
 use crate::sessions::{Error, FieldError, GrantRefusal, Refusal, Unmet};
-use crate::telemetry::chain;
 
 /// The longest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -22,6 +22,7 @@ mod openapi;
 mod operations;
 pub mod quiika;
 mod registry;
+pub mod request_log;
 mod timestamp;
 pub mod vault;
 mod wording;
@@ -35,20 +36,18 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 pub use endings::Reserved;
 pub use failure::{Failure, Rejection};
 pub use family::{Family, Refused};
-pub(crate) use guard::FamilyName;
 pub use openapi::{document, family_document};
 pub use registry::{FAMILIES, Mount, rights};
 
 use crate::config::HttpConfig;
 use crate::sessions::Sessions;
-use crate::telemetry;
 
 /// What every handler can reach.
 pub struct App {
     /// The core.
     pub sessions: Arc<Sessions>,
     /// Where request ids come from.
-    pub request_ids: telemetry::RequestIds,
+    pub request_ids: request_log::RequestIds,
     /// The settings of the HTTP side.
     pub http: HttpConfig,
     /// How many requests one caller may make.
@@ -68,7 +67,7 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(Arc::clone(&app));
     let router = if app.http.cors_origins.is_empty() { router } else { router.layer(cors(&app.http)) };
     let router = router.layer(middleware::from_fn(addressing::require_host));
-    router.layer(middleware::from_fn_with_state(app, telemetry::log_requests))
+    router.layer(middleware::from_fn_with_state(app, request_log::log_requests))
 }
 
 /// What is at the metrics' own address, when they have one.
@@ -90,6 +89,6 @@ fn cors(http: &HttpConfig) -> CorsLayer {
             header::WWW_AUTHENTICATE,
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
-            telemetry::REQUEST_ID,
+            request_log::REQUEST_ID,
         ])
 }

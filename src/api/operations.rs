@@ -55,7 +55,7 @@ async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
     match app.sessions.ready().await {
         Ok(()) => Ok("ready\n"),
         Err(error) => {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "not ready");
+            tracing::warn!(error = %crate::error_chain::chain(&error), "not ready");
             Err(match error {
                 NotReady::Database(_) => not_ready("database", "The database does not answer"),
                 NotReady::Migrations => not_ready("migrations", "The database has not been migrated to this version"),

@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 
 use crate::api::App;
 use crate::clock::{Clock, Entropy};
+use crate::error_chain::chain;
 use crate::metrics;
 use crate::sessions::{Error, Sessions};
 use crate::store::{self, Store};
-use crate::telemetry::chain;
 use crate::tokens::{Algorithm, KeySet, Keyring, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError, last_token_dead};
 
 /// How long a last-seen time waits to be written, at most.

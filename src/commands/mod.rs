@@ -13,12 +13,11 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::api;
 use crate::clock::EntropyUnavailable;
 use crate::config::{LogConfig, SETTINGS, SettingError, Source};
 use crate::setup::{Setup, StartError};
 use crate::store::{self, Announcement};
-use crate::telemetry;
+use crate::{api, error_chain, telemetry};
 
 /// A session server: what comes after login.
 #[derive(Debug, Parser)]
@@ -105,15 +104,15 @@ fn settings_help() -> String {
 enum CommandError {
     #[error(transparent)]
     Setting(#[from] SettingError),
-    #[error("{}", telemetry::chain(.0))]
+    #[error("{}", error_chain::chain(.0))]
     Start(#[from] StartError),
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
-    #[error("{}", telemetry::chain(.0))]
+    #[error("{}", error_chain::chain(.0))]
     Store(#[from] store::Error),
-    #[error("{}", telemetry::chain(.0))]
+    #[error("{}", error_chain::chain(.0))]
     Core(#[from] crate::sessions::Error),
     #[error("{0}")]
     Other(String),

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use super::CommandError;
 use crate::api::forwarding::Forwarding;
 use crate::api::limits::RateLimits;
+use crate::api::request_log::RequestIds;
 use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
-use crate::telemetry::RequestIds;
 use crate::{background, metrics, server, telemetry};
 
 /// How long the last writes may take. With the time for running requests it stays below 15 seconds.

@@ -13,9 +13,9 @@ use super::places::StreamPlace;
 use super::revocations::not_known;
 use super::watching::over_of;
 use super::{Ending, LOG_KEPT_FOR, LogPlace};
+use crate::error_chain::chain;
 use crate::sessions::{Caller, Error, Scope, Sessions};
 use crate::store::{Change, LogId, LogPosition, LoggedChange};
-use crate::telemetry::chain;
 use crate::users::UserId;
 
 /// How often a listener learns how far it has heard when nothing else is told, so that it can go on from there.
