@@ -1,6 +1,6 @@
 //! Errors with their causes, for the log.
 
-/// An error and everything that caused it, in one line.
+/// An error and its causes in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

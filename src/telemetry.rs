@@ -13,8 +13,8 @@ use crate::store::postgres::CommitWarnings;
 
 /// Starts the log, on standard error. A second call changes nothing.
 pub fn start(config: &LogConfig) {
-    // A pool tells of each try on a database that is down; the store tells of it once, and why. The framework's line about
-    // a rejected request quotes the request.
+    // While a database is down, the pool logs each attempt; the store logs the outage once, with its cause. axum's line
+    // about a rejected request quotes the request.
     let filter = EnvFilter::new(format!("{},sqlx_core::pool::inner=off,axum::rejection=off", config.filter));
     let in_colour = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(in_colour);
@@ -30,14 +30,14 @@ pub fn start(config: &LogConfig) {
     if result.is_err() {
         tracing::debug!("the log was started before");
     }
-    // The standard hook prints the whole message.
+    // The standard hook prints the whole message, which may quote a request.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, cause = panic_cause(panic.payload()), "a panic");
     }));
 }
 
-/// The message of a panic, if it is a literal: one that was put together may quote what a client sent.
+/// The message of a panic, if it is a literal: a formatted one may quote a client's request.
 pub fn panic_cause(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("not shown, because it may quote a request")
 }

@@ -177,7 +177,7 @@ impl<F: Family> FromRequestParts<Arc<App>> for PathText<F> {
     }
 }
 
-/// The parameter of that name in the path, or the first one, percent-decoded.
+/// The parameter of that name in the path, or without a name the first one, percent-decoded.
 pub(super) async fn path_parameter<F: Family>(
     parts: &mut Parts,
     app: &Arc<App>,
@@ -194,7 +194,7 @@ impl<F: Family, T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<F, T> 
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default();
-        // The form decoder would quietly replace what is not UTF-8.
+        // The form decoder would silently replace invalid UTF-8.
         if percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
             return Err(Rejection::Malformed("The query is not valid percent-encoded UTF-8".to_owned()).into());
         }
@@ -221,7 +221,7 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for BodyAndBytes<F, T
         let bytes = body(request, app).await?;
         let value = serde_json::from_slice(&bytes)
             .map_err(|error| Rejection::Malformed(wording::of_json::<T>(&bytes, &error)))?;
-        // The decoder takes an array of a struct's fields for the struct.
+        // serde reads a struct from an array of its fields as well.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Rejection::Malformed("The body does not fit: it is not an object".to_owned()).into());
         }
@@ -307,7 +307,7 @@ fn require_type<F>(headers: &HeaderMap, expected: &'static str) -> Result<(), Re
     if right_type && utf8 { Ok(()) } else { Err(Rejection::UnsupportedMediaType(expected).into()) }
 }
 
-/// Refuses a body that is compressed or otherwise encoded: it would be read as garbage.
+/// Refuses a body that is compressed or otherwise encoded, because it would be read as it is.
 fn require_no_encoding<F>(headers: &HeaderMap) -> Result<(), Refused<F>> {
     let is_plain = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
     let plain = headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain);

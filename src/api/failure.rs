@@ -1,4 +1,4 @@
-//! Failures: the reasons why a request is not answered as wished, with the status and the message of each.
+//! Failures of requests, with the status and the message of each.
 
 use std::borrow::Cow;
 
@@ -12,60 +12,60 @@ use crate::sessions::{Error, FieldError, GrantRefusal, Refusal, Unmet};
 /// The longest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Why a request was not answered as wished.
+/// The failure of a request.
 #[derive(Debug)]
 pub enum Failure {
-    /// The core refused, or could not.
+    /// An error of the core.
     Core(Error),
-    /// It did not get as far as the core.
+    /// A rejection before the core.
     Request(Rejection),
 }
 
-/// Why a request did not get as far as the core.
+/// The reason why a request did not reach the core.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// Nothing is there.
+    /// The path has no route.
     UnknownPath,
-    /// Nothing is there, but perhaps at this path, which has no slash at its end and no two in a row.
+    /// The path has no route, but may have one without its trailing and doubled slashes.
     NeedlessSlash(RightPath),
-    /// What the path names is not there, in the family's own sentence.
+    /// The resource in the path does not exist, in the family's own sentence.
     NotThere(String),
-    /// Something is there, but not for this method.
+    /// The path has no route for this method.
     MethodNotAllowed,
-    /// The connection has one of the last places, which are kept for other requests.
+    /// The connection is one of the last, which are reserved for health checks and requests that end sessions.
     Busy,
     /// The body is longer than 64 KiB.
     TooLarge,
-    /// The body is of a type that is not read here.
+    /// The body does not have the expected type.
     UnsupportedMediaType(&'static str),
-    /// The body is compressed, or encoded otherwise.
+    /// The body is compressed or otherwise encoded.
     UnsupportedEncoding,
     /// The body, the query or the path cannot be read at all.
     Malformed(String),
-    /// The token endpoint knows no such grant.
+    /// The grant type is not supported by the token endpoint.
     UnsupportedGrant,
-    /// It can be read, but not taken.
+    /// A field is well-formed but not acceptable.
     Invalid(FieldError),
-    /// A list has more entries than are taken at once.
+    /// A list has too many entries.
     TooMany {
         /// The list.
         field: &'static str,
-        /// How many are taken.
+        /// The most entries.
         most: usize,
     },
     /// The caller has made too many requests.
     TooManyRequests {
-        /// Seconds until the next one is taken.
+        /// Seconds until the next request is accepted.
         retry_after: u64,
     },
-    /// It did not arrive in time.
+    /// The request did not arrive in time.
     Timeout,
-    /// The handler broke down.
+    /// The handler panicked.
     Panic,
 }
 
 impl Rejection {
-    /// The kind in one word, which holds nothing that a client sent.
+    /// The kind in one word, which quotes nothing that a client sent.
     fn kind(&self) -> &'static str {
         self.row().0
     }
@@ -173,7 +173,7 @@ impl Failure {
         }
     }
 
-    /// The status in dialects that know no 422: to them it is a 400.
+    /// The status in dialects without 422, which use 400 instead.
     pub fn status_without_422(&self) -> StatusCode {
         match self.status() {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
@@ -181,7 +181,7 @@ impl Failure {
         }
     }
 
-    /// The message for a client: nothing internal, and nothing of why a credential was refused.
+    /// The message for a client, without internals and without the reason why a credential was refused.
     pub fn message(&self) -> String {
         match self {
             Self::Core(error) => row_of(error).1,
@@ -227,7 +227,7 @@ impl Failure {
             }
             Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),
             Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
-            // The sentences about fields may quote what came in, and a token may have come in anywhere.
+            // Messages about fields may quote the request, and any field may hold a token.
             Self::Core(Error::Invalid(_)) => tracing::debug!(kind = "invalid", "rejected"),
             Self::Core(error) => tracing::debug!(%error, "refused"),
             Self::Request(rejection) => tracing::debug!(kind = rejection.kind(), "rejected"),

@@ -10,24 +10,24 @@ use crate::sessions::{Error, FieldError};
 
 /// A family of wire formats.
 pub trait Family: Send + Sync + 'static {
-    /// What the operator knows it by.
+    /// The name for operators: in the log, the metrics and the documents.
     const NAME: &'static str;
-    /// Where its paths begin: an unknown path below them is answered in its words.
+    /// The prefixes of the paths: an unknown path below one of them is answered in the family's words.
     const PREFIXES: &'static [&'static str];
-    /// Whether its callers may present the session cookie, where one is set.
+    /// Whether callers may present the session cookie, where one is configured.
     const COOKIE: bool = false;
 
-    /// Whether what is left of a rate limit is told in the standard's headers, not in the originals' `X-RateLimit-*`.
+    /// Whether the rest of a rate limit is in the standard's headers rather than in the originals' `X-RateLimit-*`.
     const STANDARD_LIMITS: bool = false;
 
-    /// Paths whose operations ignore parameters and bodies that they do not know, because a standard wants it, or because
-    /// those are of another request.
+    /// Paths whose operations ignore unknown parameters and bodies, because a standard requires it or because they
+    /// belong to another request.
     const IGNORING: &'static [&'static str] = &[];
 
-    /// Query parameters whose empty value the original takes for their default.
+    /// Query parameters whose empty value means the default in the original.
     const BLANK_IS_DEFAULT: &'static [&'static str] = &[];
 
-    /// A failure in the family's own words. Headers that all families share are added to it.
+    /// A failure in the family's own words. The headers that all families share are added later.
     fn respond(failure: &Failure) -> Response;
 }
 
@@ -66,11 +66,11 @@ impl<F: Family> IntoResponse for Refused<F> {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
         }
         if matches!(self.failure, Failure::Request(Rejection::UnsupportedEncoding)) {
-            // RFC 9110 section 12.5.3: the encodings that would be taken.
+            // RFC 9110 section 12.5.3: the encodings that are accepted.
             response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            // A place becomes free when somebody leaves; an outage may be over at any moment.
+            // A stream slot becomes free when a client disconnects; an outage may end at any moment.
             let full = matches!(self.failure, Failure::Core(Error::TooManyStreams));
             let seconds = if full { "10" } else { "1" };
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));

@@ -1,4 +1,4 @@
-//! The guards around a family's routes, and its answer where no route leads.
+//! The guards around a family's routes, and the family's answer to a path without a route.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::limits::BudgetSlot;
 use super::{App, Family, Refused, Rejection};
 use crate::telemetry;
 
-/// The longest that a request may take. The store has shorter limits of its own, so this one is for slow senders.
+/// The longest that a request may take. The store has shorter timeouts of its own, so this one is for slow senders.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The family that gave an answer, for the metrics.
@@ -44,8 +44,9 @@ pub(super) fn guard<F: Family>(routes: OpenApiRouter<Arc<App>>, app: &Arc<App>) 
     guard_router::<F>(router, &document, app, Duration::ZERO)
 }
 
-/// Puts the guards of family `F` around a router that has the routes of the document: method, size, time, panics, unknown
-/// parameters, and headers that keep answers private. `wait` is the longest that clients may ask to wait for an answer.
+/// Puts the guards of family `F` around a router that has the routes of the document: method, size, time, panics,
+/// unknown parameters, and headers that keep answers private. `wait` is the longest that clients may ask to wait for an
+/// answer.
 pub(super) fn guard_router<F: Family>(
     router: Router<Arc<App>>,
     document: &OpenApi,
@@ -56,7 +57,7 @@ pub(super) fn guard_router<F: Family>(
     let within = REQUEST_TIMEOUT + wait;
     router
         .method_not_allowed_fallback(async || Refused::<F>::from(Rejection::MethodNotAllowed))
-        // In one layer, the outermost first: each by itself would put a box around every route.
+        // A tuple, the outermost first, is one layer: each layer boxes every route.
         .layer((
             middleware::from_fn_with_state((Arc::clone(app), within), within_limits::<F>),
             CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| panicked::<F>(cause.as_ref())),
@@ -79,8 +80,8 @@ async fn within_limits<F: Family>(
     request.extensions_mut().insert(slot.clone());
     let mut response = within_size_and_time::<F>(request, next, within).await;
     match slot.take() {
-        Some(budget) if F::STANDARD_LIMITS => budget.tell_standard(response.headers_mut()),
-        Some(budget) => budget.tell_originals(response.headers_mut(), app.sessions.now()),
+        Some(budget) if F::STANDARD_LIMITS => budget.write_standard_headers(response.headers_mut()),
+        Some(budget) => budget.write_original_headers(response.headers_mut(), app.sessions.now()),
         None => {}
     }
     response.extensions_mut().insert(FamilyName(F::NAME));
@@ -100,7 +101,7 @@ async fn within_size_and_time<F: Family>(request: Request, next: Next, within: D
     private(response.unwrap_or_else(|_| Refused::<F>::from(Rejection::Timeout).into_response()))
 }
 
-/// Nothing that is said of sessions may be kept by a cache or guessed into another type.
+/// Forbids that an answer is stored by a cache or sniffed as another type.
 fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

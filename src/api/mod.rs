@@ -1,7 +1,7 @@
-//! The HTTP side: one folder a family, and what they have in common.
+//! The HTTP side: one folder a family, and the parts that families share.
 //!
-//! A family is its paths, its words and its errors. It implements [`Family`] once; the extractors and the guards here
-//! then speak its language in every case, unknown paths and panics included.
+//! A family is its paths, its wire types and its errors. It implements [`Family`] and has a line in [`FAMILIES`]; the
+//! extractors and the guards here then use its errors in every case, unknown paths and panics included.
 
 mod addressing;
 pub mod blackbox;
@@ -42,21 +42,21 @@ pub use registry::{FAMILIES, Mount, rights};
 use crate::config::HttpConfig;
 use crate::sessions::Sessions;
 
-/// What every handler can reach.
+/// The state of every handler.
 pub struct App {
     /// The core.
     pub sessions: Arc<Sessions>,
-    /// Where request ids come from.
+    /// The source of request ids.
     pub request_ids: request_log::RequestIds,
     /// The settings of the HTTP side.
     pub http: HttpConfig,
-    /// How many requests one caller may make.
+    /// The rate limits by caller.
     pub limits: limits::RateLimits,
-    /// Turns true when the server is about to stop: it is not ready any more.
+    /// Turns true when the server is about to stop and not ready any more.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
-/// All routes, ready to serve.
+/// The router with all routes and guards.
 pub fn router(app: Arc<App>) -> Router {
     let families = FAMILIES.iter().fold(Router::new(), |router, family| router.merge((family.routes)(&app)));
     let metrics = if app.http.metrics_listen.is_none() { operations::metrics_router() } else { Router::new() };
@@ -70,7 +70,7 @@ pub fn router(app: Arc<App>) -> Router {
     router.layer(middleware::from_fn_with_state(app, request_log::log_requests))
 }
 
-/// What is at the metrics' own address, when they have one.
+/// The router at the metrics' own address.
 pub fn metrics_router(app: Arc<App>) -> Router {
     operations::metrics_router().with_state(app)
 }
@@ -81,7 +81,7 @@ fn cors(http: &HttpConfig) -> CorsLayer {
         .allow_origin(AllowOrigin::list(http.cors_origins.iter().cloned()))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        // Libraries for tracing add headers of their own to every request, and nobody knows all of them.
+        // Tracing libraries add headers of their own to every request, and no list of them would be complete.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             header::LOCATION,

@@ -1,7 +1,7 @@
 //! The OpenAPI documents: one a family, and all of them in one.
 //!
-//! A family's document keeps its original's operation ids, tags and schema names, so that generators make the SDK that
-//! people know. In the merged document two families may want the same name, so there each name carries its family's.
+//! A family's document keeps its original's operation ids, tags and schema names, so that generators make the same SDK.
+//! In the merged document these names are qualified by the family's, because two families may use the same one.
 
 use serde_json::{Map, Value};
 use utoipa::openapi::path::Operation;
@@ -15,15 +15,15 @@ use super::{FAMILIES, native};
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// It does not fit the types.
+    /// The merged document does not fit utoipa's types.
     #[error("the document does not fit: {0}")]
     Json(#[from] serde_json::Error),
-    /// It cannot be written as YAML.
+    /// A document cannot be written as YAML.
     #[error("the document cannot be written: {0}")]
     Yaml(String),
 }
 
-/// The document of one family as YAML; `None` for a name that is none.
+/// The document of one family as YAML; `None` for an unknown name.
 pub fn family_document(name: &str) -> Result<Option<String>, DocumentError> {
     let family = FAMILIES.iter().find(|family| family.name == name);
     family.map(|family| yaml(&below_its_server((family.document)()))).transpose()
@@ -48,7 +48,8 @@ fn yaml(document: &OpenApi) -> Result<String, DocumentError> {
     document.to_yaml().map_err(|error| DocumentError::Yaml(error.to_string()))
 }
 
-/// Cuts the path of the document's server from its paths: originals whose server has one write theirs below it.
+/// Strips the path of the document's server from its paths, because an original whose server has a path writes its
+/// paths relative to it.
 fn below_its_server(mut document: OpenApi) -> OpenApi {
     let server = document.servers.iter().flatten().next().map(|server| server.url.clone()).unwrap_or_default();
     let path = server.split_once("://").and_then(|(_, rest)| rest.find('/').map(|start| rest[start..].to_owned()));
@@ -77,7 +78,7 @@ impl Description {
     pub(super) fn of(self, mut operations: OpenApi) -> OpenApi {
         let Self { title, about, server, security: (name, scheme) } = self;
         operations.components.get_or_insert_with(Components::new).add_security_scheme(name, scheme);
-        tell_limits(&mut operations);
+        add_rate_limits(&mut operations);
         let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
         let info = InfoBuilder::new()
             .title(title)
@@ -95,7 +96,7 @@ impl Description {
     }
 }
 
-/// The server where a document does not say otherwise.
+/// The default server of a document.
 pub(super) const LOCALHOST: &str = "http://localhost:8080";
 /// The name of [`bearer`].
 pub(super) const BEARER: &str = "bearerAuth";
@@ -113,7 +114,7 @@ pub(super) fn secure(document: &mut OpenApi, scheme: &str) {
 }
 
 /// Adds 429, which a rate limit answers for the handlers, to every operation that counts its callers.
-fn tell_limits(document: &mut OpenApi) {
+fn add_rate_limits(document: &mut OpenApi) {
     for (path, operation) in operations(document) {
         if operation.security.is_some() || path.starts_with("/oauth2/") {
             let response = ResponseBuilder::new().description("Too many requests").build();
@@ -129,7 +130,7 @@ fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operat
     })
 }
 
-/// Puts the family's name before its operation ids, schema names and tags.
+/// Prefixes operation ids, schema names and tags by the family's name.
 fn qualify(document: &mut Value, family: &str) {
     const SCHEMAS: &str = "#/components/schemas/";
     let title = capitalised(family);
@@ -187,7 +188,7 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-/// The object at a path of members, made where it is missing.
+/// The object at a path of members, inserted where it is missing.
 fn object_at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
     path.split('/').filter(|name| !name.is_empty()).try_fold(value.as_object_mut()?, |object, name| {
         object.entry(name).or_insert_with(|| Value::Object(Map::new())).as_object_mut()

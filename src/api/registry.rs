@@ -1,4 +1,4 @@
-//! The list of families. Deleting one takes its folder, its line here, and its `mod` line.
+//! The list of families. To delete a family, delete its folder, its line here and its `mod` line.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::guard::refused_below;
 use super::{App, Family, Rejection};
 use crate::sessions::Rights;
 
-/// All families.
+/// The families.
 pub const FAMILIES: &[Mount] = &[
     super::native::MOUNT,
     super::quiika::MOUNT,
@@ -38,7 +38,8 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// A family with these routes and this document, whose POSTs do more than end sessions and whose scopes are the core's.
+    /// A family with these routes and this document, whose POSTs do more than end sessions and whose scopes are the
+    /// core's.
     pub(super) const fn new<F: Family>(routes: fn(&Arc<App>) -> Router<Arc<App>>, document: fn() -> OpenApi) -> Self {
         Self { name: F::NAME, routes, document, refuse: refused_below::<F>, is_ending: |_| false, rights: None }
     }

@@ -20,11 +20,11 @@ use crate::tokens::Form;
 
 /// The header that carries a request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const LONGEST_REQUEST_ID: usize = 128;
+const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// Gives each request an id, or takes the one that it came with, and logs the answer under that id.
 ///
-/// The route's template is logged, not the path: nothing that a client chose gets into the line but a request id of
+/// The route's template is logged, not the path: the only part of the line that a client chooses is a request id of
 /// harmless characters.
 pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let id = request
@@ -63,17 +63,17 @@ fn standard_method(method: &Method) -> &'static str {
 /// Whether a request's id may be logged and answered: it is not a credential in the wrong header.
 fn is_harmless(id: &HeaderValue, sessions: &Sessions) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
-    let plain = !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.as_bytes().iter().all(allowed);
+    let plain = !id.is_empty() && id.len() <= MAX_REQUEST_ID_BYTES && id.as_bytes().iter().all(allowed);
     plain && id.to_str().is_ok_and(|text| !may_hold_token(text) && !sessions.is_bootstrap_key(text))
 }
 
-/// Whether a token of ours may be in a text, or the beginning of one (RFC 7515: a JWT begins with the base64 of `{"`).
+/// Whether a text may contain one of our tokens or the start of one (RFC 7515: a JWT starts with the base64 of `{"`).
 fn may_hold_token(text: &str) -> bool {
     Form::PREFIXES.iter().any(|prefix| text.contains(prefix)) || text.contains("eyJ")
 }
 
-/// Ids for requests: UUIDs version 7 that count up from a random beginning (RFC 9562 section 6.2, method 2). They need not be
-/// unguessable: fresh randomness for each request would cost more than everything else about its id.
+/// Ids for requests: UUIDs version 7 that count up from a random beginning (RFC 9562 section 6.2, method 2). They need
+/// not be unguessable: fresh randomness for each request would cost more than everything else about its id.
 #[derive(Debug)]
 pub struct RequestIds {
     process: [u8; 2],

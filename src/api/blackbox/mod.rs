@@ -2,10 +2,10 @@
 //! calls them.
 //!
 //! Known quirks
-//! * Every success is exactly 200 in an envelope, `{"success": true, "data": …, "message": …}`; `data` is left out where
-//!   there is none. Its client validates strictly: nothing is null, unknown text is `""`.
-//! * `token` is no credential: it only looks like one, and is made of the session's id.
-//! * An expired session can still be read, until it is cleaned up; an ended one is gone.
+//! * Every success is exactly 200 in an envelope, `{"success": true, "data": …, "message": …}`; `data` is left out
+//!   where there is none. Its client validates strictly: nothing is null, unknown text is `""`.
+//! * `token` is not a credential: it only looks like one, and is derived from the session's id.
+//! * An expired session can be read until it is cleaned up; an ended one cannot.
 //! * `cleanup` deletes the caller's own expired sessions at once. With `sessions:admin` it deletes everybody's too, but
 //!   those only after the retention.
 //! * The SDK sends an empty `cookie` header. There is no cookie here.

@@ -2,12 +2,12 @@
 //! the user itself, as the administration API v3.4 documents them.
 //!
 //! Known quirks
-//! * The token stands in `Authorization` alone, without `Bearer`; with it is fine too, and so is the session cookie.
-//! * In the original a session's `iat` is its id. Here `{sid}` and the entries of a bulk are our id or an `iat`; when two
-//!   sessions share the second, 409 names their ids, and a bulk passes over it.
-//! * A caller who is banned gets 403; permission comes before the user, the user before the session.
-//! * `limit` and `offset` are never wrong: what is no number in range is 50 and 0.
-//! * A bulk takes a JSON or a form-encoded body; its unknown entries are passed over, but count to the 50.
+//! * `Authorization` holds the token alone, without `Bearer`; with it is accepted too, and so is the session cookie.
+//! * In the original a session's `iat` is its id. Here `{sid}` and the entries of a bulk are our id or an `iat`. For an
+//!   `iat` that two sessions share, 409 names their ids, and a bulk skips it.
+//! * A banned caller gets 403. The permission is checked before the user, the user before the session.
+//! * `limit` and `offset` are never errors: anything but a number in range counts as 50 and 0.
+//! * A bulk takes a JSON or a form-encoded body. Unknown entries are skipped, but count towards the limit of 50.
 //! * 401 and 404 have one code for a session, `INVALID_SESSION_ERROR`.
 
 mod error;

@@ -144,7 +144,7 @@ pub(super) async fn revoke_user_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The family has a sentence for each thing that is not there.
+/// Replaces a 404 of the core by the family's own sentence for the missing resource.
 fn or_not_there(error: Error, sentence: impl FnOnce() -> String) -> Refusal {
     match error {
         Error::SessionNotFound | Error::UserNotFound => Rejection::NotThere(sentence()).into(),

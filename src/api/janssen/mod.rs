@@ -2,13 +2,13 @@
 //! the config-api's SDK (javascript) calls them.
 //!
 //! Known quirks
-//! * Too small a scope is 401, not 403, always with a JSON body, and with a challenge.
-//! * The lists hold what nobody has ended, expired sessions too until they are cleaned up.
+//! * An insufficient scope is 401, not 403, always with a JSON body, and with a challenge.
+//! * The lists hold all sessions that are not ended, expired ones too until they are cleaned up.
 //! * `startIndex` counts from 0, whatever its text says, and is echoed as `start`.
-//! * Nothing is null or empty: what is not known is left out. `id`, `dn` and `deviceSecrets` always are.
-//! * A user is a distinguished name made by a template (`SOJOURN_JANSSEN_USER_DN`); any other text is taken for an id.
-//! * In `fieldValuePair` text is compared for equality whatever the operator; `<` means `<=`, `>` means `>=`.
-//! * A sort by `lastUsedAt` and a `pattern` read the whole table, so on a large one they are refused as too slow.
+//! * Nothing is null or empty: an unknown property is left out. `id`, `dn` and `deviceSecrets` always are.
+//! * A user is a distinguished name made by a template (`SOJOURN_JANSSEN_USER_DN`); any other text counts as an id.
+//! * In `fieldValuePair` text is compared for equality with any operator; `<` means `<=`, `>` means `>=`.
+//! * A sort by `lastUsedAt` and a `pattern` scan the whole table, so on a large one they are refused as too slow.
 
 mod dn;
 mod error;

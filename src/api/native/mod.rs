@@ -1,12 +1,12 @@
-//! The native API, `/v1/*`: ours to shape, but other programs count on it (`contracts/native.md` of the design).
+//! The native API, `/v1/*`: ours to shape, but other programs depend on it.
 //!
-//! JSON in snake_case, RFC 3339 times in UTC, errors as RFC 9457 problems with a stable `code`. The paths that OAuth
-//! and OpenID standards name themselves, `/oauth2/*` and `/.well-known/*`, are in [`oauth`], with those standards' errors.
+//! JSON in snake_case, RFC 3339 times in UTC, errors as RFC 9457 problems with a stable `code`. The paths of the OAuth
+//! and OpenID standards, `/oauth2/*` and `/.well-known/*`, are in [`oauth`], with those standards' errors.
 //!
 //! Known quirks
-//! * Unknown members of a body and unknown query parameters are refused: a misspelt name is no silent default.
+//! * Unknown members of a body and unknown query parameters are refused, so that a misspelt name is not ignored.
 //! * Ending an ended session is a success; changing or extending one is a conflict (409).
-//! * A ban may come before its user was ever heard of, and counts from then on.
+//! * An unknown user can be banned; the ban applies from then on.
 
 mod error;
 mod handlers;
@@ -90,7 +90,7 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::verify::require))
 }
 
-/// The routes whose answers take as long as their clients wish.
+/// The routes whose answers last as long as their clients wish.
 fn live_router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::live::watch_session))
@@ -98,8 +98,8 @@ fn live_router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::live::list_revocations))
 }
 
-/// Gateways ask with any method, and some below the path with that of the request they guard: the same checks, which no
-/// OpenAPI document can express.
+/// Adds the routes for gateways that check with any method, or append the path of the guarded request. An OpenAPI
+/// document cannot express them.
 fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let (verify, require) = (any(handlers::verify::verify), any(handlers::verify::require));
     router

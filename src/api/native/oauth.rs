@@ -1,9 +1,9 @@
-//! The paths that standards name themselves: refresh (RFC 6749), introspection (RFC 7662), revocation (RFC 7009), key set
-//! (RFC 7517) and metadata (RFC 8414), with those standards' errors.
+//! The paths of OAuth standards: refresh (RFC 6749), introspection (RFC 7662), revocation (RFC 7009), key set (RFC
+//! 7517) and metadata (RFC 8414), with those standards' errors.
 //!
 //! Known quirks
 //! * There is no client authentication: a refresh token is its own credential, and so is a token to be revoked.
-//! * A service key is not introspected: it is `{"active": false}` to everybody.
+//! * A service key is not introspected: the answer is always `{"active": false}`.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::sessions::{
 };
 use crate::tokens::client_id_of;
 
-/// The standards' own paths.
+/// The family of the standards' paths, which is part of the native one.
 pub struct OAuth;
 
 type Result<T> = std::result::Result<T, Refused<OAuth>>;
@@ -79,8 +79,8 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(metadata))
 }
 
-/// RFC 8414 section 3.1: an issuer with a path has its metadata where the path comes last, which no OpenAPI document can
-/// express.
+/// Adds the route to the metadata of an issuer with a path, where that path comes last (RFC 8414 section 3.1). An
+/// OpenAPI document cannot express it.
 pub(super) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let of_path = async |State(app): State<Arc<App>>, Path(path): Path<String>| {
         if prefix_of(app.sessions.access_tokens().issuer()).strip_prefix('/') != Some(&path) {
@@ -299,14 +299,14 @@ async fn revoke(State(app): State<Arc<App>>, form: CountedForm<TokenForm>) -> Re
     Ok(StatusCode::OK)
 }
 
-/// A parameter without a value counts as left out (RFC 6749 section 3.2).
+/// The token, unless it is empty: a parameter without a value counts as left out (RFC 6749 section 3.2).
 fn there(token: &str) -> Result<&str> {
     if token.is_empty() { Err(Rejection::Malformed("The token is missing".to_owned()).into()) } else { Ok(token) }
 }
 
 type PublicHeaders = [(HeaderName, &'static str); 2];
 
-/// How long verifiers may keep the key set: shorter than a new key is published before it signs.
+/// The time for which verifiers may cache the key set: shorter than the lead with which a new key is published.
 const KEY_SET_CACHE: &str = "public, max-age=300";
 
 /// Public keys

@@ -7,8 +7,8 @@ use utoipa::{IntoResponses, ToSchema as _};
 
 use super::Problem;
 
-/// Declares types for the list `responses(…)` of an annotation. The schema of [`Problem`] comes with the annotations that
-/// name it.
+/// Declares types for the list `responses(…)` of an annotation. The schema of [`Problem`] is collected from the
+/// annotations that name it.
 macro_rules! problems {
     ($($name:ident: $($status:literal $description:literal),+;)+) => {$(
         pub(super) enum $name {}

@@ -1,4 +1,4 @@
-//! Streams of what happens to sessions, and the list for those who verify tokens themselves.
+//! Event streams about sessions, and the list of revocations for applications that verify tokens themselves.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::sessions::{Error, Events, FieldError, LONGEST_WAIT, Over, SessionId, 
 use crate::tokens::fingerprint;
 use crate::users::UserId;
 
-/// Proxies close connections on which nothing moves, often after a minute.
+/// The interval of keep-alive comments: proxies close silent connections, often after a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a signed list is good: who gets it should have a newer one soon.
+/// The lifetime of a signed list: short, because a verifier should soon have a newer one.
 const SIGNED_LIFETIME: TimeDelta = TimeDelta::minutes(1);
 const SIGNED_TYPE: &str = "revocations+jwt";
 
@@ -82,7 +82,7 @@ pub(crate) async fn listen(
     headers: HeaderMap,
 ) -> Result<Response> {
     let user = query.into_inner().user_id.map(UserId::parse).transpose()?;
-    // What is no text is no place that we handed out.
+    // A header that is not text is not a cursor of ours, just as an empty one.
     let after = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let events = app.sessions.events(&caller, user, after).await?;
     let events = stream::unfold(events, async |mut events: Events| events.next().await.map(|told| (told, events)));
@@ -92,7 +92,7 @@ pub(crate) async fn listen(
             event(name, &wire::SessionEnded::from(ending.as_ref())).id(cursor)
         }
         Told::Missed(cursor) => Event::default().event("missed").data("{}").id(cursor),
-        // Without data it is no event to the client, but the id counts.
+        // Clients ignore an event without data, but remember its id.
         Told::Nothing(cursor) => Event::default().id(cursor),
     };
     Ok(stream_of(&app, events.map(show)))
@@ -114,13 +114,13 @@ fn stopped(app: &App) -> impl Future<Output = ()> + Send + use<> {
     async move { drop(stopping.wait_for(|stopping| *stopping).await) }
 }
 
-/// The stream as an answer. It ends when the server stops: the client finds another one.
+/// The stream as an answer. It ends when the server stops, so that the client reconnects to another replica.
 fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = events.take_until(Box::pin(stopped(app))).map(Ok::<_, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx would keep the events back until there are enough of them.
+    // nginx would buffer the events.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
@@ -161,7 +161,7 @@ pub(crate) async fn list_revocations(
         revocations = app.sessions.revocations(&caller, since, Duration::from_secs(query.wait)) => Some(revocations?),
         () = stopped(&app) => None,
     };
-    // Who waits when the server stops gets what there is.
+    // When the server stops, clients that wait get the list as it is.
     let revocations = match revocations {
         Some(revocations) => revocations,
         None => app.sessions.revocations(&caller, since, Duration::ZERO).await?,
@@ -188,7 +188,7 @@ fn signed(app: &App, revocations: &wire::Revocations) -> Result<Response> {
     Ok(([(header::CONTENT_TYPE, "application/jwt")], token).into_response())
 }
 
-/// The list, or that it is the one the client has. The tag is weak: the cursor and the instant move on all the time.
+/// The list, or 304 if the client has it. The tag is weak, because the cursor and the instant change all the time.
 fn unless_known(headers: &HeaderMap, revocations: wire::Revocations) -> Response {
     let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(fingerprint(&revocations.identity())));
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! The handlers, one file a resource: extract, ask the core, convert.
+//! The handlers, one file a resource: extract, call the core, convert.
 
 pub(super) mod cleaning;
 pub(super) mod live;
