@@ -23,12 +23,12 @@ pub use server::ServerConfig;
 pub use settings::SETTINGS;
 pub use source::{SettingError, Source, parse_duration};
 
+use crate::api::janssen::DnTemplate;
 use crate::clock::Entropy;
 use crate::model::{LimitPolicy, SessionLimit};
 use crate::sessions::{Freshness, IpStorage, Policy, Profile, SHORTEST};
 use crate::store;
 use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret};
-use crate::users::DnTemplate;
 
 /// How the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

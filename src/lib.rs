@@ -15,7 +15,8 @@
 //! | [`setup`] | puts the core together from the settings |
 //! | [`server`] | the listener, and the orderly stop |
 //! | [`tasks`] | what happens without being asked: last-seen times are written, signing keys rotate, statistics are counted, old rows are deleted |
-//! | [`telemetry`] | the log |
+//! | [`telemetry`] | the log's set-up |
+//! | [`error_chain`] | errors with their causes, for the log |
 //! | [`metrics`] | what is counted and measured |
 //! | [`mutants`] | deliberate defects that the fault tests must find; none in a release build |
 //!
@@ -32,6 +33,7 @@ pub mod api;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod error_chain;
 pub mod metrics;
 pub mod model;
 pub mod mutants;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
+use crate::api;
 use crate::clock::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
 use crate::config::{self, SettingError, Source, StorageConfig, TokenConfig};
 use crate::sessions::{KeysError, SigningKeys};
@@ -86,7 +87,16 @@ impl Setup {
         };
         let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.open().await?);
         let keyring = keyring();
-        let parts = Parts { store: Arc::clone(&store), clock, entropy, keyring, access_tokens, policy, bootstrap_key };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            clock,
+            entropy,
+            keyring,
+            access_tokens,
+            policy,
+            bootstrap_key,
+            rights: api::rights(),
+        };
         Ok(Assembled { sessions: Arc::new(Sessions::new(parts)), store, signing_keys })
     }
 }

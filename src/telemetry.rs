@@ -2,37 +2,19 @@
 
 use std::any::Any;
 use std::io::IsTerminal as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::Next;
-use axum::response::Response;
-use chrono::{DateTime, Utc};
-use tracing::Instrument as _;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use crate::api::{App, FamilyName};
-use crate::clock::{Entropy, EntropyUnavailable};
 use crate::config::{LogConfig, LogFormat};
-use crate::metrics;
-use crate::sessions::Sessions;
 use crate::store::postgres::CommitWarnings;
-use crate::tokens::Form;
-
-/// The header that carries a request's id, in and out.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const LONGEST_REQUEST_ID: usize = 128;
 
 /// Starts the log, on standard error. A second call changes nothing.
 pub fn start(config: &LogConfig) {
-    // A pool tells of each try on a database that is down; the store tells of it once, and why. The framework's line about
-    // a rejected request quotes the request.
+    // While a database is down, the pool logs each attempt; the store logs the outage once, with its cause. axum's line
+    // about a rejected request quotes the request.
     let filter = EnvFilter::new(format!("{},sqlx_core::pool::inner=off,axum::rejection=off", config.filter));
     let in_colour = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(in_colour);
@@ -48,108 +30,14 @@ pub fn start(config: &LogConfig) {
     if result.is_err() {
         tracing::debug!("the log was started before");
     }
-    // The standard hook prints the whole message.
+    // The standard hook prints the whole message, which may quote a request.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, cause = panic_cause(panic.payload()), "a panic");
     }));
 }
 
-/// The message of a panic, if it is a literal: one that was put together may quote what a client sent.
+/// The message of a panic, if it is a literal: a formatted one may quote a client's request.
 pub fn panic_cause(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("not shown, because it may quote a request")
-}
-
-/// Gives each request an id, or takes the one it came with, and logs its end under it.
-///
-/// The route's template is logged, not the path: nothing that a client chose gets into the line but a request id of
-/// harmless characters.
-pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let id = request
-        .headers()
-        .get(REQUEST_ID)
-        .filter(|value| is_harmless(value, &app.sessions))
-        .cloned()
-        .or_else(|| app.request_ids.next(app.sessions.now()));
-    let id = id.unwrap_or_else(|| HeaderValue::from_static("unknown"));
-    request.headers_mut().insert(REQUEST_ID, id.clone());
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let method = standard_method(request.method());
-    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), method, route);
-    let started = Instant::now();
-    let mut response = async {
-        let response = next.run(request).await;
-        let (status, took) = (response.status().as_u16(), started.elapsed());
-        tracing::info!(status, microseconds = took.as_micros(), "answered");
-        let family = response.extensions().get().map_or("none", |FamilyName(name)| name);
-        metrics::answered(family, route, method, status, took);
-        response
-    }
-    .instrument(span)
-    .await;
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
-}
-
-/// Anybody can make up a method, of any length.
-fn standard_method(method: &Method) -> &'static str {
-    const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
-    STANDARD.into_iter().find(|name| method == name).unwrap_or("other")
-}
-
-/// Whether a request's id may be logged and answered: no credential that stands in the wrong header.
-fn is_harmless(id: &HeaderValue, sessions: &Sessions) -> bool {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
-    let plain = !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.as_bytes().iter().all(allowed);
-    plain && id.to_str().is_ok_and(|text| !may_hold_token(text) && !sessions.is_bootstrap_key(text))
-}
-
-/// Whether a token of ours may be in a text, or the beginning of one (RFC 7515: a JWT begins with the base64 of `{"`).
-fn may_hold_token(text: &str) -> bool {
-    Form::PREFIXES.iter().any(|prefix| text.contains(prefix)) || text.contains("eyJ")
-}
-
-/// Ids for requests: UUIDs version 7 that count up from a random beginning (RFC 9562 section 6.2, method 2). Nobody must not
-/// guess them, and randomness for each takes longer than all else about it.
-#[derive(Debug)]
-pub struct RequestIds {
-    process: [u8; 2],
-    next: AtomicU64,
-}
-
-impl RequestIds {
-    /// Begins somewhere.
-    pub fn new(entropy: &dyn Entropy) -> Result<Self, EntropyUnavailable> {
-        let (mut process, mut next) = ([0; 2], [0; 8]);
-        entropy.fill(&mut process)?;
-        entropy.fill(&mut next)?;
-        Ok(Self { process, next: AtomicU64::new(u64::from_be_bytes(next)) })
-    }
-
-    fn next(&self, now: DateTime<Utc>) -> Option<HeaderValue> {
-        let mut bytes = [0; 10];
-        let (process, number) = bytes.split_at_mut(self.process.len());
-        process.copy_from_slice(&self.process);
-        number.copy_from_slice(&self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or(0);
-        let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid();
-        HeaderValue::from_str(id.hyphenated().encode_lower(&mut [0; 36])).ok()
-    }
-}
-
-/// An error and everything that caused it, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some errors repeat their cause in their own text.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

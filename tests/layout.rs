@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sojourn::api::FAMILIES;
+
 /// All Rust files below a folder, with their text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -58,12 +60,41 @@ fn the_families_do_not_know_the_database_and_the_stores_do_not_know_http() {
 
 #[test]
 fn no_family_knows_another() {
-    let families = ["native", "quiika", "vault", "blackbox", "cumulonimbus", "janssen"];
-    for family in families {
+    let names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    for family in &names {
         let others: Vec<String> =
-            families.iter().filter(|other| **other != family).map(|other| format!("crate::api::{other}")).collect();
+            names.iter().filter(|other| *other != family).map(|other| format!("crate::api::{other}")).collect();
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         assert_free_of(&format!("src/api/{family}"), &others, &[]);
+    }
+}
+
+/// Files outside a family's folder that name it, and why.
+const MENTIONS: &[(&str, &str, &str)] = &[
+    ("src/config.rs", "janssen", "--help lists every setting, whatever it is for"),
+    ("src/api/native/handlers/sessions.rs", "janssen", "openSession documents the scopes that give rights here"),
+    ("src/api/endings.rs", "blackbox", "a test lists all operations that change something and end no session"),
+];
+
+#[test]
+fn a_family_is_its_folder_and_its_line_in_the_list() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // The native family is no dialect: the rest of the server answers in its words.
+    for family in FAMILIES.iter().map(|family| family.name).filter(|name| *name != "native") {
+        for (path, text) in sources("src") {
+            let path = path.strip_prefix(root).unwrap();
+            if path.starts_with(format!("src/api/{family}")) {
+                continue;
+            }
+            let lines: Vec<&str> = text.lines().filter(|line| line.to_lowercase().contains(family)).collect();
+            let path = path.to_str().unwrap();
+            let is_right = match path {
+                // The `mod` line, and the entry of the list.
+                "src/api/mod.rs" | "src/api/registry.rs" => lines.len() == 1,
+                path => MENTIONS.iter().any(|row| (row.0, row.1) == (path, family)) != lines.is_empty(),
+            };
+            assert!(is_right, "{path} names {family}: {lines:#?}");
+        }
     }
 }
 

@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::family::refused_below;
-use super::{Rejection, blackbox, cumulonimbus, janssen, native, quiika, vault};
+use super::guard::refused;
+use super::{FAMILIES, Rejection, native};
 
 /// The longest path that an answer names, in bytes.
-const LONGEST_NAMED: usize = 256;
+const MAX_NAMED_PATH_BYTES: usize = 256;
 
-/// The path that a client seems to mean. It may hold anything, so it is told to its client and nobody else.
+/// The path that a client seems to mean. It may hold anything, so only that client's answer names it, never the log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RightPath(String);
 
@@ -30,7 +30,7 @@ impl fmt::Display for RightPath {
     }
 }
 
-/// Refuses a request without a host, with several, or with one that is none (RFC 9112 section 3.2).
+/// Refuses a request without a Host header, with several, or with an invalid one (RFC 9112 section 3.2).
 pub(super) async fn require_host(request: Request, next: Next) -> Response {
     if has_host(request.version(), request.headers()) {
         return next.run(request).await;
@@ -50,11 +50,12 @@ fn has_host(version: Version, headers: &HeaderMap) -> bool {
     }
 }
 
-/// The answer where no route leads. Slashes at the end and two in a row mean nothing here, so their path is another one.
+/// The answer to a path without a route. Trailing and doubled slashes are significant here, so the answer names the
+/// path without them.
 pub(super) async fn unknown_path(request: Request) -> Response {
     let path = request.uri().path();
     let right = path.split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| path + "/" + part);
-    let rejection = if right == path || right.is_empty() || right.len() > LONGEST_NAMED {
+    let rejection = if right == path || right.is_empty() || right.len() > MAX_NAMED_PATH_BYTES {
         Rejection::UnknownPath
     } else {
         Rejection::NeedlessSlash(RightPath(right.clone()))
@@ -62,18 +63,14 @@ pub(super) async fn unknown_path(request: Request) -> Response {
     refuse(&right, &rejection)
 }
 
-/// Below a family's prefix its own words, elsewhere the native ones.
+/// The rejection in the words of the family whose prefix the path is below, or else of the native API.
 fn refuse(path: &str, rejection: &Rejection) -> Response {
-    refused_below::<quiika::Quiika>(path, rejection)
-        .or_else(|| refused_below::<vault::Vault>(path, rejection))
-        .or_else(|| refused_below::<blackbox::Blackbox>(path, rejection))
-        .or_else(|| refused_below::<cumulonimbus::Cumulonimbus>(path, rejection))
-        .or_else(|| refused_below::<janssen::Janssen>(path, rejection))
-        .or_else(|| refused_below::<native::oauth::OAuth>(path, rejection))
-        .unwrap_or_else(|| super::family::refused::<native::Native>(rejection))
+    let answer = FAMILIES.iter().find_map(|family| (family.refuse)(path, rejection));
+    answer.unwrap_or_else(|| refused::<native::Native>(rejection))
 }
 
-/// The origin that a browser tells of pages at the issuer's address (RFC 6454 section 6.2); `None` for one that has none.
+/// The origin that a browser sends from pages at the issuer's address (RFC 6454 section 6.2); `None` for an issuer
+/// without a host.
 pub(super) fn origin_of(issuer: &str) -> Option<String> {
     let issuer: Uri = issuer.parse().ok()?;
     let (scheme, authority) = (issuer.scheme_str()?, issuer.authority()?);
@@ -84,7 +81,7 @@ pub(super) fn origin_of(issuer: &str) -> Option<String> {
     Some(format!("{scheme}://{}{port}", authority.host().to_ascii_lowercase()))
 }
 
-/// The path that a reverse proxy takes away before it passes a request on, without a slash at the end; empty for none.
+/// The path prefix that a reverse proxy strips from requests, without a trailing slash; empty without one.
 pub(super) fn prefix_of(issuer: &str) -> String {
     let path = issuer.parse::<Uri>().map(|issuer| issuer.path().trim_end_matches('/').to_owned());
     path.unwrap_or_default()

@@ -9,7 +9,7 @@ use crate::sessions::{Error, Refusal};
 use crate::tokens::{Form as TokenForm, TokenError};
 
 /// The most different values of the session's cookie that one request may have.
-const MOST_COOKIES: usize = 8;
+const MAX_COOKIES: usize = 8;
 
 /// The forms of `Authorization` that a route accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +20,14 @@ pub enum Place {
     BearerOrBare,
 }
 
-/// The credentials of a request: that of the header, else those of the cookie where the family takes one. A header of another
-/// scheme, as gateways and browsers add it, hides no cookie. A cookie with a state-changing method must come from our own
-/// site, because browsers send cookies along by themselves.
+/// The credentials of a request: that of the header, or else those of the cookie where the family accepts one. A header
+/// of another scheme does not hide the cookie, because gateways and browsers add such headers. A cookie with a
+/// state-changing method must come from our own site, because browsers send cookies by themselves.
 pub(super) fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Vec<String>, Error> {
     if let Some(token) = authorization(&parts.headers, place)? {
         return Ok(vec![token.to_owned()]);
     }
-    let tokens = match &app.cookie {
+    let tokens = match &app.http.cookie {
         Some(name) if F::COOKIE => session_cookies(&parts.headers, name)?,
         _ => return Err(Refusal::Missing.into()),
     };
@@ -38,9 +38,9 @@ pub(super) fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> 
     Ok(tokens)
 }
 
-/// The token in the `Authorization` header: the scheme in any case, then one or more spaces (RFC 9110 section 11.4). `None`
-/// without one: no header, an empty one, or another scheme's. Refused: our scheme with something that is no token, and two
-/// headers, because which one counts is not for us to guess.
+/// The token in the `Authorization` header: the scheme in any case, then one or more spaces (RFC 9110 section 11.4).
+/// `None` for no header, an empty one, or another scheme's. Our scheme with an invalid token is refused, and so are two
+/// headers, because it would be a guess which of them counts.
 fn authorization(headers: &HeaderMap, place: Place) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
@@ -60,14 +60,14 @@ fn authorization(headers: &HeaderMap, place: Place) -> Result<Option<&str>, Refu
     if !scheme.eq_ignore_ascii_case(b"Bearer") || token.is_empty() {
         return Ok(None);
     }
-    // To the end in any case, which the compiler makes quick; stopping at the first is not.
+    // A count over the whole token is vectorised by the compiler; a search that stops at the first odd byte is slower.
     let odd = token.iter().filter(|byte| !matches!(byte, b'!'..=b'~')).count();
     let token = str::from_utf8(token).map_err(|_| Refusal::Missing)?;
     if odd == 0 { Ok(Some(token)) } else { Err(Refusal::Missing) }
 }
 
-/// The session tokens in cookies of that name, each once. Browsers send several when cookies of other paths or domains have
-/// the same name, in an order that says nothing (RFC 6265 section 5.4). Cookies of other names may hold any bytes.
+/// The distinct session tokens in cookies of that name. Browsers send several when other paths or domains have cookies
+/// of the same name, in an order without meaning (RFC 6265 section 5.4). Cookies of other names may hold any bytes.
 fn session_cookies(headers: &HeaderMap, name: &str) -> Result<Vec<String>, Refusal> {
     let pairs = headers.get_all(header::COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
     let mut values: Vec<&str> = Vec::new();
@@ -78,7 +78,7 @@ fn session_cookies(headers: &HeaderMap, name: &str) -> Result<Vec<String>, Refus
         if own.trim_ascii() == name.as_bytes() && !value.is_empty() && !values.contains(&value) {
             values.push(value);
         }
-        if values.len() > MOST_COOKIES {
+        if values.len() > MAX_COOKIES {
             return Err(Refusal::Several);
         }
     }
@@ -91,8 +91,8 @@ fn session_cookies(headers: &HeaderMap, name: &str) -> Result<Vec<String>, Refus
     }
 }
 
-/// Whether a browser says that our own site made the request: by `Sec-Fetch-Site`, else by an `Origin` that is the issuer's.
-/// A request that says neither is not from our site.
+/// Whether a browser declares that our own site made the request: by `Sec-Fetch-Site`, or else by an `Origin` that is
+/// the issuer's. A request with neither header is not from our site.
 fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {

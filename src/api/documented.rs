@@ -1,7 +1,7 @@
-//! Refuses what an operation's document does not know: unknown and empty query parameters, and bodies where none belongs. A
-//! misspelt name or an unset variable would else quietly widen what is meant.
+//! The guard against parameters that an operation does not document: unknown and empty query parameters, and unexpected
+//! bodies. Without it, a misspelt name or an unset variable would silently widen a request.
 //!
-//! The rules are read from the documents, so that they hold for an operation as soon as it is there.
+//! The rules are read from the OpenAPI documents, so that they cover every new operation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use axum::response::{IntoResponse as _, Response};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::family::{Family, MAX_BODY_BYTES, Refused, Rejection};
+use super::failure::MAX_BODY_BYTES;
+use super::{Family, Refused, Rejection};
 use crate::sessions::FieldError;
 
-/// The parameters that the operations of a family have, by its OpenAPI document.
+/// The parameters of a family's operations, from its OpenAPI document.
 pub(super) struct Documented {
     operations: HashMap<(String, Method), Takes>,
 }
@@ -37,7 +38,7 @@ impl Documented {
         Self { operations: operations.collect() }
     }
 
-    /// The parameters of a request's operation; `None` for one that is not documented or takes any parameter.
+    /// The parameters of a request's operation; `None` if the operation is undocumented or ignores unknown parameters.
     fn takes(&self, request: &Request) -> Option<&Takes> {
         let path = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
         let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
@@ -82,7 +83,7 @@ impl Takes {
     }
 }
 
-/// Answers requests that the document does not know in the family's words, and passes on the others.
+/// Refuses requests with undocumented parameters in the family's words, and passes on the others.
 pub(super) async fn only_documented<F: Family>(
     State(documented): State<Arc<Documented>>,
     request: Request,
@@ -111,7 +112,7 @@ fn has_body(request: &Request) -> bool {
     length.is_some_and(|length| length.as_bytes() != b"0") || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
-/// The request, if its body says nothing: client libraries send `{}` where there is nothing to send.
+/// The request without its body, which must be empty or `{}`: client libraries send `{}` where no body is needed.
 async fn without_body(request: Request) -> Result<Request, Rejection> {
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Rejection::TooLarge)?;

@@ -1,28 +1,26 @@
-//! Requests that only end sessions: people must be able to sign out when everything else is too much.
+//! Requests that only end sessions: people must be able to sign out even when the server is overloaded.
 
 use axum::http::Method;
 use axum::http::request::Parts;
 
-/// Marks the requests of a connection that has one of the last places: only health checks and requests that end sessions
-/// are answered there.
+use super::FAMILIES;
+
+/// The mark of requests on a reserved connection, where only health checks and requests that end sessions are answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Reserved;
 
 /// Whether a request does nothing but end sessions.
 pub(super) fn only_ends_sessions(method: &Method, path: &str) -> bool {
-    // A gateway asks there with the method of the request that it guards.
+    // Gateways check with the method of the request that they guard.
     let is_check = path == "/v1/verify" || ["/v1/verify/", "/v1/require/"].iter().any(|check| path.starts_with(check));
     match *method {
         Method::DELETE => !is_check,
-        Method::POST => {
-            matches!(path, "/oauth2/revoke" | "/v1/sessions/revoke" | "/api/v0/sessions/revoke-all")
-                || path.starts_with("/v1/users/") && path.ends_with("/ban")
-        }
+        Method::POST => FAMILIES.iter().any(|family| (family.is_ending)(path)),
         _ => false,
     }
 }
 
-/// As [`only_ends_sessions`], of a request's head.
+/// Whether a request with this head only ends sessions.
 pub(super) fn is_ending(parts: &Parts) -> bool {
     only_ends_sessions(&parts.method, parts.uri.path())
 }

@@ -1,6 +1,7 @@
-//! Extractors that refuse in the words of the family they stand in.
+//! The extractors, which refuse requests in the words of their family. Each family has aliases that name it once.
 
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -14,19 +15,72 @@ use super::limits::Counted;
 use super::{App, Family, Refused, Rejection, wording};
 use crate::sessions::{self, Error, Freshness, Refusal, SessionId, SignedIn};
 
-/// The caller, whoever it is.
-pub struct Caller<F>(pub sessions::Caller, pub PhantomData<F>);
+/// Declares extractors: the value, and the family `F` in whose words a request without it is refused.
+macro_rules! extractors {
+    ($($(#[$doc:meta])* $name:ident<F $(, $T:ident)?>($value:ty);)+) => {$(
+        $(#[$doc])*
+        pub struct $name<F $(, $T)?> {
+            value: $value,
+            family: PhantomData<F>,
+        }
+
+        impl<F $(, $T)?> $name<F $(, $T)?> {
+            fn new(value: $value) -> Self {
+                Self { value, family: PhantomData }
+            }
+
+            /// The value, owned.
+            pub fn into_inner(self) -> $value {
+                self.value
+            }
+        }
+
+        impl<F $(, $T)?> Deref for $name<F $(, $T)?> {
+            type Target = $value;
+
+            fn deref(&self) -> &$value {
+                &self.value
+            }
+        }
+    )+};
+}
+
+extractors! {
+    /// The caller: a user in a session, or a service.
+    Caller<F>(sessions::Caller);
+    /// The caller of a stream. Opening one does not count as a use of the caller's session.
+    Watcher<F>(sessions::Caller);
+    /// The caller of a route whose clients leave out `Bearer`.
+    CallerWithBareToken<F>(sessions::Caller);
+    /// The caller, who must be a user in a session.
+    User<F>(SignedIn);
+    /// The user of a route whose clients leave out `Bearer`.
+    UserWithBareToken<F>(SignedIn);
+    /// The session id in the path. A text that is no id is answered like the id of no session.
+    SessionPath<F>(SessionId);
+    /// The one parameter in the path, percent-decoded.
+    PathText<F>(String);
+    /// The query string as `T`.
+    Query<F, T>(T);
+    /// A JSON body as `T`.
+    Body<F, T>(T);
+    /// A JSON body as `T`, and its bytes.
+    BodyAndBytes<F, T>((T, Bytes));
+    /// A JSON body as `T`; an empty body is `T`'s default.
+    OptionalBody<F, T>(T);
+    /// A form-encoded body as `T`.
+    Form<F, T>(T);
+    /// A form-encoded body as `T`, counted by its token's session, or by address when the token is none of ours.
+    CountedForm<F, T>(T);
+}
 
 impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        caller(parts, app, Place::Bearer, None).await.map(|caller| Self(caller, PhantomData))
+        caller(parts, app, Place::Bearer, None).await.map(Self::new)
     }
 }
-
-/// As [`Caller`], for streams: opening one is no use of the caller's session.
-pub struct Watcher<F>(pub sessions::Caller, pub PhantomData<F>);
 
 impl<F: Family> FromRequestParts<Arc<App>> for Watcher<F> {
     type Rejection = Refused<F>;
@@ -36,40 +90,31 @@ impl<F: Family> FromRequestParts<Arc<App>> for Watcher<F> {
             Ok(credentials) => app.sessions.authenticate_watcher(&credentials).await,
             Err(refusal) => Err(refusal),
         };
-        admit(parts, app, authenticated).map(|caller| Self(caller, PhantomData))
+        admit(parts, app, authenticated).map(Self::new)
     }
 }
-
-/// As [`Caller`], for routes whose clients leave out `Bearer`.
-pub struct CallerWithBareToken<F>(pub sessions::Caller, pub PhantomData<F>);
 
 impl<F: Family> FromRequestParts<Arc<App>> for CallerWithBareToken<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        caller(parts, app, Place::BearerOrBare, None).await.map(|caller| Self(caller, PhantomData))
+        caller(parts, app, Place::BearerOrBare, None).await.map(Self::new)
     }
 }
-
-/// The caller, who must be a user in a session.
-pub struct User<F>(pub SignedIn, pub PhantomData<F>);
 
 impl<F: Family> FromRequestParts<Arc<App>> for User<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        user(parts, app, Place::Bearer).await.map(|user| Self(user, PhantomData))
+        user(parts, app, Place::Bearer).await.map(Self::new)
     }
 }
-
-/// As [`User`], for routes whose clients leave out `Bearer`.
-pub struct UserWithBareToken<F>(pub SignedIn, pub PhantomData<F>);
 
 impl<F: Family> FromRequestParts<Arc<App>> for UserWithBareToken<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        user(parts, app, Place::BearerOrBare).await.map(|user| Self(user, PhantomData))
+        user(parts, app, Place::BearerOrBare).await.map(Self::new)
     }
 }
 
@@ -115,30 +160,24 @@ fn admit<F: Family>(
     }
 }
 
-/// The session id in the path. A text that is no id is one that no session has.
-pub struct SessionPath<F>(pub SessionId, pub PhantomData<F>);
-
 impl<F: Family> FromRequestParts<Arc<App>> for SessionPath<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        let text = PathText::<F>::from_request_parts(parts, app).await?.0;
-        Ok(Self(SessionId::parse(&text).ok_or(Error::SessionNotFound)?, PhantomData))
+        let text = path_parameter(parts, app, None).await?;
+        Ok(Self::new(SessionId::parse(&text).ok_or(Error::SessionNotFound)?))
     }
 }
-
-/// The one parameter in the path, percent-decoded.
-pub struct PathText<F>(pub String, pub PhantomData<F>);
 
 impl<F: Family> FromRequestParts<Arc<App>> for PathText<F> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        path_parameter(parts, app, None).await.map(|text| Self(text, PhantomData))
+        path_parameter(parts, app, None).await.map(Self::new)
     }
 }
 
-/// The parameter of that name in the path, or the first one, percent-decoded.
+/// The parameter of that name in the path, or without a name the first one, percent-decoded.
 pub(super) async fn path_parameter<F: Family>(
     parts: &mut Parts,
     app: &Arc<App>,
@@ -150,28 +189,31 @@ pub(super) async fn path_parameter<F: Family>(
     found.map(|(_, text)| text.to_owned()).ok_or_else(|| malformed().into())
 }
 
-/// The query string as `T`.
-pub struct Query<F, T>(pub T, pub PhantomData<F>);
-
 impl<F: Family, T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<F, T> {
     type Rejection = Refused<F>;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default();
-        // The form decoder would quietly replace what is not UTF-8.
+        // The form decoder would silently replace invalid UTF-8.
         if percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
             return Err(Rejection::Malformed("The query is not valid percent-encoded UTF-8".to_owned()).into());
         }
         let value = axum::extract::Query::<T>::try_from_uri(&parts.uri)
             .map_err(|error| Rejection::Malformed(format!("The query cannot be read: {}", wording::of_form(&error))))?;
-        Ok(Self(value.0, PhantomData))
+        Ok(Self::new(value.0))
     }
 }
 
-/// A JSON body as `T`, and its bytes.
-pub struct Body<F, T>(pub T, pub Bytes, pub PhantomData<F>);
-
 impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Body<F, T> {
+    type Rejection = Refused<F>;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let (value, _) = BodyAndBytes::from_request(request, app).await?.into_inner();
+        Ok(Self::new(value))
+    }
+}
+
+impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for BodyAndBytes<F, T> {
     type Rejection = Refused<F>;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
@@ -179,16 +221,13 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Body<F, T> {
         let bytes = body(request, app).await?;
         let value = serde_json::from_slice(&bytes)
             .map_err(|error| Rejection::Malformed(wording::of_json::<T>(&bytes, &error)))?;
-        // The decoder takes an array of a struct's fields for the struct.
+        // serde reads a struct from an array of its fields as well.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Rejection::Malformed("The body does not fit: it is not an object".to_owned()).into());
         }
-        Ok(Self(value, bytes, PhantomData))
+        Ok(Self::new((value, bytes)))
     }
 }
-
-/// As [`Body`], but no body at all is `T`'s default.
-pub struct OptionalBody<F, T>(pub T, pub PhantomData<F>);
 
 impl<F: Family, T: DeserializeOwned + Default> FromRequest<Arc<App>> for OptionalBody<F, T> {
     type Rejection = Refused<F>;
@@ -197,15 +236,12 @@ impl<F: Family, T: DeserializeOwned + Default> FromRequest<Arc<App>> for Optiona
         let (parts, body) = request.into_parts();
         let bytes = self::body(Request::from_parts(parts.clone(), body), app).await?;
         if bytes.is_empty() {
-            return Ok(Self(T::default(), PhantomData));
+            return Ok(Self::new(T::default()));
         }
         let request = Request::from_parts(parts, axum::body::Body::from(bytes));
-        Body::from_request(request, app).await.map(|Body(value, ..)| Self(value, PhantomData))
+        Body::from_request(request, app).await.map(|body: Body<F, T>| Self::new(body.into_inner()))
     }
 }
-
-/// A form-encoded body as `T`.
-pub struct Form<F, T>(pub T, pub PhantomData<F>);
 
 impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Form<F, T> {
     type Rejection = Refused<F>;
@@ -225,7 +261,7 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Form<F, T> {
         let form = axum::extract::Form::<T>::from_request(request, app)
             .await
             .map_err(|error| unreadable(wording::of_form(&error)))?;
-        Ok(Self(form.0, PhantomData))
+        Ok(Self::new(form.0))
     }
 }
 
@@ -235,21 +271,18 @@ pub(super) trait HoldsToken {
     fn token(&self) -> &str;
 }
 
-/// As [`Form`], counted by the token's session when it is a token of ours, else by address.
-pub struct CountedForm<F, T>(pub T, pub PhantomData<F>);
-
 impl<F: Family, T: DeserializeOwned + HoldsToken> FromRequest<Arc<App>> for CountedForm<F, T> {
     type Rejection = Refused<F>;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
         if !app.limits.are_on() {
-            return Form::from_request(request, app).await.map(|Form(value, _)| Self(value, PhantomData));
+            return Form::from_request(request, app).await.map(|form: Form<F, T>| Self::new(form.into_inner()));
         }
         let (parts, body) = request.into_parts();
         let form = Form::<F, T>::from_request(Request::from_parts(parts.clone(), body), app).await;
-        let session = form.as_ref().ok().and_then(|Form(value, _)| app.sessions.session_of_token(value.token()));
+        let session = form.as_ref().ok().and_then(|form| app.sessions.session_of_token(form.token()));
         app.limits.admit(&parts, session.map_or(Counted::Address, |(id, _)| Counted::Session(id)))?;
-        form.map(|Form(value, _)| Self(value, PhantomData))
+        form.map(|form| Self::new(form.into_inner()))
     }
 }
 
@@ -274,7 +307,7 @@ fn require_type<F>(headers: &HeaderMap, expected: &'static str) -> Result<(), Re
     if right_type && utf8 { Ok(()) } else { Err(Rejection::UnsupportedMediaType(expected).into()) }
 }
 
-/// Refuses a body that is compressed or otherwise encoded: it would be read as garbage.
+/// Refuses a body that is compressed or otherwise encoded, because it would be read as it is.
 fn require_no_encoding<F>(headers: &HeaderMap) -> Result<(), Refused<F>> {
     let is_plain = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
     let plain = headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain);

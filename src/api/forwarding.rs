@@ -1,7 +1,7 @@
-//! The client's address: the peer's, or behind trusted proxies the one that their header names.
+//! The client's address: the peer's, or behind trusted proxies the one in their header.
 //!
-//! One header counts, named by the operator, because a proxy passes on whatever others a client made up. Its elements are
-//! read from the right, the end that proxies append to. An element that cannot be read spoils only itself.
+//! Only the header that the operator names counts, because proxies pass on any other header that a client forges. Its
+//! elements are read from the right, the end to which proxies append. An unreadable element does not affect the others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,10 +11,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
-/// The most proxies that are believed to stand in a row.
-const MOST_HOPS: usize = 20;
+/// The longest chain of proxies that is followed.
+const MAX_HOPS: usize = 20;
 
-/// The proxies that are trusted, and the one header of theirs that counts.
+/// The trusted proxies, and the one header of theirs that counts.
 #[derive(Debug, Clone)]
 pub struct Forwarding {
     header: HeaderName,
@@ -22,14 +22,14 @@ pub struct Forwarding {
 }
 
 impl Forwarding {
-    /// `header` is `Forwarded` (RFC 7239), a list of addresses such as `X-Forwarded-For`, which it is by default, or a single
+    /// `header` is `Forwarded` (RFC 7239), a list of addresses such as `X-Forwarded-For` (the default), or a single
     /// address such as `X-Real-IP`. It is read only when a peer in `trusted_proxies` sent it.
     pub fn new(header: Option<HeaderName>, trusted_proxies: Vec<IpNet>) -> Self {
         Self { header: header.unwrap_or(HeaderName::from_static("x-forwarded-for")), trusted_proxies }
     }
 
-    /// The peer, or behind trusted proxies the last address that none of them is. Where one of them names no address, its
-    /// own is answered, because everything before it may be made up. `None` without a peer.
+    /// The peer's address, or behind trusted proxies the last address that is not a trusted proxy's. If a proxy names
+    /// no address, the proxy's own is returned, because everything before it may be forged. `None` without a peer.
     pub(super) fn client_address(&self, parts: &Parts) -> Option<IpAddr> {
         let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
         let mut address = peer.ip().to_canonical();
@@ -38,7 +38,7 @@ impl Forwarding {
         }
         let values: Vec<&[u8]> = parts.headers.get_all(&self.header).iter().map(HeaderValue::as_bytes).collect();
         for element in
-            values.into_iter().rev().flat_map(|value| Pieces { rest: Some(value), separator: b',' }).take(MOST_HOPS)
+            values.into_iter().rev().flat_map(|value| Pieces { rest: Some(value), separator: b',' }).take(MAX_HOPS)
         {
             let Some(told) = self.told(element) else { break };
             address = told;
@@ -53,7 +53,7 @@ impl Forwarding {
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 
-    /// The address that an element names; `None` for one that names none.
+    /// The address in an element; `None` without one.
     fn told(&self, element: &[u8]) -> Option<IpAddr> {
         let element = str::from_utf8(element).ok()?;
         let node = if self.header == FORWARDED { forwarded_for(element)? } else { element };
@@ -61,8 +61,8 @@ impl Forwarding {
     }
 }
 
-/// The pieces between separators, from the right, blanks cut off and empty pieces left out. A separator between quotes is
-/// none. An open quote reaches only as far as its own piece, as seen from the right.
+/// The trimmed, non-empty pieces between separators, from right to left. A quoted separator does not separate. An
+/// unclosed quote affects only its own piece, as seen from the right.
 struct Pieces<'a> {
     rest: Option<&'a [u8]>,
     separator: u8,
@@ -92,7 +92,7 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// Whether an odd number of backslashes stands before the byte at `at`.
+/// Whether the byte at `at` follows an odd number of backslashes.
 fn is_escaped(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(..at).unwrap_or_default();
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
@@ -112,7 +112,8 @@ fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
 }
 
-/// Reads an address with or without a port or a zone: `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`, `fe80::1%eth0`.
+/// Reads an address with or without a port or a zone: `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`,
+/// `fe80::1%eth0`.
 fn address_of(text: &str) -> Option<IpAddr> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (address, port) = bracketed.split_once(']')?;

@@ -1,4 +1,4 @@
-//! The limits on the requests of one caller.
+//! Rate limits by caller.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -19,7 +19,7 @@ use super::forwarding::Forwarding;
 use crate::sessions::{Caller, SessionId};
 use crate::users::UserId;
 
-/// The time that a limit is told for.
+/// The time in which a caller may make as many requests as the limit.
 const WINDOW: Duration = Duration::from_mins(5);
 
 type Limiter = RateLimiter<String, DashMapStateStore<String>, DefaultClock, StateInformationMiddleware>;
@@ -30,18 +30,18 @@ pub struct RateLimits {
     forwarding: Forwarding,
 }
 
-/// What is left to a caller, for the headers of an answer.
+/// The rest of a caller's budget, for the headers of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Budget {
-    /// How many requests fit into the window.
+    /// The most requests in the window.
     pub(super) limit: u32,
-    /// How many are left at this moment.
+    /// The requests left at this moment.
     pub(super) remaining: u32,
-    /// Seconds until all of them are there again.
+    /// Seconds until the budget is full again.
     pub(super) full_in: u64,
 }
 
-/// Where the budget of a request is noted on the way in, to be told on the way out.
+/// The request extension by which an extractor passes the budget to the middleware that writes the headers.
 #[derive(Clone, Default)]
 pub(super) struct BudgetSlot(Arc<Mutex<Option<Budget>>>);
 
@@ -55,12 +55,12 @@ impl BudgetSlot {
     }
 }
 
-/// The key that a request is counted by.
+/// The caller for whom a request is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counted<'a> {
-    /// The caller's.
+    /// An authenticated caller.
     Caller(&'a Caller),
-    /// A user's who is refused.
+    /// A banned user.
     User(&'a UserId),
     /// A session, for requests whose token is their only credential.
     Session(SessionId),
@@ -69,7 +69,7 @@ pub(super) enum Counted<'a> {
 }
 
 impl RateLimits {
-    /// `most` requests of one caller in five minutes, 0 for any number. `forwarding` tells addresses behind proxies.
+    /// `most` requests by each caller in five minutes, 0 for any number. `forwarding` finds addresses behind proxies.
     pub fn new(most: u32, forwarding: Forwarding) -> Self {
         let limiter = NonZeroU32::new(most).and_then(|most| {
             let quota = Quota::with_period(WINDOW / most.get())?.allow_burst(most);
@@ -78,7 +78,7 @@ impl RateLimits {
         Self { limiter, forwarding }
     }
 
-    /// Counts a request for whoever is behind it. Refuses it when there were too many.
+    /// Counts a request for its caller, and refuses it when there were too many.
     pub(super) fn admit(&self, parts: &Parts, counted: Counted<'_>) -> Result<(), Rejection> {
         let Some((most, limiter)) = &self.limiter else { return Ok(()) };
         let key = self.budget(parts, counted);
@@ -102,8 +102,8 @@ impl RateLimits {
         self.limiter.is_some()
     }
 
-    /// The name of the budget that a request is taken from. Requests that only end sessions have one of their own, so that
-    /// nobody who uses up another one can keep people from signing out.
+    /// The name of the budget that pays for a request. Requests that only end sessions have a budget of their own, so
+    /// that nobody who exhausts another one can keep people from signing out.
     fn budget(&self, parts: &Parts, counted: Counted<'_>) -> String {
         let is_ending = is_ending(parts);
         match counted {
@@ -129,7 +129,7 @@ impl RateLimits {
     }
 }
 
-/// One household has one IPv4 address but 2^64 of IPv6.
+/// The network that counts as one client: an IPv4 address, or an IPv6 /64, which is what one household has.
 fn network_of(address: Option<IpAddr>) -> String {
     match address {
         Some(IpAddr::V6(address)) => {
@@ -141,16 +141,16 @@ fn network_of(address: Option<IpAddr>) -> String {
 }
 
 impl Budget {
-    /// The headers that the families' originals have; the reset is told in Unix seconds.
-    pub(super) fn tell_originals(self, headers: &mut HeaderMap, now: DateTime<Utc>) {
+    /// Writes the headers of the families' originals; the reset is in Unix seconds.
+    pub(super) fn write_original_headers(self, headers: &mut HeaderMap, now: DateTime<Utc>) {
         let reset = now.timestamp().saturating_add_unsigned(self.full_in);
         headers.insert(HeaderName::from_static("x-ratelimit-limit"), self.limit.into());
         headers.insert(HeaderName::from_static("x-ratelimit-remaining"), self.remaining.into());
         headers.insert(HeaderName::from_static("x-ratelimit-reset"), reset.into());
     }
 
-    /// The headers of draft-ietf-httpapi-ratelimit-headers-10.
-    pub(super) fn tell_standard(self, headers: &mut HeaderMap) {
+    /// Writes the headers of draft-ietf-httpapi-ratelimit-headers-10.
+    pub(super) fn write_standard_headers(self, headers: &mut HeaderMap) {
         let Self { limit, remaining, full_in } = self;
         let policy = format!("\"default\";q={limit};w={}", WINDOW.as_secs());
         let state = format!("\"default\";r={remaining};t={full_in}");
@@ -170,7 +170,6 @@ mod tests {
 
     use super::*;
 
-    /// D-15.
     #[test]
     fn addresses_whose_budget_is_full_again_are_forgotten() {
         let limits = RateLimits::new(1_000_000, Forwarding::new(None, Vec::new()));
@@ -181,7 +180,7 @@ mod tests {
             parts.extensions.insert(ConnectInfo(SocketAddr::new(address.into(), 1)));
             limits.admit(&parts, Counted::Address).unwrap();
         }
-        // Each of them is full again after 0.3 milliseconds.
+        // Each budget is full again after 0.3 milliseconds.
         while !limiter.is_empty() {
             limits.forget_idle();
         }

@@ -1,110 +1,55 @@
 //! The OpenAPI documents: one a family, and all of them in one.
 //!
-//! A family's document keeps its original's operation ids, tags and schema names, so that generators make the SDK that
-//! people know. In the merged document two families may want the same name, so there each name carries its family's.
+//! A family's document keeps its original's operation ids, tags and schema names, so that generators make the same SDK.
+//! In the merged document these names are qualified by the family's, because two families may use the same one.
 
 use serde_json::{Map, Value};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, ClientCredentials, Flow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
-};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder, ServerBuilder,
 };
-use utoipa_axum::router::OpenApiRouter;
 
-use super::{blackbox, cumulonimbus, janssen, native, quiika, vault};
-
-/// The families that have a document of their own.
-pub const FAMILIES: [&str; 6] = ["native", "quiika", "vault", "blackbox", "cumulonimbus", "janssen"];
+use super::{FAMILIES, native};
 
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// It does not fit the types.
+    /// The merged document does not fit utoipa's types.
     #[error("the document does not fit: {0}")]
     Json(#[from] serde_json::Error),
-    /// It cannot be written as YAML.
+    /// A document cannot be written as YAML.
     #[error("the document cannot be written: {0}")]
     Yaml(String),
 }
 
-/// The document of one family as YAML; `None` for a name that is none.
+/// The document of one family as YAML; `None` for an unknown name.
 pub fn family_document(name: &str) -> Result<Option<String>, DocumentError> {
-    family(name).map(|document| yaml(&below_its_server(document))).transpose()
+    let family = FAMILIES.iter().find(|family| family.name == name);
+    family.map(|family| yaml(&below_its_server((family.document)()))).transpose()
 }
 
 /// The document of all families as YAML.
 pub fn document() -> Result<String, DocumentError> {
     let about = "Opens sessions, hands out tokens, tells whether a token still stands, and ends sessions.";
-    let mut merged = described(OpenApi::default(), "Sojourn", about, "http://localhost:8080", bearer());
-    let mut all = serde_json::to_value(&merged)?;
-    for name in FAMILIES {
-        if let Some(document) = family(name) {
-            let mut document = serde_json::to_value(document)?;
-            if name != "native" {
-                qualify(&mut document, name);
-            }
-            merge(&mut all, &document);
+    let description = Description { title: "Sojourn", about, server: LOCALHOST, security: bearer() };
+    let mut all = serde_json::to_value(description.of(OpenApi::default()))?;
+    for family in FAMILIES {
+        let mut document = serde_json::to_value((family.document)())?;
+        if family.name != native::MOUNT.name {
+            qualify(&mut document, family.name);
         }
+        merge(&mut all, &document);
     }
-    merged = serde_json::from_value(all)?;
-    yaml(&merged)
+    yaml(&serde_json::from_value(all)?)
 }
 
 fn yaml(document: &OpenApi) -> Result<String, DocumentError> {
     document.to_yaml().map_err(|error| DocumentError::Yaml(error.to_string()))
 }
 
-fn family(name: &str) -> Option<OpenApi> {
-    let paths = |router: OpenApiRouter<_>| router.into_openapi();
-    Some(match name {
-        "native" => described(
-            paths(native::router().merge(native::live_router()).merge(native::oauth::router())),
-            "Sojourn: native API",
-            "Sessions, users, and the OAuth 2.0 endpoints around them. Errors are RFC 9457 problems, or RFC 6749 errors below /oauth2.",
-            "http://localhost:8080",
-            bearer(),
-        ),
-        "quiika" => described(
-            paths(quiika::router()),
-            "Sojourn: Quiika",
-            "The session management API of the Quiika app SDK.",
-            "http://localhost:8080",
-            bearer(),
-        ),
-        "vault" => described(
-            paths(vault::router()),
-            "Sojourn: Vault",
-            "The session API of the FantasticAuth Vault SDK.",
-            "https://api.vault.dev/api/v1",
-            bearer(),
-        ),
-        "blackbox" => described(
-            paths(blackbox::router()),
-            "Sojourn: Blackbox",
-            "The session management API of the Blackbox Labs SDK.",
-            "http://localhost:8080",
-            bearer(),
-        ),
-        "cumulonimbus" => described(
-            paths(cumulonimbus::router()),
-            "Sojourn: Cumulonimbus",
-            "The session endpoints of the Cumulonimbus administration API. The token is sent as it is, without a scheme.",
-            "https://alekeagle.me/api",
-            ("token", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("Authorization")))),
-        ),
-        "janssen" => described(
-            paths(janssen::router()),
-            "Sojourn: Janssen",
-            "The session management API of the Janssen config-api.",
-            "https://jans.local.io",
-            ("oauth2", SecurityScheme::OAuth2(OAuth2::new([janssen_flow()]))),
-        ),
-        _ => return None,
-    })
-}
-
-/// Cuts the path of the document's server from its paths: originals whose server has one write theirs below it.
+/// Strips the path of the document's server from its paths, because an original whose server has a path writes its
+/// paths relative to it.
 fn below_its_server(mut document: OpenApi) -> OpenApi {
     let server = document.servers.iter().flatten().next().map(|server| server.url.clone()).unwrap_or_default();
     let path = server.split_once("://").and_then(|(_, rest)| rest.find('/').map(|start| rest[start..].to_owned()));
@@ -116,53 +61,76 @@ fn below_its_server(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// Where the original's clients get their tokens; here any token or service key of these scopes will do.
-fn janssen_flow() -> Flow {
-    let scopes = Scopes::from_iter([
-        ("https://jans.io/oauth/jans-auth-server/session.readonly", "See sessions"),
-        ("https://jans.io/oauth/jans-auth-server/session.delete", "End sessions"),
-        ("revoke_session", "End sessions"),
-    ]);
-    Flow::ClientCredentials(ClientCredentials::new("https://jans.local.io/jans-auth/restv1/token", scopes))
+/// The words of a family's document besides its operations.
+pub(super) struct Description {
+    /// The title.
+    pub(super) title: &'static str,
+    /// The description, in a sentence or two.
+    pub(super) about: &'static str,
+    /// The URL of the server.
+    pub(super) server: &'static str,
+    /// The name of the security scheme, and the scheme.
+    pub(super) security: (&'static str, SecurityScheme),
 }
 
-/// How most families authenticate.
-fn bearer() -> (&'static str, SecurityScheme) {
-    ("bearerAuth", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+impl Description {
+    /// The document with these operations.
+    pub(super) fn of(self, mut operations: OpenApi) -> OpenApi {
+        let Self { title, about, server, security: (name, scheme) } = self;
+        operations.components.get_or_insert_with(Components::new).add_security_scheme(name, scheme);
+        add_rate_limits(&mut operations);
+        let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
+        let info = InfoBuilder::new()
+            .title(title)
+            .version(env!("CARGO_PKG_VERSION"))
+            .description(Some(about))
+            .license(Some(license));
+        let server = ServerBuilder::new().url(server).build();
+        OpenApiBuilder::from(operations).info(info.build()).servers(Some([server])).build()
+    }
+
+    /// The document with these operations, each of which takes the security scheme without naming scopes.
+    pub(super) fn of_secured(self, mut operations: OpenApi) -> OpenApi {
+        secure(&mut operations, self.security.0);
+        self.of(operations)
+    }
 }
 
-fn described(
-    mut document: OpenApi,
-    title: &str,
-    about: &str,
-    server: &str,
-    (name, security): (&str, SecurityScheme),
-) -> OpenApi {
-    document.components.get_or_insert_with(Components::new).add_security_scheme(name, security);
-    tell_limits(&mut document);
-    let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
-    let info = InfoBuilder::new()
-        .title(title)
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(about))
-        .license(Some(license));
-    OpenApiBuilder::from(document).info(info.build()).servers(Some([ServerBuilder::new().url(server).build()])).build()
+/// The default server of a document.
+pub(super) const LOCALHOST: &str = "http://localhost:8080";
+/// The name of [`bearer`].
+pub(super) const BEARER: &str = "bearerAuth";
+
+/// The security scheme of most families.
+pub(super) fn bearer() -> (&'static str, SecurityScheme) {
+    (BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
 }
 
-/// Every operation that counts its callers can answer 429: said here once, because no handler does it.
-fn tell_limits(document: &mut OpenApi) {
-    for (path, item) in &mut document.paths.paths {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        for operation in operations.into_iter().flatten() {
-            if operation.security.is_some() || path.starts_with("/oauth2/") {
-                let response = ResponseBuilder::new().description("Too many requests").build();
-                operation.responses.responses.entry("429".to_owned()).or_insert(RefOr::T(response));
-            }
+/// Gives every operation a security scheme, without scopes.
+pub(super) fn secure(document: &mut OpenApi, scheme: &str) {
+    for (_, operation) in operations(document) {
+        operation.security = Some(vec![SecurityRequirement::new(scheme, [""; 0])]);
+    }
+}
+
+/// Adds 429, which a rate limit answers for the handlers, to every operation that counts its callers.
+fn add_rate_limits(document: &mut OpenApi) {
+    for (path, operation) in operations(document) {
+        if operation.security.is_some() || path.starts_with("/oauth2/") {
+            let response = ResponseBuilder::new().description("Too many requests").build();
+            operation.responses.responses.entry("429".to_owned()).or_insert(RefOr::T(response));
         }
     }
 }
 
-/// Puts the family's name before its operation ids, schema names and tags.
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {
+    document.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        operations.into_iter().flatten().map(|operation| (path.as_str(), operation))
+    })
+}
+
+/// Prefixes operation ids, schema names and tags by the family's name.
 fn qualify(document: &mut Value, family: &str) {
     const SCHEMAS: &str = "#/components/schemas/";
     let title = capitalised(family);
@@ -220,7 +188,7 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-/// The object at a path of members, made where it is missing.
+/// The object at a path of members, inserted where it is missing.
 fn object_at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
     path.split('/').filter(|name| !name.is_empty()).try_fold(value.as_object_mut()?, |object, name| {
         object.entry(name).or_insert_with(|| Value::Object(Map::new())).as_object_mut()

@@ -1,4 +1,4 @@
-//! What operators and readers ask for: health, the documents, the reference.
+//! The routes for operators and readers: health, metrics, the documents, the reference.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -14,7 +14,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::extract::PathText;
 use super::openapi::DocumentError;
-use super::{App, Refused, Rejection, document, family_document, native, openapi};
+use super::{App, FAMILIES, Refused, Rejection, document, family_document, native};
 use crate::sessions::{Error, NotReady};
 
 type Refusal = Refused<native::Native>;
@@ -30,24 +30,24 @@ pub(super) fn router() -> Router<Arc<App>> {
         .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
 }
 
-/// The metrics, wherever they are read.
+/// The route of the metrics, on the main address or their own.
 pub(super) fn metrics_router() -> Router<Arc<App>> {
     Router::new().route("/metrics", get(metrics))
 }
 
-/// Everything counted and measured, as Prometheus reads it.
+/// The metrics in Prometheus' text format.
 async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     app.sessions.measure();
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4"), (header::CACHE_CONTROL, "no-store")];
     (headers, crate::metrics::render())
 }
 
-/// The process runs.
+/// Liveness: answers as long as the process runs.
 async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// Requests can be served: the database answers, its tables are of this version, and the server is not about to stop.
+/// Readiness: the database answers, its tables are of this version, and the server is not about to stop.
 async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
     if *app.stopping.borrow() {
         return Err(not_ready("stopping", "The server is about to stop"));
@@ -55,7 +55,7 @@ async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
     match app.sessions.ready().await {
         Ok(()) => Ok("ready\n"),
         Err(error) => {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "not ready");
+            tracing::warn!(error = %crate::error_chain::chain(&error), "not ready");
             Err(match error {
                 NotReady::Database(_) => not_ready("database", "The database does not answer"),
                 NotReady::Migrations => not_ready("migrations", "The database has not been migrated to this version"),
@@ -64,17 +64,17 @@ async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
     }
 }
 
-/// The code says why in one word.
+/// The answer while not ready; `code` is the reason in one word.
 fn not_ready(code: &str, detail: &str) -> Response {
     let problem = native::problem(StatusCode::SERVICE_UNAVAILABLE, code, detail.to_owned(), &[]);
     ([(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], problem).into_response()
 }
 
-/// The documents by their names, made once: anybody may ask for them.
+/// The documents by name. They are made once, because anybody may request them.
 static DOCUMENTS: LazyLock<Result<HashMap<&str, Bytes>, DocumentError>> = LazyLock::new(|| {
     let mut documents = HashMap::from([(MERGED, Bytes::from(document()?))]);
-    for name in openapi::FAMILIES {
-        documents.extend(family_document(name)?.map(|document| (name, Bytes::from(document))));
+    for family in FAMILIES {
+        documents.extend(family_document(family.name)?.map(|document| (family.name, Bytes::from(document))));
     }
     Ok(documents)
 });
@@ -84,8 +84,8 @@ async fn merged_document() -> Result<Response, Refusal> {
     yaml(MERGED)
 }
 
-/// `/openapi/{family}.yaml`
-async fn one_document(PathText(file, _): PathText<native::Native>) -> Result<Response, Refusal> {
+/// The document of one family, at `/openapi/{family}.yaml`.
+async fn one_document(file: PathText<native::Native>) -> Result<Response, Refusal> {
     let name = file.strip_suffix(".yaml").filter(|name| *name != MERGED).ok_or(Rejection::UnknownPath)?;
     yaml(name)
 }
@@ -96,16 +96,16 @@ fn yaml(name: &str) -> Result<Response, Refusal> {
     Ok(([(header::CONTENT_TYPE, "application/yaml")], document.clone()).into_response())
 }
 
-/// The reference to browse, with all it needs in this binary.
+/// The browsable reference, with all its assets in this binary.
 fn reference() -> SwaggerUi {
-    // From `/docs/`, below whatever path a reverse proxy puts it.
+    // Relative to `/docs/`, so that they work below any path prefix of a reverse proxy.
     let all = std::iter::once(Url::new("all", "../openapi.yaml"));
-    let families = openapi::FAMILIES.map(|name| Url::from(format!("../openapi/{name}.yaml")));
+    let families = FAMILIES.iter().map(|family| Url::from(format!("../openapi/{}.yaml", family.name)));
     let config = Config::new(all.chain(families)).validator_url("none").doc_expansion("none");
     SwaggerUi::new("/docs").config(config)
 }
 
-/// The reference loads nothing from elsewhere, and no other site may frame it.
+/// Forbids the reference to load assets from elsewhere, and other sites to frame it.
 async fn only_own_assets(request: axum::extract::Request, next: Next) -> Response {
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                           connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";

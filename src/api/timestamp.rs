@@ -1,25 +1,25 @@
-//! Instants as text (RFC 3339), for the answers that are full of them: chrono's own way goes through the machinery of
-//! `fmt`, with twelve times as many instructions. Equal to it to the letter, which other crates' ways are not: a fraction has
-//! as many digits as it needs, in threes.
+//! Instants as text (RFC 3339), for answers with many of them: chrono writes them through `fmt`, with twelve times as
+//! many instructions. The text is the same as chrono's, unlike that of other crates: a fraction has zero, three or six
+//! digits.
 
 use std::str;
 
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use serde::{Serialize as _, Serializer};
 
-/// `2026-01-01T00:00:00.123456Z`.
-const LONGEST: usize = 27;
+/// The length of `2026-01-01T00:00:00.123456Z`.
+const TEXT_BYTES: usize = 27;
 
 /// Writes an instant; for `serde(serialize_with)`.
 pub fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    match text(time, &mut [0; LONGEST]) {
+    match text(time, &mut [0; TEXT_BYTES]) {
         Some(text) => serializer.serialize_str(text),
         None => time.serialize(serializer),
     }
 }
 
-/// `None` for what has no four digits of a year or more than six of a second: nothing that we store.
-fn text<'a>(time: &DateTime<Utc>, buffer: &'a mut [u8; LONGEST]) -> Option<&'a str> {
+/// The text; `None` for years without four digits and for nanoseconds, neither of which are stored.
+fn text<'a>(time: &DateTime<Utc>, buffer: &'a mut [u8; TEXT_BYTES]) -> Option<&'a str> {
     let micros = time.nanosecond() / 1000;
     let year = u32::try_from(time.year()).ok().filter(|year| *year <= 9999)?;
     if !time.nanosecond().is_multiple_of(1000) || micros >= 1_000_000 {
@@ -41,7 +41,7 @@ fn text<'a>(time: &DateTime<Utc>, buffer: &'a mut [u8; LONGEST]) -> Option<&'a s
             rest /= 10;
         }
     }
-    // A fraction of no, three or six digits.
+    // The fraction has zero, three or six digits.
     let end = match micros {
         0 => 19,
         micros if micros.is_multiple_of(1000) => 23,

@@ -1,11 +1,11 @@
-//! Parser errors in sentences for people: which member is wrong, without the parser's inner words.
+//! Parser errors as sentences for people, which name the wrong member without the parser's internals.
 
 use std::error::Error;
 
 use serde::de::value::Error as FormError;
 use serde_path_to_error::Error as AtPath;
 
-/// The message for a query or a form that `axum` could not read. Nothing of the input is in it.
+/// The message for a query or a form that axum could not read. Nothing of the input is in it.
 pub(super) fn of_form(error: &(dyn Error + 'static)) -> String {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -17,18 +17,19 @@ pub(super) fn of_form(error: &(dyn Error + 'static)) -> String {
     "it has a value that does not fit".to_owned()
 }
 
-/// The message for a JSON body that is no `T`. Nothing of the input's values is in it.
+/// The message for a JSON body that is not a `T`. No value of the input is in it.
 pub(super) fn of_json<T: serde::de::DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> String {
     if !error.is_data() {
         return format!("The body is not valid JSON (line {}, column {})", error.line(), error.column());
     }
-    // Read again only now: keeping the path on the way takes time.
+    // The second reading, only after an error, tracks the path: to track it always would cost time.
     let found = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(bytes)).err();
     let path = found.map(|error| error.path().to_string()).unwrap_or_default();
     format!("The body does not fit: {}", misfit(&path, &error.to_string()))
 }
 
-/// Tells the kinds of error apart by the beginnings that serde's own messages have; any other one is only told where it is.
+/// The problem in a few words. The kind of error is recognised by the beginning of serde's message; for any other kind
+/// only the place is named.
 fn misfit(path: &str, message: &str) -> String {
     let path = path.trim_matches(['.', '?']);
     let kinds = [
@@ -40,7 +41,7 @@ fn misfit(path: &str, message: &str) -> String {
     ];
     let (kind, problem) =
         kinds.into_iter().find(|(kind, _)| message.starts_with(kind)).unwrap_or(("", "has a value that does not fit"));
-    // The path ends at the object where the member is missing or there twice.
+    // The path ends at the object in which the member is missing or duplicated.
     let member = match kind {
         "missing field" | "duplicate field" => message.split('`').nth(1),
         _ => None,

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::api;
 use crate::clock::EntropyUnavailable;
 use crate::config::{LogConfig, SETTINGS, SettingError, Source};
 use crate::setup::{Setup, StartError};
 use crate::store::{self, Announcement};
-use crate::telemetry;
+use crate::{api, error_chain, telemetry};
 
 /// A session server: what comes after login.
 #[derive(Debug, Parser)]
@@ -83,7 +83,7 @@ enum Command {
     /// Print the OpenAPI document
     Openapi {
         /// Of one family only
-        #[arg(long, value_parser = api::FAMILIES)]
+        #[arg(long, value_parser = PossibleValuesParser::new(api::FAMILIES.iter().map(|family| family.name)))]
         family: Option<String>,
     },
     /// Ask the server on this machine whether it is ready; exit status 0 when it is
@@ -104,15 +104,15 @@ fn settings_help() -> String {
 enum CommandError {
     #[error(transparent)]
     Setting(#[from] SettingError),
-    #[error("{}", telemetry::chain(.0))]
+    #[error("{}", error_chain::chain(.0))]
     Start(#[from] StartError),
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
-    #[error("{}", telemetry::chain(.0))]
+    #[error("{}", error_chain::chain(.0))]
     Store(#[from] store::Error),
-    #[error("{}", telemetry::chain(.0))]
+    #[error("{}", error_chain::chain(.0))]
     Core(#[from] crate::sessions::Error),
     #[error("{0}")]
     Other(String),

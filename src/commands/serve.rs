@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use super::CommandError;
 use crate::api::forwarding::Forwarding;
 use crate::api::limits::RateLimits;
+use crate::api::request_log::RequestIds;
 use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
-use crate::telemetry::RequestIds;
 use crate::{metrics, server, tasks, telemetry};
 
 /// How long the last writes may take. With the time for running requests it stays below 15 seconds.
@@ -51,9 +51,8 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let app = App {
         sessions: Arc::clone(&sessions),
         request_ids,
-        cookie: http.cookie.clone(),
-        janssen_user_dn: http.janssen_user_dn.clone(),
         limits: RateLimits::new(http.rate_limit, forwarding),
+        http,
         stopping: stop.clone(),
     };
     let app = Arc::new(app);
@@ -67,7 +66,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     if let Some(listener) = metrics_listener {
         tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
     }
-    server::serve(listener, api::router(app, &http), config, stop).await;
+    server::serve(listener, api::router(app), config, stop).await;
     end.send_replace(true);
 
     // A database that hangs must not keep the process: what cannot be written by then is lost, as in a crash.

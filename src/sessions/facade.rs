@@ -14,6 +14,7 @@ use super::error::{Error, NotReady};
 use super::feed::hub::Live;
 use super::known_keys::KnownKeys;
 use super::policy::Policy;
+use super::rights::Rights;
 use super::shared::Shared;
 use super::throttle::Pace;
 use super::totals_cache::LongLists;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub policy: Policy,
     /// A service key with every scope that is in no database.
     pub bootstrap_key: Option<BootstrapKey>,
+    /// The scopes of dialects that give rights, besides the core's own.
+    pub rights: Vec<&'static Rights>,
 }
 
 /// Everything that can be done with sessions.

@@ -3,26 +3,12 @@
 
 use super::error::Error;
 use super::facade::Sessions;
+use super::rights::Rights;
 use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Scope, Session, SessionId, UserId};
 use crate::store::Ending;
 
 /// The furthest that a list can be asked for from: what is skipped is read too.
 pub const FURTHEST_OFFSET: u32 = 1_000_000;
-
-const SESSION_READONLY: &str = "https://jans.io/oauth/jans-auth-server/session.readonly";
-const READ_ALL: &str = "https://jans.io/oauth/config/read-all";
-const SESSION_DELETE: &str = "https://jans.io/oauth/jans-auth-server/session.delete";
-const DELETE_ALL: &str = "https://jans.io/oauth/config/delete-all";
-const REVOKE_SESSION: &str = "revoke_session";
-
-/// The names under which Janssen's administration knows the right to see sessions: each suffices.
-const READING: [&str; 3] = [SESSION_READONLY, READ_ALL, Scope::ADMIN];
-/// The names of the right to end them: each suffices, or the two of [`ENDING_TOGETHER`].
-const ENDING: [&str; 2] = [DELETE_ALL, Scope::ADMIN];
-const ENDING_TOGETHER: [&str; 2] = [SESSION_DELETE, REVOKE_SESSION];
-/// Janssen's words that give rights here.
-pub(super) const RIGHTS_OF_JANSSEN: [&str; 5] =
-    [SESSION_READONLY, READ_ALL, SESSION_DELETE, DELETE_ALL, REVOKE_SESSION];
 
 /// One page of a list and how many are in all of it, counted as far as policy says.
 #[derive(Debug, Clone)]
@@ -37,13 +23,13 @@ impl Sessions {
     /// One page of everybody's kept sessions that meet the condition. `limit` and `offset` beyond policy are cut to it.
     pub async fn list(
         &self,
-        caller: &Caller,
+        (caller, rights): (&Caller, &Rights),
         condition: Condition,
         (order, descending): (ListingOrder, bool),
         offset: u32,
         limit: u32,
     ) -> Result<Listed, Error> {
-        require_reading(caller)?;
+        rights.require_read(caller)?;
         let condition = Condition::All(vec![Condition::NotEnded, condition]);
         let (most, now) = (self.policy().search_total_limit, self.now());
         let listing = Listing {
@@ -66,8 +52,13 @@ impl Sessions {
     }
 
     /// One of everybody's kept sessions.
-    pub async fn listed_session(&self, caller: &Caller, id: Option<SessionId>) -> Result<Session, Error> {
-        require_reading(caller)?;
+    pub async fn listed_session(
+        &self,
+        caller: &Caller,
+        rights: &Rights,
+        id: Option<SessionId>,
+    ) -> Result<Session, Error> {
+        rights.require_read(caller)?;
         let found = self.store().session(id.ok_or(Error::SessionNotFound)?, Owner::Anyone).await?;
         let mut session = found.filter(|session| session.ended.is_none()).ok_or(Error::SessionNotFound)?;
         self.activity.overlay(&mut session);
@@ -75,8 +66,13 @@ impl Sessions {
     }
 
     /// Ends one of everybody's kept sessions, expired or not.
-    pub async fn end_listed_session(&self, caller: &Caller, id: Option<SessionId>) -> Result<(), Error> {
-        require_ending(caller)?;
+    pub async fn end_listed_session(
+        &self,
+        caller: &Caller,
+        rights: &Rights,
+        id: Option<SessionId>,
+    ) -> Result<(), Error> {
+        rights.require_end(caller)?;
         let (id, reason) = (id.ok_or(Error::SessionNotFound)?, EndReason::RevokedByAdmin);
         match self.store().end_session(id, Owner::Anyone, reason, self.now()).await? {
             Some(Ending::Ended(session)) => {
@@ -92,21 +88,15 @@ impl Sessions {
     }
 
     /// Ends a user's active sessions; it is an error when there are none.
-    pub async fn end_listed_sessions_of(&self, caller: &Caller, user: Option<&UserId>) -> Result<(), Error> {
-        require_ending(caller)?;
+    pub async fn end_listed_sessions_of(
+        &self,
+        caller: &Caller,
+        rights: &Rights,
+        user: Option<&UserId>,
+    ) -> Result<(), Error> {
+        rights.require_end(caller)?;
         let user = user.ok_or(Error::UserNotFound)?;
         let ended = self.end_all(user, None, EndReason::RevokedByAdmin).await?;
         if ended == 0 { Err(Error::SessionNotFound) } else { Ok(()) }
     }
-}
-
-fn require_reading(caller: &Caller) -> Result<(), Error> {
-    let granted = READING.iter().any(|name| caller.scope().contains(name));
-    if granted { Ok(()) } else { Err(Error::Forbidden { needed: READING[0] }) }
-}
-
-fn require_ending(caller: &Caller) -> Result<(), Error> {
-    let has = |name: &&str| caller.scope().contains(name);
-    let granted = ENDING.iter().any(has) || ENDING_TOGETHER.iter().all(has);
-    if granted { Ok(()) } else { Err(Error::Forbidden { needed: ENDING_TOGETHER[0] }) }
 }

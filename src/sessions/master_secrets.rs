@@ -7,8 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::signing_keys::{KeysError, SigningKeys};
+use crate::error_chain::chain;
 use crate::store::{self, SessionsOpened, UsedSecret};
-use crate::telemetry::chain;
 use crate::tokens::{SealedSigningKey, SecretId};
 
 /// Time between two notes of a running process that it uses its secret.

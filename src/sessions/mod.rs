@@ -24,6 +24,7 @@ mod query;
 mod refresh;
 mod requirements;
 mod retention;
+mod rights;
 mod search_cursor;
 mod service_keys;
 mod shared;
@@ -56,6 +57,7 @@ pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, Policy, Profile, SHOR
 pub use query::{Page, UserSessions};
 pub use refresh::{RefreshOutcome, RefreshRequest, Refreshed};
 pub use requirements::{Requirements, Unmet};
+pub use rights::Rights;
 pub use search_cursor::Cursor;
 pub use signing_keys::{KeysError, SigningKeys};
 pub use statistics::{COUNTED_AFTER, MOST_POINTS, Point, Series, Statistics};

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Error;
 use super::facade::Sessions;
-use super::listing::RIGHTS_OF_JANSSEN;
 use super::policy::AskedClocks;
+use super::rights::Rights;
 use crate::clock;
 use crate::metrics;
 use crate::model::{
@@ -129,7 +129,7 @@ impl Sessions {
         let now = self.now();
         let choice = draft.tokens;
         let (mut session, user) = self.draft_session(caller, draft, now)?;
-        require_grant(caller, &session.scope)?;
+        require_grant(caller, &session.scope, &self.parts.rights)?;
         session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
         let mut new = NewSession {
             session,
@@ -258,8 +258,8 @@ impl Sessions {
 
 /// Refuses to open a session that may do more here than whoever opens it: of the words that this server knows in any
 /// dialect, only those that the caller has itself. A service key with `sessions:grant` may give them all.
-fn require_grant(caller: &Caller, scope: &Scope) -> Result<(), Error> {
-    let is_right = |word: &&str| word.starts_with(Scope::PREFIX) || RIGHTS_OF_JANSSEN.contains(word);
+fn require_grant(caller: &Caller, scope: &Scope, rights: &[&Rights]) -> Result<(), Error> {
+    let is_right = |word: &&str| word.starts_with(Scope::PREFIX) || rights.iter().any(|right| right.name(word));
     let grants = matches!(caller, Caller::Service(service) if service.scope.allows(Scope::GRANT));
     if grants || scope.words().filter(is_right).all(|word| caller.scope().allows(word)) {
         Ok(())

@@ -10,11 +10,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::periodic::until_stopped;
+use crate::error_chain::chain;
 use crate::metrics;
 use crate::mutants::{self, Mutant};
 use crate::sessions::{Follower, Sessions};
 use crate::store::{Announcement, Listener};
-use crate::telemetry::chain;
 
 /// How often the log is read where others are heard.
 const READING_INTERVAL: Duration = Duration::from_millis(500);

@@ -14,9 +14,9 @@ pub use change_log::follow;
 pub use periodic::every;
 use periodic::{now_and_every, whenever};
 
+use crate::error_chain::chain;
 use crate::metrics;
 use crate::sessions::{Error, Sessions, SigningKeys};
-use crate::telemetry::chain;
 
 /// Longest time that a last-seen time waits to be written.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);

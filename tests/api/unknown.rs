@@ -1,7 +1,7 @@
 //! Nothing widens: what an operation's document does not know is refused. The cases are made from the documents.
 
 use serde_json::{Value, json};
-use sojourn::api::{blackbox, cumulonimbus, janssen, native, quiika, vault};
+use sojourn::api::FAMILIES;
 
 use super::access::{self, Body, ROLES};
 use crate::support::on_both_databases;
@@ -58,17 +58,10 @@ struct Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let documents = [
-        ("", native::router().merge(native::live_router()).merge(native::oauth::router()).into_openapi()),
-        ("quiika_", quiika::router().into_openapi()),
-        ("vault_", vault::router().into_openapi()),
-        ("blackbox_", blackbox::router().into_openapi()),
-        ("cumulonimbus_", cumulonimbus::router().into_openapi()),
-        ("janssen_", janssen::router().into_openapi()),
-    ];
     let mut found = Vec::new();
-    for (prefix, document) in documents {
-        let document = serde_json::to_value(document).unwrap();
+    for family in FAMILIES {
+        let prefix = if family.name == "native" { String::new() } else { format!("{}_", family.name) };
+        let document = serde_json::to_value((family.document)()).unwrap();
         for operation in
             document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values())
         {

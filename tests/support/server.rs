@@ -9,6 +9,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sojourn::api::forwarding::Forwarding;
 use sojourn::api::limits::RateLimits;
+use sojourn::api::request_log::RequestIds;
 use sojourn::api::{self, App};
 use sojourn::clock::{self, Clock, SharedClock, ShiftedClock, SystemClock, SystemEntropy};
 use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};
@@ -16,7 +17,6 @@ use sojourn::sessions::SigningKeys;
 use sojourn::sessions::{Follower, Policy, Scope, Sessions};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::store::Store;
-use sojourn::telemetry::RequestIds;
 use sojourn::tokens::{BootstrapKey, MasterSecret, Secret, ServiceKey, ServiceKeyId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -187,15 +187,14 @@ impl Server {
         let app = App {
             sessions: Arc::clone(&sessions),
             request_ids: RequestIds::new(&SystemEntropy).unwrap(),
-            cookie: http.cookie.clone(),
-            janssen_user_dn: http.janssen_user_dn.clone(),
             limits: RateLimits::new(http.rate_limit, forwarding),
+            http: http.clone(),
             stopping: stopping.clone(),
         };
         if follows {
             sojourn::tasks::follow(&sessions, &Arc::default(), &stopping);
         }
-        let router = api::router(Arc::new(app), &http);
+        let router = api::router(Arc::new(app));
         tokio::spawn(sojourn::server::serve(listener, router, serving.trusting(http.trusted_proxies), stopping));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }

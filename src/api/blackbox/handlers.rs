@@ -9,11 +9,13 @@ use super::wire::{
     ApiMessage, ApiResponse, CleanupResult, ExtendSessionRequest, RevokeAllSessionsRequest, SessionInfo,
     SessionListResponse, SessionStats,
 };
-use crate::api::extract::{Body, SessionPath, User};
 use crate::api::json::Json;
-use crate::api::{App, Refused};
+use crate::api::{App, Refused, extract};
 
 type Result<T> = std::result::Result<Json<T>, Refused<Blackbox>>;
+type User = extract::User<Blackbox>;
+type SessionPath = extract::SessionPath<Blackbox>;
+type Body<T> = extract::Body<Blackbox, T>;
 
 #[utoipa::path(
     get, path = "/api/v0/sessions", tag = "Session Management", operation_id = "list_sessions",
@@ -23,12 +25,8 @@ type Result<T> = std::result::Result<Json<T>, Refused<Blackbox>>;
         (status = 200, description = "The user's active sessions, newest first", body = ApiResponse<SessionListResponse>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn list_sessions(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Blackbox>,
-) -> Result<ApiResponse<SessionListResponse>> {
+pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Result<ApiResponse<SessionListResponse>> {
     let sessions = app.sessions.own_sessions(&me).await?;
     Ok(Json(ApiResponse::of(SessionListResponse::new(sessions, me.session.id))))
 }
@@ -40,11 +38,10 @@ pub(super) async fn list_sessions(
         (status = 200, description = "How many sessions were deleted", body = ApiResponse<CleanupResult>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn cleanup_expired_sessions(
     State(app): State<Arc<App>>,
-    User(me, _): User<Blackbox>,
+    me: User,
 ) -> Result<ApiResponse<CleanupResult>> {
     let deleted = app.sessions.clean_up_own(&me).await?;
     let message = format!("Cleaned up {deleted} expired sessions");
@@ -61,12 +58,11 @@ pub(super) async fn cleanup_expired_sessions(
         (status = 413, description = "Over 64 KiB", body = ErrorResponse),
         (status = 415, description = "Not JSON", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_all_sessions(
     State(app): State<Arc<App>>,
-    User(me, _): User<Blackbox>,
-    Body(body, ..): Body<Blackbox, RevokeAllSessionsRequest>,
+    me: User,
+    body: Body<RevokeAllSessionsRequest>,
 ) -> Result<ApiMessage> {
     let ended = app.sessions.end_all_own(&me, body.keep_current).await?;
     Ok(Json(ApiMessage::new(format!("Revoked {ended} sessions"))))
@@ -79,12 +75,8 @@ pub(super) async fn revoke_all_sessions(
         (status = 200, description = "The user's sessions in numbers", body = ApiResponse<SessionStats>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn get_session_stats(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Blackbox>,
-) -> Result<ApiResponse<SessionStats>> {
+pub(super) async fn get_session_stats(State(app): State<Arc<App>>, me: User) -> Result<ApiResponse<SessionStats>> {
     Ok(Json(ApiResponse::of(app.sessions.session_stats_of(&me.session.user_id).await?.into())))
 }
 
@@ -97,14 +89,13 @@ pub(super) async fn get_session_stats(
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "No such session, or another user's", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn get_session(
     State(app): State<Arc<App>>,
-    User(me, _): User<Blackbox>,
-    SessionPath(id, _): SessionPath<Blackbox>,
+    me: User,
+    id: SessionPath,
 ) -> Result<ApiResponse<SessionInfo>> {
-    let session = app.sessions.own_session(&me, id).await?;
+    let session = app.sessions.own_session(&me, *id).await?;
     Ok(Json(ApiResponse::of(SessionInfo::new(session, me.session.id))))
 }
 
@@ -117,14 +108,9 @@ pub(super) async fn get_session(
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "No such session, or another user's", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn revoke_session(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Blackbox>,
-    SessionPath(id, _): SessionPath<Blackbox>,
-) -> Result<ApiMessage> {
-    app.sessions.end_own(&me, id).await?;
+pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: SessionPath) -> Result<ApiMessage> {
+    app.sessions.end_own(&me, *id).await?;
     Ok(Json(ApiMessage::new("Session revoked".to_owned())))
 }
 
@@ -140,15 +126,14 @@ pub(super) async fn revoke_session(
         (status = 413, description = "Over 64 KiB", body = ErrorResponse),
         (status = 415, description = "Not JSON", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn extend_session(
     State(app): State<Arc<App>>,
-    User(me, _): User<Blackbox>,
-    SessionPath(id, _): SessionPath<Blackbox>,
-    Body(body, ..): Body<Blackbox, ExtendSessionRequest>,
+    me: User,
+    id: SessionPath,
+    body: Body<ExtendSessionRequest>,
 ) -> Result<ApiResponse<SessionInfo>> {
     let seconds = body.seconds(app.sessions.policy(), &me.session.scope)?;
-    let session = app.sessions.extend_own(&me, id, seconds).await?;
+    let session = app.sessions.extend_own(&me, *id, seconds).await?;
     Ok(Json(ApiResponse::of(SessionInfo::new(session, me.session.id))))
 }

@@ -2,10 +2,10 @@
 //! calls them.
 //!
 //! Known quirks
-//! * Every success is exactly 200 in an envelope, `{"success": true, "data": …, "message": …}`; `data` is left out where
-//!   there is none. Its client validates strictly: nothing is null, unknown text is `""`.
-//! * `token` is no credential: it only looks like one, and is made of the session's id.
-//! * An expired session can still be read, until it is cleaned up; an ended one is gone.
+//! * Every success is exactly 200 in an envelope, `{"success": true, "data": …, "message": …}`; `data` is left out
+//!   where there is none. Its client validates strictly: nothing is null, unknown text is `""`.
+//! * `token` is not a credential: it only looks like one, and is derived from the session's id.
+//! * An expired session can be read until it is cleaned up; an ended one cannot.
 //! * `cleanup` deletes the caller's own expired sessions at once. With `sessions:admin` it deletes everybody's too, but
 //!   those only after the retention.
 //! * The SDK sends an empty `cookie` header. There is no cookie here.
@@ -16,15 +16,33 @@ mod wire;
 
 use std::sync::Arc;
 
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use error::Blackbox;
 
-use super::App;
+use super::guard::guard;
+use super::openapi::{Description, LOCALHOST, bearer};
+use super::{App, Mount};
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+/// The family as the server mounts it.
+pub(super) const MOUNT: Mount = Mount {
+    is_ending: |path| path == "/api/v0/sessions/revoke-all",
+    ..Mount::new::<Blackbox>(|app| guard::<Blackbox>(router(), app), document)
+};
+
+fn document() -> OpenApi {
+    let description = Description {
+        title: "Sojourn: Blackbox",
+        about: "The session management API of the Blackbox Labs SDK.",
+        server: LOCALHOST,
+        security: bearer(),
+    };
+    description.of_secured(router().into_openapi())
+}
+
+fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::list_sessions))
         .routes(routes!(handlers::cleanup_expired_sessions))

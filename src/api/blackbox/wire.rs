@@ -1,4 +1,4 @@
-//! Blackbox's words.
+//! Blackbox's wire types.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,12 +22,12 @@ pub(super) struct ApiResponse<T> {
 }
 
 impl<T> ApiResponse<T> {
-    /// With data alone.
+    /// A success with data alone.
     pub(super) fn of(data: T) -> Self {
         Self { success: true, data: Some(data), message: None }
     }
 
-    /// With a message to a person too.
+    /// A success with data and a message for a person.
     pub(super) fn told(data: T, message: String) -> Self {
         Self { success: true, data: Some(data), message: Some(message) }
     }
@@ -42,7 +42,7 @@ pub(super) struct ApiMessage {
 }
 
 impl ApiMessage {
-    /// With a message to a person.
+    /// A success with a message for a person.
     pub(super) fn new(message: String) -> Self {
         Self { success: true, message }
     }
@@ -68,7 +68,7 @@ pub(super) struct SessionInfo {
 }
 
 impl SessionInfo {
-    /// As shown to the user whose own session is `current`.
+    /// The view of the user whose own session is `current`.
     pub(super) fn new(session: sessions::Session, current: SessionId) -> Self {
         let sessions::Session { id, user_id, created_at, expires_at, ip_address, user_agent, .. } = session;
         let text = id.to_string();
@@ -95,7 +95,7 @@ pub(super) struct SessionListResponse {
 }
 
 impl SessionListResponse {
-    /// As shown to the user whose own session is `current`.
+    /// The view of the user whose own session is `current`.
     pub(super) fn new(UserSessions { sessions, total }: UserSessions, current: SessionId) -> Self {
         Self { sessions: sessions.into_iter().map(|session| SessionInfo::new(session, current)).collect(), total }
     }
@@ -143,7 +143,8 @@ pub(super) struct ExtendSessionRequest {
 }
 
 impl ExtendSessionRequest {
-    /// In seconds. The core judges the length too, but in words that this client did not use.
+    /// The extension in seconds. The core checks the length too, but its error would name a field that this client did
+    /// not send.
     pub(super) fn seconds(&self, policy: &Policy, scope: &Scope) -> Result<i64, FieldError> {
         let Some(most) = policy.longest_extension_for(scope) else {
             return Err(FieldError::new(

@@ -62,7 +62,7 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             Rejection::UnsupportedMediaType(_) | Rejection::UnsupportedEncoding => {
                 ("UNSUPPORTED_MEDIA_TYPE_ERROR", "Unsupported Media Type")
             }
-            Rejection::Malformed(_) => ("BAD_REQUEST_ERROR", "Bad Request"),
+            Rejection::Malformed(_) | Rejection::UnsupportedGrant => ("BAD_REQUEST_ERROR", "Bad Request"),
             Rejection::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
             Rejection::TooManyRequests { .. } => {
                 ("RATELIMITED_ERROR", "You Have Been Ratelimited. Please Try Again Later.")

@@ -27,7 +27,6 @@ type Result<T> = std::result::Result<Json<T>, Refused<Cumulonimbus>>;
         (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
-    security(("token" = []))
 )]
 pub(super) async fn list_sessions(
     State(app): State<Arc<App>>,
@@ -54,7 +53,6 @@ pub(super) async fn list_sessions(
         (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
-    security(("token" = []))
 )]
 pub(super) async fn get_session(
     State(app): State<Arc<App>>,
@@ -80,7 +78,6 @@ pub(super) async fn get_session(
         (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
-    security(("token" = []))
 )]
 pub(super) async fn delete_session(
     State(app): State<Arc<App>>,
@@ -105,7 +102,6 @@ pub(super) async fn delete_session(
         (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
-    security(("token" = []))
 )]
 pub(super) async fn delete_sessions(
     State(app): State<Arc<App>>,
@@ -127,7 +123,6 @@ pub(super) async fn delete_sessions(
         (status = 429, description = "RateLimited", body = ErrorResponse),
         (status = 500, description = "Internal", body = ErrorResponse),
     ),
-    security(("token" = []))
 )]
 pub(super) async fn delete_all_sessions(State(app): State<Arc<App>>, Subject(managed): Subject) -> Result<DeleteBulk> {
     Ok(Json(DeleteBulk::of(app.sessions.end_all_managed(&managed).await?)))

@@ -1,4 +1,4 @@
-//! Cumulonimbus's words.
+//! Cumulonimbus's wire types.
 
 use std::sync::Arc;
 
@@ -16,25 +16,24 @@ use crate::api::{App, Refused, Rejection};
 use crate::sessions::{self, FieldError, Handle, Managed, SessionId, UserSessions};
 
 /// The most sessions on a page, and in one bulk.
-const MOST: usize = 50;
+const MAX_SESSIONS: usize = 50;
 
 type Refusal = Refused<Cumulonimbus>;
 
-/// The caller and the user in the path whose sessions it may manage.
+/// The caller, and the user in the path whose sessions the caller may manage.
 pub(super) struct Subject(pub Managed);
 
 impl FromRequestParts<Arc<App>> for Subject {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let CallerWithBareToken(caller, _) =
-            CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
+        let caller = CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
         let id = path_parameter::<Cumulonimbus>(parts, app, Some("id")).await?;
-        Ok(Self(Managed::new(caller, id)?))
+        Ok(Self(Managed::new(caller.into_inner(), id)?))
     }
 }
 
-/// What the path calls the session by; `None` for what no session is called.
+/// The session's handle in the path; `None` for a text that cannot be one.
 pub(super) struct SessionInPath(pub Option<Handle>);
 
 impl FromRequestParts<Arc<App>> for SessionInPath {
@@ -46,7 +45,7 @@ impl FromRequestParts<Arc<App>> for SessionInPath {
     }
 }
 
-/// Our id, or the seconds since 1970 in plain digits: nothing that only a lenient number parser would take.
+/// The handle in a text: our id, or the seconds since 1970 in plain digits, stricter than Rust's number parser.
 fn handle(text: &str) -> Option<Handle> {
     if let Some(id) = SessionId::parse(text) {
         return Some(Handle::Id(id));
@@ -56,7 +55,7 @@ fn handle(text: &str) -> Option<Handle> {
     DateTime::from_timestamp(seconds, 0).map(Handle::OpenedIn)
 }
 
-/// A part of a list.
+/// A page of a list by offset.
 pub(super) struct Window {
     pub(super) limit: usize,
     pub(super) offset: usize,
@@ -65,19 +64,19 @@ pub(super) struct Window {
 impl FromRequestParts<Arc<App>> for Window {
     type Rejection = Refusal;
 
-    /// A parameter that is there twice is no number.
+    /// A repeated parameter counts as no number.
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let Query(pairs, _) = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
+        let pairs = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
         let number = |name: &str| {
             let mut values = pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
             values.next().filter(|_| values.next().is_none()).and_then(|value| value.parse::<usize>().ok())
         };
-        let limit = number("limit").filter(|limit| (1..=MOST).contains(limit)).unwrap_or(MOST);
+        let limit = number("limit").filter(|limit| (1..=MAX_SESSIONS).contains(limit)).unwrap_or(MAX_SESSIONS);
         Ok(Self { limit, offset: number("offset").unwrap_or(0) })
     }
 }
 
-/// A bulk as JSON, its array still to be checked.
+/// A bulk as JSON, its array not yet checked.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BulkBody {
@@ -85,7 +84,7 @@ struct BulkBody {
     sessions: Value,
 }
 
-/// The sessions that a bulk names; entries that no session is called are left out.
+/// The handles in a bulk, without entries that cannot be one.
 pub(super) struct Bulk(pub Vec<Handle>);
 
 impl FromRequest<Arc<App>> for Bulk {
@@ -97,9 +96,9 @@ impl FromRequest<Arc<App>> for Bulk {
         let entries: Vec<String> = match content_type {
             None => return Err(not_there().into()),
             Some(text) if text.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") => {
-                let Form(pairs, _) = Form::<Cumulonimbus, Vec<(String, String)>>::from_request(request, app).await?;
+                let pairs = Form::<Cumulonimbus, Vec<(String, String)>>::from_request(request, app).await?;
                 let (named, others): (Vec<_>, Vec<_>) =
-                    pairs.into_iter().partition(|(name, _)| name == "sessions" || name == "sessions[]");
+                    pairs.into_inner().into_iter().partition(|(name, _)| name == "sessions" || name == "sessions[]");
                 match (named.is_empty(), others.is_empty()) {
                     (true, _) => Err(not_there()),
                     (false, true) => Ok(named.into_iter().map(|(_, value)| value).collect()),
@@ -109,12 +108,12 @@ impl FromRequest<Arc<App>> for Bulk {
                 }
             }
             Some(_) => {
-                let OptionalBody(body, _) = OptionalBody::<Cumulonimbus, BulkBody>::from_request(request, app).await?;
-                serde_json::from_value(body.sessions).map_err(|_| not_there())
+                let body = OptionalBody::<Cumulonimbus, BulkBody>::from_request(request, app).await?;
+                serde_json::from_value(body.into_inner().sessions).map_err(|_| not_there())
             }
         }?;
-        if entries.len() > MOST {
-            return Err(Rejection::TooMany { field: "sessions", most: MOST }.into());
+        if entries.len() > MAX_SESSIONS {
+            return Err(Rejection::TooMany { field: "sessions", most: MAX_SESSIONS }.into());
         }
         Ok(Self(entries.iter().filter_map(|entry| handle(entry)).collect()))
     }
@@ -186,7 +185,7 @@ pub(super) struct DeleteBulk {
 }
 
 impl DeleteBulk {
-    /// After `count` were deleted.
+    /// The answer after `count` sessions were deleted.
     pub(super) fn of(count: usize) -> Self {
         Self { count, r#type: "session" }
     }

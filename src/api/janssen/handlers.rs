@@ -6,16 +6,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::error::{ApiError, Janssen};
-use super::search;
 use super::wire::{SearchParameters, SessionIdEntry, SessionPagedResult};
-use crate::api::extract::{Caller, PathText, Query};
+use super::{RIGHTS, search};
 use crate::api::json::Json;
-use crate::api::{App, Refused, Rejection};
+use crate::api::{App, Refused, Rejection, extract};
 use crate::sessions::{self, Condition, Error, FURTHEST_OFFSET, FieldError, SessionId};
 use crate::users::UserId;
 
 type Refusal = Refused<Janssen>;
 type Result<T> = std::result::Result<T, Refusal>;
+type Caller = extract::Caller<Janssen>;
+type PathText = extract::PathText<Janssen>;
+type Query<T> = extract::Query<Janssen, T>;
 
 const DEFAULT_LIMIT: u32 = 50;
 
@@ -29,10 +31,7 @@ const DEFAULT_LIMIT: u32 = 50;
     ),
     security(("oauth2" = ["https://jans.io/oauth/jans-auth-server/session.readonly"]))
 )]
-pub(super) async fn get_sessions(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Janssen>,
-) -> Result<Json<SessionPagedResult>> {
+pub(super) async fn get_sessions(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<SessionPagedResult>> {
     page(&app, &caller, SearchParameters::default()).await
 }
 
@@ -50,10 +49,10 @@ pub(super) async fn get_sessions(
 )]
 pub(super) async fn search_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Janssen>,
-    Query(parameters, _): Query<Janssen, SearchParameters>,
+    caller: Caller,
+    parameters: Query<SearchParameters>,
 ) -> Result<Json<SessionPagedResult>> {
-    page(&app, &caller, parameters).await
+    page(&app, &caller, parameters.into_inner()).await
 }
 
 async fn page(app: &App, caller: &sessions::Caller, parameters: SearchParameters) -> Result<Json<SessionPagedResult>> {
@@ -70,12 +69,12 @@ async fn page(app: &App, caller: &sessions::Caller, parameters: SearchParameters
     }
     let order = search::order(sort_by.as_deref().filter(|name| !name.is_empty()).unwrap_or("jansId"))?;
     let descending = sort_order.as_deref() == Some("descending");
-    let template = &app.janssen_user_dn;
+    let template = &app.http.janssen_user_dn;
     let condition = Condition::All(vec![
         search::pairs(&field_value_pair.unwrap_or_default(), template)?,
         search::pattern(&pattern.unwrap_or_default(), template)?,
     ]);
-    let listed = app.sessions.list(caller, condition, (order, descending), start, limit).await?;
+    let listed = app.sessions.list((caller, &RIGHTS), condition, (order, descending), start, limit).await?;
     Ok(Json(SessionPagedResult::new(listed, start, template, app.sessions.now())))
 }
 
@@ -93,12 +92,12 @@ async fn page(app: &App, caller: &sessions::Caller, parameters: SearchParameters
 )]
 pub(super) async fn get_session_by_id(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Janssen>,
-    PathText(sid, _): PathText<Janssen>,
+    caller: Caller,
+    sid: PathText,
 ) -> Result<Json<SessionIdEntry>> {
-    let found = app.sessions.listed_session(&caller, SessionId::parse(&sid)).await;
+    let found = app.sessions.listed_session(&caller, &RIGHTS, SessionId::parse(&sid)).await;
     let session = found.map_err(|error| or_not_there(error, || "The requested sid doesn't exist".to_owned()))?;
-    Ok(Json(SessionIdEntry::new(session, &app.janssen_user_dn, app.sessions.now())))
+    Ok(Json(SessionIdEntry::new(session, &app.http.janssen_user_dn, app.sessions.now())))
 }
 
 #[utoipa::path(
@@ -113,12 +112,9 @@ pub(super) async fn get_session_by_id(
     ),
     security(("oauth2" = ["https://jans.io/oauth/jans-auth-server/session.delete", "revoke_session"]))
 )]
-pub(super) async fn delete_session(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Janssen>,
-    PathText(sid, _): PathText<Janssen>,
-) -> Result<StatusCode> {
-    let ended = app.sessions.end_listed_session(&caller, SessionId::parse(&sid)).await;
+pub(super) async fn delete_session(State(app): State<Arc<App>>, caller: Caller, sid: PathText) -> Result<StatusCode> {
+    let sid = sid.into_inner();
+    let ended = app.sessions.end_listed_session(&caller, &RIGHTS, SessionId::parse(&sid)).await;
     ended.map_err(|error| or_not_there(error, || format!("No authenticated session exists for sid '{sid}'!!!")))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -138,16 +134,17 @@ pub(super) async fn delete_session(
 )]
 pub(super) async fn revoke_user_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Janssen>,
-    PathText(dn, _): PathText<Janssen>,
+    caller: Caller,
+    dn: PathText,
 ) -> Result<StatusCode> {
-    let user = UserId::parse(app.janssen_user_dn.id_in(&dn)).ok();
-    let ended = app.sessions.end_listed_sessions_of(&caller, user.as_ref()).await;
+    let dn = dn.into_inner();
+    let user = UserId::parse(app.http.janssen_user_dn.id_in(&dn)).ok();
+    let ended = app.sessions.end_listed_sessions_of(&caller, &RIGHTS, user.as_ref()).await;
     ended.map_err(|error| or_not_there(error, || format!("No authenticated session exists for user '{dn}'!!!")))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The family has a sentence for each thing that is not there.
+/// Replaces a 404 of the core by the family's own sentence for the missing resource.
 fn or_not_there(error: Error, sentence: impl FnOnce() -> String) -> Refusal {
     match error {
         Error::SessionNotFound | Error::UserNotFound => Rejection::NotThere(sentence()).into(),

@@ -2,14 +2,15 @@
 //! the config-api's SDK (javascript) calls them.
 //!
 //! Known quirks
-//! * Too small a scope is 401, not 403, always with a JSON body, and with a challenge.
-//! * The lists hold what nobody has ended, expired sessions too until they are cleaned up.
+//! * An insufficient scope is 401, not 403, always with a JSON body, and with a challenge.
+//! * The lists hold all sessions that are not ended, expired ones too until they are cleaned up.
 //! * `startIndex` counts from 0, whatever its text says, and is echoed as `start`.
-//! * Nothing is null or empty: what is not known is left out. `id`, `dn` and `deviceSecrets` always are.
-//! * A user is a distinguished name made by a template (`SOJOURN_JANSSEN_USER_DN`); any other text is taken for an id.
-//! * In `fieldValuePair` text is compared for equality whatever the operator; `<` means `<=`, `>` means `>=`.
-//! * A sort by `lastUsedAt` and a `pattern` read the whole table, so on a large one they are refused as too slow.
+//! * Nothing is null or empty: an unknown property is left out. `id`, `dn` and `deviceSecrets` always are.
+//! * A user is a distinguished name made by a template (`SOJOURN_JANSSEN_USER_DN`); any other text counts as an id.
+//! * In `fieldValuePair` text is compared for equality with any operator; `<` means `<=`, `>` means `>=`.
+//! * A sort by `lastUsedAt` and a `pattern` scan the whole table, so on a large one they are refused as too slow.
 
+mod dn;
 mod error;
 mod handlers;
 mod search;
@@ -17,15 +18,56 @@ mod wire;
 
 use std::sync::Arc;
 
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use dn::DnTemplate;
 pub use error::Janssen;
 
-use super::App;
+use super::guard::guard;
+use super::openapi::Description;
+use super::{App, Mount};
+use crate::sessions::{Rights, Scope};
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+const SESSION_READONLY: &str = "https://jans.io/oauth/jans-auth-server/session.readonly";
+const READ_ALL: &str = "https://jans.io/oauth/config/read-all";
+const SESSION_DELETE: &str = "https://jans.io/oauth/jans-auth-server/session.delete";
+const DELETE_ALL: &str = "https://jans.io/oauth/config/delete-all";
+const REVOKE_SESSION: &str = "revoke_session";
+
+/// The scopes under which the original's clients see and end sessions.
+const RIGHTS: Rights = Rights {
+    read: &[&[SESSION_READONLY], &[READ_ALL], &[Scope::ADMIN]],
+    end: &[&[SESSION_DELETE, REVOKE_SESSION], &[DELETE_ALL], &[Scope::ADMIN]],
+};
+
+/// The family as the server mounts it.
+pub(super) const MOUNT: Mount =
+    Mount { rights: Some(&RIGHTS), ..Mount::new::<Janssen>(|app| guard::<Janssen>(router(), app), document) };
+
+fn document() -> OpenApi {
+    let description = Description {
+        title: "Sojourn: Janssen",
+        about: "The session management API of the Janssen config-api.",
+        server: "https://jans.local.io",
+        security: ("oauth2", SecurityScheme::OAuth2(OAuth2::new([flow()]))),
+    };
+    description.of(router().into_openapi())
+}
+
+/// The flow by which the original's clients get their tokens. Here any token or service key of these scopes will do.
+fn flow() -> Flow {
+    let scopes = Scopes::from_iter([
+        (SESSION_READONLY, "See sessions"),
+        (SESSION_DELETE, "End sessions"),
+        (REVOKE_SESSION, "End sessions"),
+    ]);
+    Flow::ClientCredentials(ClientCredentials::new("https://jans.local.io/jans-auth/restv1/token", scopes))
+}
+
+fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::get_sessions))
         .routes(routes!(handlers::search_session))

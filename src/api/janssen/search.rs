@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
+use super::DnTemplate;
 use crate::sessions::{Condition, FieldError, ListingOrder, Range, SessionId, TextField, TimeField};
-use crate::users::DnTemplate;
 
 /// The most tokens of a pattern.
-const MOST_TOKENS: usize = 20;
+const MAX_PATTERN_PARTS: usize = 20;
 /// The longest pattern, in characters.
-const LONGEST_PATTERN: usize = 200;
+const MAX_PATTERN_CHARS: usize = 200;
 /// The most pairs.
-const MOST_PAIRS: usize = 20;
+const MAX_PAIRS: usize = 20;
 
 /// A field that can be searched and sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +19,13 @@ enum Field {
     Id,
     State,
     Time(TimeField),
-    /// What every session of ours leaves empty.
+    /// A field that is empty in all our sessions.
     Nothing,
     Attribute(TextField),
 }
 
 impl Field {
-    /// By its property name or its column name.
+    /// The field of a property name or a column name.
     fn sortable(name: &str) -> Option<Self> {
         Some(match name {
             "userDn" | "jansUsrDN" => Self::UserDn,
@@ -38,7 +38,7 @@ impl Field {
         })
     }
 
-    /// As [`Field::sortable`], and the session attributes too.
+    /// The field of a property name, a column name or a session attribute.
     fn searchable(name: &str) -> Option<Self> {
         Self::sortable(name).or(match name {
             "auth_user" => Some(Self::Attribute(TextField::UserId)),
@@ -55,7 +55,7 @@ impl Field {
 pub(super) fn order(sort_by: &str) -> Result<ListingOrder, FieldError> {
     match Field::sortable(sort_by) {
         Some(Field::UserDn) => Ok(ListingOrder::UserId),
-        // All sessions here are in one state, so the id decides.
+        // Listed sessions have one state, so the id decides.
         Some(Field::Id | Field::State) => Ok(ListingOrder::Id),
         Some(Field::Time(TimeField::CreatedAt)) => Ok(ListingOrder::CreatedAt),
         Some(Field::Time(TimeField::LastSeenAt)) => Ok(ListingOrder::LastSeenAt),
@@ -66,15 +66,15 @@ pub(super) fn order(sort_by: &str) -> Result<ListingOrder, FieldError> {
     }
 }
 
-/// Reads `pattern`: one of the texts between its commas is somewhere in the session.
+/// Reads `pattern`: a session matches that contains one of the texts between the commas.
 pub(super) fn pattern(text: &str, template: &DnTemplate) -> Result<Condition, FieldError> {
-    if text.chars().count() > LONGEST_PATTERN {
-        return Err(FieldError::new("pattern", format!("must have at most {LONGEST_PATTERN} characters")));
+    if text.chars().count() > MAX_PATTERN_CHARS {
+        return Err(FieldError::new("pattern", format!("must have at most {MAX_PATTERN_CHARS} characters")));
     }
     without_nul("pattern", text)?;
     let tokens: Vec<&str> = text.split(',').map(str::trim).filter(|token| !token.is_empty()).collect();
-    if tokens.len() > MOST_TOKENS {
-        return Err(FieldError::new("pattern", format!("must have at most {MOST_TOKENS} parts")));
+    if tokens.len() > MAX_PATTERN_PARTS {
+        return Err(FieldError::new("pattern", format!("must have at most {MAX_PATTERN_PARTS} parts")));
     }
     let (before, after) = template.around();
     let anywhere = |token: &str| {
@@ -90,7 +90,7 @@ pub(super) fn pattern(text: &str, template: &DnTemplate) -> Result<Condition, Fi
     Ok(Condition::Any(tokens.into_iter().flat_map(anywhere).collect()))
 }
 
-/// Reads `fieldValuePair`: all pairs hold.
+/// Reads `fieldValuePair`: a session matches that meets all pairs.
 pub(super) fn pairs(text: &str, template: &DnTemplate) -> Result<Condition, FieldError> {
     without_nul("fieldValuePair", text)?;
     let mut pairs: Vec<Pair> = Vec::new();
@@ -106,8 +106,8 @@ pub(super) fn pairs(text: &str, template: &DnTemplate) -> Result<Condition, Fiel
             (Some(_), _) => return Err(invalid("names a field that is not known")),
             (None, _) => return Err(invalid("has a part without an operator")),
         }
-        if pairs.len() > MOST_PAIRS {
-            return Err(invalid(format!("must have at most {MOST_PAIRS} pairs")));
+        if pairs.len() > MAX_PAIRS {
+            return Err(invalid(format!("must have at most {MAX_PAIRS} pairs")));
         }
     }
     pairs.into_iter().map(|pair| pair.condition(template)).collect::<Result<_, _>>().map(Condition::All)
@@ -121,7 +121,7 @@ fn without_nul(name: &'static str, text: &str) -> Result<(), FieldError> {
     if text.contains('\0') { Err(FieldError::new(name, "must not contain NUL characters")) } else { Ok(()) }
 }
 
-/// How a field is compared with a value.
+/// The comparison of a field with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
     Equal,
@@ -130,14 +130,14 @@ enum Operator {
 }
 
 struct Pair {
-    /// `None` when the name is not known.
+    /// `None` for an unknown name.
     field: Option<Field>,
     operator: Operator,
     value: String,
 }
 
 impl Pair {
-    /// `None` when there is no operator.
+    /// Reads a pair; `None` without an operator.
     fn read(text: &str) -> Option<Self> {
         let (name, rest) = text.split_at(text.find(['=', '<', '>'])?);
         let operators = [
@@ -152,7 +152,7 @@ impl Pair {
         Some(Self { field: Field::searchable(name.trim()), operator, value: value.trim().to_owned() })
     }
 
-    /// Whether its value is a distinguished name, which goes on after a comma.
+    /// Whether the value is a distinguished name, which continues after a comma.
     fn takes_more(&self) -> bool {
         self.field == Some(Field::UserDn) && self.value.contains('=')
     }
@@ -186,9 +186,9 @@ fn range(operator: Operator, text: &str) -> Option<Range> {
     })
 }
 
-/// The instant that a text names, in UTC unless it says otherwise, and how long what it names lasts.
+/// The start and the length of the time in a text, by default in UTC: a day, a second or a millisecond.
 fn moment(text: &str) -> Option<(DateTime<Utc>, TimeDelta)> {
-    // The parser would take years of any length and sign.
+    // chrono accepts years of any length and sign.
     let four_digits =
         text.bytes().take(4).filter(u8::is_ascii_digit).count() == 4 && text.as_bytes().get(4) == Some(&b'-');
     if !four_digits {

@@ -1,4 +1,4 @@
-//! Janssen's words.
+//! Janssen's wire types.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::DnTemplate;
 use crate::api::timestamp;
 use crate::sessions::{self, Listed};
-use crate::users::DnTemplate;
 
-/// What to search for.
+/// The parameters of a search.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -56,7 +56,7 @@ pub(super) struct SessionPagedResult {
 }
 
 impl SessionPagedResult {
-    /// As shown at `now`, after `start` were skipped.
+    /// The page at `now`, after `start` sessions were skipped.
     pub(super) fn new(listed: Listed, start: u32, template: &DnTemplate, now: DateTime<Utc>) -> Self {
         let Listed { sessions, total } = listed;
         let show = |session| SessionIdEntry::new(session, template, now);
@@ -111,7 +111,7 @@ pub(super) struct SessionIdEntry {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum AuthenticationState {
-    /// A session is opened after that.
+    /// The state of every session here: sessions are opened after authentication.
     Authenticated,
 }
 
@@ -124,7 +124,7 @@ struct PermissionGrantedMap {
 }
 
 impl SessionIdEntry {
-    /// As shown at `now`.
+    /// The view at `now`.
     pub(super) fn new(session: sessions::Session, template: &DnTemplate, now: DateTime<Utc>) -> Self {
         let sessions::Session {
             id,

@@ -20,7 +20,7 @@ impl Family for Native {
     /// Gateways pass on the query of the request that they guard.
     const IGNORING: &'static [&'static str] = &["/v1/verify", "/v1/require/{requirements}"];
 
-    /// Of an empty cursor comes the whole list, as of one from elsewhere.
+    /// An empty cursor gets the whole list, like any invalid one.
     const BLANK_IS_DEFAULT: &'static [&'static str] = &["since"];
 
     fn respond(failure: &Failure) -> Response {
@@ -28,7 +28,7 @@ impl Family for Native {
     }
 }
 
-/// An answer that is a problem.
+/// An answer with a problem.
 pub(in crate::api) fn problem(status: StatusCode, code: &str, detail: String, fields: &[FieldError]) -> Response {
     let problem = Problem {
         r#type: format!("urn:sojourn:problem:{code}"),
@@ -47,7 +47,7 @@ pub(in crate::api) fn problem(status: StatusCode, code: &str, detail: String, fi
     response
 }
 
-/// The code of a failure: clients count on these words.
+/// The code of a failure. Clients depend on these words.
 fn code(failure: &Failure) -> &'static str {
     match failure {
         Failure::Core(error) => match error {
@@ -76,7 +76,7 @@ fn code(failure: &Failure) -> &'static str {
             Rejection::Busy => "busy",
             Rejection::UnsupportedMediaType(_) => "unsupported_media_type",
             Rejection::UnsupportedEncoding => "unsupported_encoding",
-            Rejection::Malformed(_) => "malformed_request",
+            Rejection::Malformed(_) | Rejection::UnsupportedGrant => "malformed_request",
             Rejection::Invalid(_) | Rejection::TooMany { .. } => "invalid_request",
             Rejection::TooManyRequests { .. } => "too_many_requests",
             Rejection::Timeout => "request_timeout",

@@ -1,32 +1,73 @@
-//! The native API, `/v1/*`: ours to shape, but other programs count on it (`contracts/native.md` of the design).
+//! The native API, `/v1/*`: ours to shape, but other programs depend on it.
 //!
-//! JSON in snake_case, RFC 3339 times in UTC, errors as RFC 9457 problems with a stable `code`. The paths that OAuth
-//! and OpenID standards name themselves, `/oauth2/*` and `/.well-known/*`, are in [`oauth`], with those standards' errors.
+//! JSON in snake_case, RFC 3339 times in UTC, errors as RFC 9457 problems with a stable `code`. The paths of the OAuth
+//! and OpenID standards, `/oauth2/*` and `/.well-known/*`, are in [`oauth`], with those standards' errors.
 //!
 //! Known quirks
-//! * Unknown members of a body and unknown query parameters are refused: a misspelt name is no silent default.
+//! * Unknown members of a body and unknown query parameters are refused, so that a misspelt name is not ignored.
 //! * Ending an ended session is a success; changing or extending one is a conflict (409).
-//! * A ban may come before its user was ever heard of, and counts from then on.
+//! * An unknown user can be banned; the ban applies from then on.
 
 mod error;
 mod handlers;
 pub mod oauth;
+mod responses;
 pub mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
-use super::App;
+use self::oauth::OAuth;
+use super::guard::{guard_router, refused_below};
+use super::openapi::{BEARER, Description, LOCALHOST, bearer, secure};
+use super::{App, Mount};
+use crate::sessions::LONGEST_WAIT;
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+/// The family as the server mounts it.
+pub(super) const MOUNT: Mount = Mount {
+    refuse: |path, rejection| {
+        refused_below::<OAuth>(path, rejection).or_else(|| refused_below::<Native>(path, rejection))
+    },
+    is_ending: |path| {
+        matches!(path, "/oauth2/revoke" | "/v1/sessions/revoke")
+            || path.starts_with("/v1/users/") && path.ends_with("/ban")
+    },
+    ..Mount::new::<Native>(routes, document)
+};
+
+fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    let (router, document) = router().split_for_parts();
+    let (live, live_document) = live_router().split_for_parts();
+    let (oauth, oauth_document) = oauth::router().split_for_parts();
+    Router::new()
+        .merge(guard_router::<Native>(as_gateways_ask(router), &document, app, Duration::ZERO))
+        .merge(guard_router::<Native>(live, &live_document, app, LONGEST_WAIT))
+        .merge(guard_router::<OAuth>(oauth::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
+}
+
+fn document() -> OpenApi {
+    let mut operations = router().merge(live_router()).into_openapi();
+    secure(&mut operations, BEARER);
+    let description = Description {
+        title: "Sojourn: native API",
+        about: "Sessions, users, and the OAuth 2.0 endpoints around them. Errors are RFC 9457 problems, or RFC 6749 \
+                errors below /oauth2.",
+        server: LOCALHOST,
+        security: bearer(),
+    };
+    description.of(operations.merge_from(oauth::router().into_openapi()))
+}
+
+fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::sessions::open_session, handlers::sessions::search_sessions))
         .routes(routes!(
@@ -49,17 +90,17 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::verify::require))
 }
 
-/// The routes whose answers take as long as their clients wish.
-pub fn live_router() -> OpenApiRouter<Arc<App>> {
+/// The routes whose answers last as long as their clients wish.
+fn live_router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::live::watch_session))
         .routes(routes!(handlers::live::listen))
         .routes(routes!(handlers::live::list_revocations))
 }
 
-/// Gateways ask with any method, and some below the path with that of the request they guard: the same checks, which no
-/// OpenAPI document can express.
-pub(super) fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
+/// Adds the routes for gateways that check with any method, or append the path of the guarded request. An OpenAPI
+/// document cannot express them.
+fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let (verify, require) = (any(handlers::verify::verify), any(handlers::verify::require));
     router
         .route("/v1/verify", verify.clone())

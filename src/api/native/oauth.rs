@@ -1,9 +1,9 @@
-//! The paths that standards name themselves: refresh (RFC 6749), introspection (RFC 7662), revocation (RFC 7009), key set
-//! (RFC 7517) and metadata (RFC 8414), with those standards' errors.
+//! The paths of OAuth standards: refresh (RFC 6749), introspection (RFC 7662), revocation (RFC 7009), key set (RFC
+//! 7517) and metadata (RFC 8414), with those standards' errors.
 //!
 //! Known quirks
 //! * There is no client authentication: a refresh token is its own credential, and so is a token to be revoked.
-//! * A service key is not introspected: it is `{"active": false}` to everybody.
+//! * A service key is not introspected: the answer is always `{"active": false}`.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::wire;
 use crate::api::addressing::prefix_of;
-use crate::api::extract::{Caller, CountedForm, Form, HoldsToken};
+use crate::api::extract::{self, HoldsToken};
 use crate::api::json::Json;
 use crate::api::{App, Failure, Family, Refused, Rejection};
 use crate::sessions::{
@@ -28,10 +28,13 @@ use crate::sessions::{
 };
 use crate::tokens::client_id_of;
 
-/// The standards' own paths.
+/// The family of the standards' paths, which is part of the native one.
 pub struct OAuth;
 
 type Result<T> = std::result::Result<T, Refused<OAuth>>;
+type Caller = extract::Caller<OAuth>;
+type Form<T> = extract::Form<OAuth, T>;
+type CountedForm<T> = extract::CountedForm<OAuth, T>;
 
 impl Family for OAuth {
     const NAME: &'static str = "oauth";
@@ -49,15 +52,13 @@ impl Family for OAuth {
             Failure::Core(Error::Unavailable(_)) | Failure::Request(Rejection::Busy) => "temporarily_unavailable",
             Failure::Request(Rejection::TooManyRequests { .. }) => "too_many_requests",
             Failure::Core(Error::Internal(_)) | Failure::Request(Rejection::Panic) => "server_error",
-            Failure::Request(Rejection::Malformed(detail)) if detail == UNSUPPORTED_GRANT => "unsupported_grant_type",
+            Failure::Request(Rejection::UnsupportedGrant) => "unsupported_grant_type",
             _ => "invalid_request",
         };
         let body = OAuthError { error: error.to_owned(), error_description: failure.message() };
         (failure.status(), Json(body)).into_response()
     }
 }
-
-const UNSUPPORTED_GRANT: &str = "The grant_type must be refresh_token";
 
 /// An error as RFC 6749 section 5.2 has it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,8 +70,7 @@ pub struct OAuthError {
     error_description: String,
 }
 
-/// The family's routes and their document.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(token))
         .routes(routes!(introspect))
@@ -79,9 +79,9 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(metadata))
 }
 
-/// RFC 8414 section 3.1: an issuer with a path has its metadata where the path comes last, which no OpenAPI document can
-/// express.
-pub(in crate::api) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
+/// Adds the route to the metadata of an issuer with a path, where that path comes last (RFC 8414 section 3.1). An
+/// OpenAPI document cannot express it.
+pub(super) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let of_path = async |State(app): State<Arc<App>>, Path(path): Path<String>| {
         if prefix_of(app.sessions.access_tokens().issuer()).strip_prefix('/') != Some(&path) {
             return Err(Refused::<OAuth>::from(Rejection::UnknownPath));
@@ -143,15 +143,12 @@ struct TokenResponse {
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]
-async fn token(
-    State(app): State<Arc<App>>,
-    CountedForm(form, _): CountedForm<OAuth, TokenRequest>,
-) -> Result<Json<TokenResponse>> {
+async fn token(State(app): State<Arc<App>>, form: CountedForm<TokenRequest>) -> Result<Json<TokenResponse>> {
     if form.grant_type != "refresh_token" {
-        return Err(Rejection::Malformed(UNSUPPORTED_GRANT.to_owned()).into());
+        return Err(Rejection::UnsupportedGrant.into());
     }
     // RFC 6749 section 3.2: a parameter without a value counts as left out.
-    let TokenRequest { grant_type: _, refresh_token, client_id, scope } = &form;
+    let TokenRequest { grant_type: _, refresh_token, client_id, scope } = &*form;
     let [token, client_id, scope] =
         [refresh_token, client_id, scope].map(|sent| sent.as_deref().filter(|value| !value.is_empty()));
     let token = token.ok_or(Rejection::Malformed("The refresh_token is missing".to_owned()))?;
@@ -261,8 +258,8 @@ struct IntrospectionClaims {
 )]
 async fn introspect(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<OAuth>,
-    Form(form, _): Form<OAuth, IntrospectionRequest>,
+    caller: Caller,
+    form: Form<IntrospectionRequest>,
 ) -> Result<Json<IntrospectionResponse>> {
     let freshness = form.freshness.map(Freshness::from);
     let found = app.sessions.introspect(&caller, there(&form.token)?, freshness).await?;
@@ -297,22 +294,19 @@ async fn introspect(
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]
-async fn revoke(
-    State(app): State<Arc<App>>,
-    CountedForm(form, _): CountedForm<OAuth, TokenForm>,
-) -> Result<StatusCode> {
+async fn revoke(State(app): State<Arc<App>>, form: CountedForm<TokenForm>) -> Result<StatusCode> {
     app.sessions.revoke_token(there(&form.token)?).await?;
     Ok(StatusCode::OK)
 }
 
-/// A parameter without a value counts as left out (RFC 6749 section 3.2).
+/// The token, unless it is empty: a parameter without a value counts as left out (RFC 6749 section 3.2).
 fn there(token: &str) -> Result<&str> {
     if token.is_empty() { Err(Rejection::Malformed("The token is missing".to_owned()).into()) } else { Ok(token) }
 }
 
 type PublicHeaders = [(HeaderName, &'static str); 2];
 
-/// How long verifiers may keep the key set: shorter than a new key is published before it signs.
+/// The time for which verifiers may cache the key set: shorter than the lead with which a new key is published.
 const KEY_SET_CACHE: &str = "public, max-age=300";
 
 /// Public keys

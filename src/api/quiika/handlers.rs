@@ -7,12 +7,14 @@ use axum::http::StatusCode;
 
 use super::error::{ErrorResponse, Quiika};
 use super::wire::{SessionCountResponse, UserSessionDetails};
-use crate::api::extract::{SessionPath, User, UserWithBareToken};
 use crate::api::json::Json;
-use crate::api::{App, Refused};
+use crate::api::{App, Refused, extract};
 use crate::sessions::SignedIn;
 
 type Result<T> = std::result::Result<T, Refused<Quiika>>;
+type User = extract::User<Quiika>;
+type UserWithBareToken = extract::UserWithBareToken<Quiika>;
+type SessionPath = extract::SessionPath<Quiika>;
 
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "Session Management", operation_id = "getUserSessions",
@@ -21,12 +23,8 @@ type Result<T> = std::result::Result<T, Refused<Quiika>>;
         (status = 200, description = "Successfully retrieved sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn get_user_sessions(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Quiika>,
-) -> Result<Json<Vec<UserSessionDetails>>> {
+pub(super) async fn get_user_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<Vec<UserSessionDetails>>> {
     own_sessions(&app, &me).await
 }
 
@@ -37,11 +35,10 @@ pub(super) async fn get_user_sessions(
         (status = 200, description = "Successfully retrieved active sessions", body = [UserSessionDetails]),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn get_active_sessions(
     State(app): State<Arc<App>>,
-    User(me, _): User<Quiika>,
+    me: User,
 ) -> Result<Json<Vec<UserSessionDetails>>> {
     own_sessions(&app, &me).await
 }
@@ -59,12 +56,8 @@ async fn own_sessions(app: &App, me: &SignedIn) -> Result<Json<Vec<UserSessionDe
         (status = 200, description = "Successfully retrieved session count", body = SessionCountResponse),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn get_session_count(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Quiika>,
-) -> Result<Json<SessionCountResponse>> {
+pub(super) async fn get_session_count(State(app): State<Arc<App>>, me: User) -> Result<Json<SessionCountResponse>> {
     let count = app.sessions.count_active_sessions_of(&me.session.user_id).await?;
     Ok(Json(SessionCountResponse { active_sessions: i64::try_from(count).unwrap_or(i64::MAX) }))
 }
@@ -77,12 +70,8 @@ pub(super) async fn get_session_count(
         (status = 200, description = "Other sessions revoked successfully"),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn revoke_other_sessions(
-    State(app): State<Arc<App>>,
-    UserWithBareToken(me, _): UserWithBareToken<Quiika>,
-) -> Result<StatusCode> {
+pub(super) async fn revoke_other_sessions(State(app): State<Arc<App>>, me: UserWithBareToken) -> Result<StatusCode> {
     app.sessions.end_all_own(&me, true).await?;
     Ok(StatusCode::OK)
 }
@@ -94,9 +83,8 @@ pub(super) async fn revoke_other_sessions(
         (status = 200, description = "All sessions revoked successfully"),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn revoke_all_sessions(State(app): State<Arc<App>>, User(me, _): User<Quiika>) -> Result<StatusCode> {
+pub(super) async fn revoke_all_sessions(State(app): State<Arc<App>>, me: User) -> Result<StatusCode> {
     app.sessions.end_all_own(&me, false).await?;
     Ok(StatusCode::OK)
 }
@@ -110,13 +98,8 @@ pub(super) async fn revoke_all_sessions(State(app): State<Arc<App>>, User(me, _)
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "Session not found or does not belong to the user", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn revoke_session(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Quiika>,
-    SessionPath(id, _): SessionPath<Quiika>,
-) -> Result<StatusCode> {
-    app.sessions.end_own(&me, id).await?;
+pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: SessionPath) -> Result<StatusCode> {
+    app.sessions.end_own(&me, *id).await?;
     Ok(StatusCode::OK)
 }

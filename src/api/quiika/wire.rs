@@ -1,4 +1,4 @@
-//! Quiika's words.
+//! Quiika's wire types.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -57,7 +57,7 @@ enum DeviceTypeName {
 }
 
 impl UserSessionDetails {
-    /// As shown at `now` to the user `me`.
+    /// The view of the user `me` at `now`.
     pub(super) fn new(session: sessions::Session, me: &SignedIn, now: DateTime<Utc>) -> Self {
         let current: SessionId = me.session.id;
         let sessions::Session { id, created_at, last_seen_at, ip_address, location, user_agent, device, .. } = session;
@@ -75,7 +75,7 @@ impl UserSessionDetails {
                 DeviceType::Tablet => Some(DeviceTypeName::Tablet),
                 DeviceType::Bot | DeviceType::Unknown => None,
             },
-            // Never negative, whatever another replica's clock says.
+            // Never negative, even if another replica's clock is ahead.
             session_duration: (now - created_at).num_milliseconds().max(0),
             inactivity_duration: (now - last_seen_at).num_milliseconds().max(0),
             device_name: device.label(),

@@ -6,11 +6,12 @@ use axum::extract::State;
 
 use super::error::{ErrorResponse, Vault};
 use super::wire::{MessageResponse, SessionResponse};
-use crate::api::extract::{SessionPath, User};
 use crate::api::json::Json;
-use crate::api::{App, Refused};
+use crate::api::{App, Refused, extract};
 
 type Result<T> = std::result::Result<T, Refused<Vault>>;
+type User = extract::User<Vault>;
+type SessionPath = extract::SessionPath<Vault>;
 
 #[utoipa::path(
     get, path = "/api/v1/users/me/sessions", tag = "Sessions", operation_id = "listSessions",
@@ -19,12 +20,8 @@ type Result<T> = std::result::Result<T, Refused<Vault>>;
         (status = 200, description = "List of sessions", body = [SessionResponse]),
         (status = 401, description = "Authentication required", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn list_sessions(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Vault>,
-) -> Result<Json<Vec<SessionResponse>>> {
+pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<Vec<SessionResponse>>> {
     let sessions = app.sessions.own_sessions(&me).await?.sessions;
     Ok(Json(sessions.into_iter().map(|session| SessionResponse::new(session, me.session.id)).collect()))
 }
@@ -36,12 +33,8 @@ pub(super) async fn list_sessions(
         (status = 200, description = "All sessions revoked", body = MessageResponse),
         (status = 401, description = "Authentication required", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
-pub(super) async fn logout_all_sessions(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Vault>,
-) -> Result<Json<MessageResponse>> {
+pub(super) async fn logout_all_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<MessageResponse>> {
     let ended = app.sessions.end_all_own(&me, false).await?;
     Ok(Json(MessageResponse { message: format!("Revoked {ended} sessions") }))
 }
@@ -55,13 +48,12 @@ pub(super) async fn logout_all_sessions(
         (status = 401, description = "Authentication required", body = ErrorResponse),
         (status = 404, description = "Resource not found", body = ErrorResponse),
     ),
-    security(("bearerAuth" = []))
 )]
 pub(super) async fn revoke_session(
     State(app): State<Arc<App>>,
-    User(me, _): User<Vault>,
-    SessionPath(id, _): SessionPath<Vault>,
+    me: User,
+    id: SessionPath,
 ) -> Result<Json<MessageResponse>> {
-    app.sessions.end_own(&me, id).await?;
+    app.sessions.end_own(&me, *id).await?;
     Ok(Json(MessageResponse { message: "Session revoked".to_owned() }))
 }

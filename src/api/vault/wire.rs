@@ -1,4 +1,4 @@
-//! Vault's words.
+//! Vault's wire types.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -49,7 +49,7 @@ enum DeviceTypeName {
 }
 
 impl SessionResponse {
-    /// As shown to the user whose own session is `current`.
+    /// The view of the user whose own session is `current`.
     pub(super) fn new(session: sessions::Session, current: SessionId) -> Self {
         let mfa_verified = session.is_multi_factor();
         let sessions::Session { id, created_at, last_seen_at, expires_at, ip_address, user_agent, device, .. } =

@@ -13,10 +13,10 @@ use super::lifeline::Lifeline;
 use super::revocations::not_known;
 use super::stream_limits::StreamPlace;
 use super::watch::over_of;
+use crate::error_chain::chain;
 use crate::model::{Caller, Change, LogId, LogPosition, LoggedChange, Scope, UserId};
 use crate::sessions::error::Error;
 use crate::sessions::facade::Sessions;
-use crate::telemetry::chain;
 
 /// How often a listener learns how far it has heard when nothing else is told, so that it can go on from there.
 const HEARTBEAT: Duration = Duration::from_secs(15);

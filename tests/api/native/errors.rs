@@ -202,7 +202,7 @@ on_both_databases! {
         assert_eq!(merged.header("content-type"), "application/yaml");
         assert_eq!(merged.text, sojourn::api::document().unwrap());
         for family in sojourn::api::FAMILIES {
-            answer(server.request("GET", &format!("/openapi/{family}.yaml"))).await.expect(200);
+            answer(server.request("GET", &format!("/openapi/{}.yaml", family.name))).await.expect(200);
         }
         answer(server.request("GET", "/openapi/nobody.yaml")).await.expect_problem(404, "not_found");
         let page = answer(server.request("GET", "/docs/")).await.expect(200);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::Result;
+use super::{Caller, OptionalBody, Result};
 use crate::api::App;
-use crate::api::extract::{Caller, OptionalBody};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::responses::{BadBody, NeedsAdmin, Unauthenticated};
+use crate::api::native::wire;
 
 /// Clean up
 ///
@@ -19,18 +19,13 @@ use crate::api::native::{Native, Problem, wire};
     request_body = Option<wire::CleanUp>,
     responses(
         (status = 200, description = "What was deleted", body = wire::CleanedUp),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NeedsAdmin,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn clean_up(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    OptionalBody(body, _): OptionalBody<Native, wire::CleanUp>,
+    caller: Caller,
+    body: OptionalBody<wire::CleanUp>,
 ) -> Result<Json<wire::CleanedUp>> {
     let dry_run = body.dry_run;
     let deleted = app.sessions.clean_up(&caller, dry_run).await?;

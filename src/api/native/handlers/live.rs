@@ -1,4 +1,4 @@
-//! Streams of what happens to sessions, and the list for those who verify tokens themselves.
+//! Event streams about sessions, and the list of revocations for applications that verify tokens themselves.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,18 +13,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
-use super::Result;
+use super::{Caller, Query, Result, SessionPath, Watcher};
 use crate::api::App;
-use crate::api::extract::{Caller, Query, SessionPath, Watcher};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::responses::{
+    BadQuery, BadUserId, NeedsRead, NoStream, NoSuchSession, ServiceNeedsRead, Unauthenticated,
+};
+use crate::api::native::{Problem, wire};
 use crate::sessions::{Error, Events, FieldError, LONGEST_WAIT, Over, SessionId, Told, Watch, Watched};
 use crate::tokens::fingerprint;
 use crate::users::UserId;
 
-/// Proxies close connections on which nothing moves, often after a minute.
+/// The interval of keep-alive comments: proxies close silent connections, often after a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a signed list is good: who gets it should have a newer one soon.
+/// The lifetime of a signed list: short, because a verifier should soon have a newer one.
 const SIGNED_LIFETIME: TimeDelta = TimeDelta::minutes(1);
 const SIGNED_TYPE: &str = "revocations+jwt";
 
@@ -40,23 +42,15 @@ const SIGNED_TYPE: &str = "revocations+jwt";
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A service needs `sessions:read`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`too_many_streams`, or `unavailable`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, ServiceNeedsRead, NoSuchSession, NoStream,
     ),
-    security(("bearerAuth" = []))
 )]
-pub(crate) async fn watch_session(
-    State(app): State<Arc<App>>,
-    Watcher(caller, _): Watcher<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-) -> Result<Response> {
-    let watch = app.sessions.watch(&caller, id).await?;
+pub(crate) async fn watch_session(State(app): State<Arc<App>>, caller: Watcher, id: SessionPath) -> Result<Response> {
+    let watch = app.sessions.watch(&caller, *id).await?;
     let (core, viewer) = (Arc::clone(&app), wire::Viewer::of(&caller));
     let show = move |watched| match watched {
         Watched::Session(session) => event("session", &wire::Session::new(*session, viewer, core.sessions.now())),
-        Watched::Ended(over) => ended(id, over),
+        Watched::Ended(over) => ended(*id, over),
     };
     let events = stream::unfold(watch, async |mut watch: Watch| watch.next().await.map(|watched| (watched, watch)));
     Ok(stream_of(&app, events.map(show)))
@@ -78,22 +72,17 @@ fn ended(id: SessionId, over: Over) -> Event {
     params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that arrived")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`too_many_streams`, or `unavailable`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead, BadUserId, NoStream,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn listen(
     State(app): State<Arc<App>>,
-    Watcher(caller, _): Watcher<Native>,
-    Query(query, _): Query<Native, wire::Listen>,
+    caller: Watcher,
+    query: Query<wire::Listen>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let user = query.user_id.map(UserId::parse).transpose()?;
-    // What is no text is no place that we handed out.
+    let user = query.into_inner().user_id.map(UserId::parse).transpose()?;
+    // A header that is not text is not a cursor of ours, just as an empty one.
     let after = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let events = app.sessions.events(&caller, user, after).await?;
     let events = stream::unfold(events, async |mut events: Events| events.next().await.map(|told| (told, events)));
@@ -103,7 +92,7 @@ pub(crate) async fn listen(
             event(name, &wire::SessionEnded::from(ending.as_ref())).id(cursor)
         }
         Told::Missed(cursor) => Event::default().event("missed").data("{}").id(cursor),
-        // Without data it is no event to the client, but the id counts.
+        // Clients ignore an event without data, but remember its id.
         Told::Nothing(cursor) => Event::default().id(cursor),
     };
     Ok(stream_of(&app, events.map(show)))
@@ -125,13 +114,13 @@ fn stopped(app: &App) -> impl Future<Output = ()> + Send + use<> {
     async move { drop(stopping.wait_for(|stopping| *stopping).await) }
 }
 
-/// The stream as an answer. It ends when the server stops: the client finds another one.
+/// The stream as an answer. It ends when the server stops, so that the client reconnects to another replica.
 fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = events.take_until(Box::pin(stopped(app))).map(Ok::<_, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx would keep the events back until there are enough of them.
+    // nginx would buffer the events.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
@@ -152,18 +141,15 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
             (String = "application/jwt"),
         ), headers(("ETag" = String, description = "Of the JSON answer: names the sessions in it"))),
         (status = 304, description = "The same sessions as then, and no others, up to now"),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`wait` is too long", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "What was ended lately is not known", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn list_revocations(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Query(query, _): Query<Native, wire::ListRevocations>,
+    caller: Caller,
+    query: Query<wire::ListRevocations>,
     headers: HeaderMap,
 ) -> Result<Response> {
     if query.wait > LONGEST_WAIT.as_secs() {
@@ -175,7 +161,7 @@ pub(crate) async fn list_revocations(
         revocations = app.sessions.revocations(&caller, since, Duration::from_secs(query.wait)) => Some(revocations?),
         () = stopped(&app) => None,
     };
-    // Who waits when the server stops gets what there is.
+    // When the server stops, clients that wait get the list as it is.
     let revocations = match revocations {
         Some(revocations) => revocations,
         None => app.sessions.revocations(&caller, since, Duration::ZERO).await?,
@@ -202,7 +188,7 @@ fn signed(app: &App, revocations: &wire::Revocations) -> Result<Response> {
     Ok(([(header::CONTENT_TYPE, "application/jwt")], token).into_response())
 }
 
-/// The list, or that it is the one the client has. The tag is weak: the cursor and the instant move on all the time.
+/// The list, or 304 if the client has it. The tag is weak, because the cursor and the instant change all the time.
 fn unless_known(headers: &HeaderMap, revocations: wire::Revocations) -> Response {
     let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(fingerprint(&revocations.identity())));
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());

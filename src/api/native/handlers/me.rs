@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::Result;
+use super::{Caller, Query, Result, User};
 use crate::api::App;
-use crate::api::extract::{Caller, Query, User};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::responses::{BadQuery, NotAUser, Unauthenticated};
+use crate::api::native::wire;
 use crate::sessions;
 
 /// Who am I
@@ -18,12 +18,11 @@ use crate::sessions;
     get, path = "/v1/me", tag = "Me", operation_id = "getMe",
     responses(
         (status = 200, description = "The caller", body = wire::Me),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated,
     ),
-    security(("bearerAuth" = []))
 )]
-pub(crate) async fn get_me(State(app): State<Arc<App>>, Caller(caller, _): Caller<Native>) -> Result<Json<wire::Me>> {
-    Ok(Json(match caller {
+pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<wire::Me>> {
+    Ok(Json(match caller.into_inner() {
         sessions::Caller::User(signed_in) => {
             let viewer = wire::Viewer::user(&signed_in);
             let sessions::SignedIn { session, user } = *signed_in;
@@ -43,14 +42,10 @@ pub(crate) async fn get_me(State(app): State<Arc<App>>, Caller(caller, _): Calle
     get, path = "/v1/me/sessions", tag = "Me", operation_id = "listMySessions",
     responses(
         (status = 200, description = "The sessions", body = wire::SessionList),
-        (status = 401, description = "No valid credential of a user", body = Problem, content_type = "application/problem+json"),
+        NotAUser,
     ),
-    security(("bearerAuth" = []))
 )]
-pub(crate) async fn list_my_sessions(
-    State(app): State<Arc<App>>,
-    User(me, _): User<Native>,
-) -> Result<Json<wire::SessionList>> {
+pub(crate) async fn list_my_sessions(State(app): State<Arc<App>>, me: User) -> Result<Json<wire::SessionList>> {
     let sessions = app.sessions.own_sessions(&me).await?;
     Ok(Json(wire::SessionList::new(sessions, wire::Viewer::user(&me), app.sessions.now())))
 }
@@ -62,15 +57,13 @@ pub(crate) async fn list_my_sessions(
     delete, path = "/v1/me/sessions", tag = "Me", operation_id = "endMySessions", params(wire::EndMySessions),
     responses(
         (status = 200, description = "How many were ended", body = wire::EndedSessions),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential of a user", body = Problem, content_type = "application/problem+json"),
+        NotAUser, BadQuery,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn end_my_sessions(
     State(app): State<Arc<App>>,
-    User(me, _): User<Native>,
-    Query(query, _): Query<Native, wire::EndMySessions>,
+    me: User,
+    query: Query<wire::EndMySessions>,
 ) -> Result<Json<wire::EndedSessions>> {
     let ended = app.sessions.end_all_own(&me, query.keep_current).await?;
     Ok(Json(wire::EndedSessions { ended }))

@@ -1,4 +1,4 @@
-//! The handlers, one file a resource: extract, ask the core, convert.
+//! The handlers, one file a resource: extract, call the core, convert.
 
 pub(super) mod cleaning;
 pub(super) mod live;
@@ -9,5 +9,15 @@ pub(super) mod users;
 pub(super) mod verify;
 
 use super::Native;
+use crate::api::{Refused, extract};
 
-type Result<T> = std::result::Result<T, crate::api::Refused<Native>>;
+type Result<T> = std::result::Result<T, Refused<Native>>;
+type Caller = extract::Caller<Native>;
+type Watcher = extract::Watcher<Native>;
+type User = extract::User<Native>;
+type SessionPath = extract::SessionPath<Native>;
+type PathText = extract::PathText<Native>;
+type Query<T> = extract::Query<Native, T>;
+type Body<T> = extract::Body<Native, T>;
+type BodyAndBytes<T> = extract::BodyAndBytes<Native, T>;
+type OptionalBody<T> = extract::OptionalBody<Native, T>;

@@ -6,12 +6,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Result;
+use super::{Body, BodyAndBytes, Caller, Query, Result, SessionPath};
 use crate::api::App;
 use crate::api::addressing::prefix_of;
-use crate::api::extract::{Body, Caller, Query, SessionPath};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::responses::{
+    BadBody, BadFields, BadQuery, NeedsAdmin, NeedsRead, NoSuchSession, NotActive, ServiceNeedsRead, Unauthenticated,
+};
+use crate::api::native::{Problem, wire};
 use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
 
 /// Open a session
@@ -26,22 +28,19 @@ use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
     responses(
         (status = 201, description = "Opened, or opened before with this idempotency key", body = wire::OpenedSession,
             headers(("Location" = String, description = "The session"))),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the scope that the session is to have; or `user_banned`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`session_limit_reached`, or `session_not_active` for a key whose session is over", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields that cannot be taken, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn open_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
+    caller: Caller,
     headers: HeaderMap,
-    Body(body, bytes, _): Body<Native, wire::OpenSession>,
+    body: BodyAndBytes<wire::OpenSession>,
 ) -> Result<Response> {
+    let (body, bytes) = body.into_inner();
     let key = idempotency_key(&headers, &bytes)?;
     let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
     let prefix = prefix_of(app.sessions.access_tokens().issuer());
@@ -71,22 +70,17 @@ fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<O
     request_body = wire::RevokeSessions,
     responses(
         (status = 200, description = "They have ended", body = wire::RevokedSessions),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A selection that cannot be taken, or `search_too_broad` with `dry_run`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NeedsAdmin,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn revoke_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Body(body, ..): Body<Native, wire::RevokeSessions>,
+    caller: Caller,
+    body: Body<wire::RevokeSessions>,
 ) -> Result<Json<wire::RevokedSessions>> {
     let dry_run = body.dry_run;
-    let revoked = app.sessions.revoke(&caller, body.selection()?, dry_run).await?;
+    let revoked = app.sessions.revoke(&caller, body.into_inner().selection()?, dry_run).await?;
     Ok(Json(wire::RevokedSessions::new(revoked, dry_run, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -97,17 +91,14 @@ pub(crate) async fn revoke_sessions(
     get, path = "/v1/sessions", tag = "Sessions", operation_id = "searchSessions", params(wire::SearchSessions),
     responses(
         (status = 200, description = "One page", body = wire::SessionPage),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A condition that cannot be taken, a cursor of another search, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn search_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Query(query, _): Query<Native, wire::SearchSessions>,
+    caller: Caller,
+    query: Query<wire::SearchSessions>,
 ) -> Result<Json<wire::SessionPage>> {
     let (filter, sort) = query.filter()?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE);
@@ -123,18 +114,15 @@ pub(crate) async fn search_sessions(
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 200, description = "The session", body = wire::Session),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A service needs `sessions:read`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, ServiceNeedsRead, NoSuchSession,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn get_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
+    caller: Caller,
+    id: SessionPath,
 ) -> Result<Json<wire::Session>> {
-    let session = app.sessions.session(&caller, id).await?;
+    let session = app.sessions.session(&caller, *id).await?;
     Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -146,25 +134,19 @@ pub(crate) async fn get_session(
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ChangeSession,
     responses(
         (status = 200, description = "The session as it is now", body = wire::Session),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The scope is too small", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The session is over", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields that cannot be taken", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NoSuchSession, NotActive, BadFields,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn change_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-    Body(mut body, ..): Body<Native, wire::ChangeSession>,
+    caller: Caller,
+    id: SessionPath,
+    body: Body<wire::ChangeSession>,
 ) -> Result<Json<wire::Session>> {
+    let mut body = body.into_inner();
     let metadata = body.take_metadata()?;
-    let session = app.sessions.change(&caller, id, body.device_name, metadata).await?;
+    let session = app.sessions.change(&caller, *id, body.device_name, metadata).await?;
     Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -176,18 +158,12 @@ pub(crate) async fn change_session(
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 204, description = "It is ended"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "A service needs `sessions:admin`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NoSuchSession,
     ),
-    security(("bearerAuth" = []))
 )]
-pub(crate) async fn end_session(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-) -> Result<StatusCode> {
-    app.sessions.end(&caller, id).await?;
+pub(crate) async fn end_session(State(app): State<Arc<App>>, caller: Caller, id: SessionPath) -> Result<StatusCode> {
+    app.sessions.end(&caller, *id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -200,23 +176,17 @@ pub(crate) async fn end_session(
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ExtendSession,
     responses(
         (status = 200, description = "The session as it is now", body = wire::Session),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`sessions:admin` is needed: by a service, or where users may not extend their sessions", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such session, or another user's", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The session is over", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Less than a second, or more than the server allows", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NoSuchSession, NotActive,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn extend_session(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    SessionPath(id, _): SessionPath<Native>,
-    Body(body, ..): Body<Native, wire::ExtendSession>,
+    caller: Caller,
+    id: SessionPath,
+    body: Body<wire::ExtendSession>,
 ) -> Result<Json<wire::Session>> {
-    let session = app.sessions.extend(&caller, id, body.extend_by).await?;
+    let session = app.sessions.extend(&caller, *id, body.extend_by).await?;
     Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }

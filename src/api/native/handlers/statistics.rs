@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::Result;
+use super::{Caller, Query, Result};
 use crate::api::App;
-use crate::api::extract::{Caller, Query};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::responses::{BadQuery, NeedsRead, Unauthenticated};
+use crate::api::native::{Problem, wire};
 
 /// Get statistics
 ///
@@ -19,19 +19,16 @@ use crate::api::native::{Native, Problem, wire};
     get, path = "/v1/stats", tag = "Administration", operation_id = "getStatistics", params(wire::StatisticsQuery),
     responses(
         (status = 200, description = "The numbers", body = wire::Statistics),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A time that cannot be taken, or more than 5000 points", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn get_statistics(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    Query(query, _): Query<Native, wire::StatisticsQuery>,
+    caller: Caller,
+    query: Query<wire::StatisticsQuery>,
 ) -> Result<Json<wire::Statistics>> {
     let group_by = query.group_by;
-    let statistics = app.sessions.statistics(&caller, &query.parse()?).await?;
+    let statistics = app.sessions.statistics(&caller, &query.into_inner().parse()?).await?;
     Ok(Json(wire::Statistics::new(statistics, group_by)))
 }

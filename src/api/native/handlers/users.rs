@@ -8,11 +8,13 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::Result;
+use super::{Body, Caller, PathText, Query, Result};
 use crate::api::App;
-use crate::api::extract::{Body, Caller, PathText, Query};
 use crate::api::json::Json;
-use crate::api::native::{Native, Problem, wire};
+use crate::api::native::responses::{
+    BadBody, BadFields, BadQuery, BadUserId, NeedsAdmin, NeedsRead, NoSuchUser, Unauthenticated,
+};
+use crate::api::native::{Problem, wire};
 use crate::users::UserId;
 
 /// Get a user
@@ -21,19 +23,11 @@ use crate::users::UserId;
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The user", body = wire::User),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsRead, NoSuchUser, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
-pub(crate) async fn get_user(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-) -> Result<Json<wire::User>> {
-    Ok(Json(app.sessions.user(&caller, &UserId::parse(id)?).await?.into()))
+pub(crate) async fn get_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.user(&caller, &UserId::parse(id.into_inner())?).await?.into()))
 }
 
 /// Create or change a user
@@ -44,22 +38,19 @@ pub(crate) async fn get_user(
     params(("id" = String, Path, description = "The user's id")), request_body = wire::UserDetails,
     responses(
         (status = 200, description = "The user as it is now", body = wire::User),
-        (status = 400, description = "The body cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`sessions:write` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields that cannot be taken", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, BadFields,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn put_user(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-    Body(body, ..): Body<Native, wire::UserDetails>,
+    caller: Caller,
+    id: PathText,
+    body: Body<wire::UserDetails>,
 ) -> Result<Json<wire::User>> {
-    Ok(Json(app.sessions.put_user(&caller, &UserId::parse(id)?, &body.parse()?).await?.into()))
+    Ok(Json(
+        app.sessions.put_user(&caller, &UserId::parse(id.into_inner())?, &body.into_inner().parse()?).await?.into(),
+    ))
 }
 
 /// Delete a user
@@ -73,21 +64,16 @@ pub(crate) async fn put_user(
     params(("id" = String, Path, description = "The user's id"), wire::DeleteUser),
     responses(
         (status = 200, description = "How many sessions were ended and erased", body = wire::DeletedUser),
-        (status = 400, description = "The query cannot be read", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsAdmin, NoSuchUser, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn delete_user(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-    Query(query, _): Query<Native, wire::DeleteUser>,
+    caller: Caller,
+    id: PathText,
+    query: Query<wire::DeleteUser>,
 ) -> Result<Json<wire::DeletedUser>> {
-    Ok(Json(app.sessions.delete_user(&caller, &UserId::parse(id)?, query.erase).await?.into()))
+    Ok(Json(app.sessions.delete_user(&caller, &UserId::parse(id.into_inner())?, query.erase).await?.into()))
 }
 
 /// Export a user
@@ -99,19 +85,12 @@ pub(crate) async fn delete_user(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The document", body = wire::UserExport),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nothing is kept of such a user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsRead, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
-pub(crate) async fn export_user(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-) -> Result<Response> {
-    let export = app.sessions.export_user(&caller, UserId::parse(id)?).await?;
+pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Response> {
+    let export = app.sessions.export_user(&caller, UserId::parse(id.into_inner())?).await?;
     let viewer = wire::Viewer::of(&caller);
     let (start, end) = wire::UserExport::around_sessions(export.user.clone())?;
     let sessions = stream::try_unfold((export, ""), move |(mut export, separator)| {
@@ -139,18 +118,15 @@ pub(crate) async fn export_user(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The user is banned", body = wire::BannedUser),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsAdmin, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn ban_user(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
+    caller: Caller,
+    id: PathText,
 ) -> Result<Json<wire::BannedUser>> {
-    let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id)?).await?;
+    let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id.into_inner())?).await?;
     Ok(Json(wire::BannedUser { user: user.into(), ended }))
 }
 
@@ -162,19 +138,11 @@ pub(crate) async fn ban_user(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The user is not banned", body = wire::User),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsAdmin, NoSuchUser, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
-pub(crate) async fn unban_user(
-    State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
-) -> Result<Json<wire::User>> {
-    Ok(Json(app.sessions.unban_user(&caller, &UserId::parse(id)?).await?.into()))
+pub(crate) async fn unban_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.unban_user(&caller, &UserId::parse(id.into_inner())?).await?.into()))
 }
 
 /// List a user's sessions
@@ -185,18 +153,15 @@ pub(crate) async fn unban_user(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The sessions", body = wire::SessionList),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:read` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsRead, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn list_user_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
+    caller: Caller,
+    id: PathText,
 ) -> Result<Json<wire::SessionList>> {
-    let sessions = app.sessions.sessions_of(&caller, &UserId::parse(id)?).await?;
+    let sessions = app.sessions.sessions_of(&caller, &UserId::parse(id.into_inner())?).await?;
     Ok(Json(wire::SessionList::new(sessions, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
@@ -208,17 +173,14 @@ pub(crate) async fn list_user_sessions(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "How many were ended", body = wire::EndedSessions),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`sessions:admin` is needed", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No user can have this id", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, NeedsAdmin, BadUserId,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn end_user_sessions(
     State(app): State<Arc<App>>,
-    Caller(caller, _): Caller<Native>,
-    PathText(id, _): PathText<Native>,
+    caller: Caller,
+    id: PathText,
 ) -> Result<Json<wire::EndedSessions>> {
-    let ended = app.sessions.end_all_of(&caller, &UserId::parse(id)?).await?;
+    let ended = app.sessions.end_all_of(&caller, &UserId::parse(id.into_inner())?).await?;
     Ok(Json(wire::EndedSessions { ended }))
 }

@@ -1,4 +1,4 @@
-//! `/v1/verify` and `/v1/require`: for gateways that ask before they let a request through.
+//! `/v1/verify` and `/v1/require`: checks for gateways, before they let a request through.
 
 use std::sync::Arc;
 
@@ -9,11 +9,12 @@ use axum::response::{IntoResponse, Response};
 use super::Result;
 use crate::api::credentials::Place;
 use crate::api::json::Json;
+use crate::api::native::responses::NotValid;
 use crate::api::native::{Native, Problem, wire};
 use crate::api::{App, extract};
 use crate::sessions::{Caller, Error, Freshness, Refusal, Requirements, SignedIn};
 
-/// The most bytes of what the headers tell: gateways have 4 KiB for the head of an answer, unless told otherwise.
+/// The most bytes in the identity headers: by default, gateways accept 4 KiB for the head of an answer.
 const MAX_IDENTITY_BYTES: usize = 3 * 1024;
 /// The path before the requirements.
 const REQUIRE: &str = "/v1/require/";
@@ -35,9 +36,8 @@ const REQUIRE: &str = "/v1/require/";
             ("X-User-Name" = String, description = "The user's name, empty when unknown or too long"),
             ("X-User-Email" = String, description = "The user's email address, empty when unknown or too long"),
         )),
-        (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
+        NotValid,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     answer(&app, request, &Requirements::default()).await
@@ -59,10 +59,9 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     responses(
         (status = 200, description = "It stands, and meets them; with the headers of `verify`", body = wire::Verified),
         (status = 400, description = "A requirement that is not known or cannot be met", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "It does not stand, or there is none", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "It stands and does not meet them. The challenge says `insufficient_scope` (RFC 6750) when the scope is too small or the session is another application's, and `insufficient_user_authentication` (RFC 9470) when the sign-in is too weak or too old", body = Problem, content_type = "application/problem+json"),
+        NotValid,
     ),
-    security(("bearerAuth" = []))
 )]
 pub(crate) async fn require(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     let requirements = wire::requirements(request.uri().path().strip_prefix(REQUIRE).unwrap_or_default())?;
@@ -71,7 +70,7 @@ pub(crate) async fn require(State(app): State<Arc<App>>, request: Request) -> Re
 
 async fn answer(app: &App, request: Request, requirements: &Requirements) -> Result<Response> {
     let (mut parts, _) = request.into_parts();
-    // The method is that of the request behind the gateway; asking changes nothing, so a cookie needs no same origin.
+    // The method is that of the guarded request. A check changes nothing, so a cookie needs no same origin.
     parts.method = Method::GET;
     let strict = parts.uri.query().unwrap_or_default().split('&').any(|pair| pair == "freshness=strict");
     let freshness = if strict { Some(Freshness::Strict) } else { requirements.freshness() };
@@ -107,7 +106,7 @@ async fn answer(app: &App, request: Request, requirements: &Requirements) -> Res
     Ok(response)
 }
 
-/// The texts that fit into so many bytes together; empty in place of one that does not.
+/// The texts that fit into `room` bytes together; each that does not fit is replaced by an empty one.
 fn fitting<const N: usize>(texts: [Option<String>; N], mut room: usize) -> [String; N] {
     texts.map(|text| {
         let text = text.filter(|text| text.len() <= room).unwrap_or_default();

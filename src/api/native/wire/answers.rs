@@ -1,4 +1,4 @@
-//! What clients are told.
+//! The bodies of answers.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use crate::sessions::{
 };
 use crate::users;
 
-/// The eyes that a session is shown to: a user is not told which of its operator's credentials opened it.
+/// The viewer of a session: only services and staff learn which credential opened it.
 #[derive(Debug, Clone, Copy)]
 pub struct Viewer {
     own: Option<SessionId>,
@@ -23,10 +23,10 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// A service, whatever it may do.
+    /// Any service.
     pub const SERVICE: Self = Self { own: None, sees_opener: true };
 
-    /// Whoever asks.
+    /// The caller.
     pub fn of(caller: &Caller) -> Self {
         match caller {
             Caller::User(signed_in) => Self::user(signed_in),
@@ -34,7 +34,7 @@ impl Viewer {
         }
     }
 
-    /// A user in a session, who may be one of the staff.
+    /// A user in a session, perhaps one of the staff.
     pub fn user(signed_in: &SignedIn) -> Self {
         let session = &signed_in.session;
         Self { own: Some(session.id), sees_opener: session.scope.allows(Scope::READ) }
@@ -66,7 +66,7 @@ pub struct OpenedSession {
 }
 
 impl OpenedSession {
-    /// As handed out at `now`.
+    /// The answer at `now`.
     pub fn new(opened: Opened, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let Opened { signed_in, tokens, evicted } = opened;
         let session_lifetime = signed_in.session.expires_at - now;
@@ -161,11 +161,11 @@ pub struct Device {
 pub enum SessionState {
     /// It stands.
     Active,
-    /// Unused for longer than its idle timeout.
+    /// Expired by its idle timeout.
     IdleExpired,
-    /// Past its end.
+    /// Expired by its clock.
     Expired,
-    /// Ended by somebody.
+    /// Ended by somebody or by rule.
     Ended,
 }
 
@@ -203,7 +203,7 @@ pub enum DeviceKind {
     Tablet,
     /// A program.
     Bot,
-    /// Nothing that we know.
+    /// An unknown kind.
     Unknown,
 }
 
@@ -232,7 +232,7 @@ impl From<DeviceKind> for DeviceType {
 }
 
 impl Session {
-    /// As shown at `now`.
+    /// The view at `now`.
     pub fn new(session: sessions::Session, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let state = session.state(now).into();
         let sessions::Session {
@@ -283,7 +283,7 @@ impl Session {
     }
 }
 
-/// Metadata was checked when it came in, so what is no JSON now cannot have been stored by us.
+/// The stored metadata as JSON. It was checked on the way in, so invalid JSON here cannot have been stored by us.
 fn raw(metadata: &Metadata) -> Box<RawValue> {
     RawValue::from_string(metadata.as_json().to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
@@ -298,7 +298,7 @@ pub struct SessionPage {
 }
 
 impl SessionPage {
-    /// As shown at `now`.
+    /// The view at `now`.
     pub fn new(page: sessions::Page, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let show = |session| Session::new(session, viewer, now);
         Self { sessions: page.sessions.into_iter().map(show).collect(), next_cursor: page.next_cursor }
@@ -315,7 +315,7 @@ pub struct SessionList {
 }
 
 impl SessionList {
-    /// As shown at `now`.
+    /// The view at `now`.
     pub(in crate::api::native) fn new(
         UserSessions { sessions, total }: UserSessions,
         viewer: Viewer,

@@ -1,4 +1,4 @@
-//! Conditions on which something is ended: each that is there must say something.
+//! Conditions of bulk endings. Each condition that is present must restrict something.
 
 use std::marker::PhantomData;
 
@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use crate::api::{Rejection, wording};
 use crate::sessions::FieldError;
 
-/// An object of conditions, as it was sent. An empty or `null` condition is none to a program that forgot to fill it in, and
-/// would widen what is meant to everything that the others allow.
+/// An object of conditions, as it was sent. An empty or `null` condition is refused: a program that forgot to fill it
+/// in would end everything that the other conditions match.
 #[derive(Debug)]
 pub(super) struct Conditions<T>(Box<RawValue>, PhantomData<T>);
 
@@ -22,10 +22,10 @@ impl<'de, T> Deserialize<'de> for Conditions<T> {
 }
 
 impl<T: DeserializeOwned> Conditions<T> {
-    /// The conditions of the member `name`, if each says something.
+    /// The conditions of the member `name`, none of which may be empty.
     pub(super) fn read(self, name: &str) -> Result<T, Rejection> {
         let text = self.0.get();
-        // The decoder takes an array of a struct's fields for the struct.
+        // serde reads a struct from an array of its fields as well.
         let Ok(Value::Object(members)) = serde_json::from_str(text) else {
             return Err(Rejection::Malformed(format!("The body does not fit: {name} is not an object")));
         };

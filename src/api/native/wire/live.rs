@@ -1,4 +1,4 @@
-//! What is told live, and to those who verify tokens themselves.
+//! Events, and the list of revocations.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,14 +18,15 @@ pub struct SessionOver {
 }
 
 impl SessionOver {
-    /// That this session is over.
+    /// The event about this session.
     pub(in crate::api::native) fn new(id: SessionId, over: Over) -> Self {
         Self { session_id: id.as_uuid(), reason: over.reason, ended_at: over.at }
     }
 }
 
-/// The data of a `session.ended` event, or without `session_id` of a `sessions.ended` event: of a user's, or without
-/// `user_id` of anybody's sessions. Then many were ended together, and any that is open now may be among them.
+/// The data of a `session.ended` event, or of a `sessions.ended` event, which has no `session_id`. That event is about
+/// a bulk ending of a user's sessions, or without `user_id` of anybody's: any session that is open now may be among
+/// them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionEnded {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +51,7 @@ impl From<&Ending> for SessionEnded {
     }
 }
 
-/// What to hear of.
+/// The choice of events.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -59,7 +60,7 @@ pub struct Listen {
     pub(in crate::api::native) user_id: Option<String>,
 }
 
-/// What is known already.
+/// The part of the list that the client has.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -145,7 +146,7 @@ impl From<sessions::Revocations> for Revocations {
 }
 
 impl Revocations {
-    /// What tells one list from another: not when it was made.
+    /// The identity of the list, for its tag: its content without the time of the answer.
     pub(in crate::api::native) fn identity(&self) -> Vec<u8> {
         let ids = self.revoked.iter().flat_map(|revoked| revoked.session_id.into_bytes());
         let bulk = self.bulk.iter().flat_map(|bulk| bulk.ended_at.timestamp_micros().to_be_bytes());
@@ -153,7 +154,7 @@ impl Revocations {
     }
 }
 
-/// The same as the claims of a JWT.
+/// The list as the claims of a JWT.
 #[derive(Debug, Serialize)]
 pub struct SignedRevocations<'a> {
     iss: &'a str,
@@ -164,7 +165,7 @@ pub struct SignedRevocations<'a> {
 }
 
 impl<'a> SignedRevocations<'a> {
-    /// To be signed at `now`, good for `lifetime`.
+    /// The claims of a JWT that is signed at `now` and valid for `lifetime`.
     pub(in crate::api::native) fn new(
         iss: &'a str,
         revocations: &'a Revocations,

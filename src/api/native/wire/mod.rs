@@ -1,4 +1,4 @@
-//! The native API's words.
+//! The native API's wire types.
 
 mod answers;
 mod conditions;

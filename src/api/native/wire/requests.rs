@@ -1,4 +1,4 @@
-//! What clients ask for.
+//! The bodies and queries of requests.
 
 use chrono::{DateTime, Datelike as _, Utc};
 use serde::de::DeserializeOwned;
@@ -19,9 +19,9 @@ use crate::users::{self, UserId};
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Freshness {
-    /// Not at all: what any replica ended counts, however short ago. Names and addresses may be as old as in a fresh answer.
+    /// No age: sessions that any replica ended count at once. Names and addresses may be as old as in a fresh answer.
     Strict,
-    /// What other replicas ended counts in milliseconds.
+    /// Within the freshness bound: sessions that other replicas ended count after milliseconds.
     Fresh,
 }
 
@@ -101,7 +101,7 @@ pub struct UserDetails {
 }
 
 impl UserDetails {
-    /// Checked.
+    /// The details, checked.
     pub(in crate::api::native) fn parse(self) -> Result<users::UserDetails, FieldError> {
         users::UserDetails::parse(self.name, self.email)
     }
@@ -119,7 +119,7 @@ enum Tokens {
 }
 
 impl OpenSession {
-    /// In the words of the core.
+    /// The draft in the core's types.
     pub fn into_draft(self) -> Result<SessionDraft, FieldError> {
         let Self {
             user_id,
@@ -163,12 +163,12 @@ impl OpenSession {
     }
 }
 
-/// Takes null for an absent member.
+/// Reads null like an absent member.
 fn unless_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Takes null and empty collections for an absent member: to some languages an empty list and an empty map are the
+/// Reads null and empty collections like an absent member: in some languages an empty list and an empty map are the
 /// same.
 fn unless_empty<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
@@ -180,13 +180,13 @@ fn is_empty(text: &RawValue) -> bool {
     matches!(text.as_str(), "null" | "[]" | "{}")
 }
 
-/// As [`json_object`], but an empty list is an empty object.
+/// Reads a JSON object like [`json_object`], and an empty list as an empty object.
 fn json_object_unless_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
     if is_empty(&text) { Ok(None) } else { checked_object(text).map(Some) }
 }
 
-/// The text of a JSON object, kept as it came: numbers and the order of members are the sender's.
+/// Reads the text of a JSON object unchanged, with the sender's numbers and order of members.
 fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Option::<Box<RawValue>>::deserialize(deserializer)?.map(checked_object).transpose()
 }
@@ -196,7 +196,7 @@ fn checked_object<E: serde::de::Error>(text: Box<RawValue>) -> Result<Box<RawVal
     Ok(text)
 }
 
-/// A NUL would pass here and fail in other people's databases, so it is refused wherever it hides.
+/// Checks metadata. A NUL at any depth is refused, because PostgreSQL could not store it.
 fn checked_metadata(metadata: &RawValue) -> Result<Metadata, FieldError> {
     if metadata.get().contains("\\u0000") && serde_json::from_str(metadata.get()).is_ok_and(|value| has_nul(&value)) {
         return Err(FieldError::new("metadata", "must not contain NUL characters"));
@@ -234,7 +234,7 @@ impl ChangeSession {
     }
 }
 
-/// Tells a null from an absent member.
+/// Reads null as `Some(None)`, so that it differs from an absent member.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -248,7 +248,7 @@ pub struct ExtendSession {
     pub(in crate::api::native) extend_by: i64,
 }
 
-/// What to search for. Conditions left out hold for every session.
+/// The parameters of a search. Every session meets a condition that is left out.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -286,7 +286,7 @@ pub struct SearchSessions {
 }
 
 impl SearchSessions {
-    /// In the words of the core.
+    /// The filter and the order in the core's types.
     pub fn filter(&self) -> Result<(Filter, Sort), FieldError> {
         let plain = |field, value: &Option<String>| {
             value.clone().map(|text| crate::sessions::text::required(field, text, 255)).transpose()
@@ -303,7 +303,7 @@ impl SearchSessions {
             ("last_seen_from", self.last_seen_from),
             ("last_seen_to", self.last_seen_to),
         ];
-        // Far beyond, databases differ in what they can compare.
+        // Databases differ in the years that they can compare.
         if let Some((field, _)) = bounds.iter().find(|(_, at)| at.is_some_and(|at| !(1..=9999).contains(&at.year()))) {
             return Err(FieldError::new(*field, "must be in the years 1 to 9999"));
         }
@@ -322,7 +322,7 @@ impl SearchSessions {
     }
 }
 
-/// A member that may be left out and must not be `null`: `null` is what a program sends that forgot to fill it in.
+/// Reads a member that may be left out but must not be `null`, which a program sends that forgot to fill it in.
 fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -372,10 +372,10 @@ struct RevocationFilter {
 }
 
 impl RevokeSessions {
-    /// In the words of the core.
+    /// The selection in the core's types.
     pub(in crate::api::native) fn selection(self) -> Result<Selection, Rejection> {
         match (self.ids, self.filter, self.all) {
-            // A text that is no id is one that no session has.
+            // A text that is no id matches no session.
             (Some(ids), None, false) => {
                 Ok(Selection::Named(ids.iter().filter_map(|id| SessionId::parse(id)).collect()))
             }
@@ -429,7 +429,7 @@ pub struct CleanUp {
     pub(in crate::api::native) dry_run: bool,
 }
 
-/// Whether to keep the caller's own session.
+/// The options of ending one's own sessions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

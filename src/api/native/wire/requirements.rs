@@ -5,8 +5,9 @@ use percent_encoding::percent_decode_str;
 use crate::api::Rejection;
 use crate::sessions::Requirements;
 
-/// Reads `name=value;name=value`, percent-encoded. Envoy appends the path of the request that it guards, so all after the
-/// next slash is a client's and is not read. What cannot be read is refused: it must not open a door.
+/// Reads `name=value;name=value`, percent-encoded. Envoy appends the path of the guarded request, so everything after
+/// the next slash is the client's and is ignored. Unreadable requirements are refused, because to ignore one would let
+/// requests through.
 pub(in crate::api::native) fn requirements(path: &str) -> Result<Requirements, Rejection> {
     let written = path.split('/').next().unwrap_or_default();
     let mut requirements = Requirements::default();
@@ -24,8 +25,8 @@ fn malformed(problem: &str) -> Rejection {
     Rejection::Malformed(format!("The requirements {problem}"))
 }
 
-/// A value is written in unreserved characters (RFC 3986 section 2.3), colons, and percent signs with two hexadecimal digits
-/// each, which make UTF-8. `None` for anything else: an `&` or a comma is more likely a mistake than a part of a word.
+/// Decodes a value of unreserved characters (RFC 3986 section 2.3), colons and percent-encoded UTF-8. `None` for
+/// anything else: an `&` or a comma is more likely a mistake than part of a word.
 fn decoded(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:%".contains(&byte);
     let mut parts = text.split('%').skip(1);

@@ -1,4 +1,4 @@
-//! Sessions in numbers over time.
+//! Statistics of sessions over time.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answers::DeviceKind;
 use crate::sessions::{self, DeviceType, FieldError, Grouping, Step};
 
-/// Which numbers.
+/// The range, the step and the grouping of statistics.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -54,11 +54,11 @@ pub(in crate::api::native) enum StatisticsGrouping {
 }
 
 impl StatisticsQuery {
-    /// In the words of the core.
+    /// The query in the core's types.
     pub(in crate::api::native) fn parse(self) -> Result<sessions::StatisticsQuery, FieldError> {
         let Self { from, to, by, client_id, device_type, group_by } = self;
         for (field, at) in [("from", from), ("to", to)] {
-            // Before it, nothing can have been counted; far beyond, databases differ in what they can compare.
+            // Nothing was counted before 1970, and databases differ in the later years that they can compare.
             if at.is_some_and(|at| !(1970..=9999).contains(&at.year())) {
                 return Err(FieldError::new(field, "must be in the years 1970 to 9999"));
             }

@@ -1,4 +1,4 @@
-//! Deletion of users, and the export of one.
+//! The deletion and the export of a user.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -7,7 +7,7 @@ use super::{Session, User};
 use crate::sessions::Error;
 use crate::users;
 
-/// Options of a deletion.
+/// The options of a deletion.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -47,14 +47,14 @@ pub struct UserExport {
 }
 
 impl UserExport {
-    /// The document up to its sessions, and from there on.
+    /// The document before and after its sessions.
     pub(in crate::api::native) fn around_sessions(user: Option<users::User>) -> Result<(String, String), Error> {
         let text = json(&Self { user: user.map(User::from), sessions: Vec::new() })?;
         let (start, end) = text.rsplit_once(']').ok_or_else(|| Error::Internal("no list is in the export".into()))?;
         Ok((start.to_owned(), format!("]{end}")))
     }
 
-    /// Some of its sessions, after `separator`.
+    /// Some of the document's sessions, after `separator`.
     pub(in crate::api::native) fn sessions(separator: &str, page: &[Session]) -> Result<String, Error> {
         let list = json(&page)?;
         let inner = list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or_default();

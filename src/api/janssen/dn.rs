@@ -1,8 +1,8 @@
-//! Users under distinguished names, as directories call them.
+//! Users by distinguished names, the handles of directories.
 
 use crate::model::UserId;
 
-/// How a user's distinguished name is made of its id: a text around it.
+/// The template of users' distinguished names: the text around the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnTemplate {
     before: String,
@@ -10,7 +10,7 @@ pub struct DnTemplate {
 }
 
 impl DnTemplate {
-    /// Reads a template: a name in which `{id}` stands once.
+    /// Reads a template: a name with `{id}` in it once.
     pub fn parse(text: &str) -> Option<Self> {
         let (before, after) = text.split_once("{id}")?;
         let sound = !after.contains("{id}") && !text.chars().any(char::is_control) && !before.is_empty();
@@ -27,7 +27,7 @@ impl DnTemplate {
         (&self.before, &self.after)
     }
 
-    /// The id in a distinguished name; a text that is not of the template is taken for an id as it is.
+    /// The id in a distinguished name. A text that does not match the template is itself the id.
     pub fn id_in<'a>(&self, text: &'a str) -> &'a str {
         let inside = text.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
         inside.unwrap_or(text)
