@@ -39,8 +39,8 @@ pub(super) fn refused_below<F: Family>(path: &str, rejection: &Rejection) -> Opt
 }
 
 /// Puts the guards of family `F` around its routes.
-pub(super) fn guard<F: Family>(routes: OpenApiRouter<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    let (router, document) = routes.split_for_parts();
+pub(super) fn guard<F: Family>(family: OpenApiRouter<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    let (router, document) = family.split_for_parts();
     guard_router::<F>(router, &document, app, Duration::ZERO)
 }
 
