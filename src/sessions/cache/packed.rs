@@ -173,7 +173,7 @@ pub(super) mod tests {
     use super::*;
     use crate::model::{EndReason, Ended};
 
-    pub(in crate::sessions::freshness) fn signed_in() -> SignedIn {
+    pub(in crate::sessions::cache) fn signed_in() -> SignedIn {
         let at = |seconds: i64| DateTime::from_timestamp(1_767_225_600 + seconds, 123_456_000).unwrap();
         let text = |text: &str| Some(text.to_owned());
         let user_id = UserId::parse("Änn, 1").unwrap();
