@@ -23,7 +23,7 @@ pub use server::ServerConfig;
 pub use settings::SETTINGS;
 pub use source::{SettingError, Source, parse_duration};
 
-use crate::api::janssen::DnTemplate;
+use crate::api::janssen::dn::DnTemplate;
 use crate::clock::Entropy;
 use crate::model::{LimitPolicy, SessionLimit};
 use crate::sessions::{Freshness, IpStorage, Policy, Profile, SHORTEST};

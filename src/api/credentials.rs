@@ -4,7 +4,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 
 use super::addressing::origin_of;
-use super::{App, Family};
+use super::app::App;
+use super::family::Family;
 use crate::sessions::{Error, Refusal};
 use crate::tokens::{Form as TokenForm, TokenError};
 

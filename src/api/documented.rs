@@ -15,7 +15,8 @@ use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
 use super::failure::MAX_BODY_BYTES;
-use super::{Family, Refused, Rejection};
+use super::failure::Rejection;
+use super::family::{Family, Refused};
 use crate::sessions::FieldError;
 
 /// The parameters of a family's operations, from its OpenAPI document.

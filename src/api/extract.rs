@@ -10,9 +10,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use serde::de::DeserializeOwned;
 
+use super::app::App;
 use super::credentials::{Place, credentials};
+use super::failure::Rejection;
+use super::family::{Family, Refused};
 use super::limits::Counted;
-use super::{App, Family, Refused, Rejection, wording};
+use super::wording;
 use crate::sessions::{self, Error, Freshness, Refusal, SessionId, SignedIn};
 
 /// Declares extractors: the value, and the family `F` in whose words a request without it is refused.
@@ -146,13 +149,13 @@ fn admit<F: Family>(
 ) -> Result<sessions::Caller, Refused<F>> {
     match authenticated {
         Ok(caller) => {
-            app.limits.admit(parts, Counted::Caller(&caller))?;
+            app.limits.admit::<F>(parts, Counted::Caller(&caller))?;
             Ok(caller)
         }
         Err(error) => {
             match &error {
-                Error::Unauthenticated(Refusal::Banned(user)) => app.limits.admit(parts, Counted::User(user))?,
-                Error::Unauthenticated(_) => app.limits.admit(parts, Counted::Address)?,
+                Error::Unauthenticated(Refusal::Banned(user)) => app.limits.admit::<F>(parts, Counted::User(user))?,
+                Error::Unauthenticated(_) => app.limits.admit::<F>(parts, Counted::Address)?,
                 _ => {}
             }
             Err(error.into())
@@ -281,7 +284,7 @@ impl<F: Family, T: DeserializeOwned + HoldsToken> FromRequest<Arc<App>> for Coun
         let (parts, body) = request.into_parts();
         let form = Form::<F, T>::from_request(Request::from_parts(parts.clone(), body), app).await;
         let session = form.as_ref().ok().and_then(|form| app.sessions.session_of_token(form.token()));
-        app.limits.admit(&parts, session.map_or(Counted::Address, |(id, _)| Counted::Session(id)))?;
+        app.limits.admit::<F>(&parts, session.map_or(Counted::Address, |(id, _)| Counted::Session(id)))?;
         form.map(|form| Self::new(form.into_inner()))
     }
 }

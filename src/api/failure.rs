@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderValue, StatusCode};
 
-use super::addressing::RightPath;
+use super::right_path::RightPath;
 use crate::error_chain::chain;
 use crate::metrics;
 use crate::sessions::{Error, FieldError, GrantRefusal, Refusal, Unmet};

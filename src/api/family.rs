@@ -27,6 +27,11 @@ pub trait Family: Send + Sync + 'static {
     /// Query parameters whose empty value means the default in the original.
     const BLANK_IS_DEFAULT: &'static [&'static str] = &[];
 
+    /// Whether a POST to this path does nothing but end sessions.
+    fn is_ending_post(_path: &str) -> bool {
+        false
+    }
+
     /// A failure in the family's own words. The headers that all families share are added later.
     fn respond(failure: &Failure) -> Response;
 }

@@ -13,11 +13,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::app::App;
 use super::documented::{Documented, only_documented};
 use super::endings::{Reserved, only_ends_sessions};
 use super::failure::MAX_BODY_BYTES;
+use super::failure::Rejection;
+use super::family::{Family, Refused};
 use super::limits::BudgetSlot;
-use super::{App, Family, Refused, Rejection};
 use crate::telemetry;
 
 /// The longest that a request may take. The store has shorter timeouts of its own, so this one is for slow senders.
@@ -90,7 +92,7 @@ async fn within_limits<F: Family>(
 
 async fn within_size_and_time<F: Family>(request: Request, next: Next, within: Duration) -> Response {
     let is_reserved = request.extensions().get::<Reserved>().is_some();
-    if is_reserved && !only_ends_sessions(request.method(), request.uri().path()) {
+    if is_reserved && !only_ends_sessions::<F>(request.method(), request.uri().path()) {
         return private(Refused::<F>::from(Rejection::Busy).into_response());
     }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());

@@ -13,8 +13,9 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::Rejection;
 use super::endings::is_ending;
+use super::failure::Rejection;
+use super::family::Family;
 use super::forwarding::Forwarding;
 use crate::sessions::{Caller, SessionId};
 use crate::users::UserId;
@@ -79,9 +80,9 @@ impl RateLimits {
     }
 
     /// Counts a request for its caller, and refuses it when there were too many.
-    pub(super) fn admit(&self, parts: &Parts, counted: Counted<'_>) -> Result<(), Rejection> {
+    pub(super) fn admit<F: Family>(&self, parts: &Parts, counted: Counted<'_>) -> Result<(), Rejection> {
         let Some((most, limiter)) = &self.limiter else { return Ok(()) };
-        let key = self.budget(parts, counted);
+        let key = self.budget(parts, counted, is_ending::<F>(parts));
         let (remaining, retry_after) = match limiter.check_key(&key) {
             Ok(state) => (state.remaining_burst_capacity(), None),
             Err(refused) => (0, Some(refused.wait_time_from(DefaultClock::default().now()))),
@@ -104,8 +105,7 @@ impl RateLimits {
 
     /// The name of the budget that pays for a request. Requests that only end sessions have a budget of their own, so
     /// that nobody who exhausts another one can keep people from signing out.
-    fn budget(&self, parts: &Parts, counted: Counted<'_>) -> String {
-        let is_ending = is_ending(parts);
+    fn budget(&self, parts: &Parts, counted: Counted<'_>, is_ending: bool) -> String {
         match counted {
             Counted::Caller(Caller::User(signed_in)) if is_ending => {
                 format!("ending by session {}", signed_in.session.id)
@@ -178,7 +178,7 @@ mod tests {
         for number in 0..100_000_u128 {
             let address = std::net::Ipv6Addr::from_bits(number << 64);
             parts.extensions.insert(ConnectInfo(SocketAddr::new(address.into(), 1)));
-            limits.admit(&parts, Counted::Address).unwrap();
+            limits.admit::<crate::api::native::Native>(&parts, Counted::Address).unwrap();
         }
         // Each budget is full again after 0.3 milliseconds.
         while !limiter.is_empty() {

@@ -4,13 +4,11 @@
 //! In the merged document these names are qualified by the family's, because two families may use the same one.
 
 use serde_json::{Map, Value};
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{
-    Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder, ServerBuilder,
-};
+use utoipa::openapi::OpenApi;
 
-use super::{FAMILIES, native};
+use super::description::{Description, LOCALHOST, bearer};
+use super::native;
+use super::registry::FAMILIES;
 
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
@@ -59,75 +57,6 @@ fn below_its_server(mut document: OpenApi) -> OpenApi {
         document.paths.paths = paths.into_iter().map(|(path, item)| (below(path), item)).collect();
     }
     document
-}
-
-/// The words of a family's document besides its operations.
-pub(super) struct Description {
-    /// The title.
-    pub(super) title: &'static str,
-    /// The description, in a sentence or two.
-    pub(super) about: &'static str,
-    /// The URL of the server.
-    pub(super) server: &'static str,
-    /// The name of the security scheme, and the scheme.
-    pub(super) security: (&'static str, SecurityScheme),
-}
-
-impl Description {
-    /// The document with these operations.
-    pub(super) fn of(self, mut operations: OpenApi) -> OpenApi {
-        let Self { title, about, server, security: (name, scheme) } = self;
-        operations.components.get_or_insert_with(Components::new).add_security_scheme(name, scheme);
-        add_rate_limits(&mut operations);
-        let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
-        let info = InfoBuilder::new()
-            .title(title)
-            .version(env!("CARGO_PKG_VERSION"))
-            .description(Some(about))
-            .license(Some(license));
-        let server = ServerBuilder::new().url(server).build();
-        OpenApiBuilder::from(operations).info(info.build()).servers(Some([server])).build()
-    }
-
-    /// The document with these operations, each of which takes the security scheme without naming scopes.
-    pub(super) fn of_secured(self, mut operations: OpenApi) -> OpenApi {
-        secure(&mut operations, self.security.0);
-        self.of(operations)
-    }
-}
-
-/// The default server of a document.
-pub(super) const LOCALHOST: &str = "http://localhost:8080";
-/// The name of [`bearer`].
-pub(super) const BEARER: &str = "bearerAuth";
-
-/// The security scheme of most families.
-pub(super) fn bearer() -> (&'static str, SecurityScheme) {
-    (BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
-}
-
-/// Gives every operation a security scheme, without scopes.
-pub(super) fn secure(document: &mut OpenApi, scheme: &str) {
-    for (_, operation) in operations(document) {
-        operation.security = Some(vec![SecurityRequirement::new(scheme, [""; 0])]);
-    }
-}
-
-/// Adds 429, which a rate limit answers for the handlers, to every operation that counts its callers.
-fn add_rate_limits(document: &mut OpenApi) {
-    for (path, operation) in operations(document) {
-        if operation.security.is_some() || path.starts_with("/oauth2/") {
-            let response = ResponseBuilder::new().description("Too many requests").build();
-            operation.responses.responses.entry("429".to_owned()).or_insert(RefOr::T(response));
-        }
-    }
-}
-
-fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {
-    document.paths.paths.iter_mut().flat_map(|(path, item)| {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        operations.into_iter().flatten().map(|operation| (path.as_str(), operation))
-    })
 }
 
 /// Prefixes operation ids, schema names and tags by the family's name.

@@ -12,9 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
+use super::app::App;
 use super::extract::PathText;
+use super::failure::Rejection;
+use super::family::Refused;
+use super::native;
 use super::openapi::DocumentError;
-use super::{App, FAMILIES, Refused, Rejection, document, family_document, native};
+use super::openapi::{document, family_document};
+use super::registry::FAMILIES;
 use crate::sessions::{Error, NotReady};
 
 type Refusal = Refused<native::Native>;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::CommandError;
 use crate::api::forwarding::Forwarding;
 use crate::api::limits::RateLimits;
-use crate::api::request_log::RequestIds;
+use crate::api::request_ids::RequestIds;
 use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};

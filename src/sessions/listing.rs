@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::facade::Sessions;
 use super::rights::Rights;
-use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Scope, Session, SessionId, UserId};
+use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Session, SessionId, UserId};
 use crate::store::Ending;
 
 /// The furthest that a list can be asked for from: what is skipped is read too.

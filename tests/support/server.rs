@@ -9,7 +9,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sojourn::api::forwarding::Forwarding;
 use sojourn::api::limits::RateLimits;
-use sojourn::api::request_log::RequestIds;
+use sojourn::api::request_ids::RequestIds;
 use sojourn::api::{self, App};
 use sojourn::clock::{self, Clock, SharedClock, ShiftedClock, SystemClock, SystemEntropy};
 use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};

@@ -4,8 +4,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::failure::Failure;
+use crate::api::family::Family;
 use crate::api::json::Json;
-use crate::api::{Failure, Family};
 
 /// The Blackbox family.
 pub struct Blackbox;
@@ -13,6 +14,10 @@ pub struct Blackbox;
 impl Family for Blackbox {
     const NAME: &'static str = "blackbox";
     const PREFIXES: &'static [&'static str] = &["/api/v0"];
+
+    fn is_ending_post(path: &str) -> bool {
+        path == "/api/v0/sessions/revoke-all"
+    }
 
     fn respond(failure: &Failure) -> Response {
         let body = ErrorResponse { success: false, message: failure.message() };

@@ -9,8 +9,10 @@ use super::wire::{
     ApiMessage, ApiResponse, CleanupResult, ExtendSessionRequest, RevokeAllSessionsRequest, SessionInfo,
     SessionListResponse, SessionStats,
 };
+use crate::api::app::App;
+use crate::api::extract;
+use crate::api::family::Refused;
 use crate::api::json::Json;
-use crate::api::{App, Refused, extract};
 
 type Result<T> = std::result::Result<Json<T>, Refused<Blackbox>>;
 type User = extract::User<Blackbox>;

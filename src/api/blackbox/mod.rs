@@ -22,15 +22,13 @@ use utoipa_axum::routes;
 
 pub use error::Blackbox;
 
+use super::app::App;
+use super::description::{Description, LOCALHOST, bearer};
 use super::guard::guard;
-use super::openapi::{Description, LOCALHOST, bearer};
-use super::{App, Mount};
+use super::mount::Mount;
 
 /// The family as the server mounts it.
-pub(super) const MOUNT: Mount = Mount {
-    is_ending: |path| path == "/api/v0/sessions/revoke-all",
-    ..Mount::new::<Blackbox>(|app| guard::<Blackbox>(router(), app), document)
-};
+pub(super) const MOUNT: Mount = Mount::new::<Blackbox>(|app| guard::<Blackbox>(router(), app), document);
 
 fn document() -> OpenApi {
     let description = Description {

@@ -6,8 +6,9 @@ use axum::extract::State;
 
 use super::error::{Cumulonimbus, ErrorResponse};
 use super::wire::{Bulk, DeleteBulk, DeleteSessions, Session, SessionInPath, SessionList, Subject, Window};
+use crate::api::app::App;
+use crate::api::family::Refused;
 use crate::api::json::Json;
-use crate::api::{App, Refused};
 
 type Result<T> = std::result::Result<Json<T>, Refused<Cumulonimbus>>;
 

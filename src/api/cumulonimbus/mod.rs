@@ -23,9 +23,10 @@ use utoipa_axum::routes;
 
 pub use error::Cumulonimbus;
 
+use super::app::App;
+use super::description::Description;
 use super::guard::guard;
-use super::openapi::Description;
-use super::{App, Mount};
+use super::mount::Mount;
 
 /// The family as the server mounts it.
 pub(super) const MOUNT: Mount =

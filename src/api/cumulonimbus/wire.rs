@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Cumulonimbus;
+use super::error::Cumulonimbus;
+use crate::api::app::App;
 use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, path_parameter};
-use crate::api::{App, Refused, Rejection};
+use crate::api::failure::Rejection;
+use crate::api::family::Refused;
 use crate::sessions::{self, FieldError, Handle, Managed, SessionId, UserSessions};
 
 /// The most sessions on a page, and in one bulk.

@@ -8,8 +8,11 @@ use axum::http::StatusCode;
 use super::error::{ApiError, Janssen};
 use super::wire::{SearchParameters, SessionIdEntry, SessionPagedResult};
 use super::{RIGHTS, search};
+use crate::api::app::App;
+use crate::api::extract;
+use crate::api::failure::Rejection;
+use crate::api::family::Refused;
 use crate::api::json::Json;
-use crate::api::{App, Refused, Rejection, extract};
 use crate::sessions::{self, Condition, Error, FURTHEST_OFFSET, FieldError, SessionId};
 use crate::users::UserId;
 

@@ -10,7 +10,7 @@
 //! * In `fieldValuePair` text is compared for equality with any operator; `<` means `<=`, `>` means `>=`.
 //! * A sort by `lastUsedAt` and a `pattern` scan the whole table, so on a large one they are refused as too slow.
 
-mod dn;
+pub mod dn;
 mod error;
 mod handlers;
 mod search;
@@ -23,12 +23,12 @@ use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, Securit
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use dn::DnTemplate;
 pub use error::Janssen;
 
+use super::app::App;
+use super::description::Description;
 use super::guard::guard;
-use super::openapi::Description;
-use super::{App, Mount};
+use super::mount::Mount;
 use crate::sessions::{Rights, Scope};
 
 const SESSION_READONLY: &str = "https://jans.io/oauth/jans-auth-server/session.readonly";

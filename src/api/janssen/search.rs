@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
-use super::DnTemplate;
+use super::dn::DnTemplate;
 use crate::sessions::{Condition, FieldError, ListingOrder, Range, SessionId, TextField, TimeField};
 
 /// The most tokens of a pattern.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::DnTemplate;
+use super::dn::DnTemplate;
 use crate::api::timestamp;
 use crate::sessions::{self, Listed};
 

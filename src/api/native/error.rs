@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::failure::{Failure, Rejection};
+use crate::api::family::Family;
 use crate::api::json::Json;
-use crate::api::{Failure, Family, Rejection};
 use crate::sessions::{Error, FieldError, Refusal, Unmet};
 
 /// The native family.
@@ -22,6 +23,10 @@ impl Family for Native {
 
     /// An empty cursor gets the whole list, like any invalid one.
     const BLANK_IS_DEFAULT: &'static [&'static str] = &["since"];
+
+    fn is_ending_post(path: &str) -> bool {
+        path == "/v1/sessions/revoke" || path.starts_with("/v1/users/") && path.ends_with("/ban")
+    }
 
     fn respond(failure: &Failure) -> Response {
         problem(failure.status(), code(failure), failure.message(), failure.fields())

@@ -26,20 +26,17 @@ use utoipa_axum::routes;
 pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
-use self::oauth::OAuth;
+use super::app::App;
+use super::description::{BEARER, Description, LOCALHOST, bearer, secure};
 use super::guard::{guard_router, refused_below};
-use super::openapi::{BEARER, Description, LOCALHOST, bearer, secure};
-use super::{App, Mount};
+use super::mount::Mount;
 use crate::sessions::LONGEST_WAIT;
+use oauth::OAuth;
 
 /// The family as the server mounts it.
 pub(super) const MOUNT: Mount = Mount {
     refuse: |path, rejection| {
         refused_below::<OAuth>(path, rejection).or_else(|| refused_below::<Native>(path, rejection))
-    },
-    is_ending: |path| {
-        matches!(path, "/oauth2/revoke" | "/v1/sessions/revoke")
-            || path.starts_with("/v1/users/") && path.ends_with("/ban")
     },
     ..Mount::new::<Native>(routes, document)
 };

@@ -20,9 +20,11 @@ use uuid::Uuid;
 
 use super::wire;
 use crate::api::addressing::prefix_of;
+use crate::api::app::App;
 use crate::api::extract::{self, HoldsToken};
+use crate::api::failure::{Failure, Rejection};
+use crate::api::family::{Family, Refused};
 use crate::api::json::Json;
-use crate::api::{App, Failure, Family, Refused, Rejection};
 use crate::sessions::{
     Error, Freshness, GrantRefusal, Introspection, IssuedTokens, RefreshRequest, Refreshed, TokenKind,
 };
@@ -42,6 +44,10 @@ impl Family for OAuth {
     const STANDARD_LIMITS: bool = true;
     /// RFC 6749 section 3.2 for the token endpoint; RFC 7009 section 2.1 and RFC 7662 section 2.1 build on it.
     const IGNORING: &'static [&'static str] = &["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"];
+
+    fn is_ending_post(path: &str) -> bool {
+        path == "/oauth2/revoke"
+    }
 
     fn respond(failure: &Failure) -> Response {
         let error = match failure {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema as _};
 
-use super::Problem;
+use super::error::Problem;
 
 /// Declares types for the list `responses(…)` of an annotation. The schema of [`Problem`] is collected from the
 /// annotations that name it.

@@ -4,8 +4,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::failure::Failure;
+use crate::api::family::Family;
 use crate::api::json::Json;
-use crate::api::{Failure, Family};
 use crate::sessions::Error;
 
 /// The Quiika family.

@@ -7,8 +7,10 @@ use axum::http::StatusCode;
 
 use super::error::{ErrorResponse, Quiika};
 use super::wire::{SessionCountResponse, UserSessionDetails};
+use crate::api::app::App;
+use crate::api::extract;
+use crate::api::family::Refused;
 use crate::api::json::Json;
-use crate::api::{App, Refused, extract};
 use crate::sessions::SignedIn;
 
 type Result<T> = std::result::Result<T, Refused<Quiika>>;

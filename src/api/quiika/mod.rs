@@ -19,9 +19,10 @@ use utoipa_axum::routes;
 
 pub use error::Quiika;
 
+use super::app::App;
+use super::description::{Description, LOCALHOST, bearer};
 use super::guard::guard;
-use super::openapi::{Description, LOCALHOST, bearer};
-use super::{App, Mount};
+use super::mount::Mount;
 
 /// The family as the server mounts it.
 pub(super) const MOUNT: Mount = Mount::new::<Quiika>(|app| guard::<Quiika>(router(), app), document);

@@ -6,8 +6,10 @@ use axum::extract::State;
 
 use super::error::{ErrorResponse, Vault};
 use super::wire::{MessageResponse, SessionResponse};
+use crate::api::app::App;
+use crate::api::extract;
+use crate::api::family::Refused;
 use crate::api::json::Json;
-use crate::api::{App, Refused, extract};
 
 type Result<T> = std::result::Result<T, Refused<Vault>>;
 type User = extract::User<Vault>;

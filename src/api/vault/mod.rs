@@ -21,9 +21,10 @@ use utoipa_axum::routes;
 
 pub use error::Vault;
 
+use super::app::App;
+use super::description::{Description, bearer};
 use super::guard::guard;
-use super::openapi::{Description, bearer};
-use super::{App, Mount};
+use super::mount::Mount;
 
 /// The family as the server mounts it.
 pub(super) const MOUNT: Mount = Mount::new::<Vault>(|app| guard::<Vault>(router(), app), document);

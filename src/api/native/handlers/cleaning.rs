@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 
 use super::{Caller, OptionalBody, Result};
-use crate::api::App;
+use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::responses::{BadBody, NeedsAdmin, Unauthenticated};
 use crate::api::native::wire;

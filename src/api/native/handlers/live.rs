@@ -14,12 +14,13 @@ use chrono::TimeDelta;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::{Caller, Query, Result, SessionPath, Watcher};
-use crate::api::App;
+use crate::api::app::App;
 use crate::api::json::Json;
+use crate::api::native::error::Problem;
 use crate::api::native::responses::{
     BadQuery, BadUserId, NeedsRead, NoStream, NoSuchSession, ServiceNeedsRead, Unauthenticated,
 };
-use crate::api::native::{Problem, wire};
+use crate::api::native::wire;
 use crate::sessions::{Error, Events, FieldError, LONGEST_WAIT, Over, SessionId, Told, Watch, Watched};
 use crate::tokens::fingerprint;
 use crate::users::UserId;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::{Caller, Query, Result, User};
-use crate::api::App;
+use super::User;
+use super::{Caller, Query, Result};
+use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::responses::{BadQuery, NotAUser, Unauthenticated};
 use crate::api::native::wire;

@@ -8,8 +8,9 @@ pub(super) mod statistics;
 pub(super) mod users;
 pub(super) mod verify;
 
-use super::Native;
-use crate::api::{Refused, extract};
+use super::error::Native;
+use crate::api::extract;
+use crate::api::family::Refused;
 
 type Result<T> = std::result::Result<T, Refused<Native>>;
 type Caller = extract::Caller<Native>;

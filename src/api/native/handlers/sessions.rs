@@ -7,13 +7,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::{Body, BodyAndBytes, Caller, Query, Result, SessionPath};
-use crate::api::App;
 use crate::api::addressing::prefix_of;
+use crate::api::app::App;
 use crate::api::json::Json;
+use crate::api::native::error::Problem;
 use crate::api::native::responses::{
     BadBody, BadFields, BadQuery, NeedsAdmin, NeedsRead, NoSuchSession, NotActive, ServiceNeedsRead, Unauthenticated,
 };
-use crate::api::native::{Problem, wire};
+use crate::api::native::wire;
 use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
 
 /// Open a session

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::State;
 
 use super::{Caller, Query, Result};
-use crate::api::App;
+use crate::api::app::App;
 use crate::api::json::Json;
+use crate::api::native::error::Problem;
 use crate::api::native::responses::{BadQuery, NeedsRead, Unauthenticated};
-use crate::api::native::{Problem, wire};
+use crate::api::native::wire;
 
 /// Get statistics
 ///

@@ -9,12 +9,13 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Body, Caller, PathText, Query, Result};
-use crate::api::App;
+use crate::api::app::App;
 use crate::api::json::Json;
+use crate::api::native::error::Problem;
 use crate::api::native::responses::{
     BadBody, BadFields, BadQuery, BadUserId, NeedsAdmin, NeedsRead, NoSuchUser, Unauthenticated,
 };
-use crate::api::native::{Problem, wire};
+use crate::api::native::wire;
 use crate::users::UserId;
 
 /// Get a user

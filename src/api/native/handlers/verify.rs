@@ -7,11 +7,13 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::Result;
+use crate::api::app::App;
 use crate::api::credentials::Place;
+use crate::api::extract;
 use crate::api::json::Json;
+use crate::api::native::error::{Native, Problem};
 use crate::api::native::responses::NotValid;
-use crate::api::native::{Native, Problem, wire};
-use crate::api::{App, extract};
+use crate::api::native::wire;
 use crate::sessions::{Caller, Error, Freshness, Refusal, Requirements, SignedIn};
 
 /// The most bytes in the identity headers: by default, gateways accept 4 KiB for the head of an answer.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::api::{Rejection, wording};
+use crate::api::failure::Rejection;
+use crate::api::wording;
 use crate::sessions::FieldError;
 
 /// An object of conditions, as it was sent. An empty or `null` condition is refused: a program that forgot to fill it

@@ -9,7 +9,6 @@ mod statistics;
 mod users;
 
 pub use answers::*;
-use conditions::Conditions;
 pub use live::*;
 pub use requests::*;
 pub(super) use requirements::requirements;

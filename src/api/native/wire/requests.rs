@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Conditions;
 use super::answers::{DeviceKind, SessionState};
-use crate::api::Rejection;
+use super::conditions::Conditions;
+use crate::api::failure::Rejection;
 use crate::sessions::{
     self, DeviceType, FieldError, Filter, Metadata, Opener, Range, Selection, SessionDraft, SessionId, Sort, State,
     TokenChoice,

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::api::Rejection;
+use crate::api::failure::Rejection;
 use crate::sessions::Requirements;
 
 /// Reads `name=value;name=value`, percent-encoded. Envoy appends the path of the guarded request, so everything after

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Session, User};
+use super::answers::Session;
+use super::answers::User;
 use crate::sessions::Error;
 use crate::users;
 
