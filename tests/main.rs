@@ -12,6 +12,7 @@ mod api;
 mod commands;
 mod documents;
 mod faults;
+mod imports;
 mod layout;
 mod openapi;
 mod operations;
