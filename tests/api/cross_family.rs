@@ -1,4 +1,4 @@
-//! One user, seen through all six APIs.
+//! One user, seen through all six families.
 
 use std::collections::BTreeSet;
 

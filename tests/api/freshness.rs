@@ -1,4 +1,4 @@
-//! How old an answer may be: strict, and fresh from a copy that the change log throws out.
+//! Freshness of answers: strict, and fresh from a cache entry that the change log invalidates.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::on_both_databases;
 use crate::support::proxy::Proxy;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
 
-/// Far beyond every bound: what decides is that it happens, not when.
+/// A timeout far beyond every bound: the tests decide whether something happens, not when.
 const EVENTUALLY: Duration = Duration::from_secs(20);
 
 async fn eventually_refused(server: &Server, token: &str) {

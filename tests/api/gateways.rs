@@ -62,7 +62,7 @@ on_both_databases! {
             ("/api/v0//sessions", "/message", Some("/api/v0/sessions")),
             ("/api/v1/jans-auth-server/session/", "/message", Some("/api/v1/jans-auth-server/session")),
             ("/oauth2//token", "/error_description", Some("/oauth2/token")),
-            // Their words are fixed.
+            // Messages of these families are fixed.
             ("/api/v1/users/me/sessions/", "/error/code", None),
             ("//api/user/alice/sessions", "/code", None),
         ] {

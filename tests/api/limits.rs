@@ -1,4 +1,4 @@
-//! How many requests a caller may make, in every family's words.
+//! Rate limits of a caller, in every family's words.
 
 use serde_json::Value;
 use sojourn::config::HttpConfig;
@@ -40,12 +40,12 @@ on_both_databases! {
     }
 }
 
-/// The access token of a session that is opened past the limit, which counts the service too.
+/// The access token of a session that is opened past the rate limit, because the limit counts the service too.
 async fn one_session(server: &Server, user: &str) -> String {
     one_pair(server, user).await.0
 }
 
-/// As [`one_session`], with the refresh token.
+/// The tokens of a session that is opened past the rate limit.
 async fn one_pair(server: &Server, user: &str) -> (String, String) {
     use sojourn::sessions::{Caller, IssuedTokens, Scope, Service, SessionDraft};
     let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
@@ -183,7 +183,7 @@ async fn nothing_malformed_reaches_the_database() {
     let cut = |token: &str| token[..token.len() - 1].to_owned();
     let wrong = ["nonsense".to_owned(), cut(&opened.0), cut(&opened.1), cut(&key), opened.1.replace("sjr_", "sjs_")];
     for token in &wrong {
-        // Whatever asked the database would be told that it is not available.
+        // A request that reached the database would be answered 503.
         server.send("GET", "/v1/me", token).await.expect_problem(401, "unauthenticated");
         server.refresh(token).await.expect(400);
         server.send_form("/oauth2/revoke", None, &[("token", token)]).await.expect(200);

@@ -17,7 +17,7 @@ async fn clean_up(server: &Server, token: &str) -> Value {
     server.send("POST", &format!("{PATH}/cleanup"), token).await.expect(200).json()
 }
 
-/// Of `user`: a session that expired, one that is idle for too long, and one that was ended.
+/// Leaves three inactive sessions of `user`: one that expired, one that is idle for too long, one that was ended.
 async fn leave_behind(server: &Server, user: &str) -> [Opened; 3] {
     let expired = server.open_with(&json!({ "user_id": user, "expires_in": 60 })).await;
     let idle = server.open_with(&json!({ "user_id": user, "idle_timeout": 60 })).await;
@@ -75,7 +75,7 @@ on_both_databases! {
         let admin = server.open_with(&json!({ "user_id": "1001", "scope": "sessions:admin" })).await;
         assert_eq!(clean_up(&server, &admin.access).await["data"]["deleted"], json!(2));
         assert!(!is_kept(&server, &old_expired).await && !is_kept(&server, &old_ended).await);
-        // When an idle session is over is known by its own clock only: it goes with its end.
+        // Cleaning up for everybody goes by expiry and end alone: an idle session is deleted after its expiry.
         for session in [&old_idle, &expired, &idle, &ended] {
             assert!(is_kept(&server, session).await);
         }

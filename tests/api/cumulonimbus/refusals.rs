@@ -1,4 +1,4 @@
-//! Every refusal is in the family's own words, and they come in order.
+//! Every refusal is in the family's own words, and checks come in a fixed order.
 
 use serde_json::{Value, json};
 

@@ -35,7 +35,7 @@ on_both_databases! {
         answer(delete().header("sec-fetch-site", "cross-site")).await.expect_problem(403, "cross_site_request");
         answer(delete().header("sec-fetch-site", "same-site")).await.expect_problem(403, "cross_site_request");
         assert!(server.stands(&opened.access).await);
-        // Browsers without Sec-Fetch-Site: the issuer's origin counts, with its scheme, whatever the Host says.
+        // Without Sec-Fetch-Site (older browsers) the issuer's origin counts, with its scheme, whatever the Host says.
         for origin in ["https://localhost:8080", "http://localhost", server.base.as_str()] {
             answer(delete().header("origin", origin)).await.expect_problem(403, "cross_site_request");
         }

@@ -1,4 +1,4 @@
-//! Requests that are wrong before anybody looks at what they ask for.
+//! Requests that are refused before their content is looked at.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -50,7 +50,7 @@ on_both_databases! {
             let told = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", &forged)]).await.expect(200).json();
             assert_eq!(told, json!({ "active": false }), "{warmed}");
             server.send_form("/oauth2/revoke", None, &[("token", &forged)]).await.expect(200);
-            // Another token of the same id, whose session is remembered from now on.
+            // A valid token of the same id puts the session into the cache.
             assert!(server.stands(&own).await && server.stands(&alice.access).await && server.stands(&bob.access).await);
         }
         server.send_form("/oauth2/revoke", None, &[("token", &own)]).await.expect(200);
@@ -157,7 +157,7 @@ on_both_databases! {
         answer(post("/v1/sessions").body(just_fits)).await.expect(201);
     }
 
-    /// who holds an old signing key, or whose session was deleted, has a good signature and no session.
+    /// the holder of an old signing key, or of a token of a deleted session, has a good signature and no session.
     async fn an_access_token_of_a_session_that_is_not_there_is_refused(database) {
         let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
         let server = Server::start_with(database, Options { policy, ..Options::default() }).await;

@@ -10,7 +10,7 @@ use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 use crate::support::stream::{Message, Stream};
 
-/// A stream, and what came first: where to go on from, or that something may have been missed.
+/// Opens a stream. Its first message gives the position to resume from, or says that something may have been missed.
 async fn listen(server: &Server, query: &str, credential: &str, after: Option<&str>) -> Stream {
     server.follows().await;
     let request = server.request("GET", &format!("/v1/events{query}")).bearer_auth(credential);
@@ -25,7 +25,7 @@ async fn end(server: &Server, id: &str) {
     server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
 }
 
-/// What comes until the ending of that session is told, that included.
+/// All messages up to the ending of that session, inclusive.
 async fn until(stream: &mut Stream, id: &str) -> Vec<Message> {
     let mut messages = Vec::new();
     loop {
@@ -126,7 +126,7 @@ on_both_databases! {
     }
 }
 
-/// Ends a session behind the server's back, in a transaction that the test commits when it wants to.
+/// Ends a session past the server, in a transaction that the test commits at a time of its choice.
 async fn end_slowly(connection: &mut PgConnection, id: &str) {
     sqlx::query("BEGIN").execute(&mut *connection).await.unwrap();
     sqlx::query("UPDATE sessions SET ended_at = created_at, end_reason = 'logout' WHERE id = $1")

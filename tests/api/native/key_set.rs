@@ -1,4 +1,4 @@
-//! `/.well-known/jwks.json` and what stands beside it.
+//! `/.well-known/jwks.json` and its neighbours.
 
 use serde_json::Value;
 use sojourn::config::TokenConfig;

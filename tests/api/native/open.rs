@@ -215,7 +215,7 @@ on_both_databases! {
         assert!(user["name"].is_string(), "what is not told stays");
     }
 
-    /// Client libraries fill what is not set with null, and to some an empty map and an empty list are the same.
+    /// Client libraries send null for members that are not set, and some do not tell an empty map from an empty list.
     async fn an_optional_member_that_is_null_or_empty_counts_as_absent(database) {
         let server = Server::start(database).await;
         let mut all = json!({ "user_id": "1" });

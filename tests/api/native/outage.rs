@@ -1,4 +1,4 @@
-//! The database is gone for a while.
+//! An outage of the database.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
     while server.send("GET", "/v1/me", &opened.access).await.status != 200 {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not recover");
     }
-    // The answer about readiness is shared for a moment.
+    // Readiness answers are cached for a moment.
     while answer(server.request("GET", "/readyz")).await.status != 200 {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not get ready");
     }

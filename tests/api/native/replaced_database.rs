@@ -1,4 +1,4 @@
-//! A database that is another than before: its change log is put back from a dump, or it takes no writes any more.
+//! A database that was replaced: its change log is restored from a dump, or it takes no more writes.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn disconnect(server: &Server) {
     .await;
 }
 
-/// Puts the rows of the change log into a new table, as a dump that is restored does.
+/// Puts the rows of the change log into a new table, as restoring a dump does.
 async fn restore_log(server: &Server) {
     run(
         server,
@@ -48,13 +48,13 @@ async fn revocations(server: &Server, query: &str) -> Answer {
     server.send("GET", &format!("/v1/revocations{query}"), BOOTSTRAP_KEY).await
 }
 
-/// Ends a session as soon as that is possible.
+/// Ends a session, repeating the request until it is acknowledged.
 async fn end_again(server: &Server, id: &str) {
     let path = format!("/v1/sessions/{id}");
     until(|| server.send("DELETE", &path, BOOTSTRAP_KEY), |ended| ended.status == 204).await;
 }
 
-/// The first answer that fits.
+/// Repeats a request until its answer fits.
 async fn until(ask: impl AsyncFn() -> Answer, fits: impl Fn(&Answer) -> bool) -> Answer {
     let started = Instant::now();
     loop {

@@ -98,7 +98,7 @@ on_both_databases! {
     }
 }
 
-/// Replicas of which one is five seconds ahead, one five behind, and one two hours behind.
+/// Three replicas: one is five seconds ahead, one five behind, and one two hours behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_whose_clocks_differ_agree_on_what_time_it_is_postgres() {
     let off = |seconds: i64| {
@@ -119,14 +119,15 @@ async fn replicas_whose_clocks_differ_agree_on_what_time_it_is_postgres() {
         let differ = (replica.sessions.now() - server.sessions.now()).abs();
         assert!(differ < TimeDelta::milliseconds(1500), "{differ}");
     }
-    // What the one opens stands with the other at once: neither in the future nor in the past.
+    // A session opened by one replica is valid on the other at once: its times are neither in the future nor in the
+    // past.
     let opened = replicas[0].open("alice").await;
     for replica in &replicas {
         assert!(replica.stands(&opened.access).await);
     }
 }
 
-/// FT-17: a jump decides nothing about what is old enough to be deleted, and brings nothing back.
+/// FT-17: a clock that jumps neither deletes rows that are too young nor makes an ended session active.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_deletes_nothing_and_revives_nothing_postgres() {
     let database = TestDatabase::postgres().await;

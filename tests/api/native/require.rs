@@ -1,4 +1,4 @@
-//! `/v1/require`, and what reaches `/v1/verify` through gateways.
+//! `/v1/require`, and requests that reach `/v1/verify` through gateways.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -108,7 +108,7 @@ on_both_databases! {
         }
     }
 
-    /// Sent as they are, because client libraries resolve dots themselves.
+    /// Paths are sent byte by byte, because client libraries resolve dots themselves.
     async fn dots_lead_out_of_no_requirement(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "scope": "a" })).await;

@@ -47,7 +47,7 @@ async fn list_with(server: &Server, id: &str) -> Value {
     }
 }
 
-/// Follows a feed from `list` until that session is in it, as a client would.
+/// Reads the feed from `list` on until that session is in it, as a client would.
 async fn follow_until(server: &Server, list: &Value, id: &str) -> Value {
     let (started, mut cursor) = (Instant::now(), cursor(list).to_owned());
     loop {

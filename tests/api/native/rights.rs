@@ -1,4 +1,4 @@
-//! A session has no more rights than its opener, and its opener is known.
+//! Scopes of a session never exceed its opener's, and the opener is recorded.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ const JANSSEN: [&str; 5] = [
     "revoke_session",
 ];
 
-/// Whether who has `own` may open a session with `asked`.
+/// Whether a caller with scope `own` may open a session with scope `asked`.
 async fn may_open(server: &Server, own: &str, asked: &str) -> bool {
     let answer = server.send_json("POST", "/v1/sessions", own, &json!({ "user_id": "alice", "scope": asked })).await;
     if answer.status == 201 {
@@ -45,7 +45,7 @@ on_both_databases! {
         for (own, allowed) in rows {
             let everything = allowed.is_empty();
             let key = server.key(own).await;
-            // The right to grant is a key's: no session has it.
+            // Only service keys can have the scope to grant.
             let user = own.replace("sessions:grant ", "");
             let user = server.open_with(&json!({ "user_id": "staff", "scope": user })).await.access;
             for word in words.clone() {

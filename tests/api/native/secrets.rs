@@ -1,4 +1,4 @@
-//! The master secret rotates.
+//! Rotation of the master secret.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -16,13 +16,13 @@ fn id_of(secret: &MasterSecret) -> SecretId {
     Keyring::new(secret).current_id()
 }
 
-/// The next replica of a server, with another secret, and the server's own among the previous ones.
+/// The next replica of a server, with another secret, and with the server's own as a previous one.
 async fn rotated(server: &Server, new: &MasterSecret) -> Server {
     let (secret, previous) = (new.clone(), server.secret().clone());
     server.replica_with(|options| Options { secret, previous_secrets: vec![previous], ..options }).await
 }
 
-/// The secrets that the stored signing keys are sealed with, as a server sees it that knows them.
+/// The secrets that seal the stored signing keys, as this server sees them.
 async fn seals(server: &Server) -> Vec<SecretId> {
     let secrets = server.signing_keys().secrets().await.unwrap();
     secrets.iter().filter(|secret| secret.seals > 0).map(|secret| secret.id).collect()
@@ -67,7 +67,7 @@ on_both_databases! {
         assert_eq!(seals(&both).await, [id_of(&was)], "a replica with the former one alone can be started again");
         drop(old.replica().await);
 
-        // The last of them stops.
+        // From here on no replica has the former secret alone.
         both.wait(TimeDelta::minutes(3));
         let another = rotated(&old, &new).await;
         let (one, two) = tokio::join!(both.signing_keys().load(), another.signing_keys().load());
@@ -95,7 +95,7 @@ on_both_databases! {
             assert_eq!(one.store.signing_keys().await.unwrap(), sealed);
             one.wait(TimeDelta::minutes(1));
         }
-        // A key that the one makes the other can use.
+        // A key that one replica makes can be used by the other.
         after.signing_keys().rotate(true).await.unwrap();
         before.sessions.access_tokens().replace_keys(before.signing_keys().load().await.unwrap());
         after.sessions.access_tokens().replace_keys(after.signing_keys().load().await.unwrap());
@@ -103,7 +103,7 @@ on_both_databases! {
         assert!(before.stands(&after.open("alice").await.access).await);
         assert_eq!(seals(&before).await, [id_of(&new)]);
 
-        // The turn is taken back: the same rule holds.
+        // Going back to the former secret follows the same rule.
         one.wait(TimeDelta::minutes(3));
         before.signing_keys().load().await.unwrap();
         assert_eq!(seals(&before).await, [id_of(&was)]);

@@ -102,7 +102,7 @@ on_both_databases! {
         let mut stream = watch(&server, &opened.id, &opened.access).await;
         stream.next_event("session").await;
         assert!(two.stands(&opened.access).await, "used elsewhere");
-        // Past the end that the watcher was counting with.
+        // The wait goes past the expiry that the watch knew at its start.
         tokio::time::sleep(Duration::from_secs(3)).await;
         end(&server, &opened.id).await;
         assert_eq!(stream.next_event("ended").await.json()["reason"], "revoked_by_admin");
@@ -166,13 +166,13 @@ on_both_databases! {
     }
 }
 
-/// What is committed in a database, counted by itself.
+/// Transactions of this database so far, by its own statistics.
 async fn statements(connection: &mut PgConnection) -> i64 {
     let count = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
     sqlx::query_scalar(count).fetch_one(connection).await.unwrap()
 }
 
-/// Longer than an idle connection keeps its counts to itself.
+/// A wait longer than an idle backend keeps its counts to itself.
 const COUNTED: Duration = Duration::from_secs(11);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,7 +181,7 @@ async fn watchers_cost_no_statements() {
     let server = Server::start(TestDatabase::postgres().await).await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     let before = statements(&mut connection).await;
-    // One user's sessions are opened one after the other anyway.
+    // Few requests at once, because sessions of one user are opened one after the other.
     let opened: Vec<_> = stream::iter(0..WATCHERS).map(|_| server.open("alice")).buffered(4).collect().await;
     let mut streams = join_all(opened.iter().map(|opened| watch(&server, &opened.id, BOOTSTRAP_KEY))).await;
     join_all(streams.iter_mut().map(|stream| stream.next_event("session"))).await;

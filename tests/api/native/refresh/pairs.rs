@@ -1,4 +1,4 @@
-//! What a refresh gives, and to whom.
+//! New pairs: contents, lifetime and owner.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{assert_refused, successor, text};
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 
-/// Deletes what is kept no longer, once nothing of now is.
+/// Deletes rows past their retention, after moving the clock beyond that of every row.
 async fn purge(server: &Server) {
     server.wait(TimeDelta::days(31));
     server.send_json("POST", "/v1/cleanup", BOOTSTRAP_KEY, &json!({})).await.expect(200);
@@ -112,8 +112,8 @@ on_both_databases! {
         assert_refused(&send(&server, &[("client_id", "web")]).await);
     }
 
-    /// A refresh token is bound to its session, and there are no client secrets and no DPoP keys. Whatever else a client claims
-    /// to be, the pair stays its session's.
+    /// A refresh token is bound to its session: there are no client secrets and no DPoP keys. A client's claims about
+    /// itself do not change the owner of the pair.
     async fn what_a_client_says_of_itself_changes_nothing_about_whose_the_pair_is(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "scope": "profile" })).await;
@@ -131,7 +131,7 @@ on_both_databases! {
         assert_refused(&elsewhere.refresh(&opened.refresh).await);
     }
 
-    /// T-30: a refresh says nothing about cookies, so one that lost a race cannot clear the winner's.
+    /// T-30: a refresh answer has no `Set-Cookie`, so a request that lost a race cannot clear the winner's cookie.
     async fn no_refresh_sets_or_clears_a_cookie(database) {
         let http = HttpConfig { cookie: Some("__Host-session".to_owned()), ..HttpConfig::default() };
         let server = Server::start_with(database, Options { http, ..Options::default() }).await;
