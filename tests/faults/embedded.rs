@@ -43,7 +43,7 @@ fault_tests! {
         order_of_writes, Flaw::Code(Mutant::RelaxedCommit);
 }
 
-/// Two processes on one file, and if asked for a third that keeps it locked for longer than anybody waits.
+/// Two processes on one file. With `locked`, a third keeps the file locked for longer than the others wait.
 async fn many_writers(flaw: Flaw, locked: bool) -> Verdict {
     let mut verdict = Verdict::new("FT-32", "PR-16", "success or 503, never 500; nothing lost");
     let database = TestDatabase::sqlite().await;
@@ -61,7 +61,7 @@ async fn many_writers(flaw: Flaw, locked: bool) -> Verdict {
         load.work(20).await;
     }
     let history = load.stop().await;
-    // What the one process ends, the other reads from the file a moment later.
+    // A process reads the endings of the other from the file, with a delay.
     verdict.sessions(&check(&history.operations(), Allowed { elsewhere: Duration::from_millis(1500) }));
     verdict.measured(
         "503",
@@ -99,7 +99,7 @@ async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
     verdict
 }
 
-/// No crash of a process shows what a power cut would: so the system calls are watched.
+/// A killed process does not show what a power cut would lose, so the order of system calls is checked.
 async fn order_of_writes(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-33 order", "PR-1", "a write, then the disk, then the answer");
     let database = TestDatabase::sqlite().await;
@@ -132,7 +132,7 @@ async fn order_of_writes(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Watches the system calls of a process until it is dropped.
+/// Traces the system calls of a process until it is dropped.
 struct Watcher(Child);
 
 impl Watcher {
@@ -143,7 +143,7 @@ impl Watcher {
         let strace = strace.stderr(Stdio::null()).spawn().expect("strace is installed");
         let watcher = Self(strace);
         let id = watcher.0.id().to_string();
-        // All threads, because any of them may be the one that writes.
+        // All threads are traced, because any of them may be the one that writes.
         let attached = || {
             let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
             threads.flatten().all(|thread| {

@@ -1,5 +1,5 @@
-//! A primary is lost and its standby takes over (FT-11), also with a replica left behind at the old one; the database that a
-//! replica reaches can only be read (FT-10); the wait for the standby is cancelled (FT-12).
+//! A primary is lost and its standby takes over (FT-11), also with a replica left behind at the old primary. The
+//! database that a replica reaches is read-only (FT-10). The wait for the standby is cancelled (FT-12).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,9 +20,9 @@ use super::standby::Burning;
 use super::verdict::Verdict;
 use crate::support::proxy::Proxy;
 
-/// The old primary does not wait for a standby any more.
+/// The old primary no longer waits for a standby.
 const ALONE: Flaw = Flaw::Database("NoSynchronousStandby", "ALTER SYSTEM RESET synchronous_standby_names");
-/// A promoted standby that knows nothing of later changes; replicas cannot tell it from the primary.
+/// A promoted standby without the later changes; replicas cannot tell it from the primary.
 const PROMOTED: Flaw = Flaw::Database("PromotedStandby", "SELECT pg_promote(true)");
 
 fault_tests! {
@@ -64,7 +64,7 @@ fault_tests! {
 
 const WRITERS: u64 = 4;
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
-/// For so long a replica may go on without a database.
+/// Longest time for which a replica may serve from its cache without a database.
 const MOST_ALONE: Duration = Duration::from_secs(5);
 /// Time that a busy machine adds to each bound.
 const GRACE: Duration = Duration::from_secs(1);
@@ -99,7 +99,7 @@ impl Paths {
     }
 }
 
-/// Beside writers that do not wait, so that the old primary is ahead of the standby.
+/// Asynchronous writers run meanwhile, so that the old primary is ahead of the standby.
 async fn synchronous_failover(flaw: Flaw) -> Verdict {
     let mut verdict =
         Verdict::new("FT-11", "PR-1, PR-3, PR-12", "0 lost, 0 stale; service back 5 s after the promotion");
@@ -122,7 +122,7 @@ async fn synchronous_failover(flaw: Flaw) -> Verdict {
     let history = load.stop().await;
     verdict.measured("asynchronous commits, in fives,", burnt);
     verdict.must(burnt > 0, "nobody wrote without waiting");
-    // Until it has its path to the new primary, a replica may answer from memory.
+    // Until its path leads to the new primary, a replica may answer from its cache.
     let findings = check(&history.operations(), Allowed { elsewhere: MOST_ALONE });
     verdict.sessions(&findings);
     verdict.measured("stood elsewhere for ms", findings.longest.as_millis());
@@ -131,13 +131,13 @@ async fn synchronous_failover(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// How far the log of the primary had got when.
+/// The write position of the primary's log at a time.
 struct Written {
     at: Duration,
     bytes: i64,
 }
 
-/// Sessions are compared as the database and as the replicas see them.
+/// The database and the replicas must agree on each session.
 async fn asynchronous_failover(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new(
         "FT-11 behind",
@@ -198,7 +198,7 @@ async fn asynchronous_failover(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// A promotion after which the first replica is left with the old primary. The second one has ended all sessions since.
+/// A promotion that leaves the first replica with the old primary. The second replica has ended all sessions since.
 struct LeftBehind {
     _primary: Cluster,
     standby: Cluster,
@@ -209,8 +209,8 @@ struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// With `new_connections_follow` only the connections that the first replica has already stay with the old primary, as
-    /// behind a proxy that breaks nothing off.
+    /// With `new_connections_follow` only existing connections of the first replica stay with the old primary, as
+    /// behind a proxy that closes no connection.
     async fn begin(flaw: Flaw, new_connections_follow: bool) -> Self {
         let primary = Cluster::start(&[]).await;
         let paths = Paths::to(&primary, flaw).await;
@@ -273,12 +273,12 @@ async fn kept_connections(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// The server that a replica reaches in place of its primary.
+/// The server that a replica reaches instead of its primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// A standby that gets nothing any more.
+    /// A standby that receives nothing any more.
     Standby,
-    /// The primary, which lets nobody write.
+    /// The primary, in read-only mode.
     ReadOnly,
 }
 
@@ -302,10 +302,10 @@ async fn only_readable(flaw: Flaw, reach: Reach) -> Verdict {
     match reach {
         Reach::Standby => paths.proxies[0].switch_to(&standby.url()),
         Reach::ReadOnly => {
-            // For connections to come.
+            // The setting applies to new connections.
             primary.run("ALTER ROLE postgres SET default_transaction_read_only = on").await;
             paths.proxies[0].cut();
-            // A wire that is mended at once may never have been cut.
+            // A pause, because the proxy might skip a cut that is mended at once.
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -324,7 +324,7 @@ async fn only_readable(flaw: Flaw, reach: Reach) -> Verdict {
     verdict
 }
 
-/// Opens sessions, and has another replica see them stand.
+/// Opens sessions and checks each on another replica, so that it has a cache entry.
 async fn open_known(replica: &Replica, known_to: &Replica, history: &History) -> Vec<Arc<Subject>> {
     let mut subjects = Vec::new();
     for number in 0..15 {
@@ -335,8 +335,8 @@ async fn open_known(replica: &Replica, known_to: &Replica, history: &History) ->
     subjects
 }
 
-/// Asks a replica for twice as long as it may believe what it knows: after that it may not say anything of any session, and
-/// not that it is ready.
+/// Asks a replica for twice as long as it may trust its cache: after that it may neither vouch for a session nor say
+/// that it is ready.
 async fn says_nothing(
     verdict: &mut Verdict,
     replica: &Replica,
@@ -382,7 +382,7 @@ async fn says_nothing(
     verdict.must(list == Some(503), format!("asked for the list it answers {list:?}"));
 }
 
-/// The replica reaches the primary again.
+/// The replica reaches the primary again, and must be right within a bound.
 async fn back_in_time(verdict: &mut Verdict, replica: &Replica, history: &History, subjects: &[Arc<Subject>]) {
     let refused = time_until(SERVICE_BACK, async || {
         replica.forget_connections();
@@ -397,7 +397,7 @@ async fn back_in_time(verdict: &mut Verdict, replica: &Replica, history: &Histor
     }
 }
 
-/// PostgreSQL makes a success of it, with a warning.
+/// PostgreSQL reports success for a cancelled wait, with a warning.
 async fn cancelled_wait(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-12 cancelled", "PR-1, PR-7", "503, never success; 0 lost with the primary");
     let mut primary = Cluster::start(&[]).await;
@@ -415,7 +415,7 @@ async fn cancelled_wait(flaw: Flaw) -> Verdict {
     let path = format!("/v1/sessions/{}", cancelled.id);
     let end = replica.administer("DELETE", &path, None);
     let count = AtomicI64::new(0);
-    // A repeat that waits is cancelled too.
+    // A retry that waits is cancelled too.
     let cancel = async {
         loop {
             count.fetch_add(primary.number(waiting).await, Ordering::Relaxed);
@@ -433,7 +433,7 @@ async fn cancelled_wait(flaw: Flaw) -> Verdict {
     verdict.measured("waits cancelled", count);
     verdict.measured("answer", format!("{:?}", reply.status));
     verdict.must(count > 0, "nobody waited");
-    // Nothing is left to end, but the standby does not have the ending.
+    // No session is left to end, but the standby does not have the ending yet.
     let repeat = replica.administer("DELETE", "/v1/users/bob/sessions", None).await;
     verdict.must(repeat.status == Some(503), format!("the repeat: {repeat:?}"));
     verdict.must(reply.status == Some(503) && reply.retry_after.is_some(), format!("{reply:?}"));

@@ -1,5 +1,5 @@
-//! Faults of a server in operation: the database's disk is full (FT-15), tables are altered meanwhile (FT-19), clients
-//! hang up (FT-27).
+//! Faults in operation: the database's disk is full (FT-15), tables are altered meanwhile (FT-19), clients hang up
+//! (FT-27).
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ use super::replicas::{Replica, until};
 use super::verdict::Verdict;
 use crate::support::server::BOOTSTRAP_KEY;
 
-/// A column goes that statements use.
+/// A column that statements use is renamed.
 const USED_COLUMN: Flaw = Flaw::Database("UsedColumn", "ALTER TABLE users RENAME COLUMN email TO address");
 
 fault_tests! {
@@ -40,7 +40,7 @@ fault_tests! {
 
 const KNOWN: [u16; 5] = [200, 201, 204, 401, 503];
 
-/// New rows find no room, as PostgreSQL says then; rows that are there can be changed in place.
+/// Inserts fail with PostgreSQL's error for a full disk; existing rows can be changed in place.
 async fn full_disk(flaw: Flaw) -> Verdict {
     let mut verdict =
         Verdict::new("FT-15", "PR-11", "opening 503; checks and ends go on; nothing lost; back by itself");
@@ -84,7 +84,7 @@ async fn full_disk(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// As a newer version's migrations do while the older one serves.
+/// Tables are altered as a newer version's migrations would, while the older version serves.
 async fn altered_tables(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-19", "PR-12", "success or 503, never 500; nothing lost");
     let cluster = Cluster::start(&[]).await;
@@ -99,7 +99,7 @@ async fn altered_tables(flaw: Flaw) -> Verdict {
         load.work(10).await;
     }
     let history = load.stop().await;
-    // Only now, because without a column nothing would come to an end.
+    // The flaw comes last, because opening and ending sessions would fail without the column.
     flaw.apply(&cluster.url()).await;
     let body = json!({ "email": "alice@example.com" });
     replicas[0].administer("PUT", "/v1/users/alice", Some(&body)).await;
@@ -112,7 +112,7 @@ async fn altered_tables(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Forty requests at a time whose clients are gone before the answer comes; what they ask for may have happened.
+/// Forty requests at a time whose clients hang up before the answer; the requests may have taken effect.
 async fn hang_ups(flaw: Flaw, times: usize) -> Verdict {
     const SUBJECTS: usize = 40;
     const CONNECTIONS: usize = 8;

@@ -1,5 +1,5 @@
-//! More is asked than the database can take: all connections of a server are busy (FT-13), many servers want more
-//! connections than there are (FT-21).
+//! Overload: all connections of a server are busy (FT-13), or many servers want more connections than there are
+//! (FT-21).
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fault_tests! {
 const CONNECTIONS: usize = 5;
 const FEW: [(&str, &str); 1] = [("SOJOURN_DATABASE_CONNECTIONS", "5")];
 
-/// Fifty changes of a session whose row somebody else has locked, with five connections.
+/// Fifty changes of a session whose row another transaction has locked, with five connections.
 async fn busy_connections(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-13", "PR-11", "503 with Retry-After in 1.5 s; health 100 ms; back in 2 s");
     let database = TestDatabase::postgres().await;
@@ -57,11 +57,11 @@ async fn busy_connections(flaw: Flaw) -> Verdict {
 
     let odd = changes.iter().find(|reply| reply.status != Some(503) || reply.retry_after.is_none());
     verdict.must(odd.is_none(), format!("{odd:?}"));
-    // Those that had a connection wait for the lock, all others wait for a connection.
+    // Requests with a connection wait for the lock, all others wait for a connection.
     let mut took: Vec<Duration> = changes.iter().map(|reply| reply.took).collect();
     took.sort();
     let slowest = took[took.len() - CONNECTIONS - 1];
-    // On top of the second: the requests come all at once, to be worked off and read by two cores.
+    // Half a second more than the server's timeout: the requests come at once and share two cores.
     verdict.within("refusal without a connection", slowest, Duration::from_millis(1500));
     verdict.within("refusal with one", took[took.len() - 1], Duration::from_millis(4500));
     verdict.usually_within("health", health, Duration::from_millis(100));
@@ -107,7 +107,7 @@ async fn connection_storm(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-21", "PR-11, PR-12", "all ready in 15 s; only 503 for want of connections");
     let mut cluster = Cluster::start(&["max_connections=60"]).await;
     let url = cluster.url();
-    // The first makes the tables, so that the others only have to connect.
+    // The first server creates the tables, so that the others only have to connect.
     let first = Replica::start(0, &url, flaw, &[]);
     let started = std::time::Instant::now();
     let start = |number| {
