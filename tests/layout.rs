@@ -1,4 +1,4 @@
-//! The rules of the layout, read from the sources.
+//! Layout rules, read from the sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ fn assert_free_of(folder: &str, crates: &[&str], except: &[&str]) {
 fn the_core_knows_neither_http_nor_sql_nor_json() {
     assert_free_of("src/sessions", &["axum", "sqlx", "serde", "serde_json", "hyper"], &[]);
     assert_free_of("src/users", &["axum", "sqlx", "serde", "serde_json", "hyper"], &[]);
-    // A JWT's claims are JSON, so the file that reads them knows how; the signing keys' test reads the published JSON.
+    // A JWT's claims are JSON, so the file that reads them may use serde_json. The signing keys' test reads the
+    // published JSON.
     assert_free_of("src/tokens", &["axum", "sqlx", "hyper"], &[]);
     assert_free_of(
         "src/tokens",
@@ -70,9 +71,9 @@ fn no_family_knows_another() {
 #[test]
 fn sql_never_asks_the_database_for_the_time() {
     for (path, text) in sources("src/store") {
-        // Rust's `Instant::now()` measures how long something takes.
+        // Rust's `Instant::now()` measures durations.
         let text = text.to_lowercase().replace("::now()", "");
-        // Replicas agree on what time it is by the database's clock, and ask it in one place.
+        // The shared clock follows the database's clock and queries it in this one place.
         let text = if path.ends_with("postgres/changes.rs") {
             text.replacen("clock_timestamp() as time", "", 1)
         } else {

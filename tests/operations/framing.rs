@@ -1,4 +1,4 @@
-//! Bytes that are no request as HTTP/1.1 frames them (RFC 9112).
+//! Bytes that are no well-framed HTTP/1.1 request (RFC 9112).
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -10,11 +10,12 @@ async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.base.trim_start_matches("http://")).await.unwrap()
 }
 
-/// The status of the first answer to these bytes, sent in these parts, and all that is answered until the connection closes.
+/// Sends bytes in parts. Returns the status of the first answer, and everything that is answered until the connection
+/// closes.
 async fn sent(server: &Server, parts: &[&[u8]]) -> (u16, String) {
     let mut stream = connect(server).await;
     for part in parts {
-        // The answer may be there before all is sent.
+        // The answer may arrive before everything is sent.
         if stream.write_all(part).await.is_err() {
             break;
         }

@@ -1,4 +1,4 @@
-//! Whether it runs, and whether it can serve.
+//! Liveness and readiness.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ async fn it_says_in_one_word_why_it_is_not_ready() {
     sqlx::query("UPDATE _sqlx_migrations SET success = TRUE").execute(&raw).await.unwrap();
     raw.close().await;
 
-    // All who ask within 200 milliseconds share an answer.
+    // Readiness answers are cached for 200 milliseconds.
     tokio::time::sleep(Duration::from_millis(250)).await;
     proxy.cut();
     let not_ready = ready().await.expect_problem(503, "database");
@@ -37,7 +37,7 @@ async fn it_says_in_one_word_why_it_is_not_ready() {
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
-/// Whoever must wait is told for how long, in every family.
+/// Every 503 has a `Retry-After`, in every family.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_family_says_when_to_come_again() {
     let database = TestDatabase::postgres().await;

@@ -31,7 +31,7 @@ on_both_databases! {
             let kept = metrics.lines().find_map(|line| line.strip_prefix("sojourn_copies ")).unwrap();
             kept.parse::<usize>().unwrap()
         };
-        // A copy takes about half a kilobyte.
+        // A cache entry takes about half a kilobyte.
         let most = kept().await;
         assert!((1..=400).contains(&most), "{most}");
         for token in &tokens[..200] {

@@ -1,4 +1,4 @@
-//! What Prometheus reads.
+//! Metrics, as Prometheus reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +52,7 @@ impl Samples {
     }
 }
 
-/// A server in a process of its own, because a process counts everything that happens in it.
+/// A server in a process of its own, because metrics are counted per process.
 struct Remote {
     process: Process,
     client: reqwest::Client,
@@ -110,7 +110,7 @@ async fn use_everything(server: &Remote, user: &str) {
 }
 
 on_both_databases! {
-    /// O-08: neither users nor what clients make up become labels.
+    /// O-08: neither users nor values made up by clients become labels.
     async fn every_listed_metric_is_there_with_its_labels_and_users_add_none(database) {
         let server = Remote::start(database.url());
         use_everything(&server, "first").await;

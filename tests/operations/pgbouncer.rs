@@ -9,7 +9,7 @@ use crate::support::server::{Options, Server};
 
 const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
-/// Notes the settings of the connection that opens or ends a session.
+/// Records the settings of each connection that opens or ends a session.
 const NOTE_SETTINGS: &str = "
     CREATE TABLE noted (settings TEXT NOT NULL);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -1,4 +1,4 @@
-//! How the server reaches PostgreSQL: which host, with which settings, and what it refuses.
+//! Connections to PostgreSQL: the choice of host, the settings, and refusals.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -19,7 +19,7 @@ use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
 
 const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
-/// Notes `synchronous_commit` of the connection that opens a session.
+/// Records `synchronous_commit` of each connection that opens a session.
 const NOTE_COMMIT: &str = "
     CREATE TABLE noted (value TEXT NOT NULL);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -29,7 +29,7 @@ const NOTE_COMMIT: &str = "
     CREATE TRIGGER note AFTER INSERT ON sessions FOR EACH STATEMENT EXECUTE FUNCTION note()";
 
 async fn serve(database_url: String) -> Server {
-    // The folder of an unused SQLite file stands in for the database that this server does not clean up.
+    // An unused SQLite file: the server's database is another one, which the caller cleans up.
     let options = Options { database_url: Some(database_url), ..Options::default() };
     Server::start_with(TestDatabase::sqlite().await, options).await
 }
@@ -69,7 +69,7 @@ async fn until_opened(server: &Server) {
 async fn of_two_hosts_the_one_that_takes_writes_is_used() {
     let primary = Cluster::start(&[]).await;
     let standby = primary.add_standby("standby").await;
-    // This one takes connections and says nothing.
+    // A port that accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let others = [free_port(), standby.port(), silent.local_addr().unwrap().port()];
     for ports in others.map(|other| [other, primary.port()]) {
@@ -100,7 +100,7 @@ async fn after_a_fail_over_the_server_comes_back_by_itself() {
     server.follows().await;
 }
 
-/// A host behind a firewall that drops: nothing breaks, and nothing comes back.
+/// A host behind a firewall that drops packets: connections stay open, and no answer arrives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_hangs_is_left_for_the_new_one() {
     let primary = Cluster::start(&[]).await;
@@ -116,7 +116,7 @@ async fn a_primary_that_hangs_is_left_for_the_new_one() {
     assert!(server.stands(&before.access).await);
 }
 
-/// The old primary still answers: connections to it must not be used any more.
+/// The old primary still answers, and yet its connections must not be used any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_takes_no_writes_any_more_is_left_although_it_answers() {
     let primary = Cluster::start(&[]).await;
@@ -182,7 +182,7 @@ async fn a_standby_alone_is_waited_for_and_then_refused_by_name() {
     let told = tokio::task::spawn_blocking(move || refusal(&url)).await.unwrap();
     assert!(told.contains(&format!("127.0.0.1:{} is a standby", standby.port())), "{told}");
 
-    // The same, but it becomes the primary meanwhile.
+    // The same standby is promoted while the store waits.
     let url = standby.url();
     let opening = tokio::spawn(async move { store::open(&url, 2).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -228,7 +228,7 @@ async fn commits_stay_durable_whatever_is_set_after_the_start() {
     ] {
         sqlx::raw_sql(statement).execute(&mut raw).await.unwrap();
     }
-    // Once this connection has read the new file, those of the server do before their next statement.
+    // A backend reads the new file before its next statement, so once this one has, the server's have too.
     while sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&mut raw).await.unwrap() != "off" {}
     server.open("alice").await;
     let others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'sojourn'";
@@ -288,7 +288,7 @@ async fn a_failed_handshake_is_told_with_what_helps() {
     server.join().unwrap();
 }
 
-/// As through a pooler that gives each statement another connection.
+/// Prepared statements get lost, as behind a pooler that gives each statement another connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_prepared_statements_are_named_at_the_start() {
     const LOSE: &str = "

@@ -1,4 +1,4 @@
-//! What is tried again on PostgreSQL, and what is not (`src/store/postgres/attempts.rs`).
+//! Retries on PostgreSQL (`src/store/postgres/attempts.rs`): after which errors, and how often.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ impl Raw {
     }
 }
 
-/// Makes as many connections as the store may have.
+/// Opens as many connections as the store may have.
 async fn fill(fixture: &Fixture) {
     let reads = |_, store: std::sync::Arc<dyn sojourn::store::Store>| async move { store.user(&user("ann")).await };
     for read in fixture.race(CONNECTIONS as usize * 4, reads).await {
@@ -90,8 +90,8 @@ async fn what_would_do_more_the_second_time_is_not_repeated_and_other_connection
     assert_eq!(fixture.stored(session.id).await.expires_at, session.expires_at);
 }
 
-/// Lets the next `times` changes of sessions and users fail with this code. A sequence counts them, because a rollback
-/// does not take its numbers back.
+/// Makes the next `times` changes of sessions and users fail with this SQLSTATE. A sequence counts them, because a
+/// rollback does not reset it.
 async fn fail(fixture: &Fixture, times: u32, code: &str) {
     fixture
         .raw

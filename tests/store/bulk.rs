@@ -220,7 +220,7 @@ async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
     }
 }
 
-/// The statements of the version before, which passed over `opened_by`.
+/// The statements of an older version, which ignored `opened_by`.
 async fn a_version_that_does_not_know_openers_ends_nothing_too_much_and_carries_nothing_out(fixture: &Fixture) {
     let meant = fixture.open(Session { opened_by: Some(Opener::BootstrapKey), ..session_at("ann", 0) }).await;
     let other = fixture.open(Session { opened_by: Some(Opener::CommandLine), ..session_at("ann", 1) }).await;

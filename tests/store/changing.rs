@@ -1,4 +1,4 @@
-//! Changing a session that stands.
+//! Changes of an active session.
 
 use chrono::TimeDelta;
 use sojourn::sessions::{Metadata, Owner, Session};

@@ -1,4 +1,4 @@
-//! Requests that come at once go together, and each is told what it would have been told alone.
+//! Concurrent requests share a batch, and each gets the answer that it would have got alone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ on_both_stores!(
     one_that_cannot_be_written_spoils_no_other,
 );
 
-/// Many sessions of as many users: enough that most of what is asked of them goes together.
+/// Many sessions of as many users, so that most requests for them are batched.
 async fn many(fixture: &Fixture) -> Vec<Session> {
     let mut sessions = Vec::new();
     for number in 0..30 {
@@ -109,7 +109,7 @@ async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
             both => panic!("{both:?}"),
         }
     }
-    // Spent by two rotations, and one of another session that has no successor.
+    // The first tokens are two rotations old by then, and `u32::MAX` is a counter without a successor.
     let next = |id| async move { drop(refresh(id, 1).await.unwrap()) };
     join_all(sessions.iter().map(|session| next(session.id))).await;
     let spent = join_all(sessions.iter().map(|session| refresh(session.id, 0)));
@@ -164,7 +164,7 @@ async fn what_is_opened_together_is_stored_whole(fixture: &Fixture) {
     let sessions: Vec<Session> = (0..30)
         .map(|number| {
             let of = format!("user {number}");
-            // One field of each is not as in the others.
+            // Each row differs from the others in one field.
             if number % 2 == 0 { full_session(&of) } else { session_at(&of, number) }
         })
         .collect();
@@ -193,7 +193,7 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
         .unwrap();
     let extend =
         |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1));
-    // On one thread: all have asked before anything is done, so they go together.
+    // One thread: all requests are queued before the first batch runs, so they share a batch.
     let mut waiting = Box::pin(extend(held));
     let others = async {
         for extended in join_all(free().map(extend)).await {
@@ -208,7 +208,7 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
     holder.commit().await.unwrap();
     let extended = waiting.await.unwrap().unwrap();
     assert_eq!(extended.expires_at, held.expires_at + TimeDelta::hours(1));
-    // Had they waited for the lock, it would have been for too long, and taken back.
+    // If they had waited for the lock, they would have timed out and been rolled back.
     fixture.store.close().await;
     pool.close().await;
     tokio::time::sleep(Duration::from_millis(1500)).await;

@@ -1,4 +1,4 @@
-//! Users, and what becomes of their sessions.
+//! Users, and the effect of a ban or deletion on their sessions.
 
 use sojourn::sessions::{BulkEnding, Device, EndReason, Ended, Filter, Metadata, Owner, Session};
 use sojourn::store::{EndedTogether, Opening};

@@ -1,4 +1,4 @@
-//! What the tests stand on: databases, servers, clients.
+//! Databases, servers and clients for the tests.
 
 pub mod database;
 pub mod pgbouncer;

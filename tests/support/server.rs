@@ -82,7 +82,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
 }
 
-/// A session that was opened for a test, with its tokens.
+/// A session opened for a test, with its tokens.
 #[derive(Debug, Clone)]
 pub struct Opened {
     pub id: String,
@@ -91,7 +91,7 @@ pub struct Opened {
     pub body: Value,
 }
 
-/// What a server answered.
+/// An answer of a server.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -106,19 +106,19 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.text))
     }
 
-    /// A header's value, empty when it is not there.
+    /// A header's value, empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Fails the test when the status is another.
+    /// Fails the test when the status is not this one.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self
     }
 
-    /// Fails the test when this is not a native problem of that status and code.
+    /// Fails the test unless this is a native problem of that status and code.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
@@ -154,7 +154,7 @@ impl Server {
         Self::start_on(Arc::clone(&self.database), change(options)).await
     }
 
-    /// Copies a session so many times, past the server.
+    /// Inserts copies of a session past the server.
     pub async fn copy_session(&self, id: &str, times: i64) {
         self.database.copy_session(id.parse().unwrap(), times).await;
     }
@@ -201,32 +201,32 @@ impl Server {
         Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }
     }
 
-    /// Takes notice of what was done past this server until now: what it does by itself a moment later.
+    /// Reads the change log now, as the server does by itself a moment later.
     pub async fn catch_up(&self) {
         self.sessions.follow(&mut Follower::default()).await.unwrap();
     }
 
-    /// Moves this server's clock ahead.
+    /// Moves the server's clock ahead.
     pub fn wait(&self, by: TimeDelta) {
         self.clock.shift(by);
     }
 
-    /// The upkeep of its signing keys, which runs only when a test wants it to.
+    /// The maintenance of signing keys, which runs only when a test calls it.
     pub fn signing_keys(&self) -> &SigningKeys {
         &self.signing_keys
     }
 
-    /// The secret that it makes tokens with.
+    /// The master secret of the server.
     pub fn secret(&self) -> &MasterSecret {
         &self.secret
     }
 
-    /// Where the database is, to change it behind the server's back.
+    /// The URL of the database, for changes behind the server's back.
     pub fn database_url(&self) -> &str {
         self.database.url()
     }
 
-    /// Returns when the server knows what was ended lately, which it reads right after its start.
+    /// Waits until the server has read the recent endings, which it does right after its start.
     pub async fn follows(&self) {
         let started = Instant::now();
         while self.send("GET", "/v1/revocations", BOOTSTRAP_KEY).await.status != 200 {
@@ -240,12 +240,12 @@ impl Server {
         self.stop.send_replace(true);
     }
 
-    /// What time this server takes it to be.
+    /// The server's time.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// A request to be completed.
+    /// A request to the server, without credentials and body.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().unwrap();
         self.client.request(method, format!("{}{path}", self.base))
@@ -271,7 +271,7 @@ impl Server {
         .await
     }
 
-    /// Makes a service key with this scope.
+    /// Creates a service key with this scope.
     pub async fn key(&self, scope: &str) -> String {
         let id = ServiceKeyId(clock::uuid_v7(SystemClock.now(), &SystemEntropy).unwrap());
         let scope = Scope::parse(scope).unwrap();
@@ -285,7 +285,7 @@ impl Server {
         self.open_with(&json!({ "user_id": user })).await
     }
 
-    /// Opens a session as told.
+    /// Opens a session with this request body.
     pub async fn open_with(&self, body: &Value) -> Opened {
         let body = self.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, body).await.expect(201).json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -303,7 +303,7 @@ impl Server {
         self.send_form("/oauth2/token", None, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
-    /// Whether a token stands, as a gateway would ask.
+    /// Whether a token is valid, as a gateway would ask.
     pub async fn stands(&self, token: &str) -> bool {
         let answer = self.send("GET", "/v1/verify", token).await;
         assert!(matches!(answer.status.as_u16(), 200 | 401), "{answer:?}");
@@ -311,11 +311,11 @@ impl Server {
     }
 }
 
-/// Sends a request that was put together by hand.
+/// Sends a request and reads the whole answer, except that of an event stream.
 pub async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     if response.headers().get("content-type").is_some_and(|value| value == "text/event-stream") {
-        // It would be read for ever.
+        // An event stream never ends.
         return Answer { status: response.status(), headers: response.headers().clone(), text: String::new() };
     }
     Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
