@@ -25,7 +25,7 @@ pub struct Subject {
     /// The number in histories.
     pub number: usize,
     pub id: String,
-    /// Its session token, or its access token.
+    /// The session token, or the access token.
     pub token: String,
     /// The refresh token; empty with a session token.
     pub refresh: String,
