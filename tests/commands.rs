@@ -241,7 +241,7 @@ on_both_databases! {
     }
 
     /// O-09.
-    async fn what_is_refused_costs_two_short_lines_in_the_log_at_most_whatever_it_carries(database) {
+    async fn a_refused_request_costs_at_most_two_short_lines_in_the_log_whatever_it_carries(database) {
         let folder = Folder::new();
         let settings = [("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_LOG_FORMAT", "json")];
         let mut server = folder.serve(&settings);

@@ -81,7 +81,7 @@ async fn every_caller_has_a_budget_of_its_own() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_told_counts_by_address_as_far_as_proxies_are_trusted() {
+async fn anonymous_callers_are_limited_by_address_as_far_as_proxies_are_trusted() {
     let server = Server::start_with(TestDatabase::sqlite().await, limited(3, &["127.0.0.1/32"])).await;
     let from = async |address: &str| {
         let request = server.request("GET", "/v1/me").bearer_auth("nonsense").header("x-forwarded-for", address);
@@ -156,7 +156,7 @@ on_both_databases! {
         }
     }
 
-    async fn who_is_banned_counts_as_a_user_in_all_sessions_and_does_not_use_up_the_address(database) {
+    async fn a_banned_user_is_limited_over_all_sessions_and_does_not_use_up_the_address(database) {
         let server = Server::start_with(database, limited(4, &[])).await;
         let (one, other) = (one_session(&server, "mallory").await, one_session(&server, "mallory").await);
         server.send("POST", "/v1/users/mallory/ban", BOOTSTRAP_KEY).await.expect(200);

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_stands_after_its_end_is_stale_and_lost_if_it_remains_so() {
+    fn a_token_accepted_after_its_end_is_stale_and_lost_if_it_stays_accepted() {
         assert_eq!(problems(&[ENDED, STANDS, REFUSED]), ["1 stale"]);
         assert_eq!(problems(&[ENDED, REFUSED, STANDS]), ["1 lost"]);
         assert_eq!(problems(&[ENDED, STANDS]), ["1 lost"]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_nobody_has_ended_must_stand() {
+    fn a_session_that_nobody_has_ended_must_stay_valid() {
         let expected = "1 refused although nobody had ended them".to_owned();
         assert!(problems(&[REFUSED, ENDED, REFUSED]).contains(&expected));
         assert!(problems(&[STANDS, REFUSED]).contains(&expected));

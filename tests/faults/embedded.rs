@@ -24,7 +24,7 @@ use crate::support::process::{Folder, signal};
 fault_tests! {
     sixteen_writers_on_one_file_get_their_turn: |flaw| many_writers(flaw, false), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
-    whoever_waits_too_long_for_the_file_is_told_of_an_outage: |flaw| many_writers(flaw, true), Flaw::None;
+    a_request_that_waits_too_long_for_the_file_is_answered_as_an_outage: |flaw| many_writers(flaw, true), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
     an_outage_that_passes_for_a_defect_is_noticed_when_the_file_is_locked:
         |flaw| many_writers(flaw, true), Flaw::Code(Mutant::OutageIsDefect);

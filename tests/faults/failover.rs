@@ -52,7 +52,7 @@ fault_tests! {
     #[ignore = "takes long; scripts/faults runs it"]
     a_replica_that_reaches_only_a_standby_soon_says_nothing: |flaw| only_readable(flaw, Reach::Standby), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
-    a_yes_from_an_old_copy_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
+    a_yes_from_a_stale_cache_entry_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
     #[ignore = "takes long; scripts/faults runs it"]
     a_replica_that_may_only_read_soon_says_nothing: |flaw| only_readable(flaw, Reach::ReadOnly), Flaw::None;
 

@@ -26,7 +26,7 @@ fault_tests! {
     ten_thousand_ends_are_known_everywhere_at_once: |flaw| known_everywhere(flaw, 10_000, WITH_NOTICES), Flaw::None;
     an_end_that_another_replica_never_learns_of_is_noticed:
         |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::StaleRead);
-    a_copy_that_outlives_a_notice_is_noticed:
+    a_cache_entry_that_outlives_an_invalidation_is_noticed:
         |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::DeafToNotices);
 
     #[ignore = "takes long; scripts/faults runs it"]

@@ -17,7 +17,7 @@ use super::verdict::Verdict;
 use crate::support::database::TestDatabase;
 
 fault_tests! {
-    who_finds_all_connections_busy_is_sent_away_soon: busy_connections, Flaw::None;
+    a_request_that_finds_all_connections_busy_is_refused_soon: busy_connections, Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
     a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Mutant::PatientPool);
 

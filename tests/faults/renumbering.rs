@@ -26,7 +26,7 @@ fault_tests! {
 
     numbers_that_a_failover_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Failover), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
-    numbers_that_a_standby_gives_out_again_that_nobody_waited_for_hide_no_end:
+    numbers_that_an_asynchronous_standby_gives_out_again_hide_no_end:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::None;
     #[ignore = "takes long; scripts/faults runs it"]
     a_log_that_is_taken_for_another_is_noticed_after_a_failover:

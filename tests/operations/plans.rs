@@ -219,7 +219,7 @@ async fn a_search_is_planned_once_unless_its_best_way_depends_on_what_is_asked_f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_most_sessions_are_over_those_that_are_not_are_found_without_reading_the_others_postgres() {
+async fn active_sessions_are_found_without_reading_the_many_inactive_ones_postgres() {
     let server = seeded().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     let age = "ALTER TABLE sessions DISABLE TRIGGER USER;
@@ -239,7 +239,7 @@ async fn where_most_sessions_are_over_those_that_are_not_are_found_without_readi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_user_who_has_the_newest_thousands_no_search_reads_more_than_these_postgres() {
+async fn no_search_reads_more_than_the_newest_thousands_of_sessions_of_one_user_postgres() {
     let server = seeded().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     let gather = "ALTER TABLE sessions DISABLE TRIGGER USER;

@@ -78,7 +78,7 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_would_do_more_the_second_time_is_not_repeated_and_other_connections_are_not_tried_in_vain() {
+async fn requests_that_are_not_idempotent_are_not_repeated_and_no_other_connection_is_tried_in_vain() {
     let fixture = Fixture::postgres().await;
     let session = fixture.open(session_of("ann")).await;
     fill(&fixture).await;
@@ -136,7 +136,7 @@ async fn a_transaction_that_was_undone_is_tried_three_times_in_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_waited_for_a_lock_does_not_wait_again() {
+async fn a_request_that_has_waited_for_a_lock_does_not_wait_again() {
     let fixture = Fixture::postgres().await;
     let session = fixture.open(session_of("ann")).await;
     for code in ["55P03", "57014", "53100"] {
@@ -149,7 +149,7 @@ async fn who_has_waited_for_a_lock_does_not_wait_again() {
 
 /// FT-22, with a genuine deadlock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_loses_a_deadlock_tries_again() {
+async fn the_loser_of_a_deadlock_tries_again() {
     let fixture = Fixture::postgres().await;
     let (first, second) = (fixture.open(session_of("ann")).await.id, fixture.open(session_of("ann")).await.id);
     let (first, second) = (first.min(second), first.max(second));

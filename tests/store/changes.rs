@@ -183,7 +183,7 @@ async fn a_change_of_a_newer_version_is_not_lost(fixture: &Fixture) {
 
 /// C-12: a transaction that draws its number first and commits last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_commits_late_is_read_although_later_numbers_were_read_before() {
+async fn a_late_commit_is_read_although_later_numbers_were_read_before() {
     let fixture = Fixture::postgres().await;
     let (slow, fast) = (fixture.open(session_of("ann")).await, fixture.open(session_of("bob")).await);
     let Raw::Postgres(pool) = &fixture.raw else { panic!("this is PostgreSQL") };
@@ -266,7 +266,7 @@ async fn another_connection_says_so_and_reads_the_same_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_is_put_back_gives_no_place_again() {
+async fn a_restored_file_gives_no_position_again() {
     let fixture = Fixture::sqlite().await;
     let sessions = [fixture.open(session_of("ann")).await, fixture.open(session_of("ann")).await];
     let path = fixture.database.url().strip_prefix("sqlite:").unwrap();

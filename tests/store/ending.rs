@@ -14,10 +14,10 @@ on_both_stores!(
     of_twenty_ends_at_once_one_wins_and_all_see_it,
     an_ended_session_cannot_be_changed_by_anything,
     an_active_session_is_ended_by_its_user_only,
-    a_session_that_is_over_is_not_found_by_its_user,
+    an_inactive_session_is_not_found_by_its_user,
     all_sessions_of_a_user_are_ended_but_one,
     ending_all_sessions_of_nobody_ends_nothing,
-    ending_all_does_not_answer_sessions_that_are_over,
+    ending_all_does_not_list_inactive_sessions,
     a_use_that_is_written_late_does_not_bring_back_what_was_ended,
     ends_of_all_and_touches_and_ends_of_one_at_once_do_not_block_each_other,
     an_end_that_races_extensions_and_changes_stays,
@@ -117,7 +117,7 @@ async fn an_active_session_is_ended_by_its_user_only(fixture: &Fixture) {
     assert_eq!(ended, Some(Ended { at: at(2), reason: EndReason::RevokedByUser }));
 }
 
-async fn a_session_that_is_over_is_not_found_by_its_user(fixture: &Fixture) {
+async fn an_inactive_session_is_not_found_by_its_user(fixture: &Fixture) {
     let session = fixture.open(Session { idle_timeout: None, ..session_of("ann") }).await;
     let end = session.expires_at;
     let ended = fixture.store.end_active_session(session.id, &session.user_id, EndReason::Logout, end).await.unwrap();
@@ -154,7 +154,7 @@ async fn ending_all_sessions_of_nobody_ends_nothing(fixture: &Fixture) {
     assert_eq!(fixture.stored(session.id).await.ended, None);
 }
 
-async fn ending_all_does_not_answer_sessions_that_are_over(fixture: &Fixture) {
+async fn ending_all_does_not_list_inactive_sessions(fixture: &Fixture) {
     let now = at(100);
     let long_expired = fixture.open(Session { expires_at: at(40), ..session_of("ann") }).await;
     let just_expired = fixture.open(Session { expires_at: at(41), ..session_of("ann") }).await;

@@ -19,10 +19,10 @@ on_both_stores!(
     users_are_told_apart_byte_by_byte,
     a_user_with_more_sessions_than_are_listed_sees_the_newest,
     several_users_lists_are_each_as_if_asked_for_alone,
-    where_a_session_stands_is_what_the_whole_session_says,
+    a_status_read_alone_equals_that_of_the_whole_session,
 );
 
-async fn where_a_session_stands_is_what_the_whole_session_says(fixture: &Fixture) {
+async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture) {
     let active = fixture.open(full_session("ann")).await;
     let ended = fixture.open(session_of("bob")).await;
     fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(5)).await.unwrap().unwrap();

@@ -20,7 +20,7 @@ on_both_stores!(
     ten_thousand_lost_answers_and_contested_refreshes_end_no_session,
     an_attempt_made_before_the_last_rotation_ends_nothing,
     a_counter_without_a_successor_is_of_no_session,
-    a_session_that_is_over_is_not_refreshed,
+    an_inactive_session_is_not_refreshed,
     a_use_that_is_not_written_yet_keeps_a_session_from_being_idle,
     sliding_moves_the_end_when_it_is_due_but_never_back_and_never_past_the_absolute_end,
     the_end_slides_in_steps_and_reaches_the_absolute_end_and_none_is_in_the_log,
@@ -311,7 +311,7 @@ async fn a_counter_without_a_successor_is_of_no_session(fixture: &Fixture) {
     assert_eq!(fixture.stored(before.id).await, before);
 }
 
-async fn a_session_that_is_over_is_not_refreshed(fixture: &Fixture) {
+async fn an_inactive_session_is_not_refreshed(fixture: &Fixture) {
     let before = fixture.open(session_of("ann")).await;
     let idle = before.last_seen_at + before.idle_timeout.unwrap();
     for (id, now) in [(before.id, idle), (before.id, before.expires_at), (new_id(), at(1))] {

@@ -13,11 +13,11 @@ use sqlx::PgPool;
 use super::fixture::{Fixture, at, details, full_session, ids, new, new_id, session_at, session_of, user};
 
 on_both_stores!(
-    extensions_that_come_together_are_as_if_alone,
-    ends_that_come_together_are_as_if_alone,
-    refreshes_that_come_together_are_as_if_alone,
-    openings_that_come_together_are_as_if_alone,
-    what_is_opened_together_is_stored_whole,
+    batched_extensions_are_answered_as_if_alone,
+    batched_ends_are_answered_as_if_alone,
+    batched_refreshes_are_answered_as_if_alone,
+    batched_openings_are_answered_as_if_alone,
+    batched_openings_are_stored_whole,
     one_that_cannot_be_read_spoils_no_other,
     one_that_cannot_be_written_spoils_no_other,
 );
@@ -31,7 +31,7 @@ async fn many(fixture: &Fixture) -> Vec<Session> {
     sessions
 }
 
-async fn extensions_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_extensions_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let (ended, stranger, by) = (sessions[0].id, user("stranger"), TimeDelta::seconds(9));
     fixture.store.end_session(ended, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap().unwrap();
@@ -52,7 +52,7 @@ async fn extensions_that_come_together_are_as_if_alone(fixture: &Fixture) {
     }
 }
 
-async fn ends_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_ends_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let stranger = user("stranger");
     let end = |id: SessionId, owner, reason| fixture.store.end_session(id, owner, reason, at(5));
@@ -78,7 +78,7 @@ async fn ends_that_come_together_are_as_if_alone(fixture: &Fixture) {
     }
 }
 
-async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_refreshes_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let refresh = |id: SessionId, presented| {
         let attempt = RefreshAttempt {
@@ -121,7 +121,7 @@ async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
     }
 }
 
-async fn openings_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_openings_are_answered_as_if_alone(fixture: &Fixture) {
     let known = many(fixture).await;
     let banned = user("banned");
     fixture.store.ban_user(&banned, at(0)).await.unwrap();
@@ -160,7 +160,7 @@ async fn openings_that_come_together_are_as_if_alone(fixture: &Fixture) {
     assert_eq!(fixture.active_ids(&banned, at(6)).await, []);
 }
 
-async fn what_is_opened_together_is_stored_whole(fixture: &Fixture) {
+async fn batched_openings_are_stored_whole(fixture: &Fixture) {
     let sessions: Vec<Session> = (0..30)
         .map(|number| {
             let of = format!("user {number}");

@@ -31,7 +31,7 @@ async fn is_kept(server: &Server, session: &Opened) -> bool {
 }
 
 on_both_databases! {
-    async fn the_numbers_count_what_stands_and_what_expired_but_not_what_was_ended(database) {
+    async fn the_numbers_count_active_and_expired_sessions_but_not_ended_ones(database) {
         let server = Server::start(database).await;
         leave_behind(&server, "1001").await;
         leave_behind(&server, "1002").await;
@@ -112,7 +112,7 @@ on_both_databases! {
         answer(text).await.expect_problem(415, "unsupported_media_type");
     }
 
-    async fn what_is_kept_no_longer_goes_without_being_asked_and_what_stands_stays(database) {
+    async fn rows_past_their_retention_are_deleted_unasked_and_active_sessions_stay(database) {
         let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
         let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
         let gone = leave_behind(&server, "1001").await;

@@ -130,7 +130,7 @@ on_both_databases! {
         assert_eq!(refused["message"], "Maximum number of results per page is 3");
     }
 
-    async fn that_a_list_is_longer_than_is_counted_is_remembered_for_five_seconds(database) {
+    async fn a_total_beyond_the_limit_of_counting_is_cached_for_five_seconds(database) {
         let policy = Policy { search_total_limit: 2, ..Policy::default() };
         let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
         let opened = [server.open("1001").await, server.open("1001").await, server.open("1001").await];

@@ -70,7 +70,7 @@ on_both_databases! {
         }
     }
 
-    async fn of_two_cookies_of_the_name_the_one_that_stands_counts(database) {
+    async fn of_two_cookies_of_the_name_the_valid_one_counts(database) {
         let server = Server::start_with(database, with_cookie()).await;
         let open = async |user: &str| {
             let opened = server.open_with(&json!({ "user_id": user, "tokens": "session" })).await;

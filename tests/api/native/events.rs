@@ -55,7 +55,7 @@ on_both_databases! {
         assert_eq!(bobs.next_event("session.ended").await.json()["session_id"], bob.id);
     }
 
-    async fn many_endings_together_are_one_event_for_whom_they_may_concern(database) {
+    async fn a_bulk_ending_is_one_event_for_every_listener_it_may_concern(database) {
         let server = Server::start(database).await;
         let (alice, _bob) = (server.open("alice").await, server.open("bob").await);
         let mut all = listen(&server, "", BOOTSTRAP_KEY, None).await;
@@ -99,7 +99,7 @@ on_both_databases! {
         assert_eq!(rest.len(), 1, "and then live, once: {rest:?}");
     }
 
-    async fn who_cannot_go_on_is_told_so(database) {
+    async fn a_listener_that_cannot_resume_is_told_so(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
         let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;
@@ -137,7 +137,7 @@ async fn end_slowly(connection: &mut PgConnection, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_commits_late_is_told_to_who_goes_on_after_it() {
+async fn a_late_commit_is_sent_to_a_listener_that_resumes_after_it() {
     let server = Server::start(TestDatabase::postgres().await).await;
     let (slow, quick) = (server.open("alice").await, server.open("alice").await);
     let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;

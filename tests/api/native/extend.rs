@@ -27,7 +27,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_session_that_was_to_be_short_stays_short(database) {
+    async fn a_session_opened_for_a_short_time_stays_short(database) {
         let policy = Policy { sliding: Some(TimeDelta::hours(2)), ..Policy::default() };
         let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
         let alice = server.open_with(&json!({ "user_id": "alice", "absolute_expires_in": 600, "expires_in": 300 })).await;
@@ -104,7 +104,7 @@ on_both_databases! {
         }
     }
 
-    async fn what_is_over_or_another_s_is_not_extended(database) {
+    async fn an_inactive_or_foreign_session_is_not_extended(database) {
         let server = Server::start(database).await;
         let (alice, bob) = (server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await, server.open("bob").await);
         let path = format!("/v1/sessions/{}/extend", alice.id);

@@ -68,7 +68,7 @@ async fn until(ask: impl AsyncFn() -> Answer, fits: impl Fn(&Answer) -> bool) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cursor_of_a_log_that_was_put_back_gets_the_whole_list() {
+async fn a_cursor_of_a_restored_log_gets_the_whole_list() {
     let server = Server::start(TestDatabase::postgres().await).await;
     let (old, new) = (server.open("alice").await, server.open("alice").await);
     end(&server, &old.id).await;
@@ -84,7 +84,7 @@ async fn a_cursor_of_a_log_that_was_put_back_gets_the_whole_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_of_a_log_that_was_put_back_is_told_that_it_may_have_missed_something() {
+async fn a_listener_of_a_restored_log_is_told_that_it_may_have_missed_something() {
     let server = Server::start(TestDatabase::postgres().await).await;
     let session = server.open("alice").await;
     server.follows().await;

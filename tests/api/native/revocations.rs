@@ -111,7 +111,7 @@ on_both_databases! {
         assert_eq!(ask(&after, &format!("?since={}", cursor(&list))).await.expect(200).json()["complete"], false);
     }
 
-    async fn who_waits_hears_at_once_and_otherwise_in_time(database) {
+    async fn a_waiting_listener_hears_at_once_and_any_other_in_time(database) {
         let server = Server::start(database).await;
         server.follows().await;
         let opened = server.open("alice").await;
@@ -130,7 +130,7 @@ on_both_databases! {
         ask(&server, "?wait=-1").await.expect_problem(400, "malformed_request");
     }
 
-    async fn who_waits_longer_than_requests_may_take_gets_an_answer(database) {
+    async fn a_request_that_waits_longer_than_the_timeout_gets_an_answer(database) {
         let server = Server::start(database).await;
         server.follows().await;
         let list = ask(&server, "").await.json();
@@ -194,7 +194,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_commits_late_is_told_to_who_has_heard_of_later_ones() {
+async fn a_late_commit_is_sent_to_a_listener_that_has_received_later_ones() {
     let server = Server::start(TestDatabase::postgres().await).await;
     let (slow, quick) = (server.open("alice").await, server.open("alice").await);
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();

@@ -157,7 +157,7 @@ on_both_databases! {
         }
     }
 
-    async fn sessions_opened_meanwhile_are_either_ended_or_stand_wholly(database) {
+    async fn sessions_opened_meanwhile_are_either_ended_or_fully_active(database) {
         let server = Server::start(database).await;
         let opening = async {
             let mut opened = Vec::new();

@@ -76,7 +76,7 @@ on_both_databases! {
         server.send("GET", "/v1/sessions", &granting).await.expect_problem(403, "insufficient_scope");
     }
 
-    async fn who_opened_a_session_is_shown_to_the_operator_and_not_to_its_user(database) {
+    async fn the_opener_of_a_session_is_shown_to_the_operator_and_not_to_its_user(database) {
         let server = Server::start(database).await;
         let key = server.key("sessions:write").await;
         let key_id = server.store.service_keys().await.unwrap().pop().unwrap().id;

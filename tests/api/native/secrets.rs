@@ -29,7 +29,7 @@ async fn seals(server: &Server) -> Vec<SecretId> {
 }
 
 on_both_databases! {
-    async fn what_a_former_secret_made_stands_and_what_is_renewed_needs_it_no_more(database) {
+    async fn tokens_of_a_former_secret_stay_valid_and_renewed_ones_no_longer_need_it(database) {
         let before = Server::start(database).await;
         let pair = before.open("alice").await;
         let bearer = before.open_with(&json!({ "user_id": "bob", "tokens": "session" })).await;

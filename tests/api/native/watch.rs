@@ -42,7 +42,7 @@ on_both_databases! {
         others.expect_end().await;
     }
 
-    async fn a_session_that_another_replica_ends_is_over_here_too(database) {
+    async fn a_session_that_another_replica_ends_has_ended_here_too(database) {
         let one = Server::start(database).await;
         let two = one.replica().await;
         let opened = one.open("alice").await;
@@ -53,7 +53,7 @@ on_both_databases! {
         stream.expect_end().await;
     }
 
-    async fn who_watches_one_of_many_that_are_ended_together_is_told(database) {
+    async fn a_watch_of_a_session_that_a_bulk_ending_ends_reports_it(database) {
         let server = Server::start(database).await;
         let (meant, other) = (server.open("alice").await, server.open("bob").await);
         let mut told = watch(&server, &meant.id, &meant.access).await;
@@ -68,7 +68,7 @@ on_both_databases! {
         assert_eq!(spared.next_event("ended").await.json()["session_id"], other.id);
     }
 
-    async fn a_session_that_is_over_has_one_event(database) {
+    async fn an_inactive_session_has_one_event(database) {
         let server = Server::start(database).await;
         let (ended, idle) = (server.open("alice").await, server.open_with(&json!({ "user_id": "alice", "idle_timeout": 60 })).await);
         end(&server, &ended.id).await;
@@ -200,7 +200,7 @@ async fn watchers_cost_no_statements() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_ended_while_the_log_could_not_be_read_is_told_afterwards() {
+async fn endings_while_the_log_could_not_be_read_are_reported_afterwards() {
     let database = TestDatabase::postgres().await;
     let (proxy, through) = Proxy::start(database.url()).await;
     let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;

@@ -114,7 +114,7 @@ on_both_databases! {
 
     /// A refresh token is bound to its session: there are no client secrets and no DPoP keys. A client's claims about
     /// itself do not change the owner of the pair.
-    async fn what_a_client_says_of_itself_changes_nothing_about_whose_the_pair_is(database) {
+    async fn claims_of_a_client_about_itself_do_not_change_the_owner_of_the_pair(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "scope": "profile" })).await;
         let form = [("grant_type", "refresh_token"), ("refresh_token", &opened.refresh), ("user_id", "bob")];
@@ -194,7 +194,7 @@ on_both_databases! {
         server.refresh(&opened.refresh).await.expect(200);
     }
 
-    async fn a_request_that_is_none_is_told_so_in_the_standard_s_words(database) {
+    async fn a_malformed_request_is_refused_in_the_standard_s_words(database) {
         let server = Server::start(database).await;
         let send = async |form: &[(&str, &str)]| server.send_form("/oauth2/token", None, form).await.expect(400).json()["error"].clone();
         assert_eq!(send(&[]).await, "invalid_request");

@@ -55,7 +55,7 @@ on_both_databases! {
     }
 
     /// T-23, after the process has written the use to the database and forgotten it.
-    async fn that_the_new_token_is_in_use_is_known_after_it_was_written_too(database) {
+    async fn the_use_of_the_new_token_is_known_after_it_was_written_too(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
         let refreshed = server.refresh(&opened.refresh).await.expect(200);
