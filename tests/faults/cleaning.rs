@@ -8,21 +8,17 @@ use sojourn::mutants::Mutant;
 use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::replicas::{Replica, Subject, until};
+use super::slow_fault_tests;
 use super::verdict::{Verdict, milliseconds};
 use crate::support::database::TestDatabase;
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     ending_all_is_done_wholly_or_not_at_all: killed_meanwhile, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     ending_one_after_the_other_is_noticed: killed_meanwhile, Flaw::Code(Mutant::EndOneByOne);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     three_replicas_that_clean_up_delete_nothing_that_is_kept: clean_up_together, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_clean_up_that_comes_too_early_is_noticed: clean_up_together, Flaw::Code(Mutant::CleanEarly);
 }
 

@@ -9,19 +9,17 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::load::{Load, seed};
 use super::replicas::{Replica, until};
+use super::slow_fault_tests;
 use super::standby::Burning;
 use super::verdict::Verdict;
 use crate::support::proxy::Proxy;
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     dozens_of_crashes_and_failovers_lose_nothing:
         |flaw| count(flaw, Amount { crashes: 26, failovers: 10, ends: 150 }), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_among_crashes_and_failovers:
         |flaw| count(flaw, Amount { crashes: 2, failovers: 1, ends: 40 }), Flaw::Code(Mutant::AnswerBeforeWrite);
 }

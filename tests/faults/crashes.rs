@@ -8,32 +8,31 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::load::{Load, seed};
 use super::replicas::{Replica, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 
 fault_tests! {
     a_server_that_is_killed_has_lost_nothing_that_it_acknowledged: |flaw| killed_server(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    a_database_that_is_killed_has_lost_nothing_that_was_acknowledged: |flaw| killed_database(flaw, 1), Flaw::None;
+
+    a_database_that_restarts_is_a_short_outage: |flaw| restarted_database(flaw, 1), Flaw::None;
+}
+
+slow_fault_tests! {
     a_server_that_is_killed_ten_times_has_lost_nothing: |flaw| killed_server(flaw, 10), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_the_server_is_killed:
         |flaw| killed_server(flaw, 2), Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    a_database_that_is_killed_has_lost_nothing_that_was_acknowledged: |flaw| killed_database(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_database_that_is_killed_six_times_has_lost_nothing: |flaw| killed_database(flaw, 6), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_commit_that_is_not_durable_is_noticed_when_the_database_is_killed:
         |flaw| killed_database(flaw, 5), Flaw::Code(Mutant::RelaxedCommit);
 
-    a_database_that_restarts_is_a_short_outage: |flaw| restarted_database(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_database_that_restarts_five_times_leaves_nothing_behind: |flaw| restarted_database(flaw, 5), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_outage_that_passes_for_a_defect_is_noticed_when_the_database_restarts:
         |flaw| restarted_database(flaw, 2), Flaw::Code(Mutant::OutageIsDefect);
 }

@@ -12,33 +12,32 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::checker::{Allowed, check};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::History;
 use super::load::{Load, seed};
 use super::replicas::{Replica, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 use crate::support::process::{Folder, signal};
 
 fault_tests! {
     sixteen_writers_on_one_file_get_their_turn: |flaw| many_writers(flaw, false), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    a_server_that_is_killed_with_its_file_has_lost_nothing: |flaw| killed_server(flaw, 1), Flaw::None;
+}
+
+slow_fault_tests! {
     a_request_that_waits_too_long_for_the_file_is_answered_as_an_outage: |flaw| many_writers(flaw, true), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_outage_that_passes_for_a_defect_is_noticed_when_the_file_is_locked:
         |flaw| many_writers(flaw, true), Flaw::Code(Mutant::OutageIsDefect);
 
-    a_server_that_is_killed_with_its_file_has_lost_nothing: |flaw| killed_server(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_server_that_is_killed_ten_times_with_its_file_has_lost_nothing: |flaw| killed_server(flaw, 10), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_the_server_is_killed_with_its_file:
         |flaw| killed_server(flaw, 2), Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "needs strace; scripts/faults runs it"]
+    // The order of system calls is read by strace.
     an_end_is_on_the_disk_before_it_is_acknowledged: order_of_writes, Flaw::None;
-    #[ignore = "needs strace; scripts/faults runs it"]
     a_commit_that_is_not_durable_is_noticed_in_the_order_of_writes:
         order_of_writes, Flaw::Code(Mutant::RelaxedCommit);
 }

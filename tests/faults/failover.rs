@@ -11,13 +11,13 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome, Seen};
 use super::load::{Load, read_all, seed};
 use super::replicas::{Replica, Subject, time_until, until};
 use super::standby::Burning;
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::proxy::Proxy;
 
 /// The old primary no longer waits for a standby.
@@ -27,37 +27,29 @@ const PROMOTED: Flaw = Flaw::Database("PromotedStandby", "SELECT pg_promote(true
 
 fault_tests! {
     a_failover_to_a_synchronous_standby_loses_nothing: synchronous_failover, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    an_end_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged: cancelled_wait, Flaw::None;
+}
+
+slow_fault_tests! {
     an_answer_before_the_write_is_noticed_in_a_failover: synchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_failover_to_a_standby_that_is_behind_loses_only_what_it_had_not_got: asynchronous_failover, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_with_a_standby_that_is_behind:
         asynchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_left_with_the_old_primary_soon_says_nothing: split_brain, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_yes_from_the_old_primary_is_noticed: split_brain, ALONE;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_primary_that_is_believed_without_a_commit_is_noticed: split_brain, Flaw::Code(Mutant::AnswersAreProof);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     connections_that_stay_with_the_old_primary_are_left: kept_connections, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     connections_that_stay_with_a_primary_that_is_believed_are_noticed:
         kept_connections, Flaw::Code(Mutant::LogIdentityIgnored);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_that_reaches_only_a_standby_soon_says_nothing: |flaw| only_readable(flaw, Reach::Standby), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_yes_from_a_stale_cache_entry_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_that_may_only_read_soon_says_nothing: |flaw| only_readable(flaw, Reach::ReadOnly), Flaw::None;
 
-    an_end_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged: cancelled_wait, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_a_wait_is_cancelled:
         cancelled_wait, Flaw::Code(Mutant::AnswerBeforeWrite);
 }

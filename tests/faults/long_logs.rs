@@ -10,20 +10,20 @@ use futures_util::future::join_all;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::replicas::{LIMIT, Replica, time_until, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 
 fault_tests! {
     a_restored_log_is_read_once: |flaw| restored_log(flaw, 20_000), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+}
+
+slow_fault_tests! {
     a_long_restored_log_holds_nobody_up: |flaw| restored_log(flaw, 400_000), Flaw::None;
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_transaction_in_another_database_does_not_make_the_log_be_read_again: unsettled_log, Flaw::None;
 
-    #[ignore = "takes long; scripts/faults runs it"]
     listeners_that_come_back_together_hold_up_nobody_who_asks_what_was_ended: many_listeners, Flaw::None;
 }
 

@@ -12,38 +12,34 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
 use super::checker::{Allowed, check};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome, Seen};
 use super::replicas::{Replica, Subject, time_until};
 use super::verdict::{Verdict, milliseconds};
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
 fault_tests! {
     an_end_is_known_everywhere_in_time: |flaw| known_everywhere(flaw, 100, WITHOUT_NOTICES), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    ten_thousand_ends_are_known_everywhere_at_once: |flaw| known_everywhere(flaw, 10_000, WITH_NOTICES), Flaw::None;
     an_end_that_another_replica_never_learns_of_is_noticed:
         |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::StaleRead);
     a_cache_entry_that_outlives_an_invalidation_is_noticed:
         |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::DeafToNotices);
+}
 
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
+    ten_thousand_ends_are_known_everywhere_at_once: |flaw| known_everywhere(flaw, 10_000, WITH_NOTICES), Flaw::None;
+
     an_end_is_known_soon_when_the_connection_of_the_notices_dies: |flaw| dead_listener(flaw, 20), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_that_is_never_learnt_of_is_noticed_when_that_connection_dies:
         |flaw| dead_listener(flaw, 2), Flaw::Code(Mutant::RelyOnNotices);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_is_known_soon_when_the_connection_of_the_notices_hangs: hanging_listener, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_that_is_never_learnt_of_is_noticed_when_that_connection_hangs:
         hanging_listener, Flaw::Code(Mutant::RelyOnNotices);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_without_a_database_soon_says_nothing: cut_off_replica, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_that_is_never_learnt_of_is_noticed_after_a_partition:
         cut_off_replica, Flaw::Code(Mutant::RelyOnNotices);
 }

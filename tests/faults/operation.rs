@@ -11,12 +11,12 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome};
 use super::load::{Load, read_all, seed};
 use super::replicas::{Replica, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::server::BOOTSTRAP_KEY;
 
 /// A column that statements use is renamed.
@@ -27,13 +27,14 @@ fault_tests! {
     an_outage_that_passes_for_a_defect_is_noticed_on_a_full_disk: full_disk, Flaw::Code(Mutant::OutageIsDefect);
 
     tables_that_are_altered_meanwhile_are_no_defect: altered_tables, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    a_column_that_goes_is_noticed: altered_tables, USED_COLUMN;
 
     clients_that_hang_up_leave_nothing_behind: |flaw| hang_ups(flaw, 10), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+}
+
+slow_fault_tests! {
+    a_column_that_goes_is_noticed: altered_tables, USED_COLUMN;
+
     two_thousand_clients_that_hang_up_leave_nothing_behind: |flaw| hang_ups(flaw, 50), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_clients_hang_up:
         |flaw| hang_ups(flaw, 10), Flaw::Code(Mutant::AnswerBeforeWrite);
 }

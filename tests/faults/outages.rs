@@ -9,12 +9,12 @@ use sqlx::Executor as _;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome, Seen};
 use super::load::read_all;
 use super::replicas::{Replica, Reply, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
@@ -35,16 +35,14 @@ fault_tests! {
     a_repeated_refresh_that_passes_for_theft_is_noticed: lost_answers, NO_REPEATS;
     an_outage_that_passes_for_a_defect_is_noticed_when_answers_are_lost:
         lost_answers, Flaw::Code(Mutant::OutageIsDefect);
+}
 
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     an_end_that_a_standby_has_not_confirmed_is_not_acknowledged: missing_standby, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_with_a_missing_standby:
         missing_standby, Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_database_that_hangs_holds_nobody_up_for_long: hanging_database, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_missing_deadline_is_noticed_when_the_database_hangs: hanging_database, Flaw::Code(Mutant::NoDeadline);
 }
 

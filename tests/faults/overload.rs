@@ -9,25 +9,25 @@ use sojourn::mutants::Mutant;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome};
 use super::replicas::{Replica, time_until, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 
 fault_tests! {
     a_request_that_finds_all_connections_busy_is_refused_soon: busy_connections, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Mutant::PatientPool);
 
     an_end_finds_a_connection_when_all_others_are_busy: reserved_connection, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+}
+
+slow_fault_tests! {
+    a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Mutant::PatientPool);
+
     an_end_that_finds_no_connection_is_noticed: reserved_connection, Flaw::Code(Mutant::NoReserve);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     ten_servers_that_want_more_connections_than_there_are_all_serve: connection_storm, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_outage_that_passes_for_a_defect_is_noticed_in_a_connection_storm:
         connection_storm, Flaw::Code(Mutant::OutageIsDefect);
 }

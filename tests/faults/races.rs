@@ -12,12 +12,12 @@ use sojourn::mutants::Mutant;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use super::checker::{Allowed, check};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome};
 use super::load::seed;
 use super::replicas::{Replica, Reply, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 
 /// Deletes a request's idempotency key as soon as it is done.
@@ -53,19 +53,21 @@ fault_tests! {
     a_key_that_is_forgotten_is_noticed_when_requests_come_twice: duplicates, FORGETFUL;
 
     a_statement_that_another_keeps_from_happening_is_no_defect: conflicts, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    an_outage_that_passes_for_a_defect_is_noticed_when_statements_conflict:
-        conflicts, Flaw::Code(Mutant::OutageIsDefect);
 
     fifty_clients_that_refresh_one_token_get_one_successor: |flaw| contested_refreshes(flaw, 8), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    ten_thousand_contested_refreshes_give_one_successor_each: |flaw| contested_refreshes(flaw, 200), Flaw::None;
     a_refresh_that_reads_before_it_writes_is_noticed: |flaw| contested_refreshes(flaw, 4), FORK;
 
     an_end_that_meets_a_refresh_leaves_no_token: |flaw| refresh_meets_end(flaw, 25), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    five_hundred_ends_that_meet_a_refresh_leave_no_token: |flaw| refresh_meets_end(flaw, 500), Flaw::None;
     an_end_that_is_written_over_is_noticed: |flaw| refresh_meets_end(flaw, 20), LOST_UPDATE;
+}
+
+slow_fault_tests! {
+    an_outage_that_passes_for_a_defect_is_noticed_when_statements_conflict:
+        conflicts, Flaw::Code(Mutant::OutageIsDefect);
+
+    ten_thousand_contested_refreshes_give_one_successor_each: |flaw| contested_refreshes(flaw, 200), Flaw::None;
+
+    five_hundred_ends_that_meet_a_refresh_leave_no_token: |flaw| refresh_meets_end(flaw, 500), Flaw::None;
 }
 
 async fn duplicates(flaw: Flaw) -> Verdict {

@@ -10,28 +10,28 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::{Cluster, Frozen};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome, Seen};
 use super::replicas::{Replica, Reply, Subject, time_until, until};
 use super::standby::Burner;
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::proxy::Proxy;
 
 fault_tests! {
     numbers_that_a_crash_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Crash), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    numbers_that_a_failover_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Failover), Flaw::None;
+}
+
+slow_fault_tests! {
     a_place_that_is_kept_over_a_crash_is_noticed:
         |flaw| numbers_again(flaw, Loss::Crash), Flaw::Code(Mutant::PlaceKeptOverReconnect);
 
-    numbers_that_a_failover_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Failover), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     numbers_that_an_asynchronous_standby_gives_out_again_hide_no_end:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_log_that_is_taken_for_another_is_noticed_after_a_failover:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::LogIdentityIgnored);
-    #[ignore = "takes long; scripts/faults runs it"]
     a_cursor_of_another_log_is_noticed_after_a_failover:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::CursorWithoutIdentity);
 }

@@ -9,19 +9,17 @@ use rand::{RngExt as _, SeedableRng as _};
 use sojourn::mutants::Mutant;
 use sqlx::ConnectOptions as _;
 
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::History;
 use super::load::seed;
 use super::replicas::{Replica, until};
+use super::slow_fault_tests;
 use super::verdict::Verdict;
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     a_minute_of_faults_leaves_nothing_behind: |flaw| soak(flaw, Duration::from_secs(80)), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     memory_that_is_left_behind_is_noticed: |flaw| soak(flaw, Duration::from_secs(30)), Flaw::Code(Mutant::Leak);
 }
 

@@ -6,17 +6,15 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use sojourn::mutants::Mutant;
 
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::replicas::Replica;
+use super::slow_fault_tests;
 use super::verdict::Verdict;
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     a_server_that_stops_answers_what_it_was_asked: stopping, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_stop_that_breaks_requests_off_is_noticed: stopping, Flaw::Code(Mutant::NoDrain);
 }
 
