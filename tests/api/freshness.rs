@@ -6,10 +6,8 @@ use chrono::TimeDelta;
 use serde_json::json;
 use sojourn::sessions::Policy;
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::proxy::Proxy;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 /// A timeout far beyond every bound: the tests decide whether something happens, not when.
 const EVENTUALLY: Duration = Duration::from_secs(20);
@@ -104,7 +102,7 @@ on_both_databases! {
     async fn a_server_that_is_set_to_strict_needs_no_asking(database) {
         let one = Server::start(database).await;
         let policy = Policy { freshness: sojourn::sessions::Freshness::Strict, ..Policy::default() };
-        let two = one.replica_with(|options| Options { policy, ..options }).await;
+        let two = one.replica_with(|with| with.policy(policy)).await;
         for _ in 0..20 {
             let opened = one.open("alice").await;
             assert!(two.stands(&opened.access).await);
@@ -115,7 +113,7 @@ on_both_databases! {
 
     async fn a_server_that_does_not_read_the_log_trusts_no_cache_entry(database) {
         let one = Server::start(database).await;
-        let two = one.replica_with(|options| Options { follows: false, ..options }).await;
+        let two = one.replica_with(|with| with.without_change_log()).await;
         for _ in 0..20 {
             let opened = one.open("alice").await;
             assert!(two.stands(&opened.access).await);
@@ -211,9 +209,7 @@ on_both_databases! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_entry_answers_for_a_database_that_is_gone_but_not_for_long_postgres() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, url) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(url), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let (known, unknown) = (server.open("alice").await, server.open("bob").await);
     assert!(server.stands(&known.access).await);
     server.catch_up().await;

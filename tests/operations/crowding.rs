@@ -7,8 +7,7 @@ use sojourn::config::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::database::TestDatabase;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 /// A timeout far longer than any answer takes: a client that waits this long is shut out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,8 +35,7 @@ async fn status_of(server: &Server, method: &str, path: &str, token: &str) -> u1
 }
 
 async fn server_with_few_places() -> Server {
-    let options = Options { serving: ServerConfig::new(Duration::ZERO, MOST), ..Options::default() };
-    Server::start_with(TestDatabase::sqlite().await, options).await
+    Server::builder().serving(ServerConfig::new(Duration::ZERO, MOST)).start_on_sqlite().await
 }
 
 /// Health, a check and an administrator's ending work, each on a connection of its own.

@@ -3,7 +3,6 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::database::TestDatabase;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 async fn connect(server: &Server) -> TcpStream {
@@ -30,7 +29,7 @@ async fn sent(server: &Server, parts: &[&[u8]]) -> (u16, String) {
 }
 
 async fn server() -> Server {
-    Server::start(TestDatabase::sqlite().await).await
+    Server::start_on_sqlite().await
 }
 
 /// D-02.

@@ -4,16 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::database::TestDatabase;
-use crate::support::proxy::Proxy;
-use crate::support::server::{Options, Server, answer};
+use crate::support::server::{Server, answer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_says_in_one_word_why_it_is_not_ready() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let raw = sqlx::PgPool::connect_lazy(database.url()).unwrap();
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
+    let raw = sqlx::PgPool::connect_lazy(server.database_url()).unwrap();
     let ready = async || answer(server.request("GET", "/readyz")).await;
     assert_eq!(ready().await.expect(200).text, "ready\n");
 
@@ -40,9 +36,7 @@ async fn it_says_in_one_word_why_it_is_not_ready() {
 /// Every 503 has a `Retry-After`, in every family.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_family_says_when_to_come_again() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let opened = server.open("alice").await;
     proxy.cut();
     let paths = [

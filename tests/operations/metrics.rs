@@ -10,7 +10,7 @@ use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::process::{Folder, Process};
 use crate::support::proxy::Proxy;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
 /// The text format, read strictly: every sample's value by its name and labels, and every metric's type.
 struct Samples {
@@ -206,7 +206,7 @@ async fn it_tells_for_how_long_the_database_has_been_gone_and_what_failed() {
 #[tokio::test]
 async fn they_can_have_an_address_of_their_own() {
     let http = HttpConfig { metrics_listen: Some("127.0.0.1:0".to_owned()), ..HttpConfig::default() };
-    let server = Server::start_with(TestDatabase::sqlite().await, Options { http, ..Options::default() }).await;
+    let server = Server::builder().http(http).start_on_sqlite().await;
     answer(server.request("GET", "/metrics")).await.expect(404);
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

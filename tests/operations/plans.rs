@@ -14,7 +14,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use crate::support::database::TestDatabase;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 /// Makes PostgreSQL send each plan as a notice, which the client logs.
 const TELL_PLANS: &str = "
@@ -96,7 +96,7 @@ async fn seeded() -> Server {
     }
     connection.close().await.unwrap();
     // Without background tasks, whose plans would be among the others.
-    Server::start_with(database, Options { follows: false, ..Options::default() }).await
+    Server::builder().without_change_log().start(database).await
 }
 
 /// The nodes of a plan.

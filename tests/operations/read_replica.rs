@@ -7,20 +7,14 @@ use sojourn::tokens::MasterSecret;
 use sqlx::Connection as _;
 
 use crate::faults::cluster::{Cluster, free_port};
-use crate::support::database::TestDatabase;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 /// One secret for all servers of a test, because each reads the signing keys of the one before.
 const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
 async fn serve(database_url: String, search_database_url: String) -> Server {
-    let options = Options {
-        secret: MasterSecret::parse(SECRET).unwrap(),
-        database_url: Some(database_url),
-        search_database_url: Some(search_database_url),
-        ..Options::default()
-    };
-    Server::start_with(TestDatabase::sqlite().await, options).await
+    let secret = MasterSecret::parse(SECRET).unwrap();
+    Server::builder().secret(secret).search_database_url(search_database_url).start_at(database_url).await
 }
 
 /// Searches answered by the replica and by the primary so far, in the whole process.

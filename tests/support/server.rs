@@ -7,67 +7,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sojourn::api::forwarding::Forwarding;
-use sojourn::api::limits::RateLimits;
-use sojourn::api::{self, App};
 use sojourn::background::SigningKeys;
-use sojourn::clock::{self, Clock, SharedClock, ShiftedClock, SystemClock, SystemEntropy};
-use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};
-use sojourn::sessions::{Follower, Policy, Scope, Sessions};
-use sojourn::setup::{Assembled, Setup};
+use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
+use sojourn::sessions::{Follower, Scope, Sessions};
 use sojourn::store::Store;
-use sojourn::telemetry::RequestIds;
-use sojourn::tokens::{BootstrapKey, MasterSecret, Secret, ServiceKey, ServiceKeyId};
-use tokio::net::TcpListener;
+use sojourn::tokens::{MasterSecret, ServiceKey, ServiceKeyId};
 use tokio::sync::watch;
 
+use super::builder::Builder;
 use super::database::TestDatabase;
 
 /// The bootstrap key of every test server.
 pub const BOOTSTRAP_KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
-
-/// How a test wants its server to be.
-pub struct Options {
-    pub policy: Policy,
-    pub tokens: TokenConfig,
-    pub http: HttpConfig,
-    pub serving: ServerConfig,
-    pub secret: MasterSecret,
-    pub previous_secrets: Vec<MasterSecret>,
-    pub clock: Arc<ShiftedClock>,
-    /// The most connections to the database.
-    pub connections: u32,
-    /// Where to reach the database, when not directly.
-    pub database_url: Option<String>,
-    /// A hot standby for searches.
-    pub search_database_url: Option<String>,
-    /// When the bootstrap key stops working.
-    pub bootstrap_key_until: Option<DateTime<Utc>>,
-    /// Whether it follows the change log, as a real server does. Without it everything is strict.
-    pub follows: bool,
-    /// Whether it goes by the database's clock, as a real server does; then its own cannot be moved.
-    pub agrees: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            policy: Policy::default(),
-            tokens: TokenConfig::default(),
-            http: HttpConfig::default(),
-            serving: ServerConfig::new(Duration::ZERO, 1000),
-            secret: MasterSecret::generate(&SystemEntropy).unwrap(),
-            previous_secrets: Vec::new(),
-            clock: Arc::new(ShiftedClock::default()),
-            connections: 8,
-            database_url: None,
-            search_database_url: None,
-            bootstrap_key_until: None,
-            follows: true,
-            agrees: false,
-        }
-    }
-}
 
 /// A server that stops when it is dropped.
 pub struct Server {
@@ -75,11 +26,11 @@ pub struct Server {
     pub clock: Arc<ShiftedClock>,
     pub sessions: Arc<Sessions>,
     pub store: Arc<dyn Store>,
-    signing_keys: SigningKeys,
-    database: Arc<TestDatabase>,
-    secret: MasterSecret,
-    client: reqwest::Client,
-    stop: watch::Sender<bool>,
+    pub(super) signing_keys: SigningKeys,
+    pub(super) database: Arc<TestDatabase>,
+    pub(super) secret: MasterSecret,
+    pub(super) client: reqwest::Client,
+    pub(super) stop: watch::Sender<bool>,
 }
 
 /// A session opened for a test, with its tokens.
@@ -133,72 +84,40 @@ impl Answer {
 }
 
 impl Server {
-    /// Starts with everything at its default.
-    pub async fn start(database: TestDatabase) -> Self {
-        Self::start_with(database, Options::default()).await
+    /// A server with options other than the defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
-    /// Starts as told.
-    pub async fn start_with(database: TestDatabase, options: Options) -> Self {
-        Self::start_on(Arc::new(database), options).await
+    /// Starts a server with all defaults.
+    pub async fn start(database: TestDatabase) -> Self {
+        Self::builder().start(database).await
+    }
+
+    /// Starts a server with all defaults on a new SQLite file.
+    pub async fn start_on_sqlite() -> Self {
+        Self::builder().start_on_sqlite().await
+    }
+
+    /// Starts a server with all defaults on a new PostgreSQL database.
+    pub async fn start_on_postgres() -> Self {
+        Self::builder().start_on_postgres().await
     }
 
     /// Another server on the same database, as the next replica or after a restart.
     pub async fn replica(&self) -> Self {
-        self.replica_with(|options| options).await
+        self.replica_with(|with| with).await
     }
 
-    /// The same, but for what is told.
-    pub async fn replica_with(&self, change: impl FnOnce(Options) -> Options) -> Self {
-        let options = Options { secret: self.secret.clone(), clock: Arc::clone(&self.clock), ..Options::default() };
-        Self::start_on(Arc::clone(&self.database), change(options)).await
+    /// Another server on the same database, with options of its own.
+    pub async fn replica_with(&self, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let builder = Self::builder().secret(self.secret.clone()).clock(Arc::clone(&self.clock));
+        change(builder).start_on(Arc::clone(&self.database)).await
     }
 
     /// Inserts copies of a session past the server.
     pub async fn copy_session(&self, id: &str, times: i64) {
         self.database.copy_session(id.parse().unwrap(), times).await;
-    }
-
-    async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { mut policy, tokens, http, serving, secret, clock, connections, database_url, .. } = options;
-        let Options { search_database_url, follows, agrees, bootstrap_key_until, previous_secrets, .. } = options;
-        sojourn::metrics::start();
-        policy.streams = serving.room_for(policy.streams);
-        let setup = Setup {
-            storage: StorageConfig {
-                database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
-                search_database_url: search_database_url.map(Into::into),
-                database_shown: String::new(),
-                connections,
-                secret: secret.clone(),
-                previous_secrets,
-            },
-            tokens,
-            policy,
-            bootstrap_key: Some(BootstrapKey::new(Secret::new(BOOTSTRAP_KEY.to_owned()), bootstrap_key_until)),
-            clock: if agrees { Arc::new(SharedClock::new(Arc::clone(&clock) as _)) } else { Arc::clone(&clock) as _ },
-            entropy: Arc::new(SystemEntropy),
-        };
-        let Assembled { sessions, store, signing_keys } = setup.assemble().await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let (stop, stopping) = watch::channel(false);
-        let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
-        let app = App {
-            sessions: Arc::clone(&sessions),
-            request_ids: RequestIds::new(&SystemEntropy).unwrap(),
-            cookie: http.cookie.clone(),
-            janssen_user_dn: http.janssen_user_dn.clone(),
-            limits: RateLimits::new(http.rate_limit, forwarding),
-            stopping: stopping.clone(),
-        };
-        if follows {
-            sojourn::background::follow(&sessions, &Arc::default(), &stopping);
-        }
-        let router = api::router(Arc::new(app), &http);
-        tokio::spawn(sojourn::server::serve(listener, router, serving.trusting(http.trusted_proxies), stopping));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }
     }
 
     /// Reads the change log now, as the server does by itself a moment later.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Opened, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Opened, Server, answer};
 
 const PATH: &str = "/api/v0/sessions";
 
@@ -67,7 +67,7 @@ on_both_databases! {
 
     async fn an_administrator_cleans_up_everybodys_sessions_past_the_retention(database) {
         let policy = Policy { retention: TimeDelta::days(1), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let [old_expired, old_idle, old_ended] = leave_behind(&server, "1002").await;
         server.wait(TimeDelta::hours(25));
         let [expired, idle, ended] = leave_behind(&server, "1002").await;
@@ -114,7 +114,7 @@ on_both_databases! {
 
     async fn rows_past_their_retention_are_deleted_unasked_and_active_sessions_stay(database) {
         let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let gone = leave_behind(&server, "1001").await;
         let standing = server.open_with(&json!({ "user_id": "1001", "expires_in": 3600 })).await;
         server.wait(TimeDelta::minutes(3));

@@ -6,7 +6,7 @@ use sojourn::sessions::{Owner, Policy, Session, SessionId};
 use sojourn::users::UserId;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 on_both_databases! {
     async fn every_route_asks_who_is_calling(database) {
@@ -85,7 +85,7 @@ on_both_databases! {
     async fn a_token_of_another_kind_or_server_is_no_credential(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
-        let other = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         let foreign = other.open("alice").await;
         let foreign_bearer = other.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let foreign_key = other.key("sessions:admin").await;
@@ -160,7 +160,7 @@ on_both_databases! {
     /// the holder of an old signing key, or of a token of a deleted session, has a good signature and no session.
     async fn an_access_token_of_a_session_that_is_not_there_is_refused(database) {
         let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let (gone, kept) = (server.open("alice").await, server.open("bob").await);
         server.send("DELETE", &format!("/v1/sessions/{}", gone.id), BOOTSTRAP_KEY).await.expect(204);
         server.wait(TimeDelta::seconds(1));

@@ -5,7 +5,6 @@ use sojourn::tokens::ServiceKey;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 use crate::support::stream::{Message, Stream};
@@ -138,7 +137,7 @@ async fn end_slowly(connection: &mut PgConnection, id: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_commit_is_sent_to_a_listener_that_resumes_after_it() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let (slow, quick) = (server.open("alice").await, server.open("alice").await);
     let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();

@@ -31,7 +31,7 @@ on_both_databases! {
         server.refresh(&spent.refresh).await.expect(200);
         let expired = server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await;
         server.wait(chrono::TimeDelta::seconds(61));
-        let other = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         let foreign = other.open("alice").await;
         let key = server.key("sessions:read").await;
         for token in [

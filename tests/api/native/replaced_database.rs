@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::database::TestDatabase;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server};
 use crate::support::stream::Stream;
 
@@ -69,7 +68,7 @@ async fn until(ask: impl AsyncFn() -> Answer, fits: impl Fn(&Answer) -> bool) ->
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cursor_of_a_restored_log_gets_the_whole_list() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let (old, new) = (server.open("alice").await, server.open("alice").await);
     end(&server, &old.id).await;
     let list =
@@ -85,7 +84,7 @@ async fn a_cursor_of_a_restored_log_gets_the_whole_list() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listener_of_a_restored_log_is_told_that_it_may_have_missed_something() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let session = server.open("alice").await;
     server.follows().await;
     let mut live = Stream::open(server.request("GET", "/v1/events").bearer_auth(BOOTSTRAP_KEY)).await;
@@ -99,7 +98,7 @@ async fn a_listener_of_a_restored_log_is_told_that_it_may_have_missed_something(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_takes_no_writes_is_not_believed() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let session = server.open("alice").await;
     server.follows().await;
     let check = async |query: &str| server.send("GET", &format!("/v1/verify{query}"), &session.access).await;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 on_both_databases! {
     async fn a_session_that_meets_what_a_route_requires_passes(database) {
@@ -133,7 +133,7 @@ on_both_databases! {
     async fn asking_can_only_make_an_answer_fresher(database) {
         let one = Server::start(database).await;
         let policy = Policy { freshness: Freshness::Strict, ..Policy::default() };
-        let strict = one.replica_with(|options| Options { policy, ..options }).await;
+        let strict = one.replica_with(|with| with.policy(policy)).await;
         let fresh = one.replica().await;
         let ended = async |at: &Server, path: &str| {
             let opened = one.open("alice").await;

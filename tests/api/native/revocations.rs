@@ -10,10 +10,8 @@ use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::proxy::Proxy;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -89,7 +87,7 @@ on_both_databases! {
         let opened = server.open("alice").await;
         end(&server, &opened.id).await;
         list_with(&server, &opened.id).await;
-        let other = Server::start(TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         other.follows().await;
         let foreign = ask(&other, "").await.json();
         for since in [cursor(&foreign), "", "17", "%F0%9F%99%82"] {
@@ -195,7 +193,7 @@ on_both_databases! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_commit_is_sent_to_a_listener_that_has_received_later_ones() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let (slow, quick) = (server.open("alice").await, server.open("alice").await);
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
@@ -213,9 +211,7 @@ async fn a_late_commit_is_sent_to_a_listener_that_has_received_later_ones() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_know_says_so() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     server.follows().await;
     let opened = server.open("alice").await;
     let key = server.key("sessions:read").await;
@@ -238,8 +234,7 @@ async fn a_server_that_does_not_know_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_follow_the_log_has_no_list() {
-    let options = Options { follows: false, ..Options::default() };
-    let server = Server::start_with(TestDatabase::sqlite().await, options).await;
+    let server = Server::builder().without_change_log().start_on_sqlite().await;
     for path in ["/v1/revocations", "/v1/events"] {
         server.send("GET", path, BOOTSTRAP_KEY).await.expect_problem(503, "unavailable");
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sojourn::sessions::{EndReason, IpStorage, Owner, Policy, SessionId};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 const PATH: &str = "/v1/sessions/revoke";
 
@@ -142,7 +142,7 @@ on_both_databases! {
             (IpStorage::Full, "::ffff:203.0.113.7", Some(1)),
         ].into_iter().enumerate() {
             let policy = Policy { ip_storage, ..Policy::default() };
-            let server = full.replica_with(|options| Options { policy, ..options }).await;
+            let server = full.replica_with(|with| with.policy(policy)).await;
             let user = format!("user-{number}");
             server.open_with(&json!({ "user_id": user, "ip_address": "203.0.113.7" })).await;
             let body = json!({ "filter": { "user_id": user, "ip_address": address } });

@@ -1,10 +1,13 @@
 //! Scopes of a session never exceed its opener's, and the opener is recorded.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::clock::{Clock as _, ShiftedClock};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 const JANSSEN: [&str; 5] = [
     "https://jans.io/oauth/jans-auth-server/session.readonly",
@@ -153,10 +156,9 @@ on_both_databases! {
     }
 
     async fn the_bootstrap_key_works_until_its_end(database) {
-        let clock = Options::default().clock;
-        let until = sojourn::clock::Clock::now(clock.as_ref()) + TimeDelta::hours(1);
-        let options = Options { clock, bootstrap_key_until: Some(until), ..Options::default() };
-        let server = Server::start_with(database, options).await;
+        let clock = Arc::new(ShiftedClock::default());
+        let until = clock.now() + TimeDelta::hours(1);
+        let server = Server::builder().clock(clock).bootstrap_key_until(until).start(database).await;
         server.send("GET", "/v1/sessions", BOOTSTRAP_KEY).await.expect(200);
         server.wait(TimeDelta::hours(1));
         server.send("GET", "/v1/sessions", BOOTSTRAP_KEY).await.expect_problem(401, "unauthenticated");

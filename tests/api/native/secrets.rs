@@ -6,7 +6,7 @@ use sojourn::clock::SystemEntropy;
 use sojourn::tokens::{Keyring, MasterSecret, SecretId};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 fn secret() -> MasterSecret {
     MasterSecret::generate(&SystemEntropy).unwrap()
@@ -19,7 +19,7 @@ fn id_of(secret: &MasterSecret) -> SecretId {
 /// The next replica of a server, with another secret, and with the server's own as a previous one.
 async fn rotated(server: &Server, new: &MasterSecret) -> Server {
     let (secret, previous) = (new.clone(), server.secret().clone());
-    server.replica_with(|options| Options { secret, previous_secrets: vec![previous], ..options }).await
+    server.replica_with(|with| with.secret(secret).previous_secrets(vec![previous])).await
 }
 
 /// The secrets that seal the stored signing keys, as this server sees them.
@@ -45,7 +45,7 @@ on_both_databases! {
         both.wait(TimeDelta::minutes(3));
         both.signing_keys().load().await.unwrap();
 
-        let after = before.replica_with(|options| Options { secret: new, ..options }).await;
+        let after = before.replica_with(|with| with.secret(new)).await;
         let renewed = refreshed["refresh_token"].as_str().unwrap();
         assert!(after.stands(refreshed["access_token"].as_str().unwrap()).await, "the signing key is the same");
         assert!(!after.stands(&bearer.access).await, "derived from a secret that is gone");
@@ -76,7 +76,7 @@ on_both_databases! {
         assert!(old.signing_keys().load().await.is_err());
         let opened = old.open("alice").await;
         assert!(old.stands(&opened.access).await, "one that was forgotten goes on with the keys that it knows");
-        let after = old.replica_with(|options| Options { secret: new, ..options }).await;
+        let after = old.replica_with(|with| with.secret(new)).await;
         assert!(after.stands(&opened.access).await, "it signs with the same key");
     }
 
@@ -85,7 +85,7 @@ on_both_databases! {
         one.signing_keys().note_use_of_secrets().await;
         let (was, new) = (one.secret().clone(), secret());
         let knowing = new.clone();
-        let before = one.replica_with(|options| Options { previous_secrets: vec![knowing], ..options }).await;
+        let before = one.replica_with(|with| with.previous_secrets(vec![knowing])).await;
         let after = rotated(&one, &new).await;
         let sealed = one.store.signing_keys().await.unwrap();
         for _ in 0..5 {
@@ -136,7 +136,7 @@ on_both_databases! {
 
         both.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
         assert!(status(&was).await.may_go());
-        let others = old.replica_with(|options| Options { secret: new.clone(), ..options }).await;
+        let others = old.replica_with(|with| with.secret(new.clone())).await;
         let secrets = others.signing_keys().secrets().await.unwrap();
         assert!(secrets.iter().any(|status| status.id == id_of(&was) && !status.set), "what others use is told too");
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 on_both_databases! {
     async fn a_user_is_known_from_its_first_session_on(database) {
@@ -130,10 +130,7 @@ on_both_databases! {
         assert!(server.send("GET", &path, BOOTSTRAP_KEY).await.json().get("location").is_none());
 
         let always = server
-            .replica_with(|options| Options {
-                policy: Policy { erase_deleted_users: true, ..Policy::default() },
-                ..options
-            })
+            .replica_with(|with| with.policy(Policy { erase_deleted_users: true, ..Policy::default() }))
             .await;
         always.open_with(&body).await;
         let erased = always.send("DELETE", "/v1/users/alice", BOOTSTRAP_KEY).await.expect(200).json();

@@ -10,10 +10,8 @@ use sojourn::sessions::{Policy, StreamLimits};
 use sojourn::store::LogPosition;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::proxy::Proxy;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 use crate::support::stream::Stream;
 
 async fn watch(server: &Server, id: &str, credential: &str) -> Stream {
@@ -121,7 +119,7 @@ on_both_databases! {
 
     async fn one_user_and_one_service_have_so_many_streams_and_others_have_theirs(database) {
         let policy = Policy { streams: StreamLimits { most: 100, of_user: 2, of_service: 3 }, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let (one, two) = (server.open("alice").await, server.open("alice").await);
         let bob = server.open("bob").await;
         let mut streams = vec![watch(&server, &one.id, &one.access).await, watch(&server, &two.id, &two.access).await];
@@ -143,7 +141,7 @@ on_both_databases! {
 
     async fn streams_are_limited_and_end_when_the_server_stops(database) {
         let policy = Policy { streams: StreamLimits { most: 2, ..StreamLimits::default() }, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         server.follows().await;
         let opened = server.open("alice").await;
         let path = format!("/v1/sessions/{}/watch", opened.id);
@@ -178,7 +176,7 @@ const COUNTED: Duration = Duration::from_secs(11);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_cost_no_statements() {
     const WATCHERS: usize = 300;
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     let before = statements(&mut connection).await;
     // Few requests at once, because sessions of one user are opened one after the other.
@@ -201,9 +199,7 @@ async fn watchers_cost_no_statements() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endings_while_the_log_could_not_be_read_are_reported_afterwards() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let elsewhere = server.replica().await;
     let (alice, bob) = (server.open("alice").await, server.open("bob").await);
     let mut streams = [watch(&server, &alice.id, BOOTSTRAP_KEY).await, watch(&server, &bob.id, BOOTSTRAP_KEY).await];

@@ -11,7 +11,7 @@ use super::{assert_refused, end_reason, is_active, successor, text};
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::proxy::Proxy;
-use crate::support::server::{Options, Server};
+use crate::support::server::Server;
 
 /// Presents a refresh token and never reads the answer.
 async fn refresh_without_reading(server: &Server, token: &str) -> TcpStream {
@@ -76,7 +76,7 @@ on_both_databases! {
 
     /// T-22: the rotation may be committed or not. Cancelled requests must not keep their database connections either.
     async fn a_client_that_hangs_up_at_once_is_not_logged_out(database) {
-        let server = Server::start_with(database, Options { connections: 3, ..Options::default() }).await;
+        let server = Server::builder().connections(3).start(database).await;
         for _ in 0..15 {
             let opened = server.open("alice").await;
             for _ in 0..3 {
@@ -142,11 +142,8 @@ on_both_databases! {
 }
 
 /// A server behind a proxy to its database, with the statement of a refresh prepared.
-async fn behind_a_wire() -> (Server, Proxy) {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let options = Options { database_url: Some(through), ..Options::default() };
-    let server = Server::start_with(database, options).await;
+async fn behind_a_proxy() -> (Server, Proxy) {
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     successor(&server, &server.open("warm").await.refresh).await;
     (server, proxy)
 }
@@ -154,7 +151,7 @@ async fn behind_a_wire() -> (Server, Proxy) {
 /// T-22: the fate of the refresh is unknown until the client repeats it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_does_not_reach_the_database_is_done_when_it_is_asked_again() {
-    let (server, proxy) = behind_a_wire().await;
+    let (server, proxy) = behind_a_proxy().await;
     let opened = server.open("alice").await;
     proxy.block();
     assert_told_to_come_back(&server, &opened.refresh).await;
@@ -168,7 +165,7 @@ async fn a_refresh_that_does_not_reach_the_database_is_done_when_it_is_asked_aga
 /// T-22: the refresh is committed, and the database's answer is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_whose_outcome_was_lost_gives_the_same_pair_when_it_is_asked_again() {
-    let (server, proxy) = behind_a_wire().await;
+    let (server, proxy) = behind_a_proxy().await;
     let elsewhere = server.replica().await;
     // Opened last, so that the pool has a connection that was not idle for too long.
     let opened = server.open("alice").await;

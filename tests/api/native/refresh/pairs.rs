@@ -7,7 +7,7 @@ use sojourn::sessions::Policy;
 
 use super::{assert_refused, successor, text};
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 /// Deletes rows past their retention, after moving the clock beyond that of every row.
 async fn purge(server: &Server) {
@@ -35,7 +35,7 @@ on_both_databases! {
     /// T-31.
     async fn refreshing_never_passes_the_end_of_the_session(database) {
         let policy = Policy { sliding: Some(TimeDelta::hours(2)), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "acr": "aal3", "expires_in": 3600 })).await;
         let absolute = opened.body["session"]["absolute_expires_at"].clone();
         let mut token = opened.refresh;
@@ -127,14 +127,14 @@ on_both_databases! {
             let whose = ["sub", "sid", "client_id", "scope"].map(|claim| told[claim].as_str().unwrap().to_owned());
             assert_eq!(whose, ["alice", &opened.id, "web", "profile"]);
         }
-        let elsewhere = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let elsewhere = Server::start_on_sqlite().await;
         assert_refused(&elsewhere.refresh(&opened.refresh).await);
     }
 
     /// T-30: a refresh answer has no `Set-Cookie`, so a request that lost a race cannot clear the winner's cookie.
     async fn no_refresh_sets_or_clears_a_cookie(database) {
         let http = HttpConfig { cookie: Some("__Host-session".to_owned()), ..HttpConfig::default() };
-        let server = Server::start_with(database, Options { http, ..Options::default() }).await;
+        let server = Server::builder().http(http).start(database).await;
         let browser = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let cookie = format!("__Host-session={}", browser.access);
         let opened = server.open("alice").await;

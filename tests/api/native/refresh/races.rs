@@ -11,11 +11,11 @@ use sojourn::sessions::SessionId;
 use super::{assert_refused, is_active, text};
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Options, Server};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server};
 
 /// Starts a server with far fewer database connections than clients.
 async fn start(database: TestDatabase) -> Arc<Server> {
-    Arc::new(Server::start_with(database, Options { connections: 5, ..Options::default() }).await)
+    Arc::new(Server::builder().connections(5).start(database).await)
 }
 
 /// Ends a session in one of six ways and returns once that is acknowledged.
