@@ -1,4 +1,4 @@
-//! The program as an operator runs it.
+//! The program, as an operator runs it.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -23,7 +23,7 @@ async fn get(server: &Process, path: &str, token: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-/// A server learns what another process has done a moment later.
+/// Repeats a request until it is refused: a server notices the commands of another process with a delay.
 async fn until_refused(server: &Process, path: &str, token: &str) {
     let refused = async {
         while get(server, path, token).await.0 != 401 {
@@ -84,7 +84,7 @@ async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
     assert!(list.contains(id));
 }
 
-/// Puts a token wherever a client may put it by mistake, with a credential that is let in.
+/// Puts a token wherever a client may put it by mistake, with a valid credential.
 async fn in_wrong_places(server: &Process, token: &str) {
     let escaped = token.replacen('_', "\\u005f", 1);
     let bodies = [
@@ -241,7 +241,7 @@ on_both_databases! {
     }
 
     /// O-09.
-    async fn what_is_refused_costs_two_short_lines_in_the_log_at_most_whatever_it_carries(database) {
+    async fn a_refused_request_costs_at_most_two_short_lines_in_the_log_whatever_it_carries(database) {
         let folder = Folder::new();
         let settings = [("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_LOG_FORMAT", "json")];
         let mut server = folder.serve(&settings);
@@ -309,7 +309,7 @@ on_both_databases! {
             form("/oauth2/token", token, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
             form("/oauth2/revoke", token, &[("token", token)]).await;
             post(&server, "/v1/sessions", token, &json!({ "user_id": token, "x": token })).await;
-            // No client knows the master secret.
+            // The master secret is known to no client.
             if token != SECRET {
                 in_wrong_places(&server, token).await;
             }
@@ -374,7 +374,7 @@ on_both_databases! {
         let body = json!({ "user_id": "bob" }).to_string();
         let mut slow = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
         write!(slow, "POST /v1/sessions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {BOOTSTRAP_KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{}", body.len(), &body[..5]).unwrap();
-        // The server has the head for certain once it has answered another request that came later.
+        // A later request was answered, so the server has read the earlier head.
         assert_eq!(get(&server, "/healthz", "").await.0, 200);
         server.terminate();
         while !server.log().contains("stopping") {

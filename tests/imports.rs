@@ -131,7 +131,11 @@ fn collect(folder: &Path, module: &str, modules: &mut BTreeMap<String, String>) 
         } else if !["lib", "main", "tests"].contains(&name.as_str()) {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
-            let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| line.to_owned() + "\n").collect();
+            let code: String = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .map(|line| line.to_owned() + "\n")
+                .collect();
             modules.insert(if name == "mod" { module.to_owned() } else { below }, code);
         }
     }
@@ -139,7 +143,11 @@ fn collect(folder: &Path, module: &str, modules: &mut BTreeMap<String, String>) 
 
 /// The paths that a file's `use` items name, each written out.
 fn used_paths(code: &str) -> Vec<String> {
-    uses(code, "use ").chain(uses(code, "pub use ")).chain(uses(code, "pub(crate) use ")).flat_map(written_out).collect()
+    uses(code, "use ")
+        .chain(uses(code, "pub use "))
+        .chain(uses(code, "pub(crate) use "))
+        .flat_map(written_out)
+        .collect()
 }
 
 fn re_exports(code: &str) -> Vec<String> {
@@ -193,7 +201,9 @@ fn identifier(text: &str) -> &str {
 }
 
 fn defines(code: &str, name: &str) -> bool {
-    ["struct", "enum", "trait", "fn", "const", "type", "static"]
-        .iter()
-        .any(|kind| code.lines().any(|line| line.contains(&format!("pub {kind} {name}")) || line.contains(&format!("pub async {kind} {name}"))))
+    ["struct", "enum", "trait", "fn", "const", "type", "static"].iter().any(|kind| {
+        code.lines().any(|line| {
+            line.contains(&format!("pub {kind} {name}")) || line.contains(&format!("pub async {kind} {name}"))
+        })
+    })
 }

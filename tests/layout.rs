@@ -1,4 +1,4 @@
-//! The rules of the layout, read from the sources.
+//! Layout rules, read from the sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,10 @@ const REACHES: &[(&str, &[&str])] = &[
     ("model", &["clock"]),
     ("tokens", &["clock", "model"]),
     ("store", &["clock", "model", "tokens", "metrics", "mutants"]),
-    ("sessions", &["clock", "model", "tokens", "store::contract", "store::batching", "metrics", "mutants", "error_chain"]),
+    (
+        "sessions",
+        &["clock", "model", "tokens", "store::contract", "store::batching", "metrics", "mutants", "error_chain"],
+    ),
 ];
 
 #[test]
@@ -75,7 +78,8 @@ fn the_core_knows_neither_http_nor_sql_nor_json() {
     assert_free_of("src/model", &["axum", "sqlx", "serde", "serde_json", "hyper", "tokio"], &[]);
     assert_free_of("src/sessions", &["axum", "sqlx", "serde", "serde_json", "hyper"], &[]);
     assert_free_of("src/store/contract", &["axum", "sqlx", "serde", "serde_json", "hyper"], &[]);
-    // A JWT's claims are JSON, so the file that reads them knows how; the signing keys' test reads the published JSON.
+    // A JWT's claims are JSON, so the file that reads them may use serde_json. The signing keys' test reads the
+    // published JSON.
     assert_free_of("src/tokens", &["axum", "sqlx", "hyper"], &[]);
     assert_free_of(
         "src/tokens",
@@ -133,9 +137,9 @@ fn a_family_is_its_folder_and_its_line_in_the_list() {
 #[test]
 fn sql_never_asks_the_database_for_the_time() {
     for (path, text) in sources("src/store") {
-        // Rust's `Instant::now()` measures how long something takes.
+        // Rust's `Instant::now()` measures durations.
         let text = text.to_lowercase().replace("::now()", "");
-        // Replicas agree on what time it is by the database's clock, and ask it in one place.
+        // The shared clock follows the database's clock and queries it in this one place.
         let text = if path.ends_with("postgres/log_reader.rs") {
             text.replacen("clock_timestamp() as time", "", 1)
         } else {

@@ -1,4 +1,4 @@
-//! What the server computes for a request, without a socket and without a database: `cargo bench` in this folder.
+//! Computation for a request, without a socket and without a database: `cargo bench` in this folder.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be prepared cannot go on")]
 
 use std::hint::black_box;
@@ -92,7 +92,7 @@ fn access_tokens(criterion: &mut Criterion) {
         };
         let minting = tokens();
         group.bench_function(format!("mint, {name}"), |bencher| bencher.iter(|| mint(&minting)));
-        // Each of another instance, which has not seen the token yet.
+        // Each token comes from another instance, so that it is in no cache.
         let token = mint(&minting);
         group.bench_function(format!("check one never seen, {name}"), |bencher| {
             bencher.iter_batched(

@@ -10,7 +10,7 @@ SELECT CASE u WHEN 0 THEN 'd5552516-4436-4908-ab36-3e9725246304' ELSE 'user-' ||
 FROM generate_series(0, :sessions / 10 - 1) AS u,
      (SELECT 'epoch'::timestamptz + (:now - 2592000000) * interval '1 millisecond' AS since) AS past;
 
--- The indexes are made afterwards, which is faster and leaves them as compact as a rebuild does.
+-- Indexes are created afterwards, which is faster and leaves them as compact as a rebuild does.
 CREATE TEMPORARY TABLE kept AS
 SELECT indexname, indexdef FROM pg_indexes
 WHERE schemaname = 'public' AND tablename = 'sessions'

@@ -1,4 +1,4 @@
--- Moves the last use of the :asked_for sessions that are asked for again and again to :shift from now.
+-- Moves the last-seen time of the :asked_for requested sessions to :shift from now.
 SET session_replication_role = replica;
 
 WITH places AS (

@@ -1,4 +1,4 @@
--- Takes back what a case did, so that the next one finds the table as it was filled: no trigger, no change log.
+-- Undoes the changes of a case, so that the next one finds the table as filled: no trigger, no change log.
 SET session_replication_role = replica;
 SET synchronous_commit = off;
 

@@ -1,4 +1,4 @@
-//! What is asked, the limit it is compared with, and what must come out of it.
+//! The cases: requests, the limit that they are compared with, and the goal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +14,9 @@ use crate::fixture::{AskedFor, Fixture, request};
 use crate::load::Source;
 use crate::population::{EXAMPLE_USER, Population};
 
-/// The connections of a case that does not say otherwise.
+/// The number of connections of a case, unless it says otherwise.
 pub const CONNECTIONS: usize = 32;
-/// The clients that pgbench reads fastest with, and those that it commits fastest with, on two cores.
+/// The numbers of clients with which pgbench reads and commits fastest on two cores.
 const READING: u64 = 16;
 const WRITING: u64 = 32;
 
@@ -28,69 +28,69 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct LimitScript {
     /// The name of the file in `sql/pgbench`.
     pub name: &'static str,
-    /// How many clients run it.
+    /// The number of clients.
     pub clients: u64,
-    /// How many transactions there is something to do for; `None`: any number.
+    /// The number of transactions that the rows suffice for; `None` for any number.
     pub places: Option<fn(Population) -> u64>,
 }
 
-/// What must come out; nothing by default.
+/// The goals of a case; none by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Goal {
     /// At least this share of pgbench's rate.
     pub of_limit: Option<f64>,
     /// At least this share of the bare server's rate.
     pub of_hello: Option<f64>,
-    /// At most so many milliseconds for half of the answers.
+    /// At most this many milliseconds for half of the answers.
     pub p50: Option<f64>,
-    /// At most so many milliseconds for 99 in a hundred answers.
+    /// At most this many milliseconds for 99 in a hundred answers.
     pub p99: Option<f64>,
-    /// At most so many microseconds of the server's processor time.
+    /// At most this many microseconds of the server's processor time.
     pub server_time: Option<f64>,
     /// At least this rate on SQLite.
     pub on_sqlite: Option<f64>,
 }
 
-/// A case.
+/// A kind of request to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    /// What it is called.
+    /// The name, also on the command line.
     pub name: &'static str,
-    /// What it asks.
+    /// The request in words.
     pub asks: &'static str,
-    /// How many ask at once.
+    /// The number of concurrent connections.
     pub connections: usize,
-    /// The limit that it is compared with.
+    /// The limit to compare with.
     pub limit: Option<LimitScript>,
-    /// Whether it is compared with the bare server too.
+    /// Whether the bare server is measured too.
     pub hello: bool,
-    /// Whether it has to be taken back.
+    /// Whether rows change and must be restored afterwards.
     pub writes: bool,
-    /// What must come out.
+    /// The goals.
     pub goal: Goal,
-    /// Its requests.
+    /// The constructor of the requests.
     pub requests: fn(&Fixture) -> Result<Requests>,
 }
 
 /// The requests of a case.
 pub enum Requests {
-    /// Any of these, again and again.
+    /// Requests to be repeated in any order.
     Any(Vec<Vec<u8>>),
-    /// Each once: those of the places from the counter's on, up to a number of them.
+    /// Requests to be sent once each.
     Each {
-        /// The next place.
+        /// The place of the next request.
         next: Arc<AtomicU64>,
-        /// How many places there are.
+        /// The number of places.
         places: u64,
-        /// The request of a place.
+        /// The constructor of a place's request.
         make: Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>,
     },
-    /// Every session refreshed in turn, each with the token that is current.
+    /// Refreshes of every session in turn, each with its current token.
     Refresh(Vec<AskedFor>, Vec<Keyring>),
 }
 
 impl Requests {
-    /// For so many connections.
+    /// A source of requests for each connection.
     pub fn sources(self, connections: usize) -> Vec<Source> {
         match self {
             Self::Any(requests) => {
@@ -141,8 +141,7 @@ impl Requests {
         }
     }
 
-    /// Every request once over so many connections, where they are asked again and again: so that the server has seen
-    /// what it then is asked for.
+    /// One pass over all requests that are repeated, spread over the connections, so that the server's cache is warm.
     pub fn warming(&self, connections: usize) -> Option<Vec<Source>> {
         let Self::Any(requests) = self else { return None };
         let share = requests.len().div_ceil(connections);
@@ -156,7 +155,7 @@ impl Requests {
         Some(requests.chunks(share).map(one).collect())
     }
 
-    /// A request to try.
+    /// A sample request, for a first check of the answer.
     pub fn first(&self) -> Option<&[u8]> {
         let Self::Any(requests) = self else { return None };
         requests.first().map(Vec::as_slice)
@@ -319,7 +318,7 @@ pub const CASES: &[Case] = &[
             let filter = Filter { state: Some(State::Active), ..Filter::default() };
             let Population { sessions, .. } = fixture.population;
             let page = |place| {
-                // From 5 to 100 in a hundred: the first ones have no 50 before them.
+                // Places from 5 to 100 in a hundred: the first sessions have no 50 before them.
                 let number = sessions / 20 + place * (sessions - sessions / 20 - 1) / 1000;
                 let population = fixture.population;
                 let position = Position { at: population.opened_at(number), id: population.id(number) };

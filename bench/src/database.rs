@@ -1,4 +1,4 @@
-//! The two databases: filled, asked for their limit, and put back as they were after a case that writes.
+//! The two databases: filling, measuring the limit, and restoring after a case that writes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,29 +11,28 @@ use crate::Options;
 use crate::cases::LimitScript;
 use crate::population::Population;
 
-/// The folder with what `psql` and `pgbench` are told.
+/// The folder of scripts for `psql` and `pgbench`.
 const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
-/// Without triggers: what is filled or taken back is no news to the server, and the limit is that of the table alone.
+/// Triggers are off: filling and restoring must not be in the change log, and the limit is that of the table alone.
 const WITHOUT_TRIGGERS: &str = "-c session_replication_role=replica";
 
-/// What a client of pgbench does not reach in a second where it has to commit.
+/// Transactions a second that no client of pgbench reaches when it commits.
 const MOST_A_SECOND: u64 = 250;
 
-/// A database of its own for one population.
+/// The database of one population.
 #[derive(Debug)]
 pub enum Database {
-    /// In a PostgreSQL cluster.
+    /// A database of a PostgreSQL cluster.
     Postgres {
         /// The folder of PostgreSQL's programs.
         programs: PathBuf,
         /// The cluster's port.
         port: u16,
-        /// The process that all others of the cluster come from.
+        /// The postmaster.
         process: i32,
-        /// The database's name.
         name: String,
     },
-    /// A file.
+    /// A SQLite file.
     Sqlite {
         /// The file's folder, deleted with it.
         folder: tempfile::TempDir,
@@ -56,7 +55,7 @@ impl Database {
         Ok(created)
     }
 
-    /// Deletes it.
+    /// Deletes the database.
     pub fn delete(self) -> Result<()> {
         match &self {
             Self::Postgres { name, .. } => self.program("dropdb", &[name]).map(drop),
@@ -64,7 +63,7 @@ impl Database {
         }
     }
 
-    /// As the server and the library want to be told.
+    /// The database URL, for the server and for the library.
     pub fn url(&self) -> String {
         match self {
             Self::Postgres { port, name, .. } => format!("postgres://postgres@127.0.0.1:{port}/{name}"),
@@ -72,7 +71,7 @@ impl Database {
         }
     }
 
-    /// The process that all others of the database come from, where it has any.
+    /// The postmaster; `None` for SQLite.
     pub fn process(&self) -> Option<i32> {
         match self {
             Self::Postgres { process, .. } => Some(*process),
@@ -80,7 +79,7 @@ impl Database {
         }
     }
 
-    /// Fills the tables that the server has made.
+    /// Fills the tables, which the library has made.
     pub async fn fill(&self, population: Population) -> Result<()> {
         if let Self::Sqlite { .. } = self {
             self.sqlite(include_str!("../sql/fill_users.sqlite.sql"), population, 0).await?;
@@ -89,7 +88,7 @@ impl Database {
         self.script("fill.sql", population, &[])
     }
 
-    /// Adds sessions that are kept no longer.
+    /// Adds sessions past their retention.
     pub async fn fill_stale(&self, population: Population, rows: u64) -> Result<()> {
         if let Self::Sqlite { .. } = self {
             return self.sqlite(include_str!("../sql/fill_stale.sqlite.sql"), population, rows).await;
@@ -102,7 +101,7 @@ impl Database {
         self.script("fill_crowd.sql", population, &[("rows", &rows.to_string())])
     }
 
-    /// Takes back what cases did. A SQLite file stays as it is: there nothing is compared with a limit.
+    /// Undoes the changes of a case. A SQLite file stays as it is, because it is not compared with a limit.
     pub fn restore(&self, population: Population) -> Result<()> {
         match self {
             Self::Postgres { .. } => self.script("restore.sql", population, &[]),
@@ -110,7 +109,7 @@ impl Database {
         }
     }
 
-    /// What would otherwise be done at a moment of the database's own choice.
+    /// Vacuums and writes a checkpoint, which would otherwise happen in the middle of a case.
     pub fn tidy(&self) -> Result<()> {
         match self {
             Self::Postgres { .. } => self.statement("VACUUM").and_then(|_| self.statement("CHECKPOINT")).map(drop),
@@ -118,15 +117,15 @@ impl Database {
         }
     }
 
-    /// Sets when the sessions that are asked for were last used: an hour ahead, so that no use of them is written, or a
-    /// day ago, so that the next one is.
+    /// Moves the last-seen time of the requested sessions an hour ahead, so that no use is written, or a day back, so
+    /// that the next one is.
     pub fn set_last_seen(&self, population: Population, asked_for: usize, ahead: bool) -> Result<()> {
         let shift = if ahead { "1 hour" } else { "-1 day" };
         self.script("last_seen.sql", population, &[("asked_for", &asked_for.to_string()), ("shift", shift)])?;
         self.tidy()
     }
 
-    /// The bytes that sessions take on disk, their indexes too.
+    /// The bytes that sessions take on disk, with their indexes.
     pub fn bytes(&self) -> Result<u64> {
         match self {
             Self::Postgres { .. } => Ok(self.statement("SELECT pg_total_relation_size('sessions')")?.trim().parse()?),
@@ -137,13 +136,12 @@ impl Database {
         }
     }
 
-    /// Runs `pgbench` with one of the scripts for so many seconds and answers its transactions a second. `None` where there
-    /// is no such limit.
+    /// Runs a `pgbench` script for some seconds and returns its transactions a second. `None` for SQLite.
     pub fn limit(&self, script: LimitScript, seconds: u64, population: Population, hot: usize) -> Result<Option<f64>> {
         let Self::Postgres { name, .. } = self else { return Ok(None) };
         let file = format!("{SQL}/pgbench/{}.sql", script.name);
         let clients = script.clients.to_string();
-        // A share that is used up would leave statements with nothing to do: then transactions are counted, not seconds.
+        // Statements without rows left would do nothing, so the number of transactions is bounded instead of the time.
         let (unit, amount) = match script.places {
             None => ("-T", seconds),
             Some(places) => ("-t", (places(population) / script.clients).min(seconds * MOST_A_SECOND)),
@@ -183,7 +181,7 @@ impl Database {
         self.program("psql", &arguments.iter().map(String::as_str).collect::<Vec<_>>()).map(drop)
     }
 
-    /// Runs one of PostgreSQL's programs and answers what it printed.
+    /// Runs one of PostgreSQL's programs and returns its output.
     fn program(&self, program: &str, arguments: &[&str]) -> Result<String> {
         let Self::Postgres { programs, port, .. } = self else { bail!("there is no {program} for SQLite") };
         let output = Command::new(programs.join(program))

@@ -1,4 +1,4 @@
-//! A filled database with the credentials for it, minted by the library itself.
+//! A filled database and credentials for it, minted by the library itself.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,45 +17,42 @@ use crate::database::Database;
 use crate::population::Population;
 use crate::report;
 
-/// The most sessions that one look-up asks for.
+/// Most sessions in one look-up.
 const TOGETHER: usize = 250;
 
-/// A session that is asked for again and again, with its credentials.
+/// A session that is requested repeatedly, with its credentials.
 #[derive(Debug, Clone)]
 pub struct AskedFor {
-    /// The session.
     pub id: SessionId,
-    /// Whose it is.
     pub user: String,
-    /// An access token, good for an hour.
+    /// An access token, valid for an hour.
     pub access: String,
-    /// Its session token.
+    /// The session token.
     pub session: String,
-    /// The number of its refresh token.
+    /// The counter of the current refresh token.
     pub counter: u32,
 }
 
-/// A filled database with what is needed to ask about it.
+/// A filled database with everything that requests need.
 pub struct Fixture {
-    /// Which sessions there are.
+    /// The sessions in the table.
     pub population: Population,
-    /// The database.
     pub database: Database,
     /// The server's settings.
     pub settings: BTreeMap<String, String>,
-    /// The value of `Authorization` for everything.
+    /// The value of `Authorization` for a service key with every scope.
     pub service: String,
-    /// The sessions that are asked for.
+    /// The sessions that are requested repeatedly.
     pub asked_for: Vec<AskedFor>,
-    /// How many of the sessions to be ended are ended.
+    /// The number of sessions ended so far, of those to be ended one by one.
     pub ended: Arc<AtomicU64>,
-    /// How many of the users to lose all their sessions have lost them.
+    /// The number of users so far who lost all their sessions.
     pub losing_all: Arc<AtomicU64>,
     core: Assembled,
 }
 
 impl Fixture {
-    /// Makes a database, lets the library make its tables, and fills them.
+    /// Creates a database, lets the library create its tables, and fills them.
     pub async fn create(options: &Options, sessions: u64) -> Result<Self> {
         report::progress(&format!("filling {sessions} sessions"));
         let population = Population::new(sessions);
@@ -82,7 +79,7 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// Asks for these sessions from now on, with fresh credentials.
+    /// Replaces the sessions that are requested, and mints their credentials.
     pub async fn ask_for(&mut self, ids: &[SessionId]) -> Result<()> {
         let mut found: HashMap<SessionId, SignedIn> = HashMap::with_capacity(ids.len());
         for together in ids.chunks(TOGETHER) {
@@ -108,13 +105,13 @@ impl Fixture {
         Ok(())
     }
 
-    /// Asks for the same sessions, with fresh credentials.
+    /// Mints fresh credentials for the same sessions.
     pub async fn renew(&mut self) -> Result<()> {
         let ids: Vec<SessionId> = self.asked_for.iter().map(|session| session.id).collect();
         self.ask_for(&ids).await
     }
 
-    /// Takes back what a case did.
+    /// Undoes the changes of a case.
     pub fn restore(&self) -> Result<()> {
         self.database.restore(self.population)?;
         if self.database.process().is_some() {
@@ -134,7 +131,7 @@ impl Fixture {
         &self.core.signing_keys.keyring
     }
 
-    /// Another set of the same keys, for a task of its own.
+    /// A copy of the keys, for another task.
     pub fn own_keyring(&self) -> Result<Keyring> {
         let secret = self.settings.get("SOJOURN_SECRET").context("there is no secret")?;
         Ok(Keyring::new(&MasterSecret::parse(secret)?))
@@ -147,7 +144,7 @@ impl Fixture {
     }
 }
 
-/// A request's bytes. No authorization when it is empty; a body comes with its type.
+/// A request in bytes. Empty `authorization` leaves the header out; a body comes with its type.
 pub fn request(method: &str, path: &str, authorization: &str, body: Option<(&str, &str)>) -> Vec<u8> {
     let credential =
         if authorization.is_empty() { String::new() } else { format!("Authorization: {authorization}\r\n") };

@@ -1,4 +1,4 @@
-//! How long answers take as the table grows, and for a user with very many sessions: as JSON and as a drawing.
+//! Growth of answer times with the table, and for a user with very many sessions: as JSON and as a drawing.
 
 use std::path::Path;
 
@@ -26,14 +26,14 @@ const CASES: [&str; 9] = [
     "search-depth",
     "stats",
 ];
-/// The cases that are about one user, for whom the number of sessions counts.
+/// The cases about one user, which the number of that user's sessions may slow down.
 const CASES_OF_ONE_USER: [&str; 5] =
     ["verify-fresh-opaque", "verify-strict-opaque", "list-quiika", "open", "janssen-user"];
-/// The sessions of the user with very many, and how many of them ask.
+/// The number of sessions of the crowded user, and of those that are requested.
 const CROWD: u64 = 10_000;
 const CROWD_ASKING: u64 = 500;
 
-/// What a panel shows of a point.
+/// The figure of a point that a panel shows.
 type Value = fn(&Point) -> f64;
 
 /// A case at one size.
@@ -42,11 +42,11 @@ struct Point {
     table: String,
     case: &'static str,
     rate: f64,
-    /// The share of pgbench's rate, on the same table.
+    /// The share of pgbench's rate on the same table.
     of_limit: Option<f64>,
     p50_milliseconds: f64,
     p99_milliseconds: f64,
-    /// Answers that were no success, in all rounds.
+    /// Answers other than success, in all rounds.
     failures: u64,
 }
 
@@ -60,7 +60,7 @@ pub async fn run(options: &Options) -> Result<()> {
         let cases = CASES.iter().filter(|name| options.wants(name));
         let cases = cases.map(|name| named(name)).collect::<Result<Vec<_>>>()?;
         measure_all(&mut fixture, options, &table, &cases, &mut points).await?;
-        // In the middle of the sizes: as large as tables usually are.
+        // The crowded user is measured once, in a table of the middle size.
         if place == options.sizes.len() / 2 {
             let population = fixture.population;
             fixture.database.fill_crowd(population, CROWD)?;
@@ -72,7 +72,7 @@ pub async fn run(options: &Options) -> Result<()> {
         }
         fixture.delete().await?;
     }
-    // The crowd comes last, wherever it was measured.
+    // The crowded user comes last, wherever it was measured.
     points.sort_by_key(|point: &Point| point.table.starts_with("of a user"));
     std::fs::write(Path::new(FOLDER).join("growth.json"), serde_json::to_string_pretty(&points)?)?;
     draw(&points, &Path::new(FOLDER).join("growth.svg"))?;
@@ -129,7 +129,7 @@ fn markdown(points: &[Point]) -> String {
     lines.join("\n")
 }
 
-/// Two panels, p50 and p99: a line a case over the tables.
+/// Draws two panels, p50 and p99, with a line for each case.
 fn draw(points: &[Point], file: &Path) -> Result<()> {
     let mut tables: Vec<&str> = Vec::new();
     for point in points {
@@ -150,7 +150,7 @@ fn draw(points: &[Point], file: &Path) -> Result<()> {
         (right, "99 in 100 answers within, ms", |point| point.p99_milliseconds, true),
     ];
     for (area, caption, value, has_legend) in panels {
-        // The legend has a column of its own.
+        // A column of the legend's own.
         let rightmost = i32::try_from(tables.len())? - 1 + i32::from(has_legend);
         let mut chart = ChartBuilder::on(&area)
             .caption(caption, ("sans-serif", 18))
@@ -200,7 +200,7 @@ fn draw(points: &[Point], file: &Path) -> Result<()> {
     root.present().map_err(|error| failed(&error))
 }
 
-/// 1000000 as 1 000 000.
+/// Groups digits: 1000000 becomes 1 000 000.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::report;
 
-/// As large as what verification answers.
+/// An answer as large as that of verification.
 #[derive(Serialize)]
 struct Hello {
     user_id: &'static str,
@@ -19,7 +19,7 @@ struct Hello {
     expires_at: &'static str,
 }
 
-/// Serves until it is killed. The first line of its output is its address.
+/// Serves until the process is killed. The first line of output is the address.
 pub async fn serve() -> Result<()> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     report::tell(&listener.local_addr()?.to_string());

@@ -1,5 +1,5 @@
-//! Load over many connections: raw sockets, requests made beforehand, and no more of HTTP than the answers need, so that
-//! the load takes as little as possible of the cores that it shares with what it measures.
+//! Load over many connections: raw sockets, prepared requests, and a minimal HTTP parser. The load shares the cores
+//! with the server, so it must take little of them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,45 +13,45 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Writes a connection's next request into an empty buffer; `false`: there are no more.
+/// Writes a connection's next request into an empty buffer; `false` when there is none.
 pub type Source = Box<dyn FnMut(&mut Vec<u8>) -> bool + Send>;
 
-/// How long the load goes on, unless the requests end before.
+/// The end of the load, unless the requests run out before.
 #[derive(Debug, Clone)]
 pub enum Until {
-    /// For so long.
+    /// A duration.
     Elapsed(Duration),
-    /// Until somebody says so.
+    /// A flag, set by another task.
     Told(Arc<AtomicBool>),
-    /// Until there are no more requests.
+    /// The end of the requests.
     Exhausted,
 }
 
-/// What the load came to.
+/// The result of the load.
 #[derive(Debug)]
 pub struct Outcome {
-    /// From the first request to the last answer.
+    /// The time from the first request to the last answer.
     pub elapsed: Duration,
-    /// How long answers took, in microseconds.
+    /// Durations of answers, in microseconds.
     pub times: Histogram<u64>,
-    /// How many answers were no success, by status.
+    /// Answers other than success, by status.
     pub failures: BTreeMap<u16, u64>,
 }
 
 impl Outcome {
-    /// Answers of success a second.
+    /// Successful answers a second.
     pub fn rate(&self) -> f64 {
         let failures: u64 = self.failures.values().sum();
         self.times.len().saturating_sub(failures) as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// The time that so many in a hundred answers stayed below, in milliseconds.
+    /// The percentile of durations, in milliseconds.
     pub fn percentile(&self, percent: f64) -> f64 {
         self.times.value_at_percentile(percent) as f64 / 1000.0
     }
 }
 
-/// Sends each source's requests over a connection of its own, one after the other.
+/// Sends each source's requests over its own connection, one after the other.
 pub async fn load(address: SocketAddr, sources: Vec<Source>, until: Until) -> Result<Outcome> {
     let stop = match &until {
         Until::Told(stop) => Arc::clone(stop),
@@ -108,16 +108,13 @@ async fn drive(
     Ok((times, failures))
 }
 
-/// One answer, whole.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
     pub status: u16,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
-/// Asks once, over a connection of its own.
+/// Sends one request over a new connection.
 pub async fn ask(address: SocketAddr, request: &[u8]) -> Result<Answer> {
     let mut connection = Connection::open(address).await?;
     let status = connection.ask(request).await?;
@@ -137,7 +134,7 @@ impl Connection {
         Ok(Self { stream, received: Vec::with_capacity(16 * 1024), body_start: 0 })
     }
 
-    /// Sends a request and receives the whole answer; answers its status.
+    /// Sends a request, receives the whole answer, and returns its status.
     async fn ask(&mut self, request: &[u8]) -> Result<u16> {
         self.stream.write_all(request).await?;
         self.received.clear();
@@ -159,7 +156,7 @@ impl Connection {
     }
 }
 
-/// The status of an answer, where its body begins and how long it is; `None` while the head is not all there.
+/// The status of an answer, the start of its body and the body's length; `None` while the head is incomplete.
 fn head(received: &[u8]) -> Result<Option<(u16, usize, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 48];
     let mut response = httparse::Response::new(&mut headers);

@@ -1,15 +1,14 @@
-//! Measures Sojourn against the limit of its database: what it is asked, how it is measured and what must come out of it
-//! stands in `README.md`.
+//! Measures Sojourn against the limit of its database. Cases, method and goals are described in `README.md`.
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`population`] | which sessions there are, told by a number alone |
-//! | [`database`] | PostgreSQL and SQLite: filled, asked for its limit, put back as it was |
-//! | [`server`] | the server as a process of its own, and what it costs |
-//! | [`load`] | requests over many connections, and how long their answers took |
-//! | [`fixture`] | credentials and requests, prepared |
-//! | [`cases`] | what is asked, the limit it is compared with, and the goal |
-//! | [`measures`] | what is no rate: memory, disk, cleaning up, tracking |
+//! | [`population`] | the sessions in the table, each known by its number |
+//! | [`database`] | PostgreSQL and SQLite: filling, measuring the limit, restoring |
+//! | [`server`] | the server as a process of its own, and its processor time and memory |
+//! | [`load`] | requests over many connections, and the durations of their answers |
+//! | [`fixture`] | prepared credentials and requests |
+//! | [`cases`] | requests, the limit that they are compared with, and the goals |
+//! | [`measures`] | figures that are no rate: memory, disk, cleaning up, tracking |
 //! | [`growth`] | the same at several sizes, drawn |
 //! | [`report`] | tables |
 
@@ -46,7 +45,7 @@ enum Command {
     Hello,
 }
 
-/// What to measure.
+/// Options of a measurement.
 #[derive(Debug, Clone, clap::Args)]
 struct Options {
     /// The server's binary
@@ -58,22 +57,22 @@ struct Options {
     /// The port of a cluster on the loopback, with a superuser postgres who needs no password
     #[arg(long)]
     postgres_port: u16,
-    /// The process that all others of the cluster come from
+    /// The process id of the postmaster
     #[arg(long)]
     postgres_process: i32,
-    /// How many sessions there are: a multiple of 1000
+    /// Number of sessions: a multiple of 1000
     #[arg(long, default_value_t = 1_000_000, value_parser = sessions)]
     sessions: u64,
-    /// How long each case is measured in a round
+    /// Seconds for which each case is measured in a round
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// How often everything is measured; the medians count
+    /// Number of rounds; the medians count
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Only what has one of these in its name
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// On SQLite, without a limit to compare with
+    /// Measures SQLite, without a limit to compare with
     #[arg(long)]
     sqlite: bool,
     /// The growth of times with the number of sessions: writes bench/growth.json and bench/growth.svg
@@ -82,19 +81,19 @@ struct Options {
     /// The numbers of sessions for --growth
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000, 10_000_000], value_parser = sessions)]
     sizes: Vec<u64>,
-    /// Where the report is written, as Markdown and as JSON
+    /// Folder for the report, as Markdown and as JSON
     #[arg(long)]
     output: PathBuf,
 }
 
 impl Options {
-    /// Whether what is called so is to be measured.
+    /// Whether the case or figure of this name is to be measured.
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
     }
 }
 
-/// The classes of sessions and of users come out even.
+/// A number of sessions that divides into equal classes of sessions and users.
 fn sessions(text: &str) -> Result<u64, String> {
     let number = text.parse::<u64>().map_err(|error| error.to_string())?;
     let fits = (10_000..=100_000_000).contains(&number) && number.is_multiple_of(1000);
@@ -105,12 +104,12 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match (arguments.command, arguments.run) {
         (Some(Command::Hello), _) => {
-            // As the server's.
+            // The server's kind of runtime.
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(hello::serve()))
         }
         (None, Some(options)) => {
-            // One thread makes the load, as with the programs for it.
+            // One thread makes the load, as in other programs for load.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.map_err(anyhow::Error::from).and_then(|runtime| {
                 runtime.block_on(async {

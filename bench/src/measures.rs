@@ -1,5 +1,5 @@
-//! What is no rate of one request: disk, memory, cleaning up while tokens are checked, and what it costs to keep track of
-//! when sessions were last used. Each has a server of its own, so that nothing is left over from before.
+//! Figures that are no rate of one request: disk, memory, the speed of cleaning up, and the cost of tracking last-seen
+//! times. Each has a server of its own, so that nothing remains from an earlier one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::report::{Report, Verdict, progress};
 use crate::run::measure;
 use crate::server::Server;
 
-/// The most sessions to be cleaned up.
+/// Most sessions to be cleaned up.
 const MOST_STALE: u64 = 1_000_000;
 
-/// How much disk a session takes.
+/// Disk space of a session.
 pub fn disk(fixture: &Fixture, report: &mut Report) -> Result<()> {
     let each = fixture.database.bytes()? as f64 / fixture.population.sessions as f64;
     report.add(
@@ -31,10 +31,10 @@ pub fn disk(fixture: &Fixture, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// A session's use is written once in so many seconds: measured for as long, each that is asked for is written once.
+/// Seconds between two writes of a session's last-seen time. A measurement of this length writes each session once.
 const WRITTEN_EVERY: u64 = 60;
 
-/// The share of its rate that verification keeps while each use has to be written.
+/// The share of its rate that verification keeps while last-seen times are written.
 pub async fn tracking(fixture: &mut Fixture, options: &Options, report: &mut Report) -> Result<()> {
     progress("tracking");
     let case = named("verify-fresh")?;
@@ -52,7 +52,7 @@ pub async fn tracking(fixture: &mut Fixture, options: &Options, report: &mut Rep
     Ok(())
 }
 
-/// How fast the server cleans up, and the share of its rate that verification keeps meanwhile.
+/// The speed of cleaning up, and the share of its rate that verification keeps meanwhile.
 pub async fn cleanup(fixture: &mut Fixture, options: &Options, report: &mut Report) -> Result<()> {
     progress("cleanup");
     let case = named("verify-strict")?;
@@ -83,7 +83,7 @@ pub async fn cleanup(fixture: &mut Fixture, options: &Options, report: &mut Repo
     fixture.database.tidy()
 }
 
-/// Asks for cleaning up until nothing is left; answers how many sessions went, and in how many seconds.
+/// Cleans up until nothing is left. Returns the number of deleted sessions and the seconds that it took.
 async fn clean(fixture: &Fixture, server: &Server) -> Result<(u64, f64)> {
     let clean = request("POST", "/v1/cleanup", &fixture.service, None);
     let begin = Instant::now();
@@ -101,7 +101,7 @@ async fn clean(fixture: &Fixture, server: &Server) -> Result<(u64, f64)> {
     }
 }
 
-/// The server's memory: idle, under load without copies of sessions, and what a copy adds.
+/// The server's memory: idle, under load without a cache, and for each cache entry.
 pub async fn memory(fixture: &mut Fixture, options: &Options, report: &mut Report) -> Result<()> {
     progress("memory");
     let case = named("verify-fresh-opaque")?;

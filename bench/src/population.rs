@@ -1,49 +1,49 @@
-//! Which sessions the table is filled with: every one is known by its number alone, so that requests for it can be made
-//! without asking anybody. The twin of `sql/fill.sql`.
+//! The sessions in the table. Each is known by its number, so that requests for it can be made without a query. The
+//! twin of `sql/fill.sql`.
 //!
 //! Session `i` is the `i / users`-th of user `i % users`; a later number was opened later. Each user has one session of
-//! each class: 0 and 1 have expired, 2 was ended, and of the active ones 3 is for the limit's writes, 4 and 5 are there
-//! to be ended, 6 to 9 to be asked for. Requests for single sessions keep to the first half of the users; the third and
-//! the fourth quarter are there to lose all their sessions, to the server and to the limit.
+//! each class: 0 and 1 have expired, 2 was ended, 3 to 9 are active. Class 3 is for the limit's writes, 4 and 5 are to
+//! be ended, 6 to 9 are requested. Requests for single sessions keep to the first half of the users; those of the third
+//! quarter lose all their sessions to the server, those of the fourth to the limit.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::clock::{Clock as _, SystemClock};
 use sojourn::sessions::SessionId;
 use uuid::Uuid;
 
-/// The time that the sessions were opened in.
+/// The time span in which the sessions were opened.
 const PAST: TimeDelta = TimeDelta::days(30);
-/// A user with a name that a published example uses.
+/// The name of user 0, from a published example.
 pub const EXAMPLE_USER: &str = "d5552516-4436-4908-ab36-3e9725246304";
-/// The most sessions that are asked for again and again.
+/// Most sessions that are requested repeatedly.
 const MOST_ASKED_FOR: u64 = 20_000;
 
 /// The sessions in a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Population {
-    /// How many there are.
+    /// The number of sessions.
     pub sessions: u64,
-    /// When the table was filled.
+    /// The time at which the table was filled.
     pub filled_at: DateTime<Utc>,
 }
 
 impl Population {
-    /// That many sessions, up to now.
+    /// A number of sessions, opened up to now.
     pub fn new(sessions: u64) -> Self {
         Self { sessions, filled_at: SystemClock.now() }
     }
 
-    /// How many users there are.
+    /// The number of users.
     pub fn users(self) -> u64 {
         self.sessions / 10
     }
 
-    /// When the table was filled, in milliseconds.
+    /// The time at which the table was filled, in milliseconds.
     pub fn filled_at_milliseconds(self) -> i64 {
         self.filled_at.timestamp_millis()
     }
 
-    /// When session `number` was opened.
+    /// The opening time of session `number`.
     pub fn opened_at(self, number: u64) -> DateTime<Utc> {
         let since = i128::from(number) * i128::from(PAST.num_milliseconds()) / i128::from(self.sessions);
         let since = TimeDelta::milliseconds(i64::try_from(since).unwrap_or(0));
@@ -56,7 +56,7 @@ impl Population {
         id(self.opened_at(number), 0x8, number)
     }
 
-    /// The id of the crowd's session `number`.
+    /// The id of session `number` of the crowded user.
     pub fn id_in_crowd(self, number: u64) -> SessionId {
         let first = self.filled_at - TimeDelta::days(1);
         id(first + TimeDelta::milliseconds(i64::try_from(number).unwrap_or(0)), 0xa, number)
@@ -67,12 +67,12 @@ impl Population {
         if number == 0 { EXAMPLE_USER.to_owned() } else { format!("user-{number}") }
     }
 
-    /// The session of that class that a user has.
+    /// The number of a user's session of class `class`.
     fn of_class(self, class: u64, user: u64) -> u64 {
         (class + 10 - user % 10) % 10 * self.users() + user
     }
 
-    /// The sessions that are asked for again and again: spread over all of the first half of the users.
+    /// The sessions that are requested repeatedly, spread over the first half of the users.
     pub fn asked_for(self) -> Vec<u64> {
         let eligible = self.users() / 2 * 4;
         let count = eligible.min(MOST_ASKED_FOR);
@@ -83,33 +83,33 @@ impl Population {
         (0..count).map(pick).collect()
     }
 
-    /// How many sessions there are to be ended one by one.
+    /// The number of sessions to be ended one by one.
     pub fn to_be_ended(self) -> u64 {
         self.users()
     }
 
-    /// One of the sessions to be ended one by one.
+    /// The number of the session at `place` among those to be ended one by one.
     pub fn ended(self, place: u64) -> u64 {
         self.of_class(4 + place % 2, place / 2)
     }
 
-    /// How many sessions the limit has to end one by one.
+    /// The number of sessions that the limit has to end one by one.
     pub fn to_be_ended_by_limit(self) -> u64 {
         self.users()
     }
 
-    /// How many users there are to lose all their sessions, for the server and for the limit each.
+    /// The number of users who lose all their sessions to the server, and as many to the limit.
     pub fn to_lose_all(self) -> u64 {
         self.users() / 4
     }
 
-    /// One of the users to lose all their sessions.
+    /// The user at `place` among those who lose all their sessions.
     pub fn losing_all(self, place: u64) -> String {
         Self::user(self.users() / 2 + place)
     }
 }
 
-/// Laid out as a UUID of version 7: the milliseconds, then the kind and the number.
+/// A UUID of version 7: the milliseconds, then the kind and the number.
 fn id(opened_at: DateTime<Utc>, kind: u64, number: u64) -> SessionId {
     let milliseconds = u64::try_from(opened_at.timestamp_millis()).unwrap_or(0);
     SessionId::from_uuid(Uuid::from_u64_pair(milliseconds << 16 | 0x7000, kind << 60 | number))

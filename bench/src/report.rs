@@ -1,4 +1,4 @@
-//! Tables of what was measured, for people and for programs.
+//! Tables of figures, for people and for programs.
 
 use std::io::{self, Write as _};
 
@@ -9,33 +9,32 @@ use crate::Options;
 use crate::cases::Case;
 use crate::run::Measured;
 
-/// A line on standard output.
+/// Prints a line on standard output.
 pub fn tell(line: &str) {
-    // Output being gone leaves nobody to tell.
+    // A closed output is no error.
     drop(writeln!(io::stdout(), "{line}"));
 }
 
-/// A line on standard error: what goes on, and what went wrong.
+/// Prints a line about progress or a failure on standard error.
 pub fn progress(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
-/// A goal with what came out.
+/// A goal and whether it was reached.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verdict {
-    /// The goal.
+    /// The goal in words.
     pub goal: String,
-    /// Whether it was reached.
     pub met: bool,
 }
 
 impl Verdict {
-    /// At least so much of something.
+    /// A lower bound.
     pub fn at_least(value: f64, least: f64, what: &str) -> Self {
         Self { goal: format!("≥ {least} {what}"), met: value >= least }
     }
 
-    /// At most so much of something.
+    /// An upper bound.
     pub fn at_most(value: f64, most: f64, what: &str) -> Self {
         Self { goal: format!("≤ {most} {what}"), met: value <= most }
     }
@@ -46,7 +45,7 @@ fn verdicts(verdicts: &[Verdict]) -> String {
     verdicts.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// A case over all rounds: medians.
+/// The medians of a case over all rounds.
 #[derive(Debug, Serialize)]
 pub struct Row {
     name: &'static str,
@@ -73,7 +72,7 @@ impl Row {
         let median_of = |value: &dyn Fn(&Measured) -> Option<f64>| median(rounds.iter().filter_map(value).collect());
         let median_of_all = |value: &dyn Fn(&Measured) -> f64| median(rounds.iter().map(value).collect());
         let rate = median_of_all(&|round| round.rate)?;
-        // Within a round first: what disturbs one disturbs the other too.
+        // Ratios are taken within a round, because a disturbance affects both sides of it.
         let of_limit = median_of(&|round| round.limit.map(|limit| round.rate / limit));
         let of_hello = median_of(&|round| round.hello.map(|hello| round.rate / hello));
         let (p50, p99) = (median_of_all(&|round| round.p50)?, median_of_all(&|round| round.p99)?);
@@ -132,7 +131,7 @@ impl Row {
     }
 }
 
-/// The one in the middle, of two the mean.
+/// The middle value; of two, the mean.
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -144,16 +143,16 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
     }
 }
 
-/// Something measured that is no case. Measured again, the median counts.
+/// A figure that is no case. Of several measurements the median counts.
 #[derive(Debug, Serialize)]
 pub struct Figure {
-    /// What it is.
+    /// The name.
     pub name: &'static str,
-    /// What came out, of all rounds.
+    /// The values of all rounds.
     pub values: Vec<f64>,
-    /// In what.
+    /// The unit.
     pub unit: &'static str,
-    /// The goal: the most or the least.
+    /// The check against the goal.
     #[serde(skip)]
     pub goal: Option<fn(f64) -> Verdict>,
 }
@@ -166,28 +165,26 @@ impl Figure {
     }
 }
 
-/// Everything that a run came to.
+/// The results of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     database: &'static str,
     sessions: u64,
     seconds: u64,
     rounds: u64,
-    /// The cases.
     pub rows: Vec<Row>,
-    /// What is no case.
     pub figures: Vec<Figure>,
 }
 
 impl Report {
-    /// Nothing measured yet.
+    /// An empty report.
     pub fn new(options: &Options) -> Self {
         let database = if options.sqlite { "SQLite" } else { "PostgreSQL" };
         let Options { sessions, seconds, rounds, .. } = *options;
         Self { database, sessions, seconds, rounds, rows: Vec::new(), figures: Vec::new() }
     }
 
-    /// Adds a value to the figure of that name.
+    /// Adds a value to the figure of this name.
     pub fn add(&mut self, name: &'static str, value: f64, unit: &'static str, goal: Option<fn(f64) -> Verdict>) {
         match self.figures.iter_mut().find(|figure| figure.name == name) {
             Some(figure) => figure.values.push(value),
@@ -215,7 +212,7 @@ impl Report {
         lines.join("\n")
     }
 
-    /// Writes the report and shows it.
+    /// Writes the report to files and prints it.
     pub fn write(&self, options: &Options) -> Result<()> {
         let name = format!("{}-{}", self.database.to_lowercase(), self.sessions);
         std::fs::create_dir_all(&options.output)?;

@@ -1,4 +1,4 @@
-//! The rounds: in each, every case with its limit just before it, so that what disturbs the one disturbs the other.
+//! The rounds. Each measures every case just after its limit, so that a disturbance affects both.
 
 use std::time::Duration;
 
@@ -12,24 +12,24 @@ use crate::measures;
 use crate::report::{self, Report, Row};
 use crate::server::{Server, Used};
 
-/// What a case came to in one round.
+/// The figures of a case in one round.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Measured {
     /// pgbench's transactions a second.
     pub limit: Option<f64>,
     /// The bare server's answers a second.
     pub hello: Option<f64>,
-    /// Answers of success a second.
+    /// Successful answers a second.
     pub rate: f64,
-    /// Milliseconds that half of the answers took at most.
+    /// The median of answer times, in milliseconds.
     pub p50: f64,
-    /// Milliseconds that 99 in a hundred answers took at most.
+    /// The 99th percentile of answer times, in milliseconds.
     pub p99: f64,
-    /// Microseconds of processor time a request.
+    /// Processor time for each request, in microseconds.
     pub used: Used,
-    /// The server's memory after it, in MiB.
+    /// The server's memory after the case, in MiB.
     pub memory: f64,
-    /// Answers that were no success.
+    /// Answers other than success.
     pub failures: u64,
 }
 
@@ -70,7 +70,7 @@ pub async fn run(options: &Options) -> Result<()> {
     report.write(options)
 }
 
-/// The limit, the bare server where it counts, and the case. `None` when the server knows no such endpoint.
+/// Measures the limit, the bare server where it counts, and the case. `None` when the server has no such endpoint.
 pub async fn against_limit(
     fixture: &mut Fixture,
     case: &Case,
@@ -113,13 +113,13 @@ pub async fn against_limit(
     let measured = measure(fixture, case, server, seconds).await?;
     if case.writes {
         fixture.restore()?;
-        // The refresh tokens are others now.
+        // The case has rotated the refresh tokens.
         fixture.renew().await?;
     }
     Ok(Some(Measured { limit, hello: bare, ..measured }))
 }
 
-/// The case alone.
+/// Measures the case alone.
 pub async fn measure(fixture: &Fixture, case: &Case, server: &Server, seconds: u64) -> Result<Measured> {
     let requests = (case.requests)(fixture)?;
     if !case.writes

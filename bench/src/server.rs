@@ -1,4 +1,4 @@
-//! The server as a process of its own, and what processes cost.
+//! The server as a process of its own, and the processor time and memory of processes.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -15,14 +15,14 @@ use procfs::process::{Process, all_processes};
 use crate::fixture::request;
 use crate::load;
 
-/// How long a server may take to start; a debug build is slow.
+/// Longest start of a server; a debug build is slow.
 const STARTING: Duration = Duration::from_mins(1);
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address that the server listens on.
     pub address: SocketAddr,
 }
 
@@ -53,7 +53,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts the bare server to compare with.
+    /// Starts the bare server for comparison.
     pub fn start_hello() -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?).arg("hello").stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().context("no output of the bare server")?;
@@ -62,18 +62,18 @@ impl Server {
         Ok(Self { child, address: line.trim().parse()? })
     }
 
-    /// Its process.
+    /// The number of the process.
     pub fn process(&self) -> Result<i32> {
         Ok(i32::try_from(self.child.id())?)
     }
 
-    /// The memory that it holds, in MiB.
+    /// Resident memory, in MiB.
     pub fn memory(&self) -> Result<f64> {
         let status = Process::new(self.process()?)?.status()?;
         Ok(status.vmrss.context("no memory is told of the server")? as f64 / 1024.0)
     }
 
-    /// Stops it in its orderly way.
+    /// Stops the server in order.
     pub fn stop(mut self) -> Result<()> {
         kill(Pid::from_raw(self.process()?), Signal::SIGTERM)?;
         self.child.wait()?;
@@ -83,25 +83,25 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // After an orderly stop there is nothing left to kill.
+        // A process that was stopped in order is gone already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// The processor time that was used so far, in seconds.
+/// Processor time used so far, in seconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
-    /// By this process, which makes the load.
+    /// The time of this process, which makes the load.
     pub load: f64,
-    /// By the server.
+    /// The time of the server.
     pub server: f64,
-    /// By all processes of the database.
+    /// The time of all processes of the database.
     pub database: f64,
 }
 
 impl Used {
-    /// Until now.
+    /// The processor time until now.
     pub fn now(server: i32, database: Option<i32>) -> Result<Self> {
         Ok(Self {
             load: own(&Process::myself()?)?,
@@ -110,7 +110,7 @@ impl Used {
         })
     }
 
-    /// Since `before`.
+    /// The processor time since `before`.
     pub fn since(self, before: Self) -> Self {
         Self {
             load: self.load - before.load,
@@ -125,13 +125,13 @@ fn own(process: &Process) -> Result<f64> {
     Ok((stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64)
 }
 
-/// The time of a process and of all its children, those that are gone too.
+/// The time of a process and all its children, including those that have exited.
 fn family(parent: i32) -> Result<f64> {
     let stat = Process::new(parent)?.stat()?;
     let gone = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
     let mut ticks = stat.utime + stat.stime + gone;
     for process in all_processes()? {
-        // One that is gone meanwhile is among those of its parent the next time.
+        // A child that exits meanwhile is included in its parent's time from then on.
         if let Ok(stat) = process.and_then(|process| process.stat())
             && stat.ppid == parent
         {

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::limits;
-use super::request_ids;
+use tokio::sync::watch;
+
+use super::forwarding::Forwarding;
+use super::limits::RateLimits;
+use super::request_ids::RequestIds;
+use crate::clock::{Entropy, EntropyUnavailable};
 use crate::config::HttpConfig;
 use crate::sessions::Sessions;
 
@@ -12,11 +16,25 @@ pub struct App {
     /// The core.
     pub sessions: Arc<Sessions>,
     /// The source of request ids.
-    pub request_ids: request_ids::RequestIds,
+    pub request_ids: RequestIds,
     /// The settings of the HTTP side.
     pub http: HttpConfig,
     /// The rate limits by caller.
-    pub limits: limits::RateLimits,
+    pub limits: RateLimits,
     /// Turns true when the server is about to stop and not ready any more.
-    pub stopping: tokio::sync::watch::Receiver<bool>,
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl App {
+    /// The state for these settings. It needs `entropy` once, for the beginning of its request ids.
+    pub fn new(
+        sessions: Arc<Sessions>,
+        http: HttpConfig,
+        entropy: &dyn Entropy,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, EntropyUnavailable> {
+        let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
+        let limits = RateLimits::new(http.rate_limit, forwarding);
+        Ok(Self { sessions, request_ids: RequestIds::new(entropy)?, http, limits, stopping })
+    }
 }

@@ -9,9 +9,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::CommandError;
-use crate::api::forwarding::Forwarding;
-use crate::api::limits::RateLimits;
-use crate::api::request_ids::RequestIds;
 use crate::api::{self, App};
 use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
@@ -35,7 +32,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     warn_of_endless_bootstrap_key(&setup);
     // With it go the copies of the secrets.
     drop(source);
-    let (database, request_ids) = (setup.storage.database_shown.clone(), RequestIds::new(setup.entropy.as_ref())?);
+    let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
     signing_keys.note_use_of_secrets().await;
     let listener = listen("SOJOURN_LISTEN", &address).await?;
@@ -47,15 +44,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     // What happens in the background goes on as long as requests are served.
     let (end, ended) = watch::channel(false);
     let tasks = tasks::start(&sessions, signing_keys, &ended);
-    let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
-    let app = App {
-        sessions: Arc::clone(&sessions),
-        request_ids,
-        limits: RateLimits::new(http.rate_limit, forwarding),
-        http,
-        stopping: stop.clone(),
-    };
-    let app = Arc::new(app);
+    let app = Arc::new(App::new(Arc::clone(&sessions), http, entropy.as_ref(), stop.clone())?);
     forget_idle_callers(&app, &ended);
     // Requests that come before the first look at the change log would all be answered from the database.
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {

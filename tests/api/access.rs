@@ -1,4 +1,4 @@
-//! Who may do what: every operation of every family, for every kind of caller. A new operation without a row fails.
+//! The access table: every operation of every family for every kind of caller. An operation without a row fails.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::support::on_both_databases;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
-/// The columns of the table. The session asked for is the owner's.
+/// Columns of the table. The session asked for is the owner's.
 pub(super) const ROLES: [&str; 8] =
     ["nobody", "an ended session", "the owner", "another user", "reader", "writer", "admin", "staff"];
 
-/// What is sent along.
+/// The body of a request.
 pub(super) enum Body {
     Nothing,
     Json(&'static str),
@@ -192,7 +192,7 @@ fn every_operation_has_a_row() {
 }
 
 on_both_databases! {
-    /// What must never hurt, whatever it is sent to: 4xx in a body of the family's type, or a plain answer, never 5xx.
+    /// Malformed input is answered 4xx in a body of the family's type, or with a plain answer, and never 5xx.
     async fn nonsense_in_paths_and_bodies_is_refused_everywhere(database) {
         let server = Server::start(database).await;
         let alice = server.open_with(&json!({ "user_id": "alice", "scope": "sessions:admin" })).await;

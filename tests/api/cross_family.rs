@@ -1,4 +1,4 @@
-//! One user, seen through all six APIs.
+//! One user, seen through all six families.
 
 use std::collections::BTreeSet;
 
@@ -110,7 +110,7 @@ on_both_databases! {
         assert!(!server.stands(&mine.access).await);
     }
 
-    async fn what_is_over_opens_no_door(database) {
+    async fn an_inactive_session_opens_no_door(database) {
         let server = Server::start(database).await;
         let expired = server.open_with(&json!({ "user_id": "1001", "expires_in": 60 })).await;
         let idle = server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;

@@ -1,4 +1,4 @@
-//! How old an answer may be: strict, and fresh from a copy that the change log throws out.
+//! Freshness of answers: strict, and fresh from a cache entry that the change log invalidates.
 
 use std::time::Duration;
 
@@ -6,12 +6,10 @@ use chrono::TimeDelta;
 use serde_json::json;
 use sojourn::sessions::Policy;
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::proxy::Proxy;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
-/// Far beyond every bound: what decides is that it happens, not when.
+/// A timeout far beyond every bound: the tests decide whether something happens, not when.
 const EVENTUALLY: Duration = Duration::from_secs(20);
 
 async fn eventually_refused(server: &Server, token: &str) {
@@ -48,7 +46,7 @@ on_both_databases! {
     }
 
     /// B-19.
-    async fn who_is_an_administrator_no_more_is_refused_soon_though_the_token_has_not_run_out(database) {
+    async fn a_former_administrator_is_refused_soon_although_the_token_has_not_expired(database) {
         let one = Server::start(database).await;
         let two = one.replica().await;
         two.follows().await;
@@ -104,7 +102,7 @@ on_both_databases! {
     async fn a_server_that_is_set_to_strict_needs_no_asking(database) {
         let one = Server::start(database).await;
         let policy = Policy { freshness: sojourn::sessions::Freshness::Strict, ..Policy::default() };
-        let two = one.replica_with(|options| Options { policy, ..options }).await;
+        let two = one.replica_with(|with| with.policy(policy)).await;
         for _ in 0..20 {
             let opened = one.open("alice").await;
             assert!(two.stands(&opened.access).await);
@@ -113,9 +111,9 @@ on_both_databases! {
         }
     }
 
-    async fn who_does_not_read_the_log_trusts_no_copy(database) {
+    async fn a_server_that_does_not_read_the_log_trusts_no_cache_entry(database) {
         let one = Server::start(database).await;
-        let two = one.replica_with(|options| Options { follows: false, ..options }).await;
+        let two = one.replica_with(|with| with.without_change_log()).await;
         for _ in 0..20 {
             let opened = one.open("alice").await;
             assert!(two.stands(&opened.access).await);
@@ -150,7 +148,7 @@ on_both_databases! {
         assert!(two.stands(&opened.access).await);
     }
 
-    async fn a_copy_ends_with_its_time(database) {
+    async fn a_cache_entry_ends_with_its_session(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "expires_in": 3600, "tokens": "session" })).await;
         assert!(server.stands(&opened.access).await);
@@ -158,7 +156,7 @@ on_both_databases! {
         assert!(!server.stands(&opened.access).await);
     }
 
-    async fn what_is_shown_of_a_user_is_thrown_out_with_its_copies(database) {
+    async fn a_change_of_a_user_invalidates_the_cache_entries_that_show_it(database) {
         let one = Server::start(database).await;
         let two = one.replica().await;
         let opened = one.open_with(&json!({ "user_id": "alice", "user": { "name": "Alice" } })).await;
@@ -188,7 +186,7 @@ on_both_databases! {
         two.send("GET", "/api/v1/jans-auth-server/session", &opened.access).await.expect(401);
     }
 
-    async fn checks_that_come_together_are_answered_each_for_itself(database) {
+    async fn batched_checks_are_answered_each_for_itself(database) {
         let server = Server::start(database).await;
         let mut opened = Vec::new();
         for user in 0..30 {
@@ -210,10 +208,8 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_answers_for_a_database_that_is_gone_but_not_for_long_postgres() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, url) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(url), ..Options::default() }).await;
+async fn a_cache_entry_answers_for_a_database_that_is_gone_but_not_for_long_postgres() {
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let (known, unknown) = (server.open("alice").await, server.open("bob").await);
     assert!(server.stands(&known.access).await);
     server.catch_up().await;

@@ -4,9 +4,8 @@ use reqwest::header::CONTENT_ENCODING;
 use serde_json::{Value, json};
 use sojourn::config::{HttpConfig, TokenConfig};
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
 /// The largest head that nginx takes of an answer with its default buffers.
 const HEAD_OF_ANSWER: usize = 4096;
@@ -62,7 +61,7 @@ on_both_databases! {
             ("/api/v0//sessions", "/message", Some("/api/v0/sessions")),
             ("/api/v1/jans-auth-server/session/", "/message", Some("/api/v1/jans-auth-server/session")),
             ("/oauth2//token", "/error_description", Some("/oauth2/token")),
-            // Their words are fixed.
+            // Messages of these families are fixed.
             ("/api/v1/users/me/sessions/", "/error/code", None),
             ("//api/user/alice/sessions", "/code", None),
         ] {
@@ -104,7 +103,7 @@ on_both_databases! {
 #[tokio::test]
 async fn listed_origins_may_send_whatever_headers_tracing_libraries_add() {
     let http = HttpConfig { cors_origins: vec!["https://app.example".parse().unwrap()], ..HttpConfig::default() };
-    let server = Server::start_with(TestDatabase::sqlite().await, Options { http, ..Options::default() }).await;
+    let server = Server::builder().http(http).start_on_sqlite().await;
     let preflight = async |origin: &str, headers: &str| {
         let request = server.request("OPTIONS", "/v1/me").header("origin", origin);
         let request = request.header("access-control-request-method", "GET");
@@ -122,7 +121,7 @@ async fn listed_origins_may_send_whatever_headers_tracing_libraries_add() {
 async fn below_the_path_of_a_reverse_proxy_addresses_are_right() {
     let issuer = "https://id.example/sessions/".to_owned();
     let tokens = TokenConfig { issuer: issuer.clone(), ..TokenConfig::default() };
-    let server = Server::start_with(TestDatabase::sqlite().await, Options { tokens, ..Options::default() }).await;
+    let server = Server::builder().tokens(tokens).start_on_sqlite().await;
     let request = server.request("POST", "/v1/sessions").bearer_auth(BOOTSTRAP_KEY);
     let opened = answer(request.json(&json!({ "user_id": "alice" }))).await.expect(201);
     let id = said(&opened, "/session/id");

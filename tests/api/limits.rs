@@ -1,21 +1,24 @@
-//! How many requests a caller may make, in every family's words.
+//! Rate limits of a caller, in every family's words.
 
 use serde_json::Value;
 use sojourn::config::HttpConfig;
 
-use crate::support::database::TestDatabase;
+use crate::support::builder::Builder;
 use crate::support::on_both_databases;
-use crate::support::proxy::Proxy;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
-fn limited(rate_limit: u32, trusted_proxies: &[&str]) -> Options {
+fn limits(rate_limit: u32, trusted_proxies: &[&str]) -> HttpConfig {
     let trusted_proxies = trusted_proxies.iter().map(|network| network.parse().unwrap()).collect();
-    Options { http: HttpConfig { rate_limit, trusted_proxies, ..HttpConfig::default() }, ..Options::default() }
+    HttpConfig { rate_limit, trusted_proxies, ..HttpConfig::default() }
+}
+
+fn limited(rate_limit: u32) -> Builder {
+    Server::builder().http(limits(rate_limit, &[]))
 }
 
 on_both_databases! {
     async fn a_caller_that_asks_too_often_is_told_so_in_the_family_s_words(database) {
-        let server = Server::start_with(database, limited(4, &[])).await;
+        let server = limited(4).start(database).await;
         for (user, path, look) in [
             ("a", "/v1/me", "/code=too_many_requests"),
             ("b", "/auth/sessions", "/status=429 TOO_MANY_REQUESTS"),
@@ -40,12 +43,12 @@ on_both_databases! {
     }
 }
 
-/// The access token of a session that is opened past the limit, which counts the service too.
+/// The access token of a session that is opened past the rate limit, because the limit counts the service too.
 async fn one_session(server: &Server, user: &str) -> String {
     one_pair(server, user).await.0
 }
 
-/// As [`one_session`], with the refresh token.
+/// The tokens of a session that is opened past the rate limit.
 async fn one_pair(server: &Server, user: &str) -> (String, String) {
     use sojourn::sessions::{Caller, IssuedTokens, Scope, Service, SessionDraft};
     let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
@@ -70,7 +73,7 @@ fn remaining(answer: &crate::support::server::Answer) -> u32 {
 
 #[tokio::test]
 async fn every_caller_has_a_budget_of_its_own() {
-    let server = Server::start_with(TestDatabase::sqlite().await, limited(2, &[])).await;
+    let server = limited(2).start_on_sqlite().await;
     let (alice, bob) = (one_session(&server, "alice").await, one_session(&server, "bob").await);
     for _ in 0..2 {
         server.send("GET", "/v1/me", &alice).await.expect(200);
@@ -81,8 +84,8 @@ async fn every_caller_has_a_budget_of_its_own() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_told_counts_by_address_as_far_as_proxies_are_trusted() {
-    let server = Server::start_with(TestDatabase::sqlite().await, limited(3, &["127.0.0.1/32"])).await;
+async fn anonymous_callers_are_limited_by_address_as_far_as_proxies_are_trusted() {
+    let server = Server::builder().http(limits(3, &["127.0.0.1/32"])).start_on_sqlite().await;
     let from = async |address: &str| {
         let request = server.request("GET", "/v1/me").bearer_auth("nonsense").header("x-forwarded-for", address);
         answer(request).await.status.as_u16()
@@ -108,7 +111,7 @@ async fn who_cannot_be_told_counts_by_address_as_far_as_proxies_are_trusted() {
 
 #[tokio::test]
 async fn without_the_setting_nobody_is_counted() {
-    let server = Server::start(TestDatabase::sqlite().await).await;
+    let server = Server::start_on_sqlite().await;
     let token = one_session(&server, "alice").await;
     let fine = server.send("GET", "/v1/me", &token).await.expect(200);
     assert!(fine.header("ratelimit").is_empty() && fine.header("x-ratelimit-limit").is_empty());
@@ -116,7 +119,7 @@ async fn without_the_setting_nobody_is_counted() {
 
 on_both_databases! {
     async fn a_flood_with_a_stolen_token_does_not_stop_its_owner_from_ending_sessions_in_any_family(database) {
-        let server = Server::start_with(database, limited(5, &[])).await;
+        let server = limited(5).start(database).await;
         let stolen = one_session(&server, "alice").await;
         let own = one_session(&server, "alice").await;
         while server.send("GET", "/v1/me", &stolen).await.status == 200 {}
@@ -136,7 +139,7 @@ on_both_databases! {
     }
 
     async fn a_service_key_that_asked_too_often_still_ends_sessions_in_every_family_for_administrators(database) {
-        let server = Server::start_with(database, limited(4, &[])).await;
+        let server = limited(4).start(database).await;
         let mut tokens = Vec::new();
         for user in ["a", "b", "c", "d"] {
             tokens.push(one_session(&server, user).await);
@@ -161,7 +164,7 @@ on_both_databases! {
 
     /// D-16.
     async fn wrong_tokens_from_an_address_do_not_stop_right_ones_from_there(database) {
-        let server = Server::start_with(database, limited(3, &[])).await;
+        let server = limited(3).start(database).await;
         let (first, second) = (one_pair(&server, "alice").await, one_pair(&server, "bob").await);
         while server.refresh("sjr_wrong").await.status == 400 {}
         server.refresh("sjr_wrong").await.expect(429);
@@ -180,8 +183,8 @@ on_both_databases! {
         }
     }
 
-    async fn who_is_banned_counts_as_a_user_in_all_sessions_and_does_not_use_up_the_address(database) {
-        let server = Server::start_with(database, limited(4, &[])).await;
+    async fn a_banned_user_is_limited_over_all_sessions_and_does_not_use_up_the_address(database) {
+        let server = limited(4).start(database).await;
         let (one, other) = (one_session(&server, "mallory").await, one_session(&server, "mallory").await);
         server.send("POST", "/v1/users/mallory/ban", BOOTSTRAP_KEY).await.expect(200);
         for token in [&one, &other, &one, &other] {
@@ -197,17 +200,14 @@ on_both_databases! {
 /// D-14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_malformed_reaches_the_database() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let options = Options { database_url: Some(through), ..limited(60, &[]) };
-    let server = Server::start_with(database, options).await;
+    let (server, proxy) = limited(60).start_behind_proxy().await;
     let opened = one_pair(&server, "alice").await;
     let key = server.key("sessions:read").await;
     proxy.cut();
     let cut = |token: &str| token[..token.len() - 1].to_owned();
     let wrong = ["nonsense".to_owned(), cut(&opened.0), cut(&opened.1), cut(&key), opened.1.replace("sjr_", "sjs_")];
     for token in &wrong {
-        // Whatever asked the database would be told that it is not available.
+        // A request that reached the database would be answered 503.
         server.send("GET", "/v1/me", token).await.expect_problem(401, "unauthenticated");
         server.refresh(token).await.expect(400);
         server.send_form("/oauth2/revoke", None, &[("token", token)]).await.expect(200);
@@ -222,7 +222,7 @@ async fn nothing_malformed_reaches_the_database() {
 on_both_databases! {
     async fn invented_service_keys_are_refused_and_new_ones_are_good_at_once(database) {
         let server = Server::start(database).await;
-        let other = Server::start(TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         let mut invented = Vec::new();
         for _ in 0..20 {
             invented.push(other.key("sessions:admin").await);
@@ -244,9 +244,9 @@ async fn only_the_named_header_counts_whatever_else_a_client_makes_up() {
     for (named, other) in
         [(None, "forwarded"), (Some("x-real-ip"), "x-forwarded-for"), (Some("forwarded"), "x-forwarded-for")]
     {
-        let mut options = limited(3, &["127.0.0.1/32"]);
-        options.http.forwarding_header = named.map(|name| name.parse().unwrap());
-        let server = Server::start_with(TestDatabase::sqlite().await, options).await;
+        let forwarding_header = named.map(|name| name.parse().unwrap());
+        let http = HttpConfig { forwarding_header, ..limits(3, &["127.0.0.1/32"]) };
+        let server = Server::builder().http(http).start_on_sqlite().await;
         let written = if named == Some("forwarded") { "for=203.0.113.7" } else { "203.0.113.7" };
         for (number, expected) in [401, 401, 401, 429, 429].into_iter().enumerate() {
             let made_up =

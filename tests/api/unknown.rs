@@ -1,4 +1,5 @@
-//! Nothing widens: what an operation's document does not know is refused. The cases are made from the documents.
+//! Unknown parameters and members are refused, so that no typing error widens a request. The cases are made from the
+//! documents.
 
 use serde_json::{Value, json};
 use sojourn::api::FAMILIES;
@@ -14,12 +15,12 @@ enum Extra {
     UnknownParameter,
     /// A documented query parameter without a value.
     EmptyParameter(String),
-    /// A member of the body that the document does not know; where there is no body, one with that member alone.
+    /// A member of the body that the document does not know; without a body, a body with that member alone.
     UnknownMember,
 }
 use Extra::{EmptyParameter, UnknownMember, UnknownParameter};
 
-/// The operations that ignore some of it, and why.
+/// The operations that ignore some additions, with the reason.
 const EXCEPTIONS: &[(&str, &[Extra], &str)] = &[
     ("verify", &[UnknownParameter, UnknownMember], "gateways pass on the guarded request's own"),
     ("require", &[UnknownParameter, UnknownMember], "gateways pass on the guarded request's own"),
@@ -28,7 +29,7 @@ const EXCEPTIONS: &[(&str, &[Extra], &str)] = &[
     ("revokeToken", &[UnknownParameter, UnknownMember], "RFC 7009 section 2.1: as at the token endpoint"),
 ];
 
-/// The documented query parameters that may be empty, and why.
+/// The documented query parameters that may be empty, with the reason.
 const MAY_BE_EMPTY: &[(&str, &[&str], &str)] = &[
     ("verify", &["freshness"], "gateways pass on the guarded request's own"),
     ("require", &["freshness"], "gateways pass on the guarded request's own"),
@@ -50,7 +51,7 @@ fn is_exception(id: &str, extra: &Extra) -> bool {
     }
 }
 
-/// An operation as the documents have it.
+/// An operation as documented.
 struct Operation {
     /// The id in the merged document.
     id: String,
@@ -91,7 +92,7 @@ impl Subject {
         Self { user, session, staff }
     }
 
-    /// Everything that the operation could have changed, without the time of the session's last use.
+    /// Everything that the operation could have changed, except the session's last-seen time.
     async fn state(&self, server: &Server) -> Value {
         let mut sessions =
             server.send("GET", &format!("/v1/sessions?user_id={}", self.user), BOOTSTRAP_KEY).await.expect(200).json();
@@ -134,7 +135,7 @@ impl Subject {
                 request.form(&form)
             }
         };
-        // The user itself where that is who may, else staff.
+        // The user itself where the table allows it, else staff.
         let own = (200..300).contains(&expected[2]) || !(200..300).contains(&expected[ROLES.len() - 1]);
         answer(request.bearer_auth(if own { &self.session.access } else { &self.staff })).await
     }

@@ -1,23 +1,23 @@
-//! Tells from a history whether ended sessions stayed ended.
+//! Decides from a history whether ended sessions stayed ended.
 //!
-//! Each acknowledged end is *stable* (refused by every check that began after it), *stale* (some check still said that the
-//! token stands, later than allowed), or *lost* (the last check says so). An end whose outcome is unknown may have happened
-//! or not; but once a check has refused, no later one may say that the token stands. A history without ends or without
-//! checks proves nothing, and that is a failure too.
+//! Each acknowledged end is *stable* (refused by every check that began after it), *stale* (accepted by a check for
+//! longer than allowed, but not by the last one), or *lost* (accepted by the last check). An end of unknown outcome may
+//! have happened or not, but a token that was refused once must not be accepted by a later check. A history without
+//! ends or without checks proves nothing and counts as a failure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::history::{Event, Operation, Outcome, Seen};
 
-/// How long after an acknowledged end a token may still stand.
+/// Longest time after an acknowledged end for which a token may still be accepted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Allowed {
-    /// On replicas other than the one that acknowledged it.
+    /// The bound on replicas other than the one that acknowledged the end.
     pub elsewhere: Duration,
 }
 
-/// What became of the ends in a history.
+/// The ends of a history, sorted by outcome.
 #[derive(Debug, Default)]
 pub struct Findings {
     pub acknowledged: usize,
@@ -26,18 +26,18 @@ pub struct Findings {
     pub stable: usize,
     pub stale: usize,
     pub lost: usize,
-    /// Acknowledged, and never looked at again.
+    /// Ends that were acknowledged and never checked again.
     pub unread: usize,
-    /// Of unknown outcome, refused, and then standing again.
+    /// Ends of unknown outcome whose token was refused and later accepted again.
     pub resurrected: usize,
-    /// Refused although nobody had asked to end them.
+    /// Sessions that were refused although nobody had asked to end them.
     pub accidents: usize,
-    /// The longest time after an end after which a check began that still said that the token stands.
+    /// The longest time between an end and the beginning of a check that still accepted the token.
     pub longest: Duration,
 }
 
 impl Findings {
-    /// What breaks the promises, in words; nothing if they are kept.
+    /// The broken promises in words; empty if all were kept.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut none = |count: usize, what: &str| {
@@ -123,7 +123,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// One second each, beginning every two seconds, on replica 0.
+    /// Operations of one second each, one every two seconds, on replica 0.
     fn one_after_another(events: &[Event]) -> Vec<Operation> {
         let operation = |(position, event): (usize, &Event)| {
             let began = SECOND * u32::try_from(2 * position).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_stands_after_its_end_is_stale_and_lost_if_it_remains_so() {
+    fn a_token_accepted_after_its_end_is_stale_and_lost_if_it_stays_accepted() {
         assert_eq!(problems(&[ENDED, STANDS, REFUSED]), ["1 stale"]);
         assert_eq!(problems(&[ENDED, REFUSED, STANDS]), ["1 lost"]);
         assert_eq!(problems(&[ENDED, STANDS]), ["1 lost"]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_nobody_has_ended_must_stand() {
+    fn a_session_that_nobody_has_ended_must_stay_valid() {
         let expected = "1 refused although nobody had ended them".to_owned();
         assert!(problems(&[REFUSED, ENDED, REFUSED]).contains(&expected));
         assert!(problems(&[STANDS, REFUSED]).contains(&expected));

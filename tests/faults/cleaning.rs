@@ -8,26 +8,22 @@ use sojourn::mutants::Mutant;
 use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::replicas::{Replica, Subject, until};
+use super::slow_fault_tests;
 use super::verdict::{Verdict, milliseconds};
 use crate::support::database::TestDatabase;
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     ending_all_is_done_wholly_or_not_at_all: killed_meanwhile, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     ending_one_after_the_other_is_noticed: killed_meanwhile, Flaw::Code(Mutant::EndOneByOne);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     three_replicas_that_clean_up_delete_nothing_that_is_kept: clean_up_together, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_clean_up_that_comes_too_early_is_noticed: clean_up_together, Flaw::Code(Mutant::CleanEarly);
 }
 
 async fn killed_meanwhile(flaw: Flaw) -> Verdict {
-    // As many as one statement ends.
+    // As many rows as one statement ends.
     const MANY: i64 = 5000;
     let mut verdict = Verdict::new("FT-04", "PR-1", "all or nothing; the repeat completes; counts are true");
     let mut cluster = Cluster::start(&[]).await;
@@ -103,9 +99,9 @@ async fn clean_up_together(flaw: Flaw) -> Verdict {
     let options: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
     let mut connection = options.disable_statement_logging().connect().await.unwrap();
     copy(&mut connection, &subject, EXPIRED, "-31 days").await;
-    // Kept for a little longer.
+    // Expired an hour less than the retention ago, so that they are kept.
     copy(&mut connection, &subject, EDGE, "-29 days -23 hours").await;
-    // Active for a little longer.
+    // Active for ten more minutes.
     copy(&mut connection, &subject, EDGE, "10 minutes").await;
     let rows = "SELECT count(*) FROM sessions";
 
@@ -134,7 +130,7 @@ async fn clean_up_together(flaw: Flaw) -> Verdict {
         tokio::join!(slowest_but_one_percent(&replicas[1], &subject, async || left().await <= 0), clean);
     verdict.within("clean-up", took, Duration::from_mins(1));
     verdict.measured("p99 of checks before", milliseconds(before));
-    // Half a second is far from what it takes, and far from what a table that is locked would make of it.
+    // A bound far above the usual time and far below the time that a locked table would cost.
     verdict.within("p99 of checks meanwhile", during, Duration::from_millis(500));
     let left = left().await;
     verdict.must(left == 0, format!("{left} rows more than are kept"));
@@ -143,7 +139,7 @@ async fn clean_up_together(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Checks until something holds, five hundred times at least.
+/// Checks until a condition holds, at least five hundred times, and returns the 99th percentile.
 async fn slowest_but_one_percent(replica: &Replica, subject: &Subject, enough: impl AsyncFn() -> bool) -> Duration {
     let mut took = Vec::new();
     let limit = Instant::now() + Duration::from_mins(1);
@@ -158,7 +154,7 @@ async fn slowest_but_one_percent(replica: &Replica, subject: &Subject, enough: i
     }
 }
 
-/// Copies a session so often, with an end so far from now.
+/// Inserts `count` copies of a session that end `until` from now.
 async fn copy(connection: &mut PgConnection, subject: &Subject, count: i64, until: &str) {
     let copy = "INSERT INTO sessions SELECT copy.* FROM sessions, generate_series(1, $2) AS number,
         LATERAL jsonb_populate_record(sessions, jsonb_build_object(

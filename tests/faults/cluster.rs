@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, which it may kill.
+//! A PostgreSQL cluster of a test's own, which the test may kill.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -14,10 +14,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 
 use crate::support::process::{Folder, signal};
 
-/// Longer than recovery takes after any crash here.
+/// A timeout longer than recovery takes after any crash here.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// A server with data of its own, killed and deleted when it is dropped.
+/// A PostgreSQL server with its own data, killed and deleted when it is dropped.
 pub struct Cluster {
     folder: Folder,
     settings: Vec<String>,
@@ -26,26 +26,26 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one that writes through to the disk, with these settings (`name=value`) on top.
+    /// Starts a cluster that writes through to the disk, with additional settings (`name=value`).
     pub async fn start(settings: &[&str]) -> Self {
         let folder = Folder::new();
         copy(&template(), &folder.path);
         Self::start_in(folder, settings.iter().map(|setting| (*setting).to_owned()).collect()).await
     }
 
-    /// Starts one on the data that a folder has.
+    /// Starts a cluster on existing data.
     pub(super) async fn start_in(folder: Folder, settings: Vec<String>) -> Self {
         let mut cluster = Self { folder, settings, port: free_port(), postmaster: None };
         cluster.start_again().await;
         cluster
     }
 
-    /// Its settings beyond those that all have.
+    /// The settings beyond those that all clusters have.
     pub(super) fn settings(&self) -> &[String] {
         &self.settings
     }
 
-    /// Where its database is.
+    /// The URL of the cluster's database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
@@ -55,7 +55,7 @@ impl Cluster {
         self.port
     }
 
-    /// Starts it after a stop or a crash, and waits until it takes connections. Answers how long that took.
+    /// Starts the server after a stop or a crash, waits until it takes connections, and returns how long that took.
     pub async fn start_again(&mut self) -> Duration {
         let started = Instant::now();
         let log = File::options().create(true).append(true).open(self.folder.path.join("log")).unwrap();
@@ -66,7 +66,7 @@ impl Cluster {
             command.args(["-c", setting]);
         }
         command.args(["-p", &self.port.to_string()]);
-        // Spawned directly and waited for: one started by another program would remain a zombie when it is killed.
+        // A direct child can be waited for. A server started by `pg_ctl` would remain a zombie when it is killed.
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         self.postmaster = Some(child);
         let mut connection = loop {
@@ -78,7 +78,7 @@ impl Cluster {
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         let took = started.elapsed();
-        // Before anything is killed: that this is really the one that was just started.
+        // A check before anything is killed: this is the server that was just started.
         let data: String = sqlx::query_scalar("SHOW data_directory").fetch_one(&mut connection).await.unwrap();
         assert_eq!(Path::new(&data), self.data(), "the port belongs to somebody else");
         took
@@ -90,7 +90,7 @@ impl Cluster {
         options.disable_statement_logging().connect().await
     }
 
-    /// Runs statements together; those that refuse to run in a transaction must come alone.
+    /// Runs SQL statements in one transaction. A statement that cannot run in a transaction must come alone.
     #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
     pub async fn run(&self, sql: &str) {
         let mut connection = self.connect().await.unwrap();
@@ -104,11 +104,11 @@ impl Cluster {
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap()
     }
 
-    /// Kills all its processes at once, as a power cut would, but for what the disk has.
+    /// Kills all processes at once, as a power cut would, except that the disk cache survives.
     pub fn kill(&mut self) {
         let mut postmaster = self.postmaster.take().expect("it runs");
         let backends = children_of(postmaster.id());
-        // None of them may notice that another is gone, and write something down.
+        // No process may live to notice the death of another and write.
         for process in std::iter::once(postmaster.id()).chain(backends.iter().copied()) {
             signal(process, Signal::SIGKILL);
         }
@@ -116,32 +116,32 @@ impl Cluster {
         wait_until_gone(&backends);
     }
 
-    /// Stops it in order; clients are sent away.
+    /// Stops the server in order; clients are disconnected.
     pub fn stop(&mut self) {
         self.end(Signal::SIGINT);
     }
 
-    /// Stops it without a word to its clients and without a checkpoint.
+    /// Stops the server without notice to clients and without a checkpoint.
     pub fn stop_immediately(&mut self) {
         self.end(Signal::SIGQUIT);
     }
 
-    /// Halts all backends where they stand.
+    /// Halts all backends with SIGSTOP.
     pub fn freeze(&self) -> Frozen {
         Frozen::halt(self.backends())
     }
 
-    /// How many connections of clients it has.
+    /// The number of client connections.
     pub fn count_backends(&self) -> usize {
         self.backends().len()
     }
 
     fn backends(&self) -> Vec<u32> {
-        // Their title names the client's address, as that of the senders to a standby does.
+        // The process title of a backend contains the client's address, and so does that of a WAL sender.
         self.children(|title| title.contains("127.0.0.1(") && !title.contains("walsender"))
     }
 
-    /// Its processes whose titles are such.
+    /// The child processes whose title matches.
     pub(super) fn children(&self, meant: impl Fn(&str) -> bool) -> Vec<u32> {
         let postmaster = self.postmaster.as_ref().expect("it runs").id();
         let meant =
@@ -174,7 +174,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Processes that are halted, until this is dropped.
+/// Halted processes, which continue when this is dropped.
 pub struct Frozen(Vec<u32>);
 
 impl Frozen {
@@ -195,8 +195,8 @@ impl Drop for Frozen {
     }
 }
 
-/// A free port that the kernel gives to no outgoing connection: a client that keeps on trying a port where nobody listens
-/// any more could be given that very port, and so keep the server from coming back.
+/// A free port outside the kernel's range for outgoing connections. Otherwise a client that keeps retrying a dead
+/// server could be given that server's port as its own, and keep it from coming back.
 pub fn free_port() -> u16 {
     loop {
         let port = rand::rng().random_range(10_000..32_000);
@@ -206,7 +206,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// The data of a new cluster, made once and then copied.
+/// The data of a new cluster, created once and then copied.
 fn template() -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let lock = File::create(place.join("cluster.lock")).unwrap();
@@ -220,7 +220,7 @@ fn template() -> PathBuf {
         initdb.args(["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
         let made = initdb.output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        // Under another name until it is complete.
+        // A draft under another name, so that a run that is cut short leaves no half template behind.
         let draft = place.join("cluster.draft");
         drop(fs::remove_dir_all(&draft));
         fs::create_dir(&draft).unwrap();
@@ -235,12 +235,12 @@ fn copy(from: &Path, to: &Path) {
     assert!(copied.success());
 }
 
-/// One of PostgreSQL's programs, run by somebody it does not refuse.
+/// One of PostgreSQL's programs, run by a user that it does not refuse.
 pub fn as_database_user(program: &str) -> Command {
     unprivileged(&binaries().join(program))
 }
 
-/// A program, run by the same user.
+/// A program, run by the database user.
 pub fn unprivileged(path: &Path) -> Command {
     let Some((user, group)) = database_user() else { return Command::new(path) };
     let mut command = Command::new("setpriv");
@@ -254,7 +254,7 @@ pub fn give_to_database_user(folder: &Path) {
     }
 }
 
-/// Who is to run PostgreSQL, which refuses to run as root; nobody else when we are not root.
+/// The user and group that PostgreSQL is to run as, because it refuses to run as root; `None` when we are not root.
 fn database_user() -> Option<(u32, u32)> {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return None;
@@ -266,7 +266,7 @@ fn database_user() -> Option<(u32, u32)> {
     Some((number(), number()))
 }
 
-/// Where PostgreSQL's programs are: as `scripts/with-postgres` says, else in the path, else where Debian keeps them.
+/// The folder of PostgreSQL's programs: from `TEST_POSTGRES_BINARIES`, else from the path, else Debian's.
 #[expect(clippy::disallowed_methods, reason = "settings of tests are read where they are used")]
 fn binaries() -> PathBuf {
     let told = std::env::var("TEST_POSTGRES_BINARIES").ok().map(PathBuf::from);
@@ -280,7 +280,7 @@ fn binaries() -> PathBuf {
         .chain(path.split(':').map(PathBuf::from))
         .chain(of_debian)
         .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists());
-    // Links lead to the folder that has the other programs too.
+    // A link must be resolved, because only the real folder has the other programs too.
     let initdb = found.and_then(|folder| folder.join("initdb").canonicalize().ok());
     initdb
         .and_then(|initdb| Some(initdb.parent()?.to_owned()))
@@ -294,14 +294,14 @@ fn children_of(parent: u32) -> Vec<u32> {
 
 fn parent_of(process: u32) -> Option<u32> {
     let state = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // After the name, which is in parentheses and may contain anything: the state, then the parent.
+    // After the name, which is in parentheses and may contain anything, come the state and the parent.
     state.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn wait_until_gone(processes: &[u32]) {
     let started = Instant::now();
     let there = |process: &u32| {
-        // A process that is killed is a zombie until whoever inherits it looks after it.
+        // A killed process is a zombie until its parent waits for it.
         fs::read_to_string(format!("/proc/{process}/stat"))
             .is_ok_and(|state| !state.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')))
     };

@@ -1,4 +1,4 @@
-//! Many crashes and failovers in a row (FT-02, FT-11), so that what happens seldom is met too.
+//! Many crashes and fail-overs in a row (FT-02, FT-11), to meet what happens seldom.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,24 +9,22 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::load::{Load, seed};
 use super::replicas::{Replica, until};
+use super::slow_fault_tests;
 use super::standby::Burning;
 use super::verdict::Verdict;
 use crate::support::proxy::Proxy;
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     dozens_of_crashes_and_failovers_lose_nothing:
         |flaw| count(flaw, Amount { crashes: 26, failovers: 10, ends: 150 }), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_among_crashes_and_failovers:
         |flaw| count(flaw, Amount { crashes: 2, failovers: 1, ends: 40 }), Flaw::Code(Mutant::AnswerBeforeWrite);
 }
 
-/// How much is done; `ends` between two faults, of which there is at least one failover.
+/// The amount of work: `ends` sessions are ended between two faults. At least one fault is a fail-over.
 #[derive(Debug, Clone, Copy)]
 struct Amount {
     crashes: u32,
@@ -36,12 +34,12 @@ struct Amount {
 
 const WRITERS: u64 = 12;
 const SERVICE_BACK: Duration = Duration::from_secs(5);
-/// For so long a replica may go on without a database.
+/// Longest time for which a replica may serve from its cache without a database.
 const MOST_ALONE: Duration = Duration::from_secs(5);
 /// The fewest acknowledged ends of the full count.
 const MOST_WANTED: usize = 5000;
 
-/// Crashes in between failovers, each to a new standby. One replica finds back later than the other.
+/// Crashes between fail-overs, each fail-over to a new standby. One replica reconnects later than the other.
 async fn count(flaw: Flaw, amount: Amount) -> Verdict {
     let mut verdict = Verdict::new("FT-02, FT-11 counted", "PR-1, PR-3", "0 lost, 0 stale, of 5000 ends and more");
     let mut primary = Cluster::start(&["wal_writer_delay=10s", "shared_buffers=16MB"]).await;
@@ -98,8 +96,7 @@ async fn count(flaw: Flaw, amount: Amount) -> Verdict {
     verdict
 }
 
-/// Lets the second replica find its database again after so many milliseconds. Answers how long it takes until both serve,
-/// once they can.
+/// Reconnects the second replica after `late` milliseconds, and returns how long it then takes until both serve.
 async fn find_back(second: &Proxy, late: u64, replicas: &[Arc<Replica>]) -> Duration {
     tokio::time::sleep(Duration::from_millis(late)).await;
     second.mend();

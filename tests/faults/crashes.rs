@@ -1,4 +1,4 @@
-//! A process is killed, or stops and comes back: the server's (FT-01), the database's (FT-02, FT-03).
+//! A process is killed, or stopped and started again: the server's (FT-01), the database's (FT-02, FT-03).
 
 use std::time::Duration;
 
@@ -8,32 +8,31 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::load::{Load, seed};
 use super::replicas::{Replica, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 
 fault_tests! {
     a_server_that_is_killed_has_lost_nothing_that_it_acknowledged: |flaw| killed_server(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    a_database_that_is_killed_has_lost_nothing_that_was_acknowledged: |flaw| killed_database(flaw, 1), Flaw::None;
+
+    a_database_that_restarts_is_a_short_outage: |flaw| restarted_database(flaw, 1), Flaw::None;
+}
+
+slow_fault_tests! {
     a_server_that_is_killed_ten_times_has_lost_nothing: |flaw| killed_server(flaw, 10), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_the_server_is_killed:
         |flaw| killed_server(flaw, 2), Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    a_database_that_is_killed_has_lost_nothing_that_was_acknowledged: |flaw| killed_database(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_database_that_is_killed_six_times_has_lost_nothing: |flaw| killed_database(flaw, 6), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_commit_that_is_not_durable_is_noticed_when_the_database_is_killed:
         |flaw| killed_database(flaw, 5), Flaw::Code(Mutant::RelaxedCommit);
 
-    a_database_that_restarts_is_a_short_outage: |flaw| restarted_database(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_database_that_restarts_five_times_leaves_nothing_behind: |flaw| restarted_database(flaw, 5), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_outage_that_passes_for_a_defect_is_noticed_when_the_database_restarts:
         |flaw| restarted_database(flaw, 2), Flaw::Code(Mutant::OutageIsDefect);
 }
@@ -61,7 +60,7 @@ async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
     verdict
 }
 
-/// The database is told not to wait for the disk, and to write seldom: the server must insist.
+/// The database is configured not to wait for the disk and to write seldom: the server must override that.
 async fn killed_database(flaw: Flaw, kills: u32) -> Verdict {
     let mut verdict = Verdict::new("FT-02", "PR-1, PR-12", "0 lost; service back 5 s after the database");
     let mut cluster = Cluster::start(&["synchronous_commit=off", "wal_writer_delay=10s"]).await;
@@ -102,7 +101,7 @@ async fn restarted_database(flaw: Flaw, restarts: u32) -> Verdict {
     for _ in 0..restarts {
         work(&load, &mut random, restarts > 2).await;
         cluster.stop();
-        // Longer than a connection is waited for: somebody must meet it.
+        // The pause is longer than the server waits for a connection, so that some requests fail.
         tokio::time::sleep(Duration::from_millis(1500)).await;
         cluster.start_again().await;
         back = back.max(until("service", async || replica.open("after").await.is_some()).await);
@@ -116,14 +115,14 @@ async fn restarted_database(flaw: Flaw, restarts: u32) -> Verdict {
     let known = [200, 201, 204, 401, 503];
     verdict.must(statuses.keys().all(|status| known.contains(status)), format!("answers: {statuses:?}"));
     let connections = cluster.count_backends();
-    // Four more follow the change log and prove the primary.
+    // Four further connections read the change log and probe the primary.
     let most = CONNECTIONS + 4;
     verdict.must(connections <= most, format!("{connections} connections of at most {most}"));
     verdict.measured("seed", seed);
     verdict
 }
 
-/// Lets the writers do some work, how much is left to chance.
+/// Lets the writers work for a random amount.
 async fn work(load: &Load, random: &mut SmallRng, long: bool) {
     load.work(random.random_range(20..60) * if long { 6 } else { 1 }).await;
 }

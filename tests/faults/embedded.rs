@@ -12,38 +12,37 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::checker::{Allowed, check};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::History;
 use super::load::{Load, seed};
 use super::replicas::{Replica, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 use crate::support::process::{Folder, signal};
 
 fault_tests! {
     sixteen_writers_on_one_file_get_their_turn: |flaw| many_writers(flaw, false), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    whoever_waits_too_long_for_the_file_is_told_of_an_outage: |flaw| many_writers(flaw, true), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    a_server_that_is_killed_with_its_file_has_lost_nothing: |flaw| killed_server(flaw, 1), Flaw::None;
+}
+
+slow_fault_tests! {
+    a_request_that_waits_too_long_for_the_file_is_answered_as_an_outage: |flaw| many_writers(flaw, true), Flaw::None;
     an_outage_that_passes_for_a_defect_is_noticed_when_the_file_is_locked:
         |flaw| many_writers(flaw, true), Flaw::Code(Mutant::OutageIsDefect);
 
-    a_server_that_is_killed_with_its_file_has_lost_nothing: |flaw| killed_server(flaw, 1), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_server_that_is_killed_ten_times_with_its_file_has_lost_nothing: |flaw| killed_server(flaw, 10), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_the_server_is_killed_with_its_file:
         |flaw| killed_server(flaw, 2), Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "needs strace; scripts/faults runs it"]
+    // The order of system calls is read by strace.
     an_end_is_on_the_disk_before_it_is_acknowledged: order_of_writes, Flaw::None;
-    #[ignore = "needs strace; scripts/faults runs it"]
     a_commit_that_is_not_durable_is_noticed_in_the_order_of_writes:
         order_of_writes, Flaw::Code(Mutant::RelaxedCommit);
 }
 
-/// Two processes on one file, and if asked for a third that keeps it locked for longer than anybody waits.
+/// Two processes on one file. With `locked`, a third keeps the file locked for longer than the others wait.
 async fn many_writers(flaw: Flaw, locked: bool) -> Verdict {
     let mut verdict = Verdict::new("FT-32", "PR-16", "success or 503, never 500; nothing lost");
     let database = TestDatabase::sqlite().await;
@@ -61,7 +60,7 @@ async fn many_writers(flaw: Flaw, locked: bool) -> Verdict {
         load.work(20).await;
     }
     let history = load.stop().await;
-    // What the one process ends, the other reads from the file a moment later.
+    // A process reads the endings of the other from the file, with a delay.
     verdict.sessions(&check(&history.operations(), Allowed { elsewhere: Duration::from_millis(1500) }));
     verdict.measured(
         "503",
@@ -99,7 +98,7 @@ async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
     verdict
 }
 
-/// No crash of a process shows what a power cut would: so the system calls are watched.
+/// A killed process does not show what a power cut would lose, so the order of system calls is checked.
 async fn order_of_writes(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-33 order", "PR-1", "a write, then the disk, then the answer");
     let database = TestDatabase::sqlite().await;
@@ -132,7 +131,7 @@ async fn order_of_writes(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Watches the system calls of a process until it is dropped.
+/// Traces the system calls of a process until it is dropped.
 struct Watcher(Child);
 
 impl Watcher {
@@ -143,7 +142,7 @@ impl Watcher {
         let strace = strace.stderr(Stdio::null()).spawn().expect("strace is installed");
         let watcher = Self(strace);
         let id = watcher.0.id().to_string();
-        // All threads, because any of them may be the one that writes.
+        // All threads are traced, because any of them may be the one that writes.
         let attached = || {
             let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
             threads.flatten().all(|thread| {

@@ -1,5 +1,5 @@
-//! A primary is lost and its standby takes over (FT-11), also with a replica left behind at the old one; the database that a
-//! replica reaches can only be read (FT-10); the wait for the standby is cancelled (FT-12).
+//! A primary is lost and its standby takes over (FT-11), also with a replica left behind at the old primary. The
+//! database that a replica reaches is read-only (FT-10). The wait for the standby is cancelled (FT-12).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,60 +11,52 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome, Seen};
 use super::load::{Load, read_all, seed};
 use super::replicas::{Replica, Subject, time_until, until};
 use super::standby::Burning;
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::proxy::Proxy;
 
-/// The old primary does not wait for a standby any more.
+/// The old primary no longer waits for a standby.
 const ALONE: Flaw = Flaw::Database("NoSynchronousStandby", "ALTER SYSTEM RESET synchronous_standby_names");
-/// A promoted standby that knows nothing of later changes; replicas cannot tell it from the primary.
+/// A promoted standby without the later changes; replicas cannot tell it from the primary.
 const PROMOTED: Flaw = Flaw::Database("PromotedStandby", "SELECT pg_promote(true)");
 
 fault_tests! {
     a_failover_to_a_synchronous_standby_loses_nothing: synchronous_failover, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    an_end_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged: cancelled_wait, Flaw::None;
+}
+
+slow_fault_tests! {
     an_answer_before_the_write_is_noticed_in_a_failover: synchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_failover_to_a_standby_that_is_behind_loses_only_what_it_had_not_got: asynchronous_failover, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_with_a_standby_that_is_behind:
         asynchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_left_with_the_old_primary_soon_says_nothing: split_brain, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_yes_from_the_old_primary_is_noticed: split_brain, ALONE;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_primary_that_is_believed_without_a_commit_is_noticed: split_brain, Flaw::Code(Mutant::AnswersAreProof);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     connections_that_stay_with_the_old_primary_are_left: kept_connections, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     connections_that_stay_with_a_primary_that_is_believed_are_noticed:
         kept_connections, Flaw::Code(Mutant::LogIdentityIgnored);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_that_reaches_only_a_standby_soon_says_nothing: |flaw| only_readable(flaw, Reach::Standby), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    a_yes_from_an_old_copy_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
-    #[ignore = "takes long; scripts/faults runs it"]
+    a_yes_from_a_stale_cache_entry_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
     a_replica_that_may_only_read_soon_says_nothing: |flaw| only_readable(flaw, Reach::ReadOnly), Flaw::None;
 
-    an_end_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged: cancelled_wait, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_a_wait_is_cancelled:
         cancelled_wait, Flaw::Code(Mutant::AnswerBeforeWrite);
 }
 
 const WRITERS: u64 = 4;
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
-/// For so long a replica may go on without a database.
+/// Longest time for which a replica may serve from its cache without a database.
 const MOST_ALONE: Duration = Duration::from_secs(5);
 /// Time that a busy machine adds to each bound.
 const GRACE: Duration = Duration::from_secs(1);
@@ -99,7 +91,7 @@ impl Paths {
     }
 }
 
-/// Beside writers that do not wait, so that the old primary is ahead of the standby.
+/// Asynchronous writers run meanwhile, so that the old primary is ahead of the standby.
 async fn synchronous_failover(flaw: Flaw) -> Verdict {
     let mut verdict =
         Verdict::new("FT-11", "PR-1, PR-3, PR-12", "0 lost, 0 stale; service back 5 s after the promotion");
@@ -122,7 +114,7 @@ async fn synchronous_failover(flaw: Flaw) -> Verdict {
     let history = load.stop().await;
     verdict.measured("asynchronous commits, in fives,", burnt);
     verdict.must(burnt > 0, "nobody wrote without waiting");
-    // Until it has its path to the new primary, a replica may answer from memory.
+    // Until its path leads to the new primary, a replica may answer from its cache.
     let findings = check(&history.operations(), Allowed { elsewhere: MOST_ALONE });
     verdict.sessions(&findings);
     verdict.measured("stood elsewhere for ms", findings.longest.as_millis());
@@ -131,13 +123,13 @@ async fn synchronous_failover(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// How far the log of the primary had got when.
+/// The write position of the primary's log at a time.
 struct Written {
     at: Duration,
     bytes: i64,
 }
 
-/// Sessions are compared as the database and as the replicas see them.
+/// The database and the replicas must agree on each session.
 async fn asynchronous_failover(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new(
         "FT-11 behind",
@@ -198,7 +190,7 @@ async fn asynchronous_failover(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// A promotion after which the first replica is left with the old primary. The second one has ended all sessions since.
+/// A promotion that leaves the first replica with the old primary. The second replica has ended all sessions since.
 struct LeftBehind {
     _primary: Cluster,
     standby: Cluster,
@@ -209,8 +201,8 @@ struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// With `new_connections_follow` only the connections that the first replica has already stay with the old primary, as
-    /// behind a proxy that breaks nothing off.
+    /// With `new_connections_follow` only existing connections of the first replica stay with the old primary, as
+    /// behind a proxy that closes no connection.
     async fn begin(flaw: Flaw, new_connections_follow: bool) -> Self {
         let primary = Cluster::start(&[]).await;
         let paths = Paths::to(&primary, flaw).await;
@@ -273,12 +265,12 @@ async fn kept_connections(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// The server that a replica reaches in place of its primary.
+/// The server that a replica reaches instead of its primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// A standby that gets nothing any more.
+    /// A standby that receives nothing any more.
     Standby,
-    /// The primary, which lets nobody write.
+    /// The primary, in read-only mode.
     ReadOnly,
 }
 
@@ -302,10 +294,10 @@ async fn only_readable(flaw: Flaw, reach: Reach) -> Verdict {
     match reach {
         Reach::Standby => paths.proxies[0].switch_to(&standby.url()),
         Reach::ReadOnly => {
-            // For connections to come.
+            // The setting applies to new connections.
             primary.run("ALTER ROLE postgres SET default_transaction_read_only = on").await;
             paths.proxies[0].cut();
-            // A wire that is mended at once may never have been cut.
+            // A pause, because the proxy might skip a cut that is mended at once.
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -324,7 +316,7 @@ async fn only_readable(flaw: Flaw, reach: Reach) -> Verdict {
     verdict
 }
 
-/// Opens sessions, and has another replica see them stand.
+/// Opens sessions and checks each on another replica, so that it has a cache entry.
 async fn open_known(replica: &Replica, known_to: &Replica, history: &History) -> Vec<Arc<Subject>> {
     let mut subjects = Vec::new();
     for number in 0..15 {
@@ -335,8 +327,8 @@ async fn open_known(replica: &Replica, known_to: &Replica, history: &History) ->
     subjects
 }
 
-/// Asks a replica for twice as long as it may believe what it knows: after that it may not say anything of any session, and
-/// not that it is ready.
+/// Asks a replica for twice as long as it may trust its cache: after that it may neither vouch for a session nor say
+/// that it is ready.
 async fn says_nothing(
     verdict: &mut Verdict,
     replica: &Replica,
@@ -382,7 +374,7 @@ async fn says_nothing(
     verdict.must(list == Some(503), format!("asked for the list it answers {list:?}"));
 }
 
-/// The replica reaches the primary again.
+/// The replica reaches the primary again, and must be right within a bound.
 async fn back_in_time(verdict: &mut Verdict, replica: &Replica, history: &History, subjects: &[Arc<Subject>]) {
     let refused = time_until(SERVICE_BACK, async || {
         replica.forget_connections();
@@ -397,7 +389,7 @@ async fn back_in_time(verdict: &mut Verdict, replica: &Replica, history: &Histor
     }
 }
 
-/// PostgreSQL makes a success of it, with a warning.
+/// PostgreSQL reports success for a cancelled wait, with a warning.
 async fn cancelled_wait(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-12 cancelled", "PR-1, PR-7", "503, never success; 0 lost with the primary");
     let mut primary = Cluster::start(&[]).await;
@@ -415,7 +407,7 @@ async fn cancelled_wait(flaw: Flaw) -> Verdict {
     let path = format!("/v1/sessions/{}", cancelled.id);
     let end = replica.administer("DELETE", &path, None);
     let count = AtomicI64::new(0);
-    // A repeat that waits is cancelled too.
+    // A retry that waits is cancelled too.
     let cancel = async {
         loop {
             count.fetch_add(primary.number(waiting).await, Ordering::Relaxed);
@@ -433,7 +425,7 @@ async fn cancelled_wait(flaw: Flaw) -> Verdict {
     verdict.measured("waits cancelled", count);
     verdict.measured("answer", format!("{:?}", reply.status));
     verdict.must(count > 0, "nobody waited");
-    // Nothing is left to end, but the standby does not have the ending.
+    // No session is left to end, but the standby does not have the ending yet.
     let repeat = replica.administer("DELETE", "/v1/users/bob/sessions", None).await;
     verdict.must(repeat.status == Some(503), format!("the repeat: {repeat:?}"));
     verdict.must(reply.status == Some(503) && reply.retry_after.is_some(), format!("{reply:?}"));

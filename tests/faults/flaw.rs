@@ -1,21 +1,21 @@
-//! What is made wrong on purpose, to see whether a scenario notices.
+//! Deliberate defects, to see whether a scenario notices them.
 
 use sojourn::mutants::Mutant;
 use sqlx::{ConnectOptions as _, Executor as _};
 
-/// Nothing, or one thing that must be noticed.
+/// No defect, or one that must be noticed.
 #[derive(Debug, Clone, Copy)]
 pub enum Flaw {
-    /// Everything is as it should be.
+    /// No defect.
     None,
-    /// The server has this defect.
+    /// A failpoint in the server.
     Code(Mutant),
-    /// The database has been told this, once its tables are there. The name says what it does.
+    /// SQL that is run in the database once its tables are there, with a name for the table of results.
     Database(&'static str, &'static str),
 }
 
 impl Flaw {
-    /// What the table calls it.
+    /// The name in the table of results.
     pub fn name(&self) -> Option<String> {
         match self {
             Self::None => None,
@@ -24,7 +24,7 @@ impl Flaw {
         }
     }
 
-    /// What a server process is told.
+    /// The setting that enables the failpoint in a server process.
     pub fn setting(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Code(mutant) => Some((sojourn::mutants::SETTING, format!("{mutant:?}"))),
@@ -32,7 +32,7 @@ impl Flaw {
         }
     }
 
-    /// Tells the database.
+    /// Runs the flaw's SQL in the database.
     pub async fn apply(&self, url: &str) {
         if let Self::Database(_, statements) = self {
             let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();

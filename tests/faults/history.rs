@@ -1,50 +1,49 @@
-//! What was asked and answered while something was broken, in the order of one clock that never steps back.
+//! Requests and answers while something was broken, by one monotonic clock.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How ending a session went, as far as its client can tell.
+/// The outcome of ending a session, as far as its client can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was acknowledged.
+    /// The ending was acknowledged.
     Done,
-    /// It certainly did not happen.
+    /// The ending certainly did not happen.
     NotDone,
-    /// It may have happened.
+    /// The ending may have happened.
     Unknown,
 }
 
-/// What a server said of a token.
+/// A server's verdict on a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// It stands.
+    /// The token is valid.
     Stands,
-    /// It does not.
+    /// The token is not valid.
     Refused,
-    /// Nothing that counts: no answer, or that there is none to be had now.
+    /// No verdict: no answer, or 503.
     Nothing,
 }
 
-/// What was asked for.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// To end a session.
+    /// A request to end a session.
     Revoke(Outcome),
-    /// Whether its token stands.
+    /// A check of the session's token.
     Check(Seen),
 }
 
 /// One request with its answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation {
-    /// Which session.
     pub session: usize,
-    /// Which replica was asked.
+    /// The number of the replica that was asked.
     pub replica: usize,
     pub event: Event,
-    /// When it was sent, since the history began.
+    /// Time from the start of the history to the sending of the request.
     pub began: Duration,
-    /// When its answer was there.
+    /// Time from the start of the history to the arrival of the answer.
     pub ended: Duration,
 }
 
@@ -59,12 +58,12 @@ impl History {
         Self { start: Instant::now(), operations: Mutex::default() }
     }
 
-    /// The time now, for an operation that begins.
+    /// The time since the start of the history.
     pub fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// How long ago something began.
+    /// The time since `began`.
     pub fn since(&self, began: Duration) -> Duration {
         self.now().saturating_sub(began)
     }

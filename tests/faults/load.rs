@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 use super::history::{History, Outcome, Seen};
 use super::replicas::{LIMIT, Replica, Subject, time_until, until};
 
-/// How long a client waits after something that failed.
+/// The pause of a client after a failed request.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long work is waited for between two faults, so that a slow machine tests less instead of longer.
+/// Longest wait for work between two faults, so that a slow machine tests less instead of longer.
 const LONGEST_WORK: Duration = Duration::from_secs(6);
 
-/// Writers at work.
+/// Concurrent writers.
 pub struct Load {
     pub history: Arc<History>,
     replicas: Vec<Arc<Replica>>,
@@ -28,7 +28,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts so many writers. Each opens a session on one replica, ends it on another, and looks at this and earlier ones.
+    /// Starts writers. Each opens a session on one replica, ends it on another, and checks this and earlier sessions.
     pub fn start(replicas: &[Arc<Replica>], writers: u64, seed: u64) -> Self {
         let (history, subjects) = (Arc::new(History::new()), Arc::new(Mutex::new(Vec::new())));
         let stop = Arc::new(AtomicBool::new(false));
@@ -45,19 +45,20 @@ impl Load {
         Self { history, replicas: replicas.to_vec(), subjects, stop, writers }
     }
 
-    /// Lets the writers open so many sessions more, as far as they get within a few seconds, and one at least.
+    /// Waits until the writers have opened `sessions` more, but for a few seconds only, and for one session in any
+    /// case.
     pub async fn work(&self, sessions: usize) {
         let (some, enough) = (self.opened() + 1, self.opened() + sessions);
         until("work", async || self.opened() >= some).await;
         time_until(LONGEST_WORK, async || self.opened() >= enough).await;
     }
 
-    /// How many sessions have been opened so far.
+    /// The number of sessions opened so far.
     fn opened(&self) -> usize {
         self.subjects.lock().unwrap().len()
     }
 
-    /// Stops the writers, and asks every replica for a last word on every session.
+    /// Stops the writers, and checks every session on every replica one last time.
     pub async fn stop(self) -> Arc<History> {
         self.stop.store(true, Ordering::Relaxed);
         for writer in self.writers {
@@ -69,7 +70,7 @@ impl Load {
     }
 }
 
-/// Checks every session on every replica until there is an answer that counts.
+/// Checks every session on every replica until there is a verdict.
 pub async fn read_all(replicas: &[Arc<Replica>], history: &History, subjects: &[Arc<Subject>]) {
     for replica in replicas {
         let check = async |subject: &Arc<Subject>| {
@@ -92,7 +93,7 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self, stop: Arc<AtomicBool>) {
-        // Each has a user of its own, because sessions of one user are opened one after the other.
+        // Each writer has a user of its own, because sessions of one user are opened one after the other.
         let user = format!("user-{}", self.random.random::<u32>());
         while !stop.load(Ordering::Relaxed) {
             let Some(subject) = self.replica().open(&user).await else {
@@ -131,7 +132,7 @@ impl Writer {
     }
 }
 
-/// A seed for everything that is left to chance; a verdict tells it, so that a run can be repeated.
+/// A random seed for everything that is left to chance; a verdict reports it, so that a run can be repeated.
 pub fn seed() -> u64 {
     u64::from(rand::rng().random::<u32>())
 }

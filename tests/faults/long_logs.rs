@@ -1,5 +1,6 @@
-//! The change log is long: restored from a dump with numbers of another cluster, kept from being settled by a transaction
-//! elsewhere, or wanted by many listeners at once. Revocations are told all the while, and rows are not read again and again.
+//! A long change log: restored from a dump with positions of another cluster, unsettled because of a transaction
+//! elsewhere, or read by many listeners at once. Revocations are answered all the while, and rows are not read again
+//! and again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,33 +10,33 @@ use futures_util::future::join_all;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::replicas::{LIMIT, Replica, time_until, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 
 fault_tests! {
     a_restored_log_is_read_once: |flaw| restored_log(flaw, 20_000), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+}
+
+slow_fault_tests! {
     a_long_restored_log_holds_nobody_up: |flaw| restored_log(flaw, 400_000), Flaw::None;
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_transaction_in_another_database_does_not_make_the_log_be_read_again: unsettled_log, Flaw::None;
 
-    #[ignore = "takes long; scripts/faults runs it"]
     listeners_that_come_back_together_hold_up_nobody_who_asks_what_was_ended: many_listeners, Flaw::None;
 }
 
-/// How often the list is asked for, four times a second.
+/// The number of requests for the list, four a second.
 const LISTS: u32 = 24;
-/// How old the log may be before copies are not trusted any more.
+/// Age of the log from which on the cache is not trusted any more.
 const LOG_AGE: Duration = Duration::from_millis(1500);
-/// How many rows of the log were read so far, by whichever plan.
+/// Rows of the log read so far, by any plan.
 const ROWS_READ: &str = "SELECT coalesce(sum(seq_tup_read), 0)::bigint + (
         SELECT coalesce(sum(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes WHERE relname = 'changes'
     ) FROM pg_stat_user_tables WHERE relname = 'changes'";
 
-/// Rows that a dump brought along: half of them ends of days ago, half of them something else, a few ends of just now.
+/// Rows that a dump brought along: half are endings of days ago, half are other changes, and a few are recent endings.
 async fn restored_log(flaw: Flaw, rows: i64) -> Verdict {
     const AHEAD: i64 = 1_000_000;
     const RECENT: i64 = 100;
@@ -74,7 +75,7 @@ async fn restored_log(flaw: Flaw, rows: i64) -> Verdict {
     verdict
 }
 
-/// While a transaction with a number runs in another database of the cluster, nothing after it is settled.
+/// A transaction with a number runs in another database of the cluster, so nothing after it is settled.
 async fn unsettled_log(flaw: Flaw) -> Verdict {
     const ROWS: i64 = 50_000;
     let mut verdict =
@@ -94,12 +95,12 @@ async fn unsettled_log(flaw: Flaw) -> Verdict {
             ))
             .await;
     }
-    // The server reads all of them once.
+    // Every row is read once.
     tokio::time::sleep(Duration::from_secs(2)).await;
     until("the list", async || replica.revocations(None).await.status == Some(200)).await;
     let read = read_meanwhile(&mut verdict, &cluster, &replica).await;
     verdict.must(read <= ROWS, format!("{read} rows were read within seconds, of {ROWS}"));
-    // An ending behind them is still heard of.
+    // An ending behind these rows is still reported.
     let subject = replica.open("bob").await.unwrap();
     assert_eq!(replica.administer("DELETE", &format!("/v1/sessions/{}", subject.id), None).await.status, Some(204));
     until("the end", async || replica.revocations(None).await.body.to_string().contains(&subject.id)).await;
@@ -107,14 +108,14 @@ async fn unsettled_log(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Asks for the list again and again, which must always be there. Answers how many rows of the log are read meanwhile.
+/// Requests the list repeatedly, which must always succeed, and returns how many rows of the log were read meanwhile.
 async fn read_meanwhile(verdict: &mut Verdict, cluster: &Cluster, replica: &Replica) -> i64 {
     read_meanwhile_but(0, verdict, cluster, replica).await
 }
 
-/// As [`read_meanwhile`], but a few lists may be refused: clients and server share a processor with what they tell each other.
+/// As [`read_meanwhile`], but `refused` requests may fail: clients and server share a processor.
 async fn read_meanwhile_but(refused: u32, verdict: &mut Verdict, cluster: &Cluster, replica: &Replica) -> i64 {
-    // A backend tells at most once a second what it has read.
+    // A backend publishes its statistics at most once a second.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let before = cluster.number(ROWS_READ).await;
     let mut told = 0;
@@ -129,7 +130,7 @@ async fn read_meanwhile_but(refused: u32, verdict: &mut Verdict, cluster: &Clust
     read
 }
 
-/// Listeners that come back after very many endings.
+/// Listeners that reconnect after very many endings.
 async fn many_listeners(flaw: Flaw) -> Verdict {
     const LISTENERS: usize = 30;
     const ENDS: i64 = 100_000;
@@ -138,7 +139,7 @@ async fn many_listeners(flaw: Flaw) -> Verdict {
     let cluster = Cluster::start(&[]).await;
     let replica = Replica::start(0, &cluster.url(), flaw, &[]);
     let place = replica.events(None).await.next().await.unwrap().id;
-    // Long enough ago to be in no list of what counts.
+    // Old enough to be in no list of endings that matter.
     cluster
         .run(&format!(
             "INSERT INTO changes (kind, subject_id, user_id, reason, at)
@@ -154,7 +155,7 @@ async fn many_listeners(flaw: Flaw) -> Verdict {
         .map(|_| {
             let (replica, place, heard) = (Arc::clone(&replica), place.clone(), Arc::clone(&heard));
             tokio::spawn(async move {
-                // A refused listener comes back with its last place.
+                // A refused listener reconnects with its last position.
                 let mut place = place;
                 loop {
                     let mut stream = replica.events(Some(&place)).await;

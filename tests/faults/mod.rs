@@ -1,20 +1,19 @@
-//! What the promises are worth when something breaks: real server processes, with a database that is killed, halted, cut
-//! off or slow.
+//! Promises under faults: real server processes, with a database that is killed, halted, cut off or slow.
 //!
 //! | room | what lives there |
 //! |---|---|
 //! | [`cluster`] | a PostgreSQL of a test's own, which it may kill |
 //! | [`standby`] | a standby of it, and writers that do not wait for the disk |
-//! | [`replicas`] | server processes, and what a client can do with them |
+//! | [`replicas`] | server processes, and a client for them |
 //! | [`load`] | clients that open, check and end sessions meanwhile |
-//! | [`history`], [`checker`] | what was answered when, and whether ended sessions stayed ended |
-//! | [`flaw`] | what is made wrong on purpose |
+//! | [`history`], [`checker`] | a record of requests and answers, and whether ended sessions stayed ended |
+//! | [`flaw`] | deliberate defects |
 //! | [`verdict`] | whether a promise was kept, and the figures |
 //!
-//! The others hold the scenarios, called FT-01 and so on; PR-1 and so on are the promises, which the verdicts spell out. A
-//! scenario runs at least twice: as it is, when it must come to
-//! the verdict that the promise is kept, and with each flaw that it is there to find, when it must not. The quick ones run
-//! with all other tests; `scripts/faults` runs everything and prints the figures.
+//! The other files hold the scenarios, called FT-01 and so on. PR-1 and so on are the promises, spelled out in the verdicts.
+//! A scenario runs at least twice: without a flaw, when the promise must be kept, and with each flaw that it is there to
+//! find, when the promise must be broken. The quick ones run with all other tests; the slow ones are in modules `slow`, and
+//! `scripts/faults` runs everything and prints the figures.
 //!
 //! | fault | where |
 //! |---|---|
@@ -70,9 +69,8 @@ mod verdict;
 
 /// Makes tests of a scenario: without a flaw the promise must be kept, with one it must be seen to be broken.
 macro_rules! fault_tests {
-    ($($(#[$attribute:meta])* $name:ident: $scenario:expr, $flaw:expr;)+) => {$(
+    ($($name:ident: $scenario:expr, $flaw:expr;)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        $(#[$attribute])*
         async fn $name() {
             let flaw = $flaw;
             let scenario = $scenario;
@@ -81,3 +79,17 @@ macro_rules! fault_tests {
     )+};
 }
 use fault_tests;
+
+/// Makes tests that take long or need strace. Test runners recognise them by the module's name: only `scripts/faults` and
+/// nextest's profile `faults` include them.
+macro_rules! slow_fault_tests {
+    ($($tests:tt)+) => {
+        mod slow {
+            use super::*;
+            use crate::faults::fault_tests;
+
+            fault_tests! { $($tests)+ }
+        }
+    };
+}
+use slow_fault_tests;

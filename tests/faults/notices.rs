@@ -1,5 +1,5 @@
-//! A session that one replica has ended is refused by the others in time: when all is well, when the connection that brings
-//! the notices dies (FT-06) or hangs (FT-07), and when a replica is cut off from the database (FT-08).
+//! A session ended by one replica is refused by the others in time: normally, when the connection for notices dies
+//! (FT-06) or hangs (FT-07), and when a replica is cut off from the database (FT-08).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,43 +12,39 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
 use super::checker::{Allowed, check};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome, Seen};
 use super::replicas::{Replica, Subject, time_until};
 use super::verdict::{Verdict, milliseconds};
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
 fault_tests! {
     an_end_is_known_everywhere_in_time: |flaw| known_everywhere(flaw, 100, WITHOUT_NOTICES), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    ten_thousand_ends_are_known_everywhere_at_once: |flaw| known_everywhere(flaw, 10_000, WITH_NOTICES), Flaw::None;
     an_end_that_another_replica_never_learns_of_is_noticed:
         |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::StaleRead);
-    a_copy_that_outlives_a_notice_is_noticed:
+    a_cache_entry_that_outlives_an_invalidation_is_noticed:
         |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::DeafToNotices);
+}
 
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
+    ten_thousand_ends_are_known_everywhere_at_once: |flaw| known_everywhere(flaw, 10_000, WITH_NOTICES), Flaw::None;
+
     an_end_is_known_soon_when_the_connection_of_the_notices_dies: |flaw| dead_listener(flaw, 20), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_that_is_never_learnt_of_is_noticed_when_that_connection_dies:
         |flaw| dead_listener(flaw, 2), Flaw::Code(Mutant::RelyOnNotices);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_is_known_soon_when_the_connection_of_the_notices_hangs: hanging_listener, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_that_is_never_learnt_of_is_noticed_when_that_connection_hangs:
         hanging_listener, Flaw::Code(Mutant::RelyOnNotices);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_replica_without_a_database_soon_says_nothing: cut_off_replica, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_end_that_is_never_learnt_of_is_noticed_after_a_partition:
         cut_off_replica, Flaw::Code(Mutant::RelyOnNotices);
 }
 
-/// What the connection that brings the notices calls itself.
+/// `application_name` of the connection for notices.
 const LISTENER: &str = "sojourn-notices";
 const WITH_NOTICES: Duration = Duration::from_millis(250);
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
@@ -56,7 +52,7 @@ const MOST_ALONE: Duration = Duration::from_secs(5);
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Opens a session, and makes sure that the replicas that will not end it have seen it stand.
+/// Opens a session and checks it on the other replicas, so that they have a cache entry.
 async fn open(replicas: &[Arc<Replica>], history: &History, user: &str) -> Arc<Subject> {
     let subject = replicas[0].open(user).await.unwrap();
     for replica in &replicas[1..] {
@@ -65,7 +61,7 @@ async fn open(replicas: &[Arc<Replica>], history: &History, user: &str) -> Arc<S
     subject
 }
 
-/// Ends a session on the first replica and asks all of them, until they refuse or clearly never will.
+/// Ends a session on the first replica and checks it on all, until they refuse it or are clearly too late.
 async fn end(replicas: &[Arc<Replica>], history: &History, subject: &Subject) {
     assert_eq!(replicas[0].revoke(history, subject).await, Outcome::Done);
     let ended = Instant::now();
@@ -77,7 +73,7 @@ async fn end(replicas: &[Arc<Replica>], history: &History, subject: &Subject) {
     .await;
 }
 
-/// For each end, how long after it a check began that still said that the token stands; in rising order.
+/// For each end, the time until the last check that still accepted the token began; sorted.
 fn staleness(history: &History) -> Vec<Duration> {
     let operations = history.operations();
     let mut ends: std::collections::BTreeMap<usize, (Duration, Duration)> = operations
@@ -102,10 +98,10 @@ fn tell(verdict: &mut Verdict, staleness: &[Duration]) {
     verdict.measured("max", at(100));
 }
 
-/// A machine that is busy with other tests is only held to what holds without notices.
+/// `elsewhere` is the bound to hold: a machine that is busy with other tests is held to the bound without notices.
 async fn known_everywhere(flaw: Flaw, ends: usize, elsewhere: Duration) -> Verdict {
     const AT_ONCE: usize = 16;
-    // A slow machine does not get as far, which is no failure.
+    // A slow machine does fewer rounds, which is no failure.
     const LONGEST: Duration = Duration::from_mins(2);
     let mut verdict =
         Verdict::new("notices", "PR-2, PR-3", "at once where it was ended; elsewhere p99 50 ms, max 250 ms");
@@ -191,7 +187,7 @@ async fn cut_off_replica(flaw: Flaw) -> Verdict {
     proxy.block();
     let cut = history.now();
     assert_eq!(replicas[0].revoke(&history, &ended).await, Outcome::Done);
-    // Asked in parallel, because an answer may take its time.
+    // The checks run in parallel, because an answer may be slow.
     let clients = join_all([&ended, &ended, &kept, &kept].map(async |subject| {
         while history.since(cut) < MOST_ALONE * 2 {
             alone.check(&history, subject).await;

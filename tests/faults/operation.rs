@@ -1,5 +1,5 @@
-//! Faults of a server in operation: the database's disk is full (FT-15), tables are altered meanwhile (FT-19), clients
-//! hang up (FT-27).
+//! Faults in operation: the database's disk is full (FT-15), tables are altered meanwhile (FT-19), clients hang up
+//! (FT-27).
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -11,15 +11,15 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome};
 use super::load::{Load, read_all, seed};
 use super::replicas::{Replica, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::server::BOOTSTRAP_KEY;
 
-/// A column goes that statements use.
+/// A column that statements use is renamed.
 const USED_COLUMN: Flaw = Flaw::Database("UsedColumn", "ALTER TABLE users RENAME COLUMN email TO address");
 
 fault_tests! {
@@ -27,20 +27,21 @@ fault_tests! {
     an_outage_that_passes_for_a_defect_is_noticed_on_a_full_disk: full_disk, Flaw::Code(Mutant::OutageIsDefect);
 
     tables_that_are_altered_meanwhile_are_no_defect: altered_tables, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    a_column_that_goes_is_noticed: altered_tables, USED_COLUMN;
 
     clients_that_hang_up_leave_nothing_behind: |flaw| hang_ups(flaw, 10), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+}
+
+slow_fault_tests! {
+    a_column_that_goes_is_noticed: altered_tables, USED_COLUMN;
+
     two_thousand_clients_that_hang_up_leave_nothing_behind: |flaw| hang_ups(flaw, 50), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_when_clients_hang_up:
         |flaw| hang_ups(flaw, 10), Flaw::Code(Mutant::AnswerBeforeWrite);
 }
 
 const KNOWN: [u16; 5] = [200, 201, 204, 401, 503];
 
-/// New rows find no room, as PostgreSQL says then; rows that are there can be changed in place.
+/// Inserts fail with PostgreSQL's error for a full disk; existing rows can be changed in place.
 async fn full_disk(flaw: Flaw) -> Verdict {
     let mut verdict =
         Verdict::new("FT-15", "PR-11", "opening 503; checks and ends go on; nothing lost; back by itself");
@@ -84,7 +85,7 @@ async fn full_disk(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// As a newer version's migrations do while the older one serves.
+/// Tables are altered as a newer version's migrations would, while the older version serves.
 async fn altered_tables(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-19", "PR-12", "success or 503, never 500; nothing lost");
     let cluster = Cluster::start(&[]).await;
@@ -99,7 +100,7 @@ async fn altered_tables(flaw: Flaw) -> Verdict {
         load.work(10).await;
     }
     let history = load.stop().await;
-    // Only now, because without a column nothing would come to an end.
+    // The flaw comes last, because opening and ending sessions would fail without the column.
     flaw.apply(&cluster.url()).await;
     let body = json!({ "email": "alice@example.com" });
     replicas[0].administer("PUT", "/v1/users/alice", Some(&body)).await;
@@ -112,7 +113,7 @@ async fn altered_tables(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Forty requests at a time whose clients are gone before the answer comes; what they ask for may have happened.
+/// Forty requests at a time whose clients hang up before the answer; the requests may have taken effect.
 async fn hang_ups(flaw: Flaw, times: usize) -> Verdict {
     const SUBJECTS: usize = 40;
     const CONNECTIONS: usize = 8;

@@ -9,16 +9,16 @@ use sqlx::Executor as _;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome, Seen};
 use super::load::read_all;
 use super::replicas::{Replica, Reply, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
-/// Every use of a session counts as if its refresh had been confirmed, so that a repeat is taken for theft.
+/// Every use of a session counts as a confirmation of its refresh, so that a repeat is taken for theft.
 const NO_REPEATS: Flaw = Flaw::Database(
     "NoRepeats",
     "CREATE FUNCTION confirm() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -35,16 +35,14 @@ fault_tests! {
     a_repeated_refresh_that_passes_for_theft_is_noticed: lost_answers, NO_REPEATS;
     an_outage_that_passes_for_a_defect_is_noticed_when_answers_are_lost:
         lost_answers, Flaw::Code(Mutant::OutageIsDefect);
+}
 
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     an_end_that_a_standby_has_not_confirmed_is_not_acknowledged: missing_standby, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_answer_before_the_write_is_noticed_with_a_missing_standby:
         missing_standby, Flaw::Code(Mutant::AnswerBeforeWrite);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     a_database_that_hangs_holds_nobody_up_for_long: hanging_database, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_missing_deadline_is_noticed_when_the_database_hangs: hanging_database, Flaw::Code(Mutant::NoDeadline);
 }
 
@@ -79,7 +77,7 @@ async fn cut_off(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Each kind of change takes effect, its answer is lost, and the client asks again.
+/// Each kind of change takes effect, its answer is lost, and the client retries.
 async fn lost_answers(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-05", "PR-7, PR-8", "503, then the retry comes to the same end");
     let database = TestDatabase::postgres().await;
@@ -117,7 +115,7 @@ async fn lost_answers(flaw: Flaw) -> Verdict {
     verdict
 }
 
-/// Sends a request whose effect is written and whose answer is lost on the way back from the database.
+/// Sends a request whose effect is committed, and whose answer is lost between the database and the server.
 async fn lose(proxy: &Proxy, verdict: &mut Verdict, request: impl AsyncFn() -> Reply) -> Reply {
     let before = proxy.lost_answers();
     proxy.set(Fault::LosesAnswers);
@@ -128,7 +126,7 @@ async fn lose(proxy: &Proxy, verdict: &mut Verdict, request: impl AsyncFn() -> R
     reply
 }
 
-/// A synchronous standby that does not confirm keeps a commit waiting, which no timeout of the database interrupts.
+/// A commit waits for a synchronous standby that does not confirm; no timeout of the database interrupts that wait.
 async fn missing_standby(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-12", "PR-7", "503 in 5 s, never success; correct once the standby is back");
     let cluster = Cluster::start(&[]).await;
@@ -146,7 +144,7 @@ async fn missing_standby(flaw: Flaw) -> Verdict {
     };
     wait_for("standby").await;
     let path = format!("/v1/sessions/{}", subject.id);
-    // The new setting takes a moment to reach everybody: until it has, changes are acknowledged, and rightly so.
+    // Backends read the new setting with a delay. Until then changes are acknowledged, and rightly so.
     until("the wait for the standby", async || replica.open("bob").await.is_none()).await;
     let began = history.now();
     let reply = replica.administer("DELETE", &path, None).await;
@@ -183,12 +181,12 @@ async fn hanging_database(flaw: Flaw) -> Verdict {
     proxy.mend();
     verdict.within("answer of a slow one", slowest, Duration::from_secs(5));
 
-    // Not a moment is needed in which all are busy: whoever comes in meanwhile meets a backend that is halted.
+    // The backends need not be busy: a request meanwhile meets a halted backend.
     let before = cluster.count_backends();
     let frozen = cluster.freeze();
     let replies = futures_util::future::join_all((0..50).map(|_| replica.verify(&subject.token)));
     let health = replica.watch_health(100);
-    // With nobody to break it off, a request would wait until the database goes on.
+    // Without a timeout in the server, requests would wait until the backends go on.
     let thaw = async {
         tokio::time::sleep(Duration::from_secs(7)).await;
         drop(frozen);

@@ -1,5 +1,5 @@
-//! More is asked than the database can take: all connections of a server are busy (FT-13), many servers want more
-//! connections than there are (FT-21).
+//! Overload: all connections of a server are busy (FT-13), or many servers want more connections than there are
+//! (FT-21).
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use sojourn::mutants::Mutant;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::cluster::Cluster;
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome};
 use super::replicas::{Replica, time_until, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 
 fault_tests! {
-    who_finds_all_connections_busy_is_sent_away_soon: busy_connections, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Mutant::PatientPool);
+    a_request_that_finds_all_connections_busy_is_refused_soon: busy_connections, Flaw::None;
 
     an_end_finds_a_connection_when_all_others_are_busy: reserved_connection, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+}
+
+slow_fault_tests! {
+    a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Mutant::PatientPool);
+
     an_end_that_finds_no_connection_is_noticed: reserved_connection, Flaw::Code(Mutant::NoReserve);
 
-    #[ignore = "takes long; scripts/faults runs it"]
     ten_servers_that_want_more_connections_than_there_are_all_serve: connection_storm, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     an_outage_that_passes_for_a_defect_is_noticed_in_a_connection_storm:
         connection_storm, Flaw::Code(Mutant::OutageIsDefect);
 }
@@ -35,7 +35,7 @@ fault_tests! {
 const CONNECTIONS: usize = 5;
 const FEW: [(&str, &str); 1] = [("SOJOURN_DATABASE_CONNECTIONS", "5")];
 
-/// Fifty changes of a session whose row somebody else has locked, with five connections.
+/// Fifty changes of a session whose row another transaction has locked, with five connections.
 async fn busy_connections(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-13", "PR-11", "503 with Retry-After in 1.5 s; health 100 ms; back in 2 s");
     let database = TestDatabase::postgres().await;
@@ -57,11 +57,11 @@ async fn busy_connections(flaw: Flaw) -> Verdict {
 
     let odd = changes.iter().find(|reply| reply.status != Some(503) || reply.retry_after.is_none());
     verdict.must(odd.is_none(), format!("{odd:?}"));
-    // Those that had a connection wait for the lock, all others wait for a connection.
+    // Requests with a connection wait for the lock, all others wait for a connection.
     let mut took: Vec<Duration> = changes.iter().map(|reply| reply.took).collect();
     took.sort();
     let slowest = took[took.len() - CONNECTIONS - 1];
-    // On top of the second: the requests come all at once, to be worked off and read by two cores.
+    // Half a second more than the server's timeout: the requests come at once and share two cores.
     verdict.within("refusal without a connection", slowest, Duration::from_millis(1500));
     verdict.within("refusal with one", took[took.len() - 1], Duration::from_millis(4500));
     verdict.usually_within("health", health, Duration::from_millis(100));
@@ -107,7 +107,7 @@ async fn connection_storm(flaw: Flaw) -> Verdict {
     let mut verdict = Verdict::new("FT-21", "PR-11, PR-12", "all ready in 15 s; only 503 for want of connections");
     let mut cluster = Cluster::start(&["max_connections=60"]).await;
     let url = cluster.url();
-    // The first makes the tables, so that the others only have to connect.
+    // The first server creates the tables, so that the others only have to connect.
     let first = Replica::start(0, &url, flaw, &[]);
     let started = std::time::Instant::now();
     let start = |number| {

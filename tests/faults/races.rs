@@ -1,5 +1,5 @@
-//! Requests get in each other's way: the same one twice (FT-18), statements that the database refuses because of another
-//! (FT-22), refreshes of one token (FT-23), a refresh and an end (FT-24).
+//! Concurrent requests: the same one twice (FT-18), statements that the database refuses because of another (FT-22),
+//! refreshes of one token (FT-23), a refresh and an end (FT-24).
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,15 +12,15 @@ use sojourn::mutants::Mutant;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use super::checker::{Allowed, check};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome};
 use super::load::seed;
 use super::replicas::{Replica, Reply, until};
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::database::TestDatabase;
 
-/// Forgets a request's idempotency key as soon as it is done.
+/// Deletes a request's idempotency key as soon as it is done.
 const FORGETFUL: Flaw = Flaw::Database(
     "ForgetfulKeys",
     "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -29,7 +29,7 @@ const FORGETFUL: Flaw = Flaw::Database(
      FOR EACH ROW EXECUTE FUNCTION forget();",
 );
 
-/// Every repeat of a refresh gets a successor of its own, as if the token had been read before and written after.
+/// Every repeat of a refresh gets a successor of its own, as if reading and writing were two statements.
 const FORK: Flaw = Flaw::Database(
     "ReadThenWrite",
     "CREATE FUNCTION fork() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -39,7 +39,7 @@ const FORK: Flaw = Flaw::Database(
      EXECUTE FUNCTION fork();",
 );
 
-/// An end that meets a refresh is lost, as if the refresh wrote back the whole row that it had read before.
+/// A refresh undoes a concurrent end, as if it wrote back the whole row that it had read before.
 const LOST_UPDATE: Flaw = Flaw::Database(
     "LostUpdate",
     "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -53,19 +53,21 @@ fault_tests! {
     a_key_that_is_forgotten_is_noticed_when_requests_come_twice: duplicates, FORGETFUL;
 
     a_statement_that_another_keeps_from_happening_is_no_defect: conflicts, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    an_outage_that_passes_for_a_defect_is_noticed_when_statements_conflict:
-        conflicts, Flaw::Code(Mutant::OutageIsDefect);
 
     fifty_clients_that_refresh_one_token_get_one_successor: |flaw| contested_refreshes(flaw, 8), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    ten_thousand_contested_refreshes_give_one_successor_each: |flaw| contested_refreshes(flaw, 200), Flaw::None;
     a_refresh_that_reads_before_it_writes_is_noticed: |flaw| contested_refreshes(flaw, 4), FORK;
 
     an_end_that_meets_a_refresh_leaves_no_token: |flaw| refresh_meets_end(flaw, 25), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    five_hundred_ends_that_meet_a_refresh_leave_no_token: |flaw| refresh_meets_end(flaw, 500), Flaw::None;
     an_end_that_is_written_over_is_noticed: |flaw| refresh_meets_end(flaw, 20), LOST_UPDATE;
+}
+
+slow_fault_tests! {
+    an_outage_that_passes_for_a_defect_is_noticed_when_statements_conflict:
+        conflicts, Flaw::Code(Mutant::OutageIsDefect);
+
+    ten_thousand_contested_refreshes_give_one_successor_each: |flaw| contested_refreshes(flaw, 200), Flaw::None;
+
+    five_hundred_ends_that_meet_a_refresh_leave_no_token: |flaw| refresh_meets_end(flaw, 500), Flaw::None;
 }
 
 async fn duplicates(flaw: Flaw) -> Verdict {
@@ -128,7 +130,7 @@ async fn conflicts(flaw: Flaw) -> Verdict {
     let end_all = async || replica.administer("DELETE", "/v1/users/alice/sessions", None).await;
     let options: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
     let (mut other, mut watch) = (options.connect().await.unwrap(), options.connect().await.unwrap());
-    // So that it is always the server that notices the deadlock, and is sent away.
+    // The deadlock timeout of the other session is long, so that PostgreSQL always aborts the server's transaction.
     other.execute("SET deadlock_timeout = '1h'").await.unwrap();
     let mut slowest = Duration::ZERO;
     let mut look = |what: &str, reply: &Reply, verdict: &mut Verdict| {
@@ -136,7 +138,7 @@ async fn conflicts(flaw: Flaw) -> Verdict {
         verdict.must(reply.is_success_or_outage(), format!("{what}: {reply:?}"));
     };
 
-    // It locks the one session and waits for the other, whose holder then waits for the first.
+    // The server locks one session and waits for the other, whose holder then waits for the first.
     let mut tx = other.begin().await.unwrap();
     lock(&mut tx, &ids[1]).await;
     let deadlock = async {
@@ -145,7 +147,7 @@ async fn conflicts(flaw: Flaw) -> Verdict {
     };
     let (reply, ()) = tokio::join!(end_all(), deadlock);
     look("deadlock", &reply, &mut verdict);
-    // Nobody else can move on now, so it is the lock timeout that sends the server away.
+    // Both locks are still held, so that the server's lock timeout ends the wait.
     let reply = end_all().await;
     look("lock timeout", &reply, &mut verdict);
     tx.rollback().await.unwrap();
@@ -168,7 +170,7 @@ async fn lock(connection: &mut PgConnection, id: &str) {
     sqlx::query("SELECT FROM sessions WHERE id = $1::uuid FOR UPDATE").bind(id).execute(connection).await.unwrap();
 }
 
-/// How many connections to the same database wait for a lock.
+/// The number of connections to this database that wait for a lock.
 async fn waiting(connection: &mut PgConnection) -> i64 {
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -177,7 +179,7 @@ async fn waiting(connection: &mut PgConnection) -> i64 {
 
 async fn contested_refreshes(flaw: Flaw, rounds: u32) -> Verdict {
     const CLIENTS: usize = 50;
-    // A slow machine does not get as far, which is no failure.
+    // A slow machine does fewer rounds, which is no failure.
     const LONGEST: Duration = Duration::from_mins(1);
     let mut verdict = Verdict::new("FT-23", "PR-8", "0 forks, 0 false thefts");
     let database = TestDatabase::postgres().await;

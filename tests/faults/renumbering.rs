@@ -1,6 +1,6 @@
-//! Transaction numbers are given out again: after a crash that has lost commits nobody had waited for (FT-02), and after a
-//! failover to a standby that had not got them (FT-11). What is ended under such a number stands in the change log before
-//! the place that a replica or a client has read up to.
+//! Transaction numbers are given out again: after a crash that lost asynchronous commits (FT-02), and after a fail-over
+//! to a standby that had not received them (FT-11). An ending under such a number has a position before the one that a
+//! replica or a client has read up to.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,55 +10,55 @@ use sojourn::mutants::Mutant;
 
 use super::checker::{Allowed, check};
 use super::cluster::{Cluster, Frozen};
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::{History, Outcome, Seen};
 use super::replicas::{Replica, Reply, Subject, time_until, until};
 use super::standby::Burner;
 use super::verdict::Verdict;
+use super::{fault_tests, slow_fault_tests};
 use crate::support::proxy::Proxy;
 
 fault_tests! {
     numbers_that_a_crash_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Crash), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
+
+    numbers_that_a_failover_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Failover), Flaw::None;
+}
+
+slow_fault_tests! {
     a_place_that_is_kept_over_a_crash_is_noticed:
         |flaw| numbers_again(flaw, Loss::Crash), Flaw::Code(Mutant::PlaceKeptOverReconnect);
 
-    numbers_that_a_failover_gives_out_again_hide_no_end: |flaw| numbers_again(flaw, Loss::Failover), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
-    numbers_that_a_standby_gives_out_again_that_nobody_waited_for_hide_no_end:
+    numbers_that_an_asynchronous_standby_gives_out_again_hide_no_end:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_log_that_is_taken_for_another_is_noticed_after_a_failover:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::LogIdentityIgnored);
-    #[ignore = "takes long; scripts/faults runs it"]
     a_cursor_of_another_log_is_noticed_after_a_failover:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::CursorWithoutIdentity);
 }
 
-/// How the last commits get lost.
+/// The way in which the last commits get lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loss {
     /// The lost commits had not reached the disk.
     Crash,
     /// The lost commits had not reached the new primary, and did not have to.
     Failover,
-    /// As before, but no commit waits for the standby: only the log's identity tells that they are lost.
+    /// As before, but no commit waits for the standby, so only the log's identity shows the loss.
     FailoverBehind,
 }
 
 const NEXT: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
 const ENDED: usize = 20;
-/// More than the ends take, so that these get numbers that were given out before.
+/// More numbers than the ends take, so that each end gets a number that was given out before.
 const BURNT: i64 = 200;
-/// More than were lost, so that no number tells any more that some were.
+/// More numbers than were lost, so that the counter has overtaken every number seen before.
 const OVERTAKING: i64 = 600;
-/// How long the late replica has no database: not so long that it distrusts what it knows.
+/// Time for which the late replica has no database; short enough that it still trusts its cache.
 const LATE: Duration = Duration::from_millis(1500);
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 
-/// The state of a client from before the fault.
+/// Everything that a client and the late replica know from before the fault.
 struct Known {
     subjects: Vec<Arc<Subject>>,
     key: String,
@@ -67,7 +67,8 @@ struct Known {
     event: String,
 }
 
-/// The database loses commits while one replica is cut off; meanwhile the other one ends sessions, and revokes a key.
+/// The database loses commits while one replica is cut off; meanwhile the other replica ends sessions and revokes a
+/// key.
 async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
     let (test, bound) = match loss {
         Loss::Crash => ("FT-02 numbers", "no end hidden by numbers that a crash gives out again"),
@@ -75,7 +76,7 @@ async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
         Loss::FailoverBehind => ("FT-11 numbers, behind", "no end hidden that is made after the failover"),
     };
     let mut verdict = Verdict::new(test, "PR-3, PR-4, PR-10", bound);
-    // Nothing but a commit that is waited for, or a checkpoint, brings anything to the disk.
+    // Only synchronous commits and checkpoints write to the disk.
     let mut cluster = Cluster::start(&["wal_writer_delay=10s"]).await;
     let [(prompt_path, first), (late_path, second)] =
         [Proxy::start(&cluster.url()).await, Proxy::start(&cluster.url()).await];
@@ -129,7 +130,7 @@ async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
     verdict
 }
 
-/// Opens sessions that the late replica has copies of, and makes a key that it knows.
+/// Opens sessions that the late replica has cache entries of, and creates a key that it knows.
 async fn know(cluster: &Cluster, prompt: &Replica, late: &Replica, history: &History) -> Known {
     let mut subjects = Vec::new();
     for number in 0..ENDED {
@@ -152,11 +153,11 @@ async fn know(cluster: &Cluster, prompt: &Replica, late: &Replica, history: &His
     Known { subjects, key, key_id, cursor, event }
 }
 
-/// The second look that a replica tells of may have begun before something, the third one has not.
+/// Number of distinct times of reading to wait for, see [`burn`].
 const LOOKS: usize = 5;
 
-/// Uses up numbers that get lost, and that the late replica and its clients read past. Answers the next number too, and what
-/// keeps them from the disk or the standby.
+/// Uses up transaction numbers that will be lost, and lets the late replica and its clients read past them. Returns the
+/// next number too, and the halted processes that keep the commits from the disk or the standby.
 async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -> (Known, i64, Frozen) {
     let mut burner = Burner::connect(&cluster.url()).await.unwrap();
     burner.burn(1).await.unwrap();
@@ -166,8 +167,8 @@ async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -
     };
     burner.burn(BURNT).await.unwrap();
     let next = cluster.number(NEXT).await;
-    // The second look that the replica tells of may have begun before that, the third one has not. What it saw is settled by
-    // the fourth, where it is on the disk of the server that will be lost.
+    // The second reading of the log that a replica reports may have begun before this point, the third one began after
+    // it. Its positions are settled by the fourth, and then on the disk of the server that will be lost.
     let mut looks = BTreeSet::new();
     time_until(Duration::from_secs(2), async || {
         burner.wake_replicas().await.unwrap();
@@ -182,14 +183,14 @@ async fn burn(cluster: &Cluster, late: &Replica, mut known: Known, loss: Loss) -
         looks.len() >= LOOKS
     })
     .await;
-    // A replica that waits for the standby too does not look any more, and need not tell anything.
+    // A replica whose commits wait for the standby does not read the log, and need not report anything.
     if looks.len() >= LOOKS {
         known.event = late.events(None).await.next().await.unwrap().id;
     }
     (known, next, held_back)
 }
 
-/// The late replica has a moment to learn of everything, and must know it then.
+/// The late replica has a moment to read the log; then it must know everything.
 async fn judge(verdict: &mut Verdict, known: &Known, late: &Replica, history: &History) {
     tokio::time::sleep(WITHOUT_NOTICES).await;
     until("service", async || late.get("/readyz").await.status == Some(200)).await;
@@ -209,7 +210,7 @@ async fn judge(verdict: &mut Verdict, known: &Known, late: &Replica, history: &H
     verdict.must(status == Some(401), format!("the revoked key is answered {status:?}"));
 }
 
-/// Clients that come back with what they were told before miss nothing.
+/// Clients that resume from their position of before miss nothing.
 async fn tell_clients(verdict: &mut Verdict, known: &Known, replicas: &[&Arc<Replica>]) {
     for replica in replicas {
         for since in [None, Some(known.cursor.as_str())] {
@@ -234,14 +235,14 @@ async fn tell_clients(verdict: &mut Verdict, known: &Known, replicas: &[&Arc<Rep
     }
 }
 
-/// How many of the sessions are in a list.
+/// The number of `subjects` in a list.
 fn count_told(reply: &Reply, subjects: &[Arc<Subject>]) -> usize {
     let list = reply.body["revoked"].as_array().map(Vec::as_slice).unwrap_or_default();
     let told: BTreeSet<&str> = list.iter().filter_map(|revoked| revoked["session_id"].as_str()).collect();
     subjects.iter().filter(|subject| told.contains(subject.id.as_str())).count()
 }
 
-/// How many of the sessions a listener hears of that comes back; `None` when it is told that it has missed some.
+/// The number of endings that a resuming listener receives; `None` when it receives `missed`.
 async fn hear(replica: &Replica, known: &Known) -> Option<usize> {
     let mut heard = BTreeSet::new();
     let listening = async {

@@ -1,4 +1,4 @@
-//! Real server processes on one database, and what a client can do with them.
+//! Real server processes on one database, and a client for them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,36 +14,36 @@ use crate::support::server::BOOTSTRAP_KEY;
 use crate::support::stream::Stream;
 
 const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
-/// Longer than any answer may take.
+/// A timeout longer than any answer may take.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// How long anything that is to come true is waited for before the test fails.
+/// Longest wait for any condition before the test fails.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// A session that is open.
+/// An open session.
 #[derive(Debug)]
 pub struct Subject {
-    /// What histories call it.
+    /// The number in histories.
     pub number: usize,
     pub id: String,
-    /// Its session token, or its access token.
+    /// The session token, or the access token.
     pub token: String,
-    /// Empty with a session token.
+    /// The refresh token; empty with a session token.
     pub refresh: String,
 }
 
-/// What a server answered, and how long that took. Without a status there was no answer.
+/// A server's answer and its duration. Without a status there was no answer.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: Option<u16>,
     pub body: Value,
     pub took: Duration,
     pub retry_after: Option<String>,
-    /// That no connection could be made, so that nothing can have happened.
+    /// Whether no connection could be made, so that nothing can have happened.
     pub unsent: bool,
 }
 
 impl Reply {
-    /// Whether it is an answer that is said to be good or to be an outage, with the hint when to come again.
+    /// Whether this is a success, or 503 with `Retry-After`.
     pub fn is_success_or_outage(&self) -> bool {
         match self.status {
             Some(status) => (200..300).contains(&status) || (status == 503 && self.retry_after.is_some()),
@@ -52,7 +52,7 @@ impl Reply {
     }
 }
 
-/// One server process after the other, in one place.
+/// A sequence of server processes with one set of settings.
 pub struct Replica {
     number: usize,
     folder: Folder,
@@ -66,7 +66,7 @@ pub struct Replica {
 static SUBJECTS: AtomicUsize = AtomicUsize::new(0);
 
 impl Replica {
-    /// Starts a server on this database.
+    /// Starts a server on the database of this URL.
     pub fn start(number: usize, url: &str, flaw: Flaw, settings: &[(&str, &str)]) -> Arc<Self> {
         let folder = Folder::new();
         let mut all = vec![
@@ -90,23 +90,21 @@ impl Replica {
         })
     }
 
-    /// Which one it is.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Its process.
     pub fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().unwrap()
     }
 
-    /// Kills the process, and starts the next one. Answers how long it took from the start until it was ready.
+    /// Kills the process and starts the next one. Returns how long the new one took until it was ready.
     pub async fn kill_and_start_again(&self) -> Duration {
         self.process().kill();
         self.start_again().await
     }
 
-    /// Starts the next process. Answers how long it took until it was ready.
+    /// Starts the next process. Returns how long it took until it was ready.
     pub async fn start_again(&self) -> Duration {
         let started = Instant::now();
         let process = serve(&self.folder, &self.settings);
@@ -116,7 +114,7 @@ impl Replica {
         started.elapsed()
     }
 
-    /// Waits until it says that it can serve. Answers how long that took.
+    /// Waits until the server is ready, and returns how long that took.
     pub async fn until_ready(&self) -> Duration {
         let started = Instant::now();
         while self.get("/readyz").await.status != Some(200) {
@@ -126,12 +124,12 @@ impl Replica {
         started.elapsed()
     }
 
-    /// Closes the connections to it; the next request makes a new one.
+    /// Closes the client's connections; the next request makes a new one.
     pub fn forget_connections(&self) {
         *self.client.write().unwrap() = client();
     }
 
-    /// Asks so often whether it is alive, and answers how long each time took.
+    /// Requests `/healthz` `times` times, and returns how long each request took.
     pub async fn watch_health(&self, times: usize) -> Vec<Duration> {
         let mut took = Vec::new();
         for _ in 0..times {
@@ -141,17 +139,17 @@ impl Replica {
         took
     }
 
-    /// How often each status was answered, but for health checks.
+    /// The number of answers by status, without health checks.
     pub fn statuses(&self) -> BTreeMap<u16, usize> {
         self.statuses.lock().unwrap().clone()
     }
 
-    /// Asks without a credential, and without counting the answer.
+    /// Sends a request without a credential, which is not counted.
     pub async fn get(&self, path: &str) -> Reply {
         self.send_request(self.request("GET", path)).await
     }
 
-    /// Sends a request with the key that may do everything.
+    /// Sends a request with the bootstrap key.
     pub async fn administer(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let request = self.request(method, path).bearer_auth(BOOTSTRAP_KEY);
         self.counted(match body {
@@ -173,23 +171,23 @@ impl Replica {
         self.counted(self.request("POST", "/oauth2/token").form(&form)).await
     }
 
-    /// Asks whether a token stands, as a gateway would.
+    /// Checks a token, as a gateway would.
     pub async fn verify(&self, token: &str) -> Reply {
         self.counted(self.request("GET", "/v1/verify").bearer_auth(token)).await
     }
 
-    /// The same, but from the database and not from memory.
+    /// Checks a token in the database and not in the cache.
     pub async fn verify_strictly(&self, token: &str) -> Reply {
         self.counted(self.request("GET", "/v1/verify?freshness=strict").bearer_auth(token)).await
     }
 
-    /// Asks what was ended: all, or what is new since a cursor.
+    /// Requests the list of revocations: the whole list, or the part since a cursor.
     pub async fn revocations(&self, since: Option<&str>) -> Reply {
         let request = self.request("GET", "/v1/revocations").query(&since.map(|since| ("since", since)).as_slice());
         self.counted(request.bearer_auth(BOOTSTRAP_KEY)).await
     }
 
-    /// Asks for something that a service key with `sessions:read` may ask for.
+    /// Sends a request that needs `sessions:read`.
     pub async fn read_with(&self, key: &str) -> Reply {
         self.counted(self.request("GET", "/v1/sessions?limit=1").bearer_auth(key)).await
     }
@@ -201,7 +199,7 @@ impl Replica {
         line.expect("there is such a metric").parse().unwrap()
     }
 
-    /// Opens the stream of all events, from a place on that a stream has told before.
+    /// Opens the stream of all events, from a position on that an earlier stream gave.
     pub async fn events(&self, after: Option<&str>) -> Stream {
         let mut request = self.request("GET", "/v1/events").bearer_auth(BOOTSTRAP_KEY);
         if let Some(after) = after {
@@ -210,8 +208,7 @@ impl Replica {
         Stream::open(request).await
     }
 
-    /// Runs a command of an operator on the database of this URL, with the secret that replicas have. Answers what it
-    /// prints.
+    /// Runs an operator's command on the database of this URL, with the secret of the replicas. Returns its output.
     pub fn run_command(&self, url: &str, arguments: &[&str]) -> String {
         let mut program = self.folder.program();
         program.env("DATABASE_URL", url).env("SOJOURN_SECRET", SECRET).args(arguments);
@@ -245,7 +242,7 @@ impl Replica {
         }))
     }
 
-    /// Ends a session, and notes how that went.
+    /// Ends a session and records the outcome.
     pub async fn revoke(&self, history: &History, subject: &Subject) -> Outcome {
         let began = history.now();
         let reply = self.administer("DELETE", &format!("/v1/sessions/{}", subject.id), None).await;
@@ -258,7 +255,7 @@ impl Replica {
         outcome
     }
 
-    /// Asks whether a session's token stands, and notes the answer.
+    /// Checks a session's token and records the verdict.
     pub async fn check(&self, history: &History, subject: &Subject) -> Seen {
         let began = history.now();
         let seen = match self.verify(&subject.token).await.status {
@@ -292,7 +289,7 @@ impl Replica {
                 let status = response.status().as_u16();
                 let header = response.headers().get("retry-after");
                 reply.retry_after = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
-                // An answer that breaks off is none.
+                // An answer that breaks off counts as no answer.
                 if let Ok(text) = response.text().await {
                     reply.status = Some(status);
                     reply.body = serde_json::from_str(&text).unwrap_or_default();
@@ -314,14 +311,14 @@ fn serve(folder: &Folder, settings: &[(String, String)]) -> Process {
     folder.serve(&settings)
 }
 
-/// Waits until something holds, without which a scenario makes no sense. Answers how long that took.
+/// Waits until a condition holds that the scenario depends on. Returns how long that took.
 pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) -> Duration {
     let took = time_until(LIMIT, holds).await;
     assert!(took < LIMIT, "{what} does not come true");
     took
 }
 
-/// How long it takes until something holds; the limit, if it does not by then.
+/// The time until a condition holds, or the limit if it does not by then.
 pub async fn time_until(limit: Duration, mut holds: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
     while started.elapsed() < limit {

@@ -1,4 +1,4 @@
-//! Hours in a minute: mixed requests with an outage now and then, while memory, files and connections are watched (FT-36).
+//! Hours in a minute: mixed requests with short outages, while memory, files and connections are watched (FT-36).
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +9,22 @@ use rand::{RngExt as _, SeedableRng as _};
 use sojourn::mutants::Mutant;
 use sqlx::ConnectOptions as _;
 
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::history::History;
 use super::load::seed;
 use super::replicas::{Replica, until};
+use super::slow_fault_tests;
 use super::verdict::Verdict;
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     a_minute_of_faults_leaves_nothing_behind: |flaw| soak(flaw, Duration::from_secs(80)), Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     memory_that_is_left_behind_is_noticed: |flaw| soak(flaw, Duration::from_secs(30)), Flaw::Code(Mutant::Leak);
 }
 
 const CONNECTIONS: i64 = 8;
-/// More than a quiet process grows by within a minute, and a small part of what a leak per connection comes to.
+/// More than a quiet process grows within a minute, and a small part of a leak per connection.
 const MOST_GROWTH: u64 = 6 * 1024;
 
 async fn soak(flaw: Flaw, length: Duration) -> Verdict {
@@ -83,7 +81,7 @@ async fn soak(flaw: Flaw, length: Duration) -> Verdict {
         (samples, count)
     };
     let (requests, (samples, faults)) = tokio::join!(work, faults);
-    // The first half fills what is meant to be filled: pools, buffers, what is remembered for a minute.
+    // The first half fills what may be filled: pools, buffers, the cache.
     let (early, late) = samples.split_at(samples.len() / 2);
     let least = |samples: &[u64]| samples.iter().copied().min().unwrap_or_default();
     let (before, after) = (early.iter().copied().max().unwrap_or_default(), least(&late[late.len() / 2..]));
@@ -99,10 +97,10 @@ async fn soak(flaw: Flaw, length: Duration) -> Verdict {
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'sojourn%'";
     let connections: i64 = sqlx::query_scalar(of_server).fetch_one(&mut connection).await.unwrap();
     verdict.measured("connections", connections);
-    // Four more follow the change log and prove the primary.
+    // Four further connections read the change log and probe the primary.
     let most = CONNECTIONS + 4;
     verdict.must(connections <= most, format!("{connections} connections of at most {most}"));
-    // The pool's connections, and the one that the last request may have left.
+    // The pool's connections, and one that the last request may have left.
     let most = files_before + usize::try_from(CONNECTIONS).unwrap() + 4;
     let settled = async || files(process) <= most;
     let quiet = tokio::time::timeout(Duration::from_secs(15), until("quiet", settled)).await;
@@ -112,14 +110,14 @@ async fn soak(flaw: Flaw, length: Duration) -> Verdict {
     verdict
 }
 
-/// The memory that a process has, in KiB.
+/// Resident memory of a process, in KiB.
 fn memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// How many files and connections a process has open.
+/// The number of files and connections that a process has open.
 fn files(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
 }

@@ -1,11 +1,11 @@
-//! A standby of a test's own cluster, and what uses up transaction numbers.
+//! A standby of a test's own cluster, and writers that use up transaction numbers.
 //!
-//! A standby is a [`Cluster`] like its primary, so it can be killed, stopped and asked as that can:
+//! A standby is a [`Cluster`] like its primary, so it can be killed, stopped and queried in the same way:
 //!
-//! * [`Cluster::add_standby`] copies the primary and follows it; [`Cluster::wait_for_standby`] makes commits wait for it;
-//! * [`Cluster::hold_back_standbys`] keeps the primary from sending, [`Cluster::hold_back_disk`] from writing what no commit
-//!   waits for;
-//! * [`Cluster::has_replayed`] asks how far a standby got;
+//! * [`Cluster::add_standby`] copies the primary and streams from it; [`Cluster::wait_for_standby`] makes commits wait
+//! for it;
+//! * [`Cluster::hold_back_standbys`] halts the WAL senders, [`Cluster::hold_back_disk`] the WAL writer;
+//! * [`Cluster::has_replayed`] returns how far a standby has replayed;
 //! * [`Cluster::promote`] makes a standby a primary.
 //!
 //! Replicas that reach their database through a [`Proxy`](crate::support::proxy::Proxy) follow to the new primary by
@@ -24,8 +24,8 @@ use super::replicas::until;
 use crate::support::process::Folder;
 
 impl Cluster {
-    /// Starts a standby of it, which follows it under this name. With the same settings, and at once when the primary is
-    /// back after a crash.
+    /// Starts a standby that streams under this name, with the same settings. It reconnects when the primary is back
+    /// after a crash.
     pub async fn add_standby(&self, name: &str) -> Self {
         let folder = Folder::new();
         give_to_database_user(&folder.path);
@@ -44,8 +44,8 @@ impl Cluster {
         standby
     }
 
-    /// Makes commits wait for the standby of this name, or for none. To be called after the standby is there: it would copy
-    /// the setting, and as a primary wait for itself.
+    /// Makes commits wait for the standby of this name, or for none. Only for a primary that already has its standby: a
+    /// later copy would contain the setting and, once promoted, wait for itself.
     pub async fn wait_for_standby(&self, name: Option<&str>) {
         match name {
             Some(name) => self.run(&format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'")).await,
@@ -57,33 +57,33 @@ impl Cluster {
         until("the setting", async || self.number(synchronous).await == waits).await;
     }
 
-    /// Keeps the standbys from getting anything, until the answer is dropped. Commits that wait for one hang meanwhile.
+    /// Halts the WAL senders until the result is dropped. Commits that wait for a standby hang meanwhile.
     pub fn hold_back_standbys(&self) -> Frozen {
         Frozen::halt(self.children(|title| title.contains("walsender")))
     }
 
-    /// Keeps commits that nobody waits for from the disk, until the answer is dropped.
+    /// Halts the WAL writer until the result is dropped, so that asynchronous commits do not reach the disk.
     pub fn hold_back_disk(&self) -> Frozen {
         Frozen::halt(self.children(|title| title.contains("walwriter")))
     }
 
-    /// Waits until this standby has replayed what its primary has written so far.
+    /// Waits until this standby has replayed everything that its primary has written so far.
     pub async fn catch_up(&self, primary: &Self) {
         let written = primary.written().await;
         until("the standby", async || self.has_replayed().await >= written).await;
     }
 
-    /// Up to which byte of its log it has written something.
+    /// The write position of the log, in bytes.
     pub async fn written(&self) -> i64 {
         self.number("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").await
     }
 
-    /// Up to which byte of its primary's log a standby has replayed it; after a promotion, had.
+    /// The replay position of a standby, in bytes; after a promotion, the last one.
     pub async fn has_replayed(&self) -> i64 {
         self.number("SELECT (pg_last_wal_replay_lsn() - '0/0')::bigint").await
     }
 
-    /// Makes a standby a primary. Answers how long that took.
+    /// Makes a standby a primary, and returns how long that took.
     pub async fn promote(&self) -> Duration {
         let started = Instant::now();
         assert_eq!(self.number("SELECT pg_promote(true, 30)::int::bigint").await, 1, "it is not promoted");
@@ -91,8 +91,7 @@ impl Cluster {
     }
 }
 
-/// Uses up transaction numbers in commits that wait neither for the disk nor for a standby, so that a crash may give the
-/// numbers out again.
+/// Uses up transaction numbers in asynchronous commits, so that a crash may give the numbers out again.
 pub struct Burner(PgConnection);
 
 impl Burner {
@@ -105,10 +104,10 @@ impl Burner {
         Ok(Self(connection))
     }
 
-    /// Uses up so many.
+    /// Uses up `count` numbers.
     #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
     pub async fn burn(&mut self, count: i64) -> sqlx::Result<()> {
-        // One commit each.
+        // Every insert is a transaction of its own.
         let procedure = AssertSqlSafe(format!(
             "DO $$ BEGIN FOR n IN 1..{count} LOOP
                 INSERT INTO burnt SELECT pg_current_xact_id(); COMMIT;
@@ -117,13 +116,13 @@ impl Burner {
         self.0.execute(sqlx::raw_sql(procedure)).await.map(drop)
     }
 
-    /// Says to the replicas that the change log has grown, so that they look at it now.
+    /// Notifies the replicas that the change log has grown, so that they read it at once.
     pub async fn wake_replicas(&mut self) -> sqlx::Result<()> {
         self.0.execute("SELECT pg_notify('sojourn', 'changes')").await.map(drop)
     }
 }
 
-/// Asynchronous writers at work in the background, wherever the database is, until this is dropped.
+/// Asynchronous writers in the background, until this is dropped.
 pub struct Burning {
     stop: Arc<AtomicBool>,
     burnt: Arc<AtomicUsize>,
@@ -131,7 +130,7 @@ pub struct Burning {
 }
 
 impl Burning {
-    /// Starts so many on the database of this URL, which may be that of a proxy.
+    /// Starts `writers` of them on the database of this URL, which may be that of a proxy.
     pub fn start(url: &str, writers: usize) -> Self {
         const AT_ONCE: i64 = 5;
         let (stop, burnt) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -153,7 +152,7 @@ impl Burning {
         Self { stop, burnt, writers }
     }
 
-    /// How often they have burnt a few.
+    /// The number of batches that were burnt.
     pub fn count(&self) -> usize {
         self.burnt.load(Ordering::Relaxed)
     }

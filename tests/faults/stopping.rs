@@ -1,4 +1,4 @@
-//! A server is told to stop while it serves (FT-25).
+//! A server is stopped while it serves (FT-25).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -6,21 +6,20 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use sojourn::mutants::Mutant;
 
-use super::fault_tests;
 use super::flaw::Flaw;
 use super::replicas::Replica;
+use super::slow_fault_tests;
 use super::verdict::Verdict;
 use crate::support::database::TestDatabase;
 use crate::support::proxy::{Fault, Proxy};
 
-fault_tests! {
-    #[ignore = "takes long; scripts/faults runs it"]
+slow_fault_tests! {
     a_server_that_stops_answers_what_it_was_asked: stopping, Flaw::None;
-    #[ignore = "takes long; scripts/faults runs it"]
     a_stop_that_breaks_requests_off_is_noticed: stopping, Flaw::Code(Mutant::NoDrain);
 }
 
-/// Clients send to it for as long as a load balancer would let them that asks twice a second whether it is ready.
+/// Clients send requests for as long as a load balancer would route to the server that polls its readiness twice a
+/// second.
 async fn stopping(flaw: Flaw) -> Verdict {
     const CLIENTS: u32 = 20;
     let mut verdict = Verdict::new("FT-25", "PR-13", "every request answered; stopped in 15 s");
@@ -28,12 +27,12 @@ async fn stopping(flaw: Flaw) -> Verdict {
     let (proxy, through) = Proxy::start(database.url()).await;
     let replica = Replica::start(0, &through, flaw, &[("SOJOURN_DRAIN_DELAY", "3s")]);
     let subject = replica.open("alice").await.unwrap();
-    // So that there are always requests under way.
+    // Slow answers, so that there are always requests under way.
     proxy.set(Fault::Slow(Duration::from_millis(50)));
 
     let known = AtomicBool::new(false);
     let clients = join_all((0..CLIENTS).map(async |client| {
-        // Two hundred requests a second, evenly.
+        // Staggered starts: two hundred requests a second, evenly.
         tokio::time::sleep(Duration::from_millis(100) / CLIENTS * client).await;
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         let (mut answered, mut failed) = (0, Vec::new());

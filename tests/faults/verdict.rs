@@ -1,4 +1,4 @@
-//! What a scenario comes to: whether a promise was kept, and the figures.
+//! The verdict on a scenario: whether a promise was kept, and the figures.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::checker::Findings;
 use super::flaw::Flaw;
 
-/// A promise, and what was seen of it.
+/// A promise, with the measured figures and the violations.
 pub struct Verdict {
     test: &'static str,
     promise: &'static str,
@@ -20,31 +20,31 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Nothing is broken yet. `test` and `promise` are short names for the table, `bound` is the promise itself.
+    /// A verdict without violations. `test` and `promise` are short names for the table, `bound` is the promise itself.
     pub fn new(test: &'static str, promise: &'static str, bound: &'static str) -> Self {
         Self { test, promise, bound, measured: Vec::new(), broken: Vec::new() }
     }
 
-    /// Notes a figure.
+    /// Records a figure.
     pub fn measured(&mut self, what: &str, figure: impl Display) {
         self.measured.push(format!("{what} {figure}"));
     }
 
-    /// Notes what must hold.
+    /// Records a condition that must hold.
     pub fn must(&mut self, holds: bool, what: impl Display) {
         if !holds {
             self.broken.push(what.to_string());
         }
     }
 
-    /// Notes how long something took, and that it must not take longer.
+    /// Records a duration and its upper bound.
     pub fn within(&mut self, what: &str, took: Duration, most: Duration) {
         self.measured(what, milliseconds(took));
         self.must(took <= most, format!("{what} took {}, more than {}", milliseconds(took), milliseconds(most)));
     }
 
-    /// Notes how long something took each time. Nine times in ten it must not take longer, and never three times as long: a
-    /// machine that does something else as well must not decide.
+    /// Records durations. Nine in ten must be within `most`, and all within three times as much, so that other load on
+    /// the machine does not decide.
     pub fn usually_within(&mut self, what: &str, mut took: Vec<Duration>, most: Duration) {
         const ENOUGH: usize = 5;
         took.sort();
@@ -58,7 +58,7 @@ impl Verdict {
         self.must(kept, format!("{what} takes {}, more than {}", milliseconds(*usual), milliseconds(most)));
     }
 
-    /// Notes what became of the sessions that were ended.
+    /// Records the findings about ended sessions.
     pub fn sessions(&mut self, findings: &Findings) {
         let Findings { acknowledged, unknown, stale, lost, checks, .. } = findings;
         self.measured.push(format!(
@@ -67,7 +67,7 @@ impl Verdict {
         self.broken.extend(findings.problems());
     }
 
-    /// Fails the test if the promise was broken, without a flaw; if it was not, with one.
+    /// Fails the test if the promise was broken without a flaw, or kept with one.
     #[track_caller]
     pub fn settle(self, flaw: &Flaw) {
         let Self { test, promise, bound, measured, broken } = self;
@@ -85,7 +85,7 @@ impl Verdict {
     }
 }
 
-/// A duration as people read it.
+/// A duration for people.
 pub fn milliseconds(duration: Duration) -> String {
     if duration < Duration::from_millis(10) {
         format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
@@ -94,10 +94,10 @@ pub fn milliseconds(duration: Duration) -> String {
     }
 }
 
-/// One line for the table that `scripts/faults` prints.
+/// Appends a line for the table that `scripts/faults` prints.
 #[expect(clippy::disallowed_methods, reason = "settings of tests are read where they are used")]
 fn report(line: &Value) {
-    // Written at once, so that lines of tests that run side by side do not mix.
+    // One write for the whole line, so that lines of concurrent tests do not mix.
     let line = format!("{line}\n");
     match std::env::var("SOJOURN_FAULTS_REPORT") {
         Ok(path) => {

@@ -24,7 +24,7 @@ async fn hang_up(base: &str, method: &str, path: &str, body: &str) {
     stream.write_all(request.as_bytes()).await.unwrap();
 }
 
-/// Each opens a session of its own user and ends those of another client's.
+/// Sends openings, listings and endings from fifty clients at a time, each of which hangs up at once.
 async fn hang_up_often(server: &Server) {
     let clients: Vec<_> = (0..AT_ONCE)
         .map(|first| {
@@ -66,7 +66,7 @@ on_both_databases! {
         server.open("first").await;
         hang_up_often(&server).await;
 
-        // As many at once as there are connections to the database, and twice as many again.
+        // Three times as many requests at once as there are database connections.
         let asked = Instant::now();
         let opens = (0..24).map(|number| {
             let open = server.request("POST", "/v1/sessions").bearer_auth(BOOTSTRAP_KEY);
@@ -88,7 +88,7 @@ on_both_databases! {
     }
 }
 
-/// FT-27: what a cancelled request had begun is rolled back, not left open.
+/// FT-27: a cancelled request's transaction is rolled back, not left open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_transaction_stays_open_when_clients_hang_up() {
     let database = TestDatabase::postgres().await;

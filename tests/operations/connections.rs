@@ -1,4 +1,4 @@
-//! As many connections as there is room for.
+//! Connections up to the limit of the process.
 
 use std::net::TcpStream;
 use std::process::Command;

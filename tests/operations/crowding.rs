@@ -1,4 +1,4 @@
-//! More connections than there are places, by those who mean no good.
+//! Hostile clients that open more connections than the server accepts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -7,25 +7,24 @@ use sojourn::config::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::database::TestDatabase;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
-/// Far longer than anything may take: who waits so long is shut out.
+/// A timeout far longer than any answer takes: a client that waits this long is shut out.
 const PATIENCE: Duration = Duration::from_secs(5);
 const MOST: usize = 200;
 
-/// Opens a connection from an address of this machine, and sends something.
+/// Opens a connection from a loopback address and sends some bytes.
 async fn connect_from(last: u8, server: &Server, bytes: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into()).unwrap();
     let address: SocketAddr = server.base.trim_start_matches("http://").parse().unwrap();
     let mut stream = tokio::time::timeout(PATIENCE, socket.connect(address)).await.expect("shut out").unwrap();
-    // Whoever is thrown out at once may be told so already here.
+    // The write may fail already, if the server drops the connection at once.
     drop(stream.write_all(bytes.as_bytes()).await);
     stream
 }
 
-/// A request on a connection of its own; the status of its answer.
+/// The status of a request on a connection of its own.
 async fn status_of(server: &Server, method: &str, path: &str, token: &str) -> u16 {
     let head =
         format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n");
@@ -36,11 +35,10 @@ async fn status_of(server: &Server, method: &str, path: &str, token: &str) -> u1
 }
 
 async fn server_with_few_places() -> Server {
-    let options = Options { serving: ServerConfig::new(Duration::ZERO, MOST), ..Options::default() };
-    Server::start_with(TestDatabase::sqlite().await, options).await
+    Server::builder().serving(ServerConfig::new(Duration::ZERO, MOST)).start_on_sqlite().await
 }
 
-/// Health, a check and an administrator's ending, each on a connection of its own.
+/// Health, a check and an administrator's ending work, each on a connection of its own.
 async fn assert_nobody_is_shut_out(server: &Server, token: &str, ended: &str) {
     for _ in 0..10 {
         assert_eq!(status_of(server, "GET", "/healthz", "").await, 200);

@@ -1,20 +1,20 @@
-//! Bytes that are no request as HTTP/1.1 frames them (RFC 9112).
+//! Bytes that are no well-framed HTTP/1.1 request (RFC 9112).
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::database::TestDatabase;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.base.trim_start_matches("http://")).await.unwrap()
 }
 
-/// The status of the first answer to these bytes, sent in these parts, and all that is answered until the connection closes.
+/// Sends bytes in parts. Returns the status of the first answer, and everything that is answered until the connection
+/// closes.
 async fn sent(server: &Server, parts: &[&[u8]]) -> (u16, String) {
     let mut stream = connect(server).await;
     for part in parts {
-        // The answer may be there before all is sent.
+        // The answer may arrive before everything is sent.
         if stream.write_all(part).await.is_err() {
             break;
         }
@@ -29,7 +29,7 @@ async fn sent(server: &Server, parts: &[&[u8]]) -> (u16, String) {
 }
 
 async fn server() -> Server {
-    Server::start(TestDatabase::sqlite().await).await
+    Server::start_on_sqlite().await
 }
 
 /// D-02.

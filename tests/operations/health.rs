@@ -1,19 +1,15 @@
-//! Whether it runs, and whether it can serve.
+//! Liveness and readiness.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::database::TestDatabase;
-use crate::support::proxy::Proxy;
-use crate::support::server::{Options, Server, answer};
+use crate::support::server::{Server, answer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_says_in_one_word_why_it_is_not_ready() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let raw = sqlx::PgPool::connect_lazy(database.url()).unwrap();
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
+    let raw = sqlx::PgPool::connect_lazy(server.database_url()).unwrap();
     let ready = async || answer(server.request("GET", "/readyz")).await;
     assert_eq!(ready().await.expect(200).text, "ready\n");
 
@@ -26,7 +22,7 @@ async fn it_says_in_one_word_why_it_is_not_ready() {
     sqlx::query("UPDATE _sqlx_migrations SET success = TRUE").execute(&raw).await.unwrap();
     raw.close().await;
 
-    // All who ask within 200 milliseconds share an answer.
+    // Readiness answers are cached for 200 milliseconds.
     tokio::time::sleep(Duration::from_millis(250)).await;
     proxy.cut();
     let not_ready = ready().await.expect_problem(503, "database");
@@ -37,12 +33,10 @@ async fn it_says_in_one_word_why_it_is_not_ready() {
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
-/// Whoever must wait is told for how long, in every family.
+/// Every 503 has a `Retry-After`, in every family.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_family_says_when_to_come_again() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let opened = server.open("alice").await;
     proxy.cut();
     let paths = [

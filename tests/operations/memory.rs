@@ -5,13 +5,13 @@ use serde_json::json;
 use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{Options, Server, answer};
+use crate::support::server::{Server, answer};
 
 on_both_databases! {
     /// D-15.
     async fn sessions_in_any_number_take_no_more_room_than_they_may(database) {
         let policy = Policy { copies_bytes: 64 << 10, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         server.follows().await;
         let open_and_check = async |number: usize| {
             let body = json!({
@@ -31,7 +31,7 @@ on_both_databases! {
             let kept = metrics.lines().find_map(|line| line.strip_prefix("sojourn_copies ")).unwrap();
             kept.parse::<usize>().unwrap()
         };
-        // A copy takes about half a kilobyte.
+        // A cache entry takes about half a kilobyte.
         let most = kept().await;
         assert!((1..=400).contains(&most), "{most}");
         for token in &tokens[..200] {

@@ -1,4 +1,4 @@
-//! What Prometheus reads.
+//! Metrics, as Prometheus reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::process::{Folder, Process};
 use crate::support::proxy::Proxy;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
 /// The text format, read strictly: every sample's value by its name and labels, and every metric's type.
 struct Samples {
@@ -52,7 +52,7 @@ impl Samples {
     }
 }
 
-/// A server in a process of its own, because a process counts everything that happens in it.
+/// A server in a process of its own, because metrics are counted per process.
 struct Remote {
     process: Process,
     client: reqwest::Client,
@@ -110,7 +110,7 @@ async fn use_everything(server: &Remote, user: &str) {
 }
 
 on_both_databases! {
-    /// O-08: neither users nor what clients make up become labels.
+    /// O-08: neither users nor values made up by clients become labels.
     async fn every_listed_metric_is_there_with_its_labels_and_users_add_none(database) {
         let server = Remote::start(database.url());
         use_everything(&server, "first").await;
@@ -206,7 +206,7 @@ async fn it_tells_for_how_long_the_database_has_been_gone_and_what_failed() {
 #[tokio::test]
 async fn they_can_have_an_address_of_their_own() {
     let http = HttpConfig { metrics_listen: Some("127.0.0.1:0".to_owned()), ..HttpConfig::default() };
-    let server = Server::start_with(TestDatabase::sqlite().await, Options { http, ..Options::default() }).await;
+    let server = Server::builder().http(http).start_on_sqlite().await;
     answer(server.request("GET", "/metrics")).await.expect(404);
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

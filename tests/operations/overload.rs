@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::support::database::TestDatabase;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
-/// FT-13: somebody has locked a session, and statements that want it hold every connection that all share.
+/// FT-13: a session is locked, and statements that wait for it hold every shared connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_no_connection_is_free_sessions_can_still_be_ended_and_others_are_told_soon() {
+async fn when_no_connection_is_free_sessions_can_still_be_ended_and_others_are_refused_soon() {
     let database = TestDatabase::postgres().await;
     let raw = sqlx::PgPool::connect_lazy(database.url()).unwrap();
     let server = Server::start(database).await;

@@ -5,11 +5,11 @@ use serde_json::json;
 use crate::support::database::TestDatabase;
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::process::Folder;
-use crate::support::server::{Options, Server};
+use crate::support::server::Server;
 
 const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
-/// Notes the settings of the connection that opens or ends a session.
+/// Records the settings of each connection that opens or ends a session.
 const NOTE_SETTINGS: &str = "
     CREATE TABLE noted (settings TEXT NOT NULL);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -25,8 +25,8 @@ async fn in_session_mode_pgbouncer_keeps_every_setting() {
     let raw = sqlx::PgPool::connect_lazy(database.url()).unwrap();
     sqlx::raw_sql(NOTE_SETTINGS).execute(&raw).await.unwrap();
     let pooler = PgBouncer::start(database.url(), "session").await;
-    let database_url = Some(pooler.url(database.url()));
-    let server = Server::start_with(database, Options { database_url, ..Options::default() }).await;
+    let database_url = pooler.url(database.url());
+    let server = Server::builder().database_url(database_url).start(database).await;
     server.follows().await;
 
     let opened = server.open("alice").await;

@@ -1,5 +1,5 @@
-//! How PostgreSQL carries out what requests ask of it: the plans of the statements as they are really sent, each with how
-//! many rows it reads, on a table in which reading too many shows.
+//! Plans of the statements behind requests, as PostgreSQL really ran them, each with the number of rows read. The
+//! tables are large enough for an unnecessary scan to show.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,9 +14,9 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use crate::support::database::TestDatabase;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
-/// PostgreSQL tells each plan as a notice to the client, which logs it.
+/// Makes PostgreSQL send each plan as a notice, which the client logs.
 const TELL_PLANS: &str = "
     DO $$
     DECLARE setting text;
@@ -29,7 +29,7 @@ const TELL_PLANS: &str = "
         END LOOP;
     END $$";
 
-/// Twenty thousand sessions, ten a user, a few of them over.
+/// Twenty thousand sessions, ten a user, a few of them ended.
 const SEED: &str = "
     INSERT INTO users (id, created_at, updated_at)
     SELECT 'user ' || n, now(), now() FROM generate_series(0, 1999) AS n;
@@ -45,12 +45,12 @@ const SEED: &str = "
     ) AS seed;
     ANALYZE";
 
-/// The tables that grow. The others have a page or two, which is what an index would take to read.
+/// Tables that grow. The others have a page or two, which is as much as an index.
 const GROWING: [&str; 4] = ["sessions", "users", "changes", "idempotency_keys"];
-/// The most rows that a statement reads which is asked for one page, one user or one session.
+/// Most rows that a statement may read for one page, one user or one session.
 const A_PAGE: f64 = 700.0;
-/// The most rows where a total is told that is counted up to 10 000, those left out among them: here reading from one end
-/// is the shortest way, because it stops.
+/// Most rows that a statement may read for a total, which is counted up to 10 000. Reading from one end is the fastest
+/// plan here, because it stops there.
 const A_TOTAL: f64 = 12_000.0;
 
 static PLANS: Mutex<Vec<Value>> = Mutex::new(Vec::new());
@@ -86,7 +86,7 @@ impl Visit for Message {
     }
 }
 
-/// A server that tells its statements' plans, with everything in its tables.
+/// A server whose statements' plans are recorded, with rows in all its tables.
 async fn seeded() -> Server {
     drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(KeepPlans)));
     let database = TestDatabase::postgres().await;
@@ -95,17 +95,17 @@ async fn seeded() -> Server {
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     }
     connection.close().await.unwrap();
-    // What it does by itself would be among the plans.
-    Server::start_with(database, Options { follows: false, ..Options::default() }).await
+    // Without background tasks, whose plans would be among the others.
+    Server::builder().without_change_log().start(database).await
 }
 
-/// What a plan does, node by node.
+/// The nodes of a plan.
 fn nodes(plan: &Value) -> Vec<&Value> {
     let below = plan["Plans"].as_array().map(Vec::as_slice).unwrap_or_default();
     std::iter::once(plan).chain(below.iter().flat_map(nodes)).collect()
 }
 
-/// How many rows a node of a plan looked at.
+/// The number of rows that a node of a plan looked at.
 fn rows_read(node: &Value) -> f64 {
     let number = |name: &str| node[name].as_f64().unwrap_or(0.0);
     let each = number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
@@ -125,7 +125,7 @@ fn check(asked: &str, statement: &Value, most: f64) {
     }
 }
 
-/// Asks, and answers how many statements it took.
+/// Sends a request, checks the plans of its statements, and returns their number.
 async fn ask(server: &Server, who: &str, request: &str, body: Option<&Value>, most: f64) -> usize {
     let (method, path) = request.split_once(' ').unwrap();
     plans().clear();
@@ -183,7 +183,7 @@ async fn no_search_that_is_documented_reads_more_than_its_page_and_its_total_pos
         (format!("{janssen}/search?limit=50&sortBy=expirationDate&sortOrder=ascending"), A_TOTAL),
     ]);
     for (search, most) in searches {
-        // More often than PostgreSQL tries before it settles for one plan for all values.
+        // More executions than PostgreSQL plans individually before it chooses a generic plan.
         for _ in 0..7 {
             assert_ne!(ask(&server, BOOTSTRAP_KEY, &search, None, most).await, 0, "{search} asked nothing");
         }
@@ -203,8 +203,8 @@ async fn a_search_is_planned_once_unless_its_best_way_depends_on_what_is_asked_f
         ("/v1/sessions?client_id=web".to_owned(), "(client_id = 'web'::text)"),
         (format!("{janssen}=creationDate%3E2026-01-01"), "(created_at >= '2026-01-0"),
     ] {
-        // PostgreSQL tries five times on each connection before it settles for one plan for all values, and the pool may
-        // open a connection at any time.
+        // PostgreSQL makes five custom plans on each connection before it chooses a generic one, and the pool may open
+        // a connection at any time.
         let mut plan = Value::Null;
         for time in 0..400 {
             plans().clear();
@@ -219,7 +219,7 @@ async fn a_search_is_planned_once_unless_its_best_way_depends_on_what_is_asked_f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_most_sessions_are_over_those_that_are_not_are_found_without_reading_the_others_postgres() {
+async fn active_sessions_are_found_without_reading_the_many_inactive_ones_postgres() {
     let server = seeded().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     let age = "ALTER TABLE sessions DISABLE TRIGGER USER;
@@ -239,7 +239,7 @@ async fn where_most_sessions_are_over_those_that_are_not_are_found_without_readi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_user_who_has_the_newest_thousands_no_search_reads_more_than_these_postgres() {
+async fn no_search_reads_more_than_the_newest_thousands_of_sessions_of_one_user_postgres() {
     let server = seeded().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     let gather = "ALTER TABLE sessions DISABLE TRIGGER USER;
@@ -323,7 +323,7 @@ async fn counting_and_cleaning_up_read_what_is_new_and_what_is_old_postgres() {
 async fn the_log_is_read_from_where_it_was_left_however_much_it_has_grown_postgres() {
     let server = seeded().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
-    // The plan is made while the log is empty, and kept.
+    // A generic plan is chosen while the log is empty, and kept.
     let mut follower = Follower::default();
     server.sessions.follow(&mut follower).await.unwrap();
     let fill =

@@ -1,4 +1,4 @@
-//! How the server reaches PostgreSQL: which host, with which settings, and what it refuses.
+//! Connections to PostgreSQL: the choice of host, the settings, and refusals.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -15,11 +15,11 @@ use crate::faults::cluster::{Cluster, free_port};
 use crate::support::database::TestDatabase;
 use crate::support::process::Folder;
 use crate::support::proxy::Proxy;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
-/// Notes `synchronous_commit` of the connection that opens a session.
+/// Records `synchronous_commit` of each connection that opens a session.
 const NOTE_COMMIT: &str = "
     CREATE TABLE noted (value TEXT NOT NULL);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -27,12 +27,6 @@ const NOTE_COMMIT: &str = "
         RETURN NULL;
     END $$;
     CREATE TRIGGER note AFTER INSERT ON sessions FOR EACH STATEMENT EXECUTE FUNCTION note()";
-
-async fn serve(database_url: String) -> Server {
-    // The folder of an unused SQLite file stands in for the database that this server does not clean up.
-    let options = Options { database_url: Some(database_url), ..Options::default() };
-    Server::start_with(TestDatabase::sqlite().await, options).await
-}
 
 fn of_hosts(ports: &[u16]) -> String {
     let hosts: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
@@ -69,7 +63,7 @@ async fn until_opened(server: &Server) {
 async fn of_two_hosts_the_one_that_takes_writes_is_used() {
     let primary = Cluster::start(&[]).await;
     let standby = primary.add_standby("standby").await;
-    // This one takes connections and says nothing.
+    // A port that accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let others = [free_port(), standby.port(), silent.local_addr().unwrap().port()];
     for ports in others.map(|other| [other, primary.port()]) {
@@ -84,7 +78,7 @@ async fn of_two_hosts_the_one_that_takes_writes_is_used() {
 async fn after_a_fail_over_the_server_comes_back_by_itself() {
     let mut primary = Cluster::start(&[]).await;
     let standby = primary.add_standby("standby").await;
-    let server = serve(of_hosts(&[primary.port(), standby.port()])).await;
+    let server = Server::builder().start_at(of_hosts(&[primary.port(), standby.port()])).await;
     server.follows().await;
     let before = server.open("alice").await;
     standby.catch_up(&primary).await;
@@ -100,14 +94,14 @@ async fn after_a_fail_over_the_server_comes_back_by_itself() {
     server.follows().await;
 }
 
-/// A host behind a firewall that drops: nothing breaks, and nothing comes back.
+/// A host behind a firewall that drops packets: connections stay open, and no answer arrives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_hangs_is_left_for_the_new_one() {
     let primary = Cluster::start(&[]).await;
     let standby = primary.add_standby("standby").await;
     let (proxy, through) = Proxy::start(&primary.url()).await;
     let port = through.parse::<PgConnectOptions>().unwrap().get_port();
-    let server = serve(of_hosts(&[port, standby.port()])).await;
+    let server = Server::builder().start_at(of_hosts(&[port, standby.port()])).await;
     let before = server.open("alice").await;
     standby.catch_up(&primary).await;
     proxy.block();
@@ -116,12 +110,12 @@ async fn a_primary_that_hangs_is_left_for_the_new_one() {
     assert!(server.stands(&before.access).await);
 }
 
-/// The old primary still answers: connections to it must not be used any more.
+/// The old primary still answers, and yet its connections must not be used any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_takes_no_writes_any_more_is_left_although_it_answers() {
     let primary = Cluster::start(&[]).await;
     let standby = primary.add_standby("standby").await;
-    let server = serve(of_hosts(&[primary.port(), standby.port()])).await;
+    let server = Server::builder().start_at(of_hosts(&[primary.port(), standby.port()])).await;
     let before = server.open("alice").await;
     standby.catch_up(&primary).await;
     let mut raw = primary.connect().await.unwrap();
@@ -152,7 +146,7 @@ async fn an_old_primary_that_takes_writes_again_is_left_alone() {
     new.catch_up(&old).await;
     new.promote().await;
 
-    let server = serve(hosts).await;
+    let server = Server::builder().start_at(hosts).await;
     server.open("alice").await;
     assert_eq!((old.number(OF_ALICE).await, new.number(OF_ALICE).await), (0, 1));
     new.stop();
@@ -182,7 +176,7 @@ async fn a_standby_alone_is_waited_for_and_then_refused_by_name() {
     let told = tokio::task::spawn_blocking(move || refusal(&url)).await.unwrap();
     assert!(told.contains(&format!("127.0.0.1:{} is a standby", standby.port())), "{told}");
 
-    // The same, but it becomes the primary meanwhile.
+    // The same standby is promoted while the store waits.
     let url = standby.url();
     let opening = tokio::spawn(async move { store::open(&url, 2).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -194,7 +188,7 @@ async fn a_standby_alone_is_waited_for_and_then_refused_by_name() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ipv6_address_is_connected_to() {
     let cluster = Cluster::start(&["listen_addresses=127.0.0.1,::1"]).await;
-    let server = serve(format!("postgres://postgres@[::1]:{}/postgres", cluster.port())).await;
+    let server = Server::builder().start_at(format!("postgres://postgres@[::1]:{}/postgres", cluster.port())).await;
     server.open("alice").await;
     let mut raw = cluster.connect().await.unwrap();
     let clients = "SELECT DISTINCT host(client_addr) FROM pg_stat_activity WHERE application_name = 'sojourn'";
@@ -216,7 +210,7 @@ async fn a_database_that_cannot_hold_every_text_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_stay_durable_whatever_is_set_after_the_start() {
     let cluster = Cluster::start(&[]).await;
-    let server = serve(cluster.url()).await;
+    let server = Server::builder().start_at(cluster.url()).await;
     let mut raw = cluster.connect().await.unwrap();
     sqlx::raw_sql(NOTE_COMMIT).execute(&mut raw).await.unwrap();
     server.open("alice").await;
@@ -228,7 +222,7 @@ async fn commits_stay_durable_whatever_is_set_after_the_start() {
     ] {
         sqlx::raw_sql(statement).execute(&mut raw).await.unwrap();
     }
-    // Once this connection has read the new file, those of the server do before their next statement.
+    // A backend reads the new file before its next statement, so once this one has, the server's have too.
     while sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&mut raw).await.unwrap() != "off" {}
     server.open("alice").await;
     let others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'sojourn'";
@@ -242,7 +236,7 @@ async fn commits_stay_durable_whatever_is_set_after_the_start() {
 async fn stronger_and_weaker_commits_that_survive_a_crash_are_the_operators_choice() {
     for value in ["remote_apply", "remote_write", "local"] {
         let cluster = Cluster::start(&[&format!("synchronous_commit={value}")]).await;
-        let server = serve(cluster.url()).await;
+        let server = Server::builder().start_at(cluster.url()).await;
         let mut raw = cluster.connect().await.unwrap();
         sqlx::raw_sql(NOTE_COMMIT).execute(&mut raw).await.unwrap();
         server.open("alice").await;
@@ -288,7 +282,7 @@ async fn a_failed_handshake_is_told_with_what_helps() {
     server.join().unwrap();
 }
 
-/// As through a pooler that gives each statement another connection.
+/// Prepared statements get lost, as behind a pooler that gives each statement another connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_prepared_statements_are_named_at_the_start() {
     const LOSE: &str = "

@@ -7,23 +7,17 @@ use sojourn::tokens::MasterSecret;
 use sqlx::Connection as _;
 
 use crate::faults::cluster::{Cluster, free_port};
-use crate::support::database::TestDatabase;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
-/// Each server of a test reads the signing keys of the one before.
+/// One secret for all servers of a test, because each reads the signing keys of the one before.
 const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
 async fn serve(database_url: String, search_database_url: String) -> Server {
-    let options = Options {
-        secret: MasterSecret::parse(SECRET).unwrap(),
-        database_url: Some(database_url),
-        search_database_url: Some(search_database_url),
-        ..Options::default()
-    };
-    Server::start_with(TestDatabase::sqlite().await, options).await
+    let secret = MasterSecret::parse(SECRET).unwrap();
+    Server::builder().secret(secret).search_database_url(search_database_url).start_at(database_url).await
 }
 
-/// How many searches the replica and the primary have answered so far: in all of this process.
+/// Searches answered by the replica and by the primary so far, in the whole process.
 fn answered() -> (u64, u64) {
     let metrics = sojourn::metrics::render();
     let count = |server: &str| {
@@ -51,7 +45,7 @@ async fn searches_lists_and_statistics_go_to_the_replica_and_nothing_that_decide
     server.send("GET", "/v1/stats", BOOTSTRAP_KEY).await.expect(200);
     assert_eq!(answered(), (on_the_replica + 3, on_the_primary));
 
-    // From here on the replica stands still, and everything that must be current is.
+    // Replay is paused from here on, so that the replica falls behind.
     standby.run("SELECT pg_wal_replay_pause()").await;
     let second = server.open("alice").await;
     let own = server.send("GET", "/v1/me/sessions", &second.access).await.expect(200).json();
@@ -100,7 +94,7 @@ async fn a_replica_that_is_not_known_to_be_current_is_left_out_until_it_is() {
 async fn without_a_replica_that_can_be_used_searches_go_to_the_primary() {
     let primary = Cluster::start(&[]).await;
     let nobody = format!("postgres://postgres@127.0.0.1:{}/postgres", free_port());
-    // Nobody listens; it is no standby.
+    // One URL has no server, the other leads to no standby.
     for url in [nobody, primary.url()] {
         let server = serve(primary.url(), url.clone()).await;
         let before = answered();
@@ -110,7 +104,7 @@ async fn without_a_replica_that_can_be_used_searches_go_to_the_primary() {
     }
 }
 
-/// The old primary has written more than the new one, so by its position alone its standby would be current.
+/// The old primary has written more than the new one, so by position alone its standby would be current.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_of_the_old_primary_is_not_taken_for_one_of_the_new() {
     let old = Cluster::start(&[]).await;

@@ -1,4 +1,4 @@
-//! A backup that is put back, and the steps of `docs/backup-and-restore.md` after it.
+//! A restored backup, and the steps of `docs/backup-and-restore.md` after it.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ fn stop(mut server: Process) {
     assert!(server.wait().success());
 }
 
-/// The id of the key of that name.
+/// The id of the service key of that name.
 fn key_id(folder: &Folder, name: &str) -> String {
     let list = folder.printed(&["key", "list"]);
     let line = list.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{list}"));
@@ -77,7 +77,7 @@ async fn after_the_steps_of_a_restore_nothing_is_good_that_had_been_ended_or_rev
     assert_eq!(all.0, 200, "{}", all.1);
     folder.printed(&["key", "revoke", &key_id(&folder, "leaked")]);
     folder.printed(&["signing-key", "rotate", "--compromised"]);
-    // Another process has revoked the key and made the signing key, so the server is started anew.
+    // A running server notices the commands of another process with a delay, so it is restarted.
     stop(server);
     let server = folder.serve(&[]);
     assert!(!stands(&server, ended_token).await && !stands(&server, signed_token).await);

@@ -1,4 +1,4 @@
-//! The settings that nobody else may know, and how the master secret is replaced.
+//! Secret settings, and the replacement of the master secret.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -32,7 +32,7 @@ async fn refresh(server: &Process, token: &str) -> String {
     serde_json::from_str::<Value>(&body).unwrap()["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// Everything that was handed out so far.
+/// All tokens handed out so far.
 #[derive(Default)]
 struct HandedOut {
     bearers: Vec<String>,
@@ -40,7 +40,7 @@ struct HandedOut {
 }
 
 impl HandedOut {
-    /// Each server hands out more, and each takes all that any has handed out.
+    /// Lets each server hand out tokens, and checks on each server all tokens handed out so far.
     async fn go_round(&mut self, servers: &[Process; 2], stage: &str) {
         for server in servers {
             let pair = open(server, &json!({ "user_id": "alice" })).await;

@@ -34,7 +34,7 @@ on_both_databases! {
             tokio::spawn(async move {
                 let mut kept = client();
                 while !gone_elsewhere.load(Ordering::Relaxed) {
-                    // Half of them keep their connections.
+                    // Half of the clients keep their connections.
                     if number % 2 == 0 {
                         kept = client();
                     }

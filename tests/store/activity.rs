@@ -1,4 +1,4 @@
-//! Writing when sessions were last used.
+//! Writing last-seen times.
 
 use sojourn::sessions::{EndReason, Owner, Session, SessionId, Touch};
 

@@ -1,4 +1,4 @@
-//! What is tried again on PostgreSQL, and what is not (`src/store/postgres/attempts.rs`).
+//! Retries on PostgreSQL (`src/store/postgres/attempts.rs`): after which errors, and how often.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ impl Raw {
     }
 }
 
-/// Makes as many connections as the store may have.
+/// Opens as many connections as the store may have.
 async fn fill(fixture: &Fixture) {
     let reads = |_, store: std::sync::Arc<dyn sojourn::store::Store>| async move { store.user(&user("ann")).await };
     for read in fixture.race(CONNECTIONS as usize * 4, reads).await {
@@ -78,7 +78,7 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_would_do_more_the_second_time_is_not_repeated_and_other_connections_are_not_tried_in_vain() {
+async fn requests_that_are_not_idempotent_are_not_repeated_and_no_other_connection_is_tried_in_vain() {
     let fixture = Fixture::postgres().await;
     let session = fixture.open(session_of("ann")).await;
     fill(&fixture).await;
@@ -90,8 +90,8 @@ async fn what_would_do_more_the_second_time_is_not_repeated_and_other_connection
     assert_eq!(fixture.stored(session.id).await.expires_at, session.expires_at);
 }
 
-/// Lets the next `times` changes of sessions and users fail with this code. A sequence counts them, because a rollback
-/// does not take its numbers back.
+/// Makes the next `times` changes of sessions and users fail with this SQLSTATE. A sequence counts them, because a
+/// rollback does not reset it.
 async fn fail(fixture: &Fixture, times: u32, code: &str) {
     fixture
         .raw
@@ -136,7 +136,7 @@ async fn a_transaction_that_was_undone_is_tried_three_times_in_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_waited_for_a_lock_does_not_wait_again() {
+async fn a_request_that_has_waited_for_a_lock_does_not_wait_again() {
     let fixture = Fixture::postgres().await;
     let session = fixture.open(session_of("ann")).await;
     for code in ["55P03", "57014", "53100"] {
@@ -149,7 +149,7 @@ async fn who_has_waited_for_a_lock_does_not_wait_again() {
 
 /// FT-22, with a genuine deadlock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_loses_a_deadlock_tries_again() {
+async fn the_loser_of_a_deadlock_tries_again() {
     let fixture = Fixture::postgres().await;
     let (first, second) = (fixture.open(session_of("ann")).await.id, fixture.open(session_of("ann")).await.id);
     let (first, second) = (first.min(second), first.max(second));

@@ -10,16 +10,16 @@ use super::fixture::{Fixture, MICROSECOND, Raw, at, ids, new, session_at, sessio
 use super::refreshing::attempt;
 
 on_both_stores! {
-    one_row_ends_all_there_are_for_every_question,
-    each_condition_means_what_it_says_before_and_after_it_is_carried_out,
-    nothing_revives_what_is_ended_by_it,
+    one_row_ends_all_sessions_for_every_query,
+    each_condition_means_what_it_says_before_and_after_it_is_applied,
+    nothing_revives_a_session_that_it_ended,
     a_session_opened_afterwards_is_younger_whatever_its_clock_says,
-    it_is_carried_out_a_batch_at_a_time_and_says_so_once,
+    it_is_applied_a_batch_at_a_time_and_logged_once,
     where_nothing_is_meant_nothing_happens,
     of_too_many_sessions_for_one_statement_none_is_ended_by_it,
-    it_is_forgotten_after_it_was_carried_out,
+    it_is_forgotten_after_it_was_applied,
     those_made_lately_are_listed_with_what_they_mean,
-    a_version_that_does_not_know_openers_ends_nothing_too_much_and_carries_nothing_out,
+    a_version_without_openers_ends_no_other_session_and_applies_nothing,
 }
 
 const REASON: EndReason = EndReason::RevokedByAdmin;
@@ -52,7 +52,7 @@ async fn carry_out(fixture: &Fixture) {
     while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
 }
 
-async fn one_row_ends_all_there_are_for_every_question(fixture: &Fixture) {
+async fn one_row_ends_all_sessions_for_every_query(fixture: &Fixture) {
     let ann = fixture.open(session_at("ann", 0)).await;
     let bob = fixture.open(session_at("bob", 9)).await;
     fixture.store.end_in_bulk(&everything(10)).await.unwrap();
@@ -74,7 +74,7 @@ async fn one_row_ends_all_there_are_for_every_question(fixture: &Fixture) {
     }
 }
 
-async fn each_condition_means_what_it_says_before_and_after_it_is_carried_out(fixture: &Fixture) {
+async fn each_condition_means_what_it_says_before_and_after_it_is_applied(fixture: &Fixture) {
     let address = |text: &str| Some(text.parse().unwrap());
     let meant = || {
         let mut session = session_at("ann", 5);
@@ -119,7 +119,7 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_carried_out(fi
     }
 }
 
-async fn nothing_revives_what_is_ended_by_it(fixture: &Fixture) {
+async fn nothing_revives_a_session_that_it_ended(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     fixture.store.end_in_bulk(&of("ann")).await.unwrap();
     for _ in 0..2 {
@@ -144,7 +144,7 @@ async fn a_session_opened_afterwards_is_younger_whatever_its_clock_says(fixture:
     assert_eq!(ids(&active(fixture, 101).await), [young.id]);
 }
 
-async fn it_is_carried_out_a_batch_at_a_time_and_says_so_once(fixture: &Fixture) {
+async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
     let many = 12_000;
     let one = fixture.open(session_at("ann", 0)).await;
     fixture.database.copy_session(one.id.as_uuid(), many).await;
@@ -188,7 +188,7 @@ async fn of_too_many_sessions_for_one_statement_none_is_ended_by_it(fixture: &Fi
     assert_eq!(ids.len(), 5000);
 }
 
-async fn it_is_forgotten_after_it_was_carried_out(fixture: &Fixture) {
+async fn it_is_forgotten_after_it_was_applied(fixture: &Fixture) {
     fixture.open(session_of("ann")).await;
     fixture.store.end_in_bulk(&of("ann")).await.unwrap();
     assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(30)), false).await.unwrap(), Some(0), "it is open");
@@ -220,8 +220,8 @@ async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
     }
 }
 
-/// The statements of the version before, which passed over `opened_by`.
-async fn a_version_that_does_not_know_openers_ends_nothing_too_much_and_carries_nothing_out(fixture: &Fixture) {
+/// The statements of an older version, which ignored `opened_by`.
+async fn a_version_without_openers_ends_no_other_session_and_applies_nothing(fixture: &Fixture) {
     let meant = fixture.open(Session { opened_by: Some(Opener::BootstrapKey), ..session_at("ann", 0) }).await;
     let other = fixture.open(Session { opened_by: Some(Opener::CommandLine), ..session_at("ann", 1) }).await;
     let begin = match &fixture.raw {

@@ -25,7 +25,7 @@ on_both_stores! {
     a_change_of_a_newer_version_is_not_lost,
 }
 
-/// A first look, or a part of it.
+/// A reading of the log from its beginning.
 async fn look(store: &Arc<dyn Store>) -> Changes {
     store.changes(&LogSnapshot::default(), LogPosition::default()).await.unwrap()
 }
@@ -181,9 +181,9 @@ async fn a_change_of_a_newer_version_is_not_lost(fixture: &Fixture) {
     assert_eq!(all(&fixture.store).await, [Change::Unknown]);
 }
 
-/// C-12: a transaction that drew its number first and commits last.
+/// C-12: a transaction that draws its number first and commits last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_commits_late_is_read_although_later_numbers_were_read_before() {
+async fn a_late_commit_is_read_although_later_numbers_were_read_before() {
     let fixture = Fixture::postgres().await;
     let (slow, fast) = (fixture.open(session_of("ann")).await, fixture.open(session_of("bob")).await);
     let Raw::Postgres(pool) = &fixture.raw else { panic!("this is PostgreSQL") };
@@ -211,13 +211,13 @@ async fn what_commits_late_is_read_although_later_numbers_were_read_before() {
         })
         .collect();
     assert_eq!(ended, [slow.id], "the slow one is there now");
-    // Whatever else writes on this server holds it up, but not for ever.
+    // A position settles only when older transactions of the whole cluster have ended.
     while look(&fixture.store).await.settled <= before.changes[0].position {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 
-/// Rows as a dump brings them along from a database that has counted further.
+/// Inserts rows as a dump brings them along from a cluster whose transaction numbers are higher.
 async fn insert_foreign(fixture: &Fixture, session: &Session, ended: DateTime<Utc>) {
     let insert = format!(
         "INSERT INTO changes (transaction_id, kind, subject_id, user_id, reason, at)
@@ -266,7 +266,7 @@ async fn another_connection_says_so_and_reads_the_same_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_is_put_back_gives_no_place_again() {
+async fn a_restored_file_gives_no_position_again() {
     let fixture = Fixture::sqlite().await;
     let sessions = [fixture.open(session_of("ann")).await, fixture.open(session_of("ann")).await];
     let path = fixture.database.url().strip_prefix("sqlite:").unwrap();

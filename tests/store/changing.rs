@@ -1,4 +1,4 @@
-//! Changing a session that stands.
+//! Changes of an active session.
 
 use chrono::TimeDelta;
 use sojourn::sessions::{Metadata, Owner, Session};
@@ -13,7 +13,7 @@ on_both_stores!(
     a_foreign_users_session_cannot_be_extended_or_changed,
     a_change_leaves_what_it_does_not_name,
     a_name_can_be_given_and_taken_away,
-    a_session_that_is_over_cannot_be_changed,
+    an_inactive_session_cannot_be_changed,
 );
 
 async fn an_extension_moves_the_end_and_nothing_else(fixture: &Fixture) {
@@ -84,7 +84,7 @@ async fn a_name_can_be_given_and_taken_away(fixture: &Fixture) {
     }
 }
 
-async fn a_session_that_is_over_cannot_be_changed(fixture: &Fixture) {
+async fn an_inactive_session_cannot_be_changed(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let change = SessionChange { device_name: Some(Some("late".to_owned())), metadata: None };
     let idle = session.last_seen_at + session.idle_timeout.unwrap();

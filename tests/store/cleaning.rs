@@ -1,4 +1,4 @@
-//! Counting what has expired, and deleting what is kept no longer.
+//! Counting and deleting of rows past their retention.
 
 use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Owner, Session, SessionStats, Stale};
@@ -66,7 +66,7 @@ async fn a_user_loses_expired_and_idle_sessions_of_its_own_only(fixture: &Fixtur
     let now = at(7200);
     let expired = fixture.open(Session { expires_at: now, ..session_at("ann", 7000) }).await;
     let idle = fixture.open(session_at("ann", 0)).await;
-    // Idle at this instant, but not yet at the one that counts.
+    // Idle at `now`, but not yet at `idle_at`, which decides.
     let hardly_idle = fixture.open(session_at("ann", 3590)).await;
     let standing = fixture.open(session_at("ann", 7100)).await;
     let ended = fixture.open(session_at("ann", 10)).await;

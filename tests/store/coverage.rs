@@ -1,4 +1,4 @@
-//! No method of the contract without a case.
+//! Every method of the contract has a case.
 
 use std::fs;
 use std::path::Path;

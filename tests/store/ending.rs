@@ -1,4 +1,4 @@
-//! Ending sessions, once and for all.
+//! Ending of sessions, which is final.
 
 use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Ended, Owner, Session, Touch};
@@ -14,10 +14,10 @@ on_both_stores!(
     of_twenty_ends_at_once_one_wins_and_all_see_it,
     an_ended_session_cannot_be_changed_by_anything,
     an_active_session_is_ended_by_its_user_only,
-    a_session_that_is_over_is_not_found_by_its_user,
+    an_inactive_session_is_not_found_by_its_user,
     all_sessions_of_a_user_are_ended_but_one,
     ending_all_sessions_of_nobody_ends_nothing,
-    ending_all_does_not_answer_sessions_that_are_over,
+    ending_all_does_not_list_inactive_sessions,
     a_use_that_is_written_late_does_not_bring_back_what_was_ended,
     ends_of_all_and_touches_and_ends_of_one_at_once_do_not_block_each_other,
     an_end_that_races_extensions_and_changes_stays,
@@ -62,7 +62,7 @@ async fn a_foreign_users_session_cannot_be_ended(fixture: &Fixture) {
     assert_eq!(fixture.store.end_session(new_id(), Owner::Anyone, EndReason::Logout, now).await.unwrap(), None);
     assert_eq!(fixture.stored(session.id).await, session);
 
-    // Ended, it is not there for others either.
+    // An ended session is hidden from other users like an active one.
     fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, now).await.unwrap();
     let ending = fixture.store.end_session(session.id, Owner::User(&bob), EndReason::RevokedByUser, now).await;
     assert_eq!(ending.unwrap(), None);
@@ -117,7 +117,7 @@ async fn an_active_session_is_ended_by_its_user_only(fixture: &Fixture) {
     assert_eq!(ended, Some(Ended { at: at(2), reason: EndReason::RevokedByUser }));
 }
 
-async fn a_session_that_is_over_is_not_found_by_its_user(fixture: &Fixture) {
+async fn an_inactive_session_is_not_found_by_its_user(fixture: &Fixture) {
     let session = fixture.open(Session { idle_timeout: None, ..session_of("ann") }).await;
     let end = session.expires_at;
     let ended = fixture.store.end_active_session(session.id, &session.user_id, EndReason::Logout, end).await.unwrap();
@@ -154,7 +154,7 @@ async fn ending_all_sessions_of_nobody_ends_nothing(fixture: &Fixture) {
     assert_eq!(fixture.stored(session.id).await.ended, None);
 }
 
-async fn ending_all_does_not_answer_sessions_that_are_over(fixture: &Fixture) {
+async fn ending_all_does_not_list_inactive_sessions(fixture: &Fixture) {
     let now = at(100);
     let long_expired = fixture.open(Session { expires_at: at(40), ..session_of("ann") }).await;
     let just_expired = fixture.open(Session { expires_at: at(41), ..session_of("ann") }).await;
@@ -166,7 +166,7 @@ async fn ending_all_does_not_answer_sessions_that_are_over(fixture: &Fixture) {
     assert!(fixture.stored(just_expired.id).await.ended.is_some(), "by a slower clock it still stands");
 }
 
-/// A session used just before it became idle, by a process that has not written that yet.
+/// A process has not written the last use of a session before the session is ended as idle.
 async fn a_use_that_is_written_late_does_not_bring_back_what_was_ended(fixture: &Fixture) {
     let idle = |name| Session { idle_timeout: Some(TimeDelta::seconds(60)), ..session_of(name) };
     let now = at(65);
@@ -195,7 +195,8 @@ async fn ends_of_all_and_touches_and_ends_of_one_at_once_do_not_block_each_other
     for round in 0..4 {
         let now = at(round);
         let mut sessions: Vec<Session> = (0..100).map(|_| session_at("ann", round)).collect();
-        // Stored in one order and touched in the other, so that two statements that lock as they read would meet.
+        // Sessions are inserted in one order and touched in the reverse, so that statements that lock in reading order
+        // would deadlock.
         sessions.sort_by_key(|session| std::cmp::Reverse(session.id));
         for session in &sessions {
             fixture.open(session.clone()).await;
@@ -233,7 +234,7 @@ async fn an_end_that_races_extensions_and_changes_stays(fixture: &Fixture) {
             .race(9, |task, store| async move {
                 if task == 4 {
                     store.end_session(id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
-                    // Acknowledged: from here on nothing may succeed.
+                    // The end is acknowledged, so from here on every change must fail.
                     let extended = store.extend_session(id, Owner::Anyone, TimeDelta::hours(1), at(1)).await.unwrap();
                     assert_eq!(extended, None);
                 } else {

@@ -1,4 +1,4 @@
-//! What is told when the database does not do as it should.
+//! Errors that the store reports when its database fails.
 
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ async fn a_search_that_reads_for_too_long_is_stopped_and_holds_up_nothing(fixtur
     };
     fixture.raw.run(&format!("CREATE VIEW sessions AS {slow}")).await.unwrap();
     let start = Instant::now();
-    // More of them than there are connections for searches.
+    // More searches than the pool for searches has connections.
     let searches = tokio::join!(search(fixture), search(fixture), search(fixture), search(fixture), async {
         for _ in 0..20 {
             fixture.store.user(&session.user_id).await.unwrap().unwrap();
@@ -103,7 +103,7 @@ async fn a_table_that_is_missing_is_a_defect(fixture: &Fixture) {
     assert!(matches!(fixture.store.service_keys().await, Err(Error::Internal(_))));
 }
 
-/// The database finds fault only with the commit itself.
+/// A deferred constraint fails only at the commit.
 async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let told = fixture.store.put_user(&session.user_id, &details(Some("Ann"), None), at(0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! An empty store, and what cases need to say what they want of it.
+//! An empty store, and helpers to describe cases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::support::database::TestDatabase;
 
-/// Makes two tests of each case: `case::postgres` and `case::sqlite`. A case that is not listed is dead code.
+/// Makes two tests of each case: `case::postgres` and `case::sqlite`. The compiler warns of a case that is not listed.
 macro_rules! on_both_stores {
     ($($case:ident),* $(,)?) => {
         $(
@@ -40,11 +40,11 @@ pub(crate) const CONNECTIONS: u32 = 8;
 pub(crate) struct Fixture {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) raw: Raw,
-    /// Last, because fields are dropped in order.
+    /// The last field, because fields are dropped in order.
     pub(crate) database: TestDatabase,
 }
 
-/// The database itself, past the store.
+/// A connection to the database past the store.
 pub(crate) enum Raw {
     Postgres(PgPool),
     Sqlite(SqlitePool),
@@ -65,7 +65,7 @@ impl Fixture {
         Self { store, raw, database }
     }
 
-    /// Opens a session that nothing forbids.
+    /// Opens a session without a limit or an idempotency key.
     pub(crate) async fn open(&self, session: Session) -> Session {
         match self.store.open_session(&new(&session)).await.unwrap() {
             Opening::Opened { .. } => session,
@@ -73,7 +73,7 @@ impl Fixture {
         }
     }
 
-    /// A session as stored, whoever's it is.
+    /// A session as stored, whoever its owner is.
     pub(crate) async fn stored(&self, id: SessionId) -> Session {
         self.store.session(id, Owner::Anyone).await.unwrap().unwrap()
     }
@@ -82,7 +82,7 @@ impl Fixture {
         ids(&self.store.active_sessions_of(user, now).await.unwrap())
     }
 
-    /// Calls `act` from `tasks` tasks at once, and gathers the answers.
+    /// Calls `act` from `tasks` tasks at once, and collects the results.
     pub(crate) async fn race<T, F>(&self, tasks: usize, act: impl Fn(usize, Arc<dyn Store>) -> F) -> Vec<T>
     where
         T: Send + 'static,
@@ -150,7 +150,7 @@ impl Raw {
     }
 }
 
-/// So many seconds into the tests' time.
+/// `seconds` seconds after the start of the tests' time.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600 + seconds, 0).unwrap()
 }
@@ -173,7 +173,7 @@ pub(crate) fn session_of(user_id: &str) -> Session {
     session_at(user_id, 0)
 }
 
-/// The same, opened at `at(seconds)`.
+/// As [`session_of`], opened at `at(seconds)`.
 pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
     Session {
         id: new_id(),
@@ -199,7 +199,7 @@ pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
     }
 }
 
-/// A session with everything set, and nothing plain about it.
+/// A session with every field set to an unusual value.
 pub(crate) fn full_session(user_id: &str) -> Session {
     let moment = |micros| at(0) + TimeDelta::microseconds(micros);
     Session {
@@ -237,7 +237,7 @@ pub(crate) fn limited(session: &Session, limit: SessionLimit) -> NewSession {
     NewSession { limit: Some(limit), ..new(session) }
 }
 
-/// An idempotency key of service `web`, good for a day before the session.
+/// A session to open with an idempotency key of service `web`. Keys a day older than the session are forgotten.
 pub(crate) fn keyed(session: &Session, key: &str, fingerprint: &[u8]) -> NewSession {
     let idempotency = Idempotency {
         service: "web".to_owned(),
@@ -261,7 +261,7 @@ pub(crate) fn sorted(mut ids: Vec<SessionId>) -> Vec<SessionId> {
     ids
 }
 
-/// The sessions that were ended, of which there were not too many.
+/// The ids of the ended sessions, which must not be too many to list.
 pub(crate) fn all(ended: EndedTogether) -> Vec<SessionId> {
     match ended {
         EndedTogether::Ended(ids) => ids,

@@ -1,4 +1,4 @@
-//! One key, one session.
+//! Idempotency keys: one key, one session.
 
 use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, LimitPolicy, Owner, Session, SessionId, SessionLimit};

@@ -1,4 +1,4 @@
-//! How many sessions a user may have.
+//! Limits on a user's sessions.
 
 use sojourn::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, Touch};
 use sojourn::store::Opening;
@@ -91,7 +91,7 @@ async fn only_active_sessions_of_the_user_count(fixture: &Fixture) {
     let mut expired = session_at("ann", 0);
     expired.expires_at = at(10) + MICROSECOND;
     let expired = fixture.open(expired).await;
-    // At this very moment the third counts, and one microsecond later it does not.
+    // The third session is active at this instant and expires one microsecond later.
     let new = session_at("ann", 10);
     let refused = limited(&new, limit(1, LimitPolicy::Reject));
     assert_eq!(fixture.store.open_session(&refused).await.unwrap(), Opening::LimitReached);
@@ -113,7 +113,7 @@ async fn of_twenty_opens_at_once_five_stay_when_the_least_recent_makes_place(fix
     assert_eq!(opened_at_once(fixture, LimitPolicy::EvictLeastRecent).await, (20, 15));
 }
 
-/// How many were opened and how many evicted.
+/// The number of sessions opened and evicted by twenty openings at once.
 async fn opened_at_once(fixture: &Fixture, policy: LimitPolicy) -> (usize, usize) {
     let answers = fixture
         .race(20, |task, store| async move {

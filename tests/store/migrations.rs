@@ -1,4 +1,4 @@
-//! The tables: how they come about, and what they refuse whatever a statement says.
+//! The tables: their creation, and what their constraints and triggers refuse.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Opening a session: what is kept, and whose it may be.
+//! Opening of sessions: stored fields, new users, bans.
 
 use sojourn::sessions::{EndReason, Owner, Session};
 use sojourn::store::{Error, NewSession, Opening};

@@ -1,4 +1,4 @@
-//! PostgreSQL reads by index what is read often: no cost that grows with the table.
+//! Frequent reads go through an index on PostgreSQL, so that their cost does not grow with the table.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn seeded() -> (Fixture, PgPool) {
     (fixture, pool)
 }
 
-/// How often a table was read from end to end, and how often by index: counted when a connection ends.
+/// The number of sequential scans and index scans of a table; a backend publishes them when its connection ends.
 async fn scans(fixture: &Fixture, table: &str) -> (i64, i64) {
     let count = |kind| format!("SELECT coalesce({kind}, 0) FROM pg_stat_user_tables WHERE relname = '{table}'");
     (fixture.raw.number(&count("seq_scan")).await, fixture.raw.number(&count("idx_scan")).await)
@@ -47,7 +47,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
     let before = [scans(&fixture, "sessions").await.0, scans(&fixture, "users").await.0];
 
     let (store, now, anyone) = (&fixture.store, at(20_000), Owner::Anyone);
-    // More often than PostgreSQL tries before it settles for one plan for all values.
+    // More executions than PostgreSQL plans individually before it chooses a generic plan.
     for round in 0..8 {
         let ann = user(&format!("user {round}"));
         let id = store.active_sessions_of(&ann, now).await.unwrap()[0].id;
@@ -95,7 +95,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
 async fn a_refresh_writes_no_index_unless_it_moves_the_end_postgres() {
     let fixture = Fixture::postgres().await;
     let opened = fixture.open(session_at("ann", 0)).await;
-    // Half an hour is less than a tenth of a day, and three hours are more.
+    // Below and above the least step of a refresh: half an hour is less than a tenth of a day, three hours are more.
     for (seconds, presented) in [(1800, 0), (3 * 3600, 1)] {
         let (now, slide) = (at(seconds), Slide::by(opened.expires_at - opened.created_at, at(seconds)));
         let attempt = RefreshAttempt {

@@ -1,4 +1,4 @@
-//! Looking sessions up.
+//! Look-ups of sessions.
 
 use chrono::TimeDelta;
 use sojourn::sessions::{EndReason, Owner, Session, Standing};
@@ -19,10 +19,10 @@ on_both_stores!(
     users_are_told_apart_byte_by_byte,
     a_user_with_more_sessions_than_are_listed_sees_the_newest,
     several_users_lists_are_each_as_if_asked_for_alone,
-    where_a_session_stands_is_what_the_whole_session_says,
+    a_status_read_alone_equals_that_of_the_whole_session,
 );
 
-async fn where_a_session_stands_is_what_the_whole_session_says(fixture: &Fixture) {
+async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture) {
     let active = fixture.open(full_session("ann")).await;
     let ended = fixture.open(session_of("bob")).await;
     fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(5)).await.unwrap().unwrap();
@@ -108,7 +108,7 @@ async fn a_session_is_idle_after_its_timeout_to_the_microsecond(fixture: &Fixtur
     assert_same_state(fixture, &session, last_seen_at + TimeDelta::seconds(60)).await;
 }
 
-/// Active until `end`, and not at it, in the store as in the core.
+/// Fails unless store and core agree that the session is active until `end`, exclusive.
 async fn assert_same_state(fixture: &Fixture, session: &Session, end: chrono::DateTime<chrono::Utc>) {
     let ann = &session.user_id;
     let last = end - MICROSECOND;
@@ -161,7 +161,7 @@ async fn several_users_lists_are_each_as_if_asked_for_alone(fixture: &Fixture) {
 async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fixture) {
     let most = usize::try_from(MOST_LISTED).unwrap();
     let one = fixture.open(session_of("ann")).await;
-    // Later than the first, each an hour after the one before, and none of them ever idle.
+    // Sessions later than the first, one an hour, which never go idle.
     let (id, created_at) = match fixture.raw {
         Raw::Postgres(_) => ("md5(n::text)::uuid", "created_at + n * interval '1 hour'"),
         Raw::Sqlite(_) => ("randomblob(16)", "created_at + n * 3600000000"),

@@ -1,4 +1,4 @@
-//! Rotating refresh tokens, without logging anybody out by accident.
+//! Rotation of refresh tokens, without logging anybody out by accident.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::SmallRng;
@@ -20,7 +20,7 @@ on_both_stores!(
     ten_thousand_lost_answers_and_contested_refreshes_end_no_session,
     an_attempt_made_before_the_last_rotation_ends_nothing,
     a_counter_without_a_successor_is_of_no_session,
-    a_session_that_is_over_is_not_refreshed,
+    an_inactive_session_is_not_refreshed,
     a_use_that_is_not_written_yet_keeps_a_session_from_being_idle,
     sliding_moves_the_end_when_it_is_due_but_never_back_and_never_past_the_absolute_end,
     the_end_slides_in_steps_and_reaches_the_absolute_end_and_none_is_in_the_log,
@@ -55,7 +55,7 @@ fn session(refreshing: Refreshing) -> Session {
     }
 }
 
-/// One that hung on its way to the database, and arrives after the client has gone on elsewhere.
+/// The attempt hung on its way to the database, and arrives after the client has rotated elsewhere.
 async fn an_attempt_made_before_the_last_rotation_ends_nothing(fixture: &Fixture) {
     let id = fixture.open(session_of("ann")).await.id;
     fixture.store.refresh_session(attempt(id, 0, at(60))).await.unwrap();
@@ -75,7 +75,7 @@ async fn the_current_token_rotates(fixture: &Fixture) {
     assert_eq!(fixture.stored(expected.id).await, expected);
 }
 
-/// A session before a refresh, what is presented, and what comes of it. The grace is 30 seconds.
+/// A session before a refresh, the token presented, and the outcome. The grace is 30 seconds.
 struct Row {
     counter: u32,
     confirmed: u32,
@@ -113,31 +113,31 @@ async fn every_row_of_the_table_is_as_the_contract_says(fixture: &Fixture) {
         row((1, 1, Some(29), 0), (0, 0), ("concurrent", 1, 0)),
         row((5, 0, Some(29), 2), (4, 0), ("concurrent", 5, 2)),
         row((5, 0, Some(29), 4), (4, 0), ("concurrent", 5, 4)),
-        // The predecessor, later, its successor never seen.
+        // The predecessor, after the grace, its successor never seen.
         row((5, 4, Some(30), 0), (4, 4), ("not saved", 5, 1)),
         row((5, 0, Some(80_000), 0), (4, 0), ("not saved", 5, 1)),
         row((5, 0, None, 0), (4, 0), ("not saved", 5, 1)),
         row((5, 0, Some(30), 1), (4, 0), ("not saved", 5, 1)),
         row((5, 0, Some(30), 2), (4, 0), ("not saved", 5, 3)),
         row((5, 0, Some(30), 3), (4, 0), ("not saved", 5, 3)),
-        // Two generations in a row were repeated late, and now the third is.
+        // The third generation in a row to be repeated after the grace.
         row((5, 0, Some(30), 4), (4, 0), ("reused", 5, 5)),
         row((5, 0, None, 4), (4, 0), ("reused", 5, 5)),
-        // A generation that was repeated late is left: it counts unless an access token of it was seen.
+        // The next generation after a late repeat: the repeat counts unless an access token was seen.
         row((5, 0, Some(30), 1), (5, 0), ("rotated", 6, 2)),
         row((5, 4, Some(0), 3), (5, 4), ("rotated", 6, 4)),
         row((5, 5, Some(30), 1), (5, 0), ("rotated", 6, 0)),
         row((5, 0, Some(30), 3), (5, 5), ("rotated", 6, 0)),
-        // One that was not is left.
+        // The next generation without a late repeat.
         row((5, 0, Some(30), 2), (5, 0), ("rotated", 6, 0)),
         row((5, 0, Some(30), 4), (5, 0), ("rotated", 6, 0)),
-        // The predecessor, later, its successor seen: written, here only, or both.
+        // The predecessor, after the grace, its successor seen: written, in this process only, or both.
         row((5, 5, Some(30), 0), (4, 0), ("reused", 5, 1)),
         row((5, 4, Some(30), 0), (4, 5), ("reused", 5, 1)),
         row((5, 6, Some(31), 0), (4, 6), ("reused", 5, 1)),
         row((5, 0, Some(31), 0), (4, u32::MAX), ("reused", 5, 1)),
         row((5, 5, None, 0), (4, 0), ("reused", 5, 1)),
-        // Older ones, whatever else.
+        // Older tokens, in any state.
         row((5, 0, Some(0), 0), (3, 0), ("reused", 5, 0)),
         row((5, 0, Some(0), 0), (0, 0), ("reused", 5, 0)),
         row((2, 0, None, 0), (0, 0), ("reused", 2, 0)),
@@ -216,7 +216,7 @@ async fn reuse_ends_the_session_for_good(fixture: &Fixture) {
     assert_eq!(fixture.active_ids(&before.user_id, at(1)).await, []);
 }
 
-/// A thief and its victim refresh in turn, whoever is first, and check every access token without asking anybody.
+/// A thief and its victim refresh in turn, in either order, and their access tokens are verified offline only.
 async fn two_holders_of_one_token_are_noticed_in_the_third_generation_though_no_access_token_is_seen(
     fixture: &Fixture,
 ) {
@@ -234,7 +234,7 @@ async fn a_client_that_lost_answers_and_goes_on_from_there_keeps_its_session(fix
     let id = fixture.open(session_of("ann")).await.id;
     let mut now = at(0);
     let mut presented = 0;
-    // How many answers are lost in each generation.
+    // The number of lost answers in each generation.
     for lost in [1, 0, 1, 1, 0, 9, 9, 0, 1, 1, 0, 0, 5] {
         for answer in 0..=lost {
             let expected = if answer == 0 { "rotated" } else { "not saved" };
@@ -244,7 +244,7 @@ async fn a_client_that_lost_answers_and_goes_on_from_there_keeps_its_session(fix
         }
         presented += 1;
     }
-    // Seen once, a generation proves its holder: what was counted before is forgotten.
+    // A generation whose access token was seen proves its holder, and resets the count of late repeats.
     for _ in 0..4 {
         assert_eq!(kind(&fixture.store.refresh_session(attempt(id, presented, now)).await.unwrap()), "rotated");
         now += GRACE;
@@ -255,8 +255,8 @@ async fn a_client_that_lost_answers_and_goes_on_from_there_keeps_its_session(fix
     }
 }
 
-/// Clients whose access tokens are never shown here, on bad lines and in several tabs. At most two answers in a row are lost
-/// for longer than the grace.
+/// Clients with bad connections and several tabs, whose access tokens are never seen by the server. At most two answers
+/// in a row are lost for longer than the grace.
 async fn ten_thousand_lost_answers_and_contested_refreshes_end_no_session(fixture: &Fixture) {
     const CLIENTS: usize = 100;
     let counted =
@@ -267,7 +267,7 @@ async fn ten_thousand_lost_answers_and_contested_refreshes_end_no_session(fixtur
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, 0);
 }
 
-/// Refreshes one session for a while, and counts the answers that were lost and the refreshes that met another.
+/// Refreshes one session repeatedly, and counts the lost answers and the refreshes that met another.
 async fn on_bad_lines(store: &dyn Store, client: usize) -> (u32, u32) {
     const GENERATIONS: u32 = 60;
     let mut random = SmallRng::seed_from_u64(client as u64);
@@ -311,11 +311,11 @@ async fn a_counter_without_a_successor_is_of_no_session(fixture: &Fixture) {
     assert_eq!(fixture.stored(before.id).await, before);
 }
 
-async fn a_session_that_is_over_is_not_refreshed(fixture: &Fixture) {
+async fn an_inactive_session_is_not_refreshed(fixture: &Fixture) {
     let before = fixture.open(session_of("ann")).await;
     let idle = before.last_seen_at + before.idle_timeout.unwrap();
     for (id, now) in [(before.id, idle), (before.id, before.expires_at), (new_id(), at(1))] {
-        // Neither is a spent token a reason to end what is over.
+        // A spent token does not end a session that has already ended.
         let spent = RefreshAttempt { slide: Some(Slide::by(TimeDelta::days(1), now)), ..attempt(id, 0, now) };
         assert_eq!(fixture.store.refresh_session(spent).await.unwrap(), Refreshing::NotActive);
     }
@@ -332,7 +332,7 @@ async fn a_use_that_is_not_written_yet_keeps_a_session_from_being_idle(fixture: 
     assert_eq!(refreshing, Refreshing::NotActive);
     let refreshing = fixture.store.refresh_session(unwritten(before.last_seen_at + MICROSECOND)).await.unwrap();
     assert_eq!(kind(&refreshing), "rotated");
-    // It says nothing of the end, which is another clock.
+    // A use postpones idleness, and not the expiry, which is another clock.
     let late = RefreshAttempt { seen_at: Some(before.expires_at), ..attempt(before.id, 1, before.expires_at) };
     assert_eq!(fixture.store.refresh_session(late).await.unwrap(), Refreshing::NotActive);
 }

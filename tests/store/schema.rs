@@ -1,5 +1,4 @@
-//! PostgreSQL's catalogue of the tables and functions, which must work behind poolers, under logical
-//! replication, and in any schema.
+//! PostgreSQL's catalogue: tables and functions must work behind poolers, under logical replication, and in any schema.
 
 use sojourn::sessions::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
 use sojourn::store::{self, LogPosition, LogSnapshot};
@@ -54,7 +53,7 @@ async fn every_table_has_a_key_and_can_be_replicated_postgres() {
     )
     .await;
     assert_eq!(without_key, Vec::<String>::new());
-    // PostgreSQL then refuses to change a row that it could not name to a subscriber.
+    // With a publication PostgreSQL refuses to update a row without a replica identity.
     fixture.raw.run("CREATE PUBLICATION everything FOR ALL TABLES").await.unwrap();
     fixture.open(session_of("ann")).await;
     assert_eq!(fixture.store.roll_up(at(1)).await.unwrap(), Some(false));
@@ -93,7 +92,7 @@ async fn connect(fixture: &Fixture, settings: &[(&str, &str)]) -> PgConnection {
     options.options(settings.iter().copied()).disable_statement_logging().connect().await.unwrap()
 }
 
-/// The setting that its commit would go by, after `sql` in a transaction.
+/// The value of `synchronous_commit` that the commit would use, after `sql` in a transaction.
 #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
 async fn commit_after(connection: &mut PgConnection, sql: &str) -> String {
     let mut transaction = connection.begin().await.unwrap();
@@ -108,12 +107,12 @@ async fn commit_after(connection: &mut PgConnection, sql: &str) -> String {
 async fn what_replicas_must_hear_of_is_durable_whatever_the_connection_says_postgres() {
     let fixture = Fixture::postgres().await;
     prepare(&fixture).await;
-    // The triggers find their tables from a connection that does not know where these are.
+    // The triggers find their tables although the connection's search path does not contain them.
     let mut relaxed = connect(&fixture, &[("synchronous_commit", "off"), ("search_path", "pg_catalog")]).await;
     for sql in HEARD_OF {
         assert_eq!(commit_after(&mut relaxed, sql).await, "on", "{sql}");
     }
-    // Nothing else waits for the disk, and neither does the next transaction.
+    // Other changes do not wait for the disk, and the triggers' setting does not leak into the next transaction.
     assert_eq!(commit_after(&mut relaxed, "UPDATE public.sessions SET confirmed_counter = 1").await, "off");
 
     let mut stronger = connect(&fixture, &[("synchronous_commit", "remote_apply")]).await;
@@ -149,7 +148,7 @@ async fn a_store_works_in_a_schema_of_any_name_postgres() {
     assert_eq!(fixture.store.delete_stale(Stale::Ended(at(6)), false).await.unwrap(), Some(2));
     let kinds = fixture.store.changes(&LogSnapshot::default(), LogPosition::default()).await.unwrap().changes.len();
     assert_eq!(kinds, 2, "the ending and the bulk ending");
-    // A new connection that does not know the schema sets off the same triggers.
+    // The triggers also work on a new connection that does not know the schema.
     let add = sqlx::query("INSERT INTO other.signing_keys VALUES (1, 'a', 'EdDSA', '', '2026-01-01Z', '2026-01-01Z')");
     add.execute(&mut owner).await.unwrap();
     assert_eq!(fixture.raw.number("SELECT count(*) FROM changes").await, 3);

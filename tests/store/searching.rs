@@ -1,4 +1,4 @@
-//! Searching over all sessions.
+//! Searches over all sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::sessions::{
@@ -22,7 +22,7 @@ on_both_stores!(
     what_is_opened_between_two_pages_does_not_shift_them,
 );
 
-/// All that a search finds.
+/// All sessions that a search finds.
 async fn find(fixture: &Fixture, filter: &Filter) -> Vec<SessionId> {
     let search = Search {
         owner: Owner::Anyone,

@@ -1,4 +1,4 @@
-//! Rows about master secrets.
+//! Records about master secrets.
 
 use chrono::TimeDelta;
 use sojourn::clock::SystemEntropy;

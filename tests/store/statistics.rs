@@ -1,4 +1,4 @@
-//! Counting what happens to sessions, in the background and as they are deleted.
+//! Counting of events, in the background and by deletions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,10 +31,10 @@ async fn counts(fixture: &Fixture) -> Counts {
     fixture.store.statistics(wanted(&HOURS)).await.unwrap()
 }
 
-/// Counts all there is to count, and answers in how many batches.
+/// Counts everything until `until`, and returns the number of batches.
 async fn roll_up(fixture: &Fixture, until: DateTime<Utc>) -> u32 {
     let mut batches = 1;
-    // Who stopped counting a moment ago may still be on the way out.
+    // A worker that stopped a moment ago may still hold the lock.
     while fixture.store.roll_up(until).await.unwrap() != Some(false) {
         batches += 1;
     }
@@ -54,7 +54,7 @@ async fn everybody(fixture: &Fixture, now: DateTime<Utc>) -> Vec<Session> {
     fixture.store.search_sessions(search).await.unwrap()
 }
 
-/// How often each thing happened in all, and how many are open.
+/// The number of events of each kind, and the number of open sessions.
 fn sums(counts: &Counts) -> (BTreeMap<String, i64>, i64) {
     let mut sums = BTreeMap::new();
     for (_, _, event, count) in &counts.events {
@@ -63,7 +63,7 @@ fn sums(counts: &Counts) -> (BTreeMap<String, i64>, i64) {
     (sums, counts.groups.iter().map(|group| group.1).sum())
 }
 
-/// The next of a row of numbers that look random, below `limit` (SplitMix64).
+/// Pseudo-random numbers below `limit` (SplitMix64).
 struct Numbers(u64);
 
 impl Numbers {
@@ -82,7 +82,7 @@ impl Numbers {
 
 type Events = Vec<(DateTime<Utc>, Event)>;
 
-/// What happened to a session that is still there, by `until`.
+/// The events of a session that is still stored, before `until`.
 fn events_of(session: &Session, until: DateTime<Utc>) -> Events {
     let left = match session.ended {
         Some(Ended { at, reason }) if at < session.expires_at => (at, Event::Ended(reason)),
@@ -91,7 +91,8 @@ fn events_of(session: &Session, until: DateTime<Utc>) -> Events {
     [(session.created_at, Event::Opened), left].into_iter().filter(|event| event.0 < until).collect()
 }
 
-/// What happened to a session that was deleted when everything was counted until `until`: deleted means that it left.
+/// The events of a session that was deleted when everything before `until` was counted: an idle session expires with
+/// its deletion.
 fn events_of_deleted(session: &Session, until: DateTime<Utc>) -> Events {
     let mut events = events_of(session, DateTime::<Utc>::MAX_UTC);
     if let (at, Event::Expired) = &mut events[1]
@@ -103,13 +104,13 @@ fn events_of_deleted(session: &Session, until: DateTime<Utc>) -> Events {
     events
 }
 
-/// Everything that ever happened, as far as it must be counted.
+/// All deleted sessions, with the events that must stay counted.
 struct History {
     deleted: HashMap<SessionId, (Session, Events)>,
 }
 
 impl History {
-    /// Compares what is counted with a full count, by every break-down.
+    /// Compares the stored counts with a full count, by every break-down.
     async fn compare(&self, fixture: &Fixture, now: DateTime<Utc>) {
         let counted_until = counts(fixture).await.counted_until;
         let present = everybody(fixture, now).await;
@@ -198,7 +199,7 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
             }
             11 => drop(store.carry_out_bulk_ending(now).await.unwrap()),
             12 => {
-                // What a bulk ending says of a session that goes before it is carried out, nobody knows afterwards.
+                // Open bulk endings are applied first: an ending of a deleted session could not be counted any more.
                 while store.carry_out_bulk_ending(now).await.unwrap().is_some() {}
                 let before = everybody(fixture, now).await;
                 let instant = now - TimeDelta::seconds(*numbers.one_of(&[0, 60, 3600]).unwrap());
@@ -244,7 +245,7 @@ async fn what_fails_half_way_is_counted_later_and_once(fixture: &Fixture) {
     fixture.open(session_at("ann", 0)).await;
     fixture.open(session_at("bob", 3600)).await;
     roll_up(fixture, at(10)).await;
-    // One more does not fit into the number.
+    // The next increment overflows the column, so that the batch fails.
     let full = |count: &str| format!("UPDATE statistics SET count = {count} WHERE step = 'ever'");
     fixture.raw.run(&full("9223372036854775807")).await.unwrap();
     fixture.store.roll_up(at(7200)).await.unwrap_err();
@@ -265,7 +266,7 @@ async fn so_many_that_ended_at_one_instant_are_counted_little_by_little(fixture:
     fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
     while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
 
-    // As far as some of them are counted and some are not: what is deleted now must be told apart.
+    // Counting stops in the middle of one instant: deletions must tell counted sessions from the others.
     while fixture.raw.number("SELECT count(*) FROM statistics_progress WHERE opened_until IS NOT NULL").await == 0 {
         assert_eq!(fixture.store.roll_up(at(100)).await.unwrap(), Some(true));
     }

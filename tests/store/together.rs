@@ -1,4 +1,4 @@
-//! Requests that come at once go together, and each is told what it would have been told alone.
+//! Concurrent requests share a batch, and each gets the answer that it would have got alone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use sqlx::PgPool;
 use super::fixture::{Fixture, at, details, full_session, ids, new, new_id, session_at, session_of, user};
 
 on_both_stores!(
-    extensions_that_come_together_are_as_if_alone,
-    ends_that_come_together_are_as_if_alone,
-    refreshes_that_come_together_are_as_if_alone,
-    openings_that_come_together_are_as_if_alone,
-    what_is_opened_together_is_stored_whole,
+    batched_extensions_are_answered_as_if_alone,
+    batched_ends_are_answered_as_if_alone,
+    batched_refreshes_are_answered_as_if_alone,
+    batched_openings_are_answered_as_if_alone,
+    batched_openings_are_stored_whole,
     one_that_cannot_be_read_spoils_no_other,
     one_that_cannot_be_written_spoils_no_other,
 );
 
-/// Many sessions of as many users: enough that most of what is asked of them goes together.
+/// Many sessions of as many users, so that most requests for them are batched.
 async fn many(fixture: &Fixture) -> Vec<Session> {
     let mut sessions = Vec::new();
     for number in 0..30 {
@@ -31,7 +31,7 @@ async fn many(fixture: &Fixture) -> Vec<Session> {
     sessions
 }
 
-async fn extensions_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_extensions_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let (ended, stranger, by) = (sessions[0].id, user("stranger"), TimeDelta::seconds(9));
     fixture.store.end_session(ended, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap().unwrap();
@@ -52,7 +52,7 @@ async fn extensions_that_come_together_are_as_if_alone(fixture: &Fixture) {
     }
 }
 
-async fn ends_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_ends_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let stranger = user("stranger");
     let end = |id: SessionId, owner, reason| fixture.store.end_session(id, owner, reason, at(5));
@@ -78,7 +78,7 @@ async fn ends_that_come_together_are_as_if_alone(fixture: &Fixture) {
     }
 }
 
-async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_refreshes_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let refresh = |id: SessionId, presented| {
         let attempt = RefreshAttempt {
@@ -109,7 +109,7 @@ async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
             both => panic!("{both:?}"),
         }
     }
-    // Spent by two rotations, and one of another session that has no successor.
+    // The first tokens are two rotations old by then, and `u32::MAX` is a counter without a successor.
     let next = |id| async move { drop(refresh(id, 1).await.unwrap()) };
     join_all(sessions.iter().map(|session| next(session.id))).await;
     let spent = join_all(sessions.iter().map(|session| refresh(session.id, 0)));
@@ -121,7 +121,7 @@ async fn refreshes_that_come_together_are_as_if_alone(fixture: &Fixture) {
     }
 }
 
-async fn openings_that_come_together_are_as_if_alone(fixture: &Fixture) {
+async fn batched_openings_are_answered_as_if_alone(fixture: &Fixture) {
     let known = many(fixture).await;
     let banned = user("banned");
     fixture.store.ban_user(&banned, at(0)).await.unwrap();
@@ -160,11 +160,11 @@ async fn openings_that_come_together_are_as_if_alone(fixture: &Fixture) {
     assert_eq!(fixture.active_ids(&banned, at(6)).await, []);
 }
 
-async fn what_is_opened_together_is_stored_whole(fixture: &Fixture) {
+async fn batched_openings_are_stored_whole(fixture: &Fixture) {
     let sessions: Vec<Session> = (0..30)
         .map(|number| {
             let of = format!("user {number}");
-            // One field of each is not as in the others.
+            // Each row differs from the others in one field.
             if number % 2 == 0 { full_session(&of) } else { session_at(&of, number) }
         })
         .collect();
@@ -193,7 +193,7 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
         .unwrap();
     let extend =
         |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1));
-    // On one thread: all have asked before anything is done, so they go together.
+    // One thread: all requests are queued before the first batch runs, so they share a batch.
     let mut waiting = Box::pin(extend(held));
     let others = async {
         for extended in join_all(free().map(extend)).await {
@@ -208,7 +208,7 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
     holder.commit().await.unwrap();
     let extended = waiting.await.unwrap().unwrap();
     assert_eq!(extended.expires_at, held.expires_at + TimeDelta::hours(1));
-    // Had they waited for the lock, it would have been for too long, and taken back.
+    // If they had waited for the lock, they would have timed out and been rolled back.
     fixture.store.close().await;
     pool.close().await;
     tokio::time::sleep(Duration::from_millis(1500)).await;

@@ -1,4 +1,4 @@
-//! A database of any earlier version becomes what a new one is, and its rows are still read.
+//! A database of any earlier version is migrated to the current schema, and its rows stay readable.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use super::fixture::{Raw, at, new, session_of, user};
 use crate::support::database::TestDatabase;
 
-/// Migration 8 as it was before it dropped the functions that PostgreSQL 15.20 minds.
+/// Migration 8 as first released, which did not yet drop the functions that PostgreSQL 15.20 objects to.
 const FIRST_TEXT_OF_8: &str = include_str!("fixtures/0008_lighter_sessions_as_first_released.sql");
 const REVISED_VERSION: i64 = 8;
-/// A version whose successor changes the table of sessions.
+/// The last version before the table of sessions was altered.
 const BEFORE_OPENERS: i64 = 9;
-/// Time that a test waits for something that should take seconds at most.
+/// Timeout for operations that take seconds at most.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The first migration with bulk endings.
 const BULK_ENDINGS: i64 = 4;
@@ -96,7 +96,7 @@ async fn a_migration_that_somebody_else_changed_is_refused_postgres() {
     assert!(matches!(refused, store::OpenError::Migrate(_)), "{refused:?}");
 }
 
-/// O-05: plain reads would queue up behind a change of the table that waits itself.
+/// O-05: plain reads would queue up behind an `ALTER TABLE` that waits itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_that_waits_for_a_long_transaction_holds_nobody_up_postgres() {
     const COUNT: &str = "SELECT count(*) FROM sessions";
@@ -113,7 +113,7 @@ async fn a_migration_that_waits_for_a_long_transaction_holds_nobody_up_postgres(
     while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&pool).await.unwrap() == 0 {
         tokio::task::yield_now().await;
     }
-    // The long transaction goes on, so the read can only be let through.
+    // The long transaction is still open, so the read succeeds only if it does not queue.
     let read = tokio::time::timeout(PATIENCE, sqlx::query(COUNT).execute(&pool)).await;
     assert!(read.is_ok_and(|read| read.is_ok()), "the read waits behind the migration");
     long.commit().await.unwrap();
@@ -122,7 +122,7 @@ async fn a_migration_that_waits_for_a_long_transaction_holds_nobody_up_postgres(
     store.close().await;
 }
 
-/// Leaves a database as that text left it, on every minor version: the functions it did not drop stand as before.
+/// Leaves a database as that text left it on every minor version: with the functions that it did not drop.
 #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
 async fn apply_first_text_of_8(pool: &PgPool) {
     const FUNCTIONS: &str = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname IN ('covers', 'bulk_ending_of') ORDER BY proname DESC";
@@ -169,7 +169,7 @@ fn versions(migrator: &Migrator) -> impl Iterator<Item = i64> {
     versions.into_iter()
 }
 
-/// Puts rows into a database of that version, opens the store on it, and compares.
+/// Puts rows into a database of that version, opens the store on it, and compares the result.
 async fn is_upgraded(database: TestDatabase, raw: Raw, version: i64, expected: &[String]) {
     let rows = Rows::new(version);
     raw.run_all(&rows.inserts(&raw, version)).await;
@@ -187,7 +187,7 @@ async fn is_upgraded(database: TestDatabase, raw: Raw, version: i64, expected: &
 struct Rows {
     standing: Session,
     ended: Session,
-    /// Ended by a bulk ending where there are any.
+    /// A session that a bulk ending ends, from the version on that has any.
     covered: Session,
 }
 
@@ -292,7 +292,7 @@ fn insert(raw: &Raw, session: &Session, version: i64) -> String {
     )
 }
 
-/// Everything that the tables are made of, a line each, and which migrations made them.
+/// The schema as text, a line an object, with the migrations that made it.
 async fn schema(raw: &Raw) -> Vec<String> {
     const POSTGRES: &str = "
         SELECT line FROM (

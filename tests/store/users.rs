@@ -1,4 +1,4 @@
-//! Users, and what becomes of their sessions.
+//! Users, and the effect of a ban or deletion on their sessions.
 
 use sojourn::sessions::{BulkEnding, Device, EndReason, Ended, Filter, Metadata, Owner, Session};
 use sojourn::store::{EndedTogether, Opening};
@@ -9,7 +9,7 @@ use super::fixture::{Fixture, all, at, details, full_session, keyed, new, sessio
 on_both_stores!(
     an_unknown_user_is_not_there,
     a_user_is_created_and_changed_by_what_is_told,
-    what_is_told_again_is_no_change,
+    repeated_details_are_no_change,
     a_ban_ends_the_users_sessions_and_no_other,
     a_ban_may_come_before_the_user,
     a_second_ban_keeps_the_first_ones_time,
@@ -17,7 +17,7 @@ on_both_stores!(
     a_deleted_user_is_gone_with_ban_and_sessions,
     an_unknown_user_with_sessions_can_be_deleted,
     users_put_at_once_are_one,
-    what_describes_a_person_is_taken_out_of_every_row,
+    personal_data_is_removed_from_every_row,
     a_user_with_very_many_sessions_is_erased_a_batch_at_a_time,
 );
 
@@ -47,7 +47,7 @@ async fn a_user_is_created_and_changed_by_what_is_told(fixture: &Fixture) {
     assert_eq!(fixture.store.user(&ann).await.unwrap(), Some(named));
 }
 
-async fn what_is_told_again_is_no_change(fixture: &Fixture) {
+async fn repeated_details_are_no_change(fixture: &Fixture) {
     let ann = user("ann");
     let created = fixture.store.put_user(&ann, &details(Some("Ann"), None), at(1)).await.unwrap();
     for told in [details(Some("Ann"), None), details(None, None)] {
@@ -127,7 +127,7 @@ async fn users_put_at_once_are_one(fixture: &Fixture) {
     assert_eq!(fixture.raw.number("SELECT count(*) FROM users").await, 1);
 }
 
-async fn what_describes_a_person_is_taken_out_of_every_row(fixture: &Fixture) {
+async fn personal_data_is_removed_from_every_row(fixture: &Fixture) {
     let full = |name| Session { expires_at: at(90), absolute_expires_at: at(90), ..full_session(name) };
     let (standing, ended, other) = (full("ann"), full("ann"), full("bob"));
     fixture.open(standing.clone()).await;

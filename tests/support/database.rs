@@ -1,4 +1,4 @@
-//! A database for one test: empty tables, gone afterwards, also when the test fails.
+//! A database for one test: empty tables, deleted afterwards, also when the test fails.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -10,10 +10,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-/// Any number, as long as nobody else takes it for something else on this server.
+/// Advisory lock key: "sojourn" in ASCII, unique within the test server.
 const TEMPLATE_LOCK: i64 = 0x0073_6f6a_6f75_726e;
 
-/// A database of its own.
+/// A database of a test's own.
 pub struct TestDatabase {
     url: String,
     place: Place,
@@ -43,12 +43,12 @@ impl TestDatabase {
         Self::on_server(false).await
     }
 
-    /// What to open the store with.
+    /// The URL of the database.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Copies a session so many times, each opened a microsecond after the other.
+    /// Inserts copies of a session, each opened a microsecond after the one before.
     #[expect(clippy::disallowed_methods, reason = "tests write SQL of their own")]
     pub async fn copy_session(&self, id: Uuid, times: i64) {
         const REST: &str = "absolute_expires_at, idle_timeout, device_type, scope, amr, metadata";
@@ -97,7 +97,7 @@ impl Drop for TestDatabase {
             Place::Folder(folder) => drop(fs::remove_dir_all(folder)),
             Place::Server { maintenance, name } => {
                 let (maintenance, name) = (maintenance.clone(), name.clone());
-                // In a thread of its own, because the test's runtime cannot be waited for from here.
+                // A thread of its own, because a destructor cannot wait on the test's runtime.
                 let dropping = std::thread::spawn(move || {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                     runtime.block_on(async {
@@ -120,7 +120,7 @@ fn server_url() -> String {
     )
 }
 
-/// A database with all migrations, made once for each state of them, to be copied.
+/// The name of a migrated database, created once for each state of the migrations, to be copied.
 async fn template(server: &mut PgConnection, url: &str) -> String {
     let name = format!("sojourn_template_{:016x}", hash_of_migrations());
     run(server, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
@@ -130,7 +130,7 @@ async fn template(server: &mut PgConnection, url: &str) -> String {
         .await
         .unwrap();
     if !known {
-        // Under another name until it is complete, so that a run cut short leaves no half template behind.
+        // A draft under another name, so that a run that is cut short leaves no half template behind.
         let draft = format!("{name}_draft");
         run(server, &format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)")).await;
         run(server, &format!("CREATE DATABASE {draft} TEMPLATE template0")).await;
@@ -163,7 +163,7 @@ fn unique_name() -> String {
     format!("sojourn_test_{}", id.simple())
 }
 
-/// The same server's database of that name.
+/// The URL of another database on the same server.
 fn url_of(url: &str, database: &str) -> String {
     let (before, parameters) =
         url.split_once('?').map_or((url, String::new()), |(url, rest)| (url, format!("?{rest}")));

@@ -1,5 +1,6 @@
-//! What the tests stand on: databases, servers, clients.
+//! Databases, servers and clients for the tests.
 
+pub mod builder;
 pub mod database;
 pub mod pgbouncer;
 pub mod postgres_wire;

@@ -20,7 +20,7 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one as it is installed, but for its mode, in front of the server of this URL.
+    /// Starts a pooler with its default settings, except the mode, in front of the server of this URL.
     pub async fn start(database_url: &str, pool_mode: &str) -> Self {
         let server: PgConnectOptions = database_url.parse().unwrap();
         let (folder, port) = (Folder::new(), free_port());
@@ -48,7 +48,7 @@ impl PgBouncer {
         pooler
     }
 
-    /// The same database of the same user, through the pooler.
+    /// The URL of the same database through the pooler, for the same user.
     pub fn url(&self, database_url: &str) -> String {
         let server: PgConnectOptions = database_url.parse().unwrap();
         let database = server.get_database().unwrap();
@@ -67,7 +67,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// The program: as `TEST_PGBOUNCER` says, else where Debian or `scripts/pgbouncer` put it.
+/// The program: from `TEST_PGBOUNCER`, else where Debian or `scripts/pgbouncer` put it.
 #[expect(clippy::disallowed_methods, reason = "settings of tests are read where they are used")]
 fn binary() -> PathBuf {
     let told = std::env::var("TEST_PGBOUNCER").ok().map(PathBuf::from);

@@ -1,9 +1,9 @@
-//! As much of PostgreSQL's protocol as it takes to break a connection at a chosen moment.
+//! The part of PostgreSQL's protocol that is needed to break a connection at a chosen moment.
 
-/// Asks for encryption (TLS or GSS); it is answered by one byte, which is no message.
+/// Requests for encryption (TLS or GSS), which are answered by one byte outside any message.
 const ENCRYPTION_REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
 
-/// Follows what a client sends.
+/// Parses the bytes from a client.
 #[derive(Debug, Default)]
 pub struct Requests {
     pending: Vec<u8>,
@@ -14,7 +14,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Takes in what was sent.
+    /// Consumes bytes.
     pub fn follow(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
         loop {
@@ -26,7 +26,8 @@ impl Requests {
             };
             let message: Vec<u8> = self.pending.drain(..head + length).collect();
             if self.started {
-                // Execute, and the simple query. A simple SELECT sets up a new connection and changes nothing.
+                // Execute, and the simple query. A simple SELECT belongs to the set-up of a connection and changes
+                // nothing.
                 self.executed |= message[0] == b'E' || message[0] == b'Q' && !message[5..].starts_with(b"SELECT");
             } else if message.len() == 8 && ENCRYPTION_REQUESTS.contains(&number_at(&message, 4)) {
                 self.raw_answer = true;
@@ -37,35 +38,35 @@ impl Requests {
         }
     }
 
-    /// What the client calls itself, once it has said so.
+    /// The client's `application_name`, once the start-up message has arrived.
     pub fn application(&self) -> Option<&str> {
         self.application.as_deref()
     }
 
-    /// Whether the answer to come begins with one byte that is no message; true once.
+    /// Whether the next answer begins with one byte outside any message. Resets the flag.
     pub fn take_raw_answer(&mut self) -> bool {
         std::mem::take(&mut self.raw_answer)
     }
 
-    /// Whether the client has executed something that was not answered yet.
+    /// Whether the client has executed a statement that is not answered yet.
     pub fn has_executed(&self) -> bool {
         self.executed
     }
 
-    /// It was answered.
+    /// Notes that the statements were answered.
     pub fn forget_executed(&mut self) {
         self.executed = false;
     }
 }
 
-/// That an answer is complete.
+/// A complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Done {
     /// Whether no transaction is open any more.
     pub committed: bool,
 }
 
-/// Follows what a server sends.
+/// Parses the bytes from a server.
 #[derive(Debug, Default)]
 pub struct Answers {
     pending: Vec<u8>,
@@ -73,12 +74,12 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// One byte comes that is no message.
+    /// Announces one byte outside any message.
     pub fn expect_raw_byte(&mut self) {
         self.raw_bytes += 1;
     }
 
-    /// Takes in what was sent; tells of the last answer that it completes.
+    /// Consumes bytes. Returns the last answer that they complete.
     pub fn follow(&mut self, bytes: &[u8]) -> Option<Done> {
         self.pending.extend_from_slice(bytes);
         let raw = self.raw_bytes.min(self.pending.len());
@@ -87,7 +88,7 @@ impl Answers {
         let mut done = None;
         while let Some(length) = length_at(&self.pending, 1).filter(|length| self.pending.len() > *length) {
             let message: Vec<u8> = self.pending.drain(..=length).collect();
-            // ReadyForQuery says whether a transaction is open.
+            // ReadyForQuery contains the state of the transaction.
             if message[0] == b'Z' {
                 done = Some(Done { committed: message[5] == b'I' });
             }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A folder to run in, gone afterwards.
+/// A folder to run in, deleted afterwards.
 pub struct Folder {
     pub path: PathBuf,
 }
@@ -24,19 +24,19 @@ impl Folder {
         Self { path }
     }
 
-    /// The program, to be run in this folder with none of our own settings.
+    /// The program, with this folder as its working directory and an empty environment.
     pub fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sojourn"));
         command.current_dir(&self.path).env_clear();
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to completion.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.program().args(arguments).output().unwrap()
     }
 
-    /// What a command that must succeed prints.
+    /// The output of a command that must succeed.
     #[track_caller]
     pub fn printed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -44,12 +44,12 @@ impl Folder {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// Starts the server on a free port and waits until it says where it listens.
+    /// Starts the server on a free port and waits until it logs its address.
     pub fn serve(&self, settings: &[(&str, &str)]) -> Process {
         self.serve_by(self.program(), settings)
     }
 
-    /// As [`Folder::serve`], but by a command of the test's own, which becomes the server.
+    /// As [`Folder::serve`], by another command, which must exec the server.
     pub fn serve_by(&self, mut program: Command, settings: &[(&str, &str)]) -> Process {
         let log = self.path.join("log");
         let mut child = program
@@ -81,7 +81,7 @@ impl Drop for Folder {
     }
 }
 
-/// A server that runs, killed when it is dropped.
+/// A running server, killed when it is dropped.
 pub struct Process {
     child: Child,
     pub base: String,
@@ -90,23 +90,22 @@ pub struct Process {
 }
 
 impl Process {
-    /// The number of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop.
+    /// Asks the server to stop.
     pub fn terminate(&self) {
         signal(self.child.id(), Signal::SIGTERM);
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end, which must come within the 15 seconds that orchestrators give.
+    /// Waits for the exit, which must come within the 15 seconds that orchestrators give.
     pub fn wait(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
@@ -119,13 +118,13 @@ impl Process {
         }
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 }
 
-/// Sends a signal to a process that a test has started; one that is gone already does not mind.
+/// Sends a signal to a process of the test; a process that has exited is no error.
 pub fn signal(process: u32, signal: Signal) {
     let sent = kill(Pid::from_raw(process.try_into().unwrap()), signal);
     assert!(matches!(sent, Ok(()) | Err(Errno::ESRCH)), "{sent:?}");

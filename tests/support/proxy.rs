@@ -1,5 +1,5 @@
-//! A wire between a server and its database that can be cut, blocked, slowed down, switched to another one, or made
-//! to lose an answer.
+//! A proxy between a server and its database that can be cut, blocked, slowed down, pointed to another database, or
+//! made to lose answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,30 +11,31 @@ use tokio::sync::watch;
 
 use super::postgres_wire::{Answers, Requests};
 
-/// What is wrong with a wire.
+/// A fault of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: everything goes through.
+    /// No fault.
     None,
-    /// Connections stay, and nothing goes through: as behind a firewall that drops.
+    /// Connections stay open and no bytes pass, as behind a firewall that drops packets.
     Blocked,
-    /// Questions go through, answers do not.
+    /// Requests pass, answers do not.
     Mute,
-    /// Connections break, and none is taken.
+    /// Connections break, and none is accepted.
     Cut,
-    /// Each answer comes this much later.
+    /// Each answer is delayed.
     Slow(Duration),
-    /// A connection breaks when this many more bytes have come back through it.
+    /// A connection breaks after this many more bytes of answers.
     CutAfter(usize),
-    /// What is executed takes effect; then the connection breaks in place of the answer.
+    /// Statements are executed, then the connection breaks instead of the answer.
     LosesAnswers,
 }
 
-/// Where wires lead, what is wrong, and with which of them: all, or those whose client calls itself so.
+/// The target and the fault of a proxy, and the clients that the fault applies to: all, or those of one
+/// `application_name`.
 #[derive(Debug, Clone)]
 struct State {
     target: String,
-    /// Connections made before stay with the target that they have.
+    /// Whether existing connections stay with their target.
     keeps_connected: bool,
     fault: Fault,
     application: Option<&'static str>,
@@ -46,14 +47,14 @@ impl State {
     }
 }
 
-/// Hands connections on, as long as it is let.
+/// A proxy for connections to a database.
 pub struct Proxy {
     state: watch::Sender<State>,
     lost_answers: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    /// Starts one in front of the server of a database URL, and answers the URL through it.
+    /// Starts a proxy in front of the server of a database URL, and returns the URL through it.
     pub async fn start(url: &str) -> (Self, String) {
         let (before, target, path) = split(url);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -74,37 +75,37 @@ impl Proxy {
         (Self { state, lost_answers }, format!("{before}@{address}/{path}"))
     }
 
-    /// Breaks all connections, and every new one.
+    /// Breaks all connections, existing and new.
     pub fn cut(&self) {
         self.set(Fault::Cut);
     }
 
-    /// Lets nothing through, and breaks nothing.
+    /// Blocks all bytes, without breaking a connection.
     pub fn block(&self) {
         self.set(Fault::Blocked);
     }
 
-    /// Lets no answer through, and breaks nothing.
+    /// Blocks all answers, without breaking a connection.
     pub fn mute(&self) {
         self.set(Fault::Mute);
     }
 
-    /// Makes it whole again.
+    /// Ends any fault.
     pub fn mend(&self) {
         self.set(Fault::None);
     }
 
-    /// Does this to every wire.
+    /// Sets the fault for all connections.
     pub fn set(&self, fault: Fault) {
         self.update(|state| (state.fault, state.application) = (fault, None));
     }
 
-    /// Does this to the wires of clients that call themselves so (`application_name`); mends the others.
+    /// Sets the fault for connections of this `application_name`, and ends it for all others.
     pub fn set_for(&self, application: &'static str, fault: Fault) {
         self.update(|state| (state.fault, state.application) = (fault, Some(application)));
     }
 
-    /// Leads to the server of another database URL from now on, and breaks the connections to the one before.
+    /// Points the proxy to the server of another database URL, and breaks the existing connections.
     pub fn switch_to(&self, url: &str) {
         self.update(|state| {
             split(url).1.clone_into(&mut state.target);
@@ -112,7 +113,7 @@ impl Proxy {
         });
     }
 
-    /// Leads new connections to the server of another database URL, and leaves those to the one before.
+    /// Points new connections to the server of another database URL, and keeps the existing ones.
     pub fn lead_new_to(&self, url: &str) {
         self.update(|state| {
             split(url).1.clone_into(&mut state.target);
@@ -124,13 +125,13 @@ impl Proxy {
         self.state.send_modify(change);
     }
 
-    /// How many answers [`Fault::LosesAnswers`] has lost.
+    /// The number of answers that [`Fault::LosesAnswers`] has lost.
     pub fn lost_answers(&self) -> usize {
         self.lost_answers.load(Ordering::Relaxed)
     }
 }
 
-/// A database URL in three: up to the address, the address, and from the database's name on.
+/// Splits a database URL into the part before the address, the address, and the part from the database's name on.
 fn split(url: &str) -> (&str, &str, &str) {
     let (before, rest) = url.split_once('@').unwrap();
     let (address, path) = rest.split_once('/').unwrap();
@@ -142,7 +143,7 @@ async fn hand_on(mut client: TcpStream, mut state: watch::Receiver<State>, lost:
         return;
     }
     let target = state.borrow().target.clone();
-    // A database that is down takes no connection: then neither does the wire.
+    // A target that is down accepts no connection, so the client's is closed too.
     let Ok(mut server) = TcpStream::connect(&target).await else { return };
     drop((client.set_nodelay(true), server.set_nodelay(true)));
     let (mut requests, mut answers) = (Requests::default(), Answers::default());
@@ -181,7 +182,7 @@ async fn hand_on(mut client: TcpStream, mut state: watch::Receiver<State>, lost:
             }
             read = server.read_buf(&mut received), if open && fault != Fault::Mute => {
                 let Ok(count @ 1..) = read else { return };
-                // Unless answers are held back, the buffer was empty before.
+                // The buffer was empty before, unless answers are held back.
                 let done = answers.follow(&received[received.len() - count..]);
                 match fault {
                     Fault::Slow(by) => tokio::time::sleep(by).await,

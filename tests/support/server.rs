@@ -7,67 +7,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sojourn::api::forwarding::Forwarding;
-use sojourn::api::limits::RateLimits;
-use sojourn::api::request_ids::RequestIds;
-use sojourn::api::{self, App};
-use sojourn::clock::{self, Clock, SharedClock, ShiftedClock, SystemClock, SystemEntropy};
-use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};
+use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
 use sojourn::sessions::SigningKeys;
-use sojourn::sessions::{Follower, Policy, Scope, Sessions};
-use sojourn::setup::{Assembled, Setup};
+use sojourn::sessions::{Follower, Scope, Sessions};
 use sojourn::store::Store;
-use sojourn::tokens::{BootstrapKey, MasterSecret, Secret, ServiceKey, ServiceKeyId};
-use tokio::net::TcpListener;
+use sojourn::tokens::{MasterSecret, ServiceKey, ServiceKeyId};
 use tokio::sync::watch;
 
+use super::builder::Builder;
 use super::database::TestDatabase;
 
 /// The bootstrap key of every test server.
 pub const BOOTSTRAP_KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
-
-/// How a test wants its server to be.
-pub struct Options {
-    pub policy: Policy,
-    pub tokens: TokenConfig,
-    pub http: HttpConfig,
-    pub serving: ServerConfig,
-    pub secret: MasterSecret,
-    pub previous_secrets: Vec<MasterSecret>,
-    pub clock: Arc<ShiftedClock>,
-    /// The most connections to the database.
-    pub connections: u32,
-    /// Where to reach the database, when not directly.
-    pub database_url: Option<String>,
-    /// A hot standby for searches.
-    pub search_database_url: Option<String>,
-    /// When the bootstrap key stops working.
-    pub bootstrap_key_until: Option<DateTime<Utc>>,
-    /// Whether it follows the change log, as a real server does. Without it everything is strict.
-    pub follows: bool,
-    /// Whether it goes by the database's clock, as a real server does; then its own cannot be moved.
-    pub agrees: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            policy: Policy::default(),
-            tokens: TokenConfig::default(),
-            http: HttpConfig::default(),
-            serving: ServerConfig::new(Duration::ZERO, 1000),
-            secret: MasterSecret::generate(&SystemEntropy).unwrap(),
-            previous_secrets: Vec::new(),
-            clock: Arc::new(ShiftedClock::default()),
-            connections: 8,
-            database_url: None,
-            search_database_url: None,
-            bootstrap_key_until: None,
-            follows: true,
-            agrees: false,
-        }
-    }
-}
 
 /// A server that stops when it is dropped.
 pub struct Server {
@@ -75,14 +26,14 @@ pub struct Server {
     pub clock: Arc<ShiftedClock>,
     pub sessions: Arc<Sessions>,
     pub store: Arc<dyn Store>,
-    signing_keys: SigningKeys,
-    database: Arc<TestDatabase>,
-    secret: MasterSecret,
-    client: reqwest::Client,
-    stop: watch::Sender<bool>,
+    pub(super) signing_keys: SigningKeys,
+    pub(super) database: Arc<TestDatabase>,
+    pub(super) secret: MasterSecret,
+    pub(super) client: reqwest::Client,
+    pub(super) stop: watch::Sender<bool>,
 }
 
-/// A session that was opened for a test, with its tokens.
+/// A session opened for a test, with its tokens.
 #[derive(Debug, Clone)]
 pub struct Opened {
     pub id: String,
@@ -91,7 +42,7 @@ pub struct Opened {
     pub body: Value,
 }
 
-/// What a server answered.
+/// An answer of a server.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -106,19 +57,19 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.text))
     }
 
-    /// A header's value, empty when it is not there.
+    /// A header's value, empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Fails the test when the status is another.
+    /// Fails the test when the status is not this one.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self
     }
 
-    /// Fails the test when this is not a native problem of that status and code.
+    /// Fails the test unless this is a native problem of that status and code.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
@@ -133,99 +84,68 @@ impl Answer {
 }
 
 impl Server {
-    /// Starts with everything at its default.
-    pub async fn start(database: TestDatabase) -> Self {
-        Self::start_with(database, Options::default()).await
+    /// A server with options other than the defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
-    /// Starts as told.
-    pub async fn start_with(database: TestDatabase, options: Options) -> Self {
-        Self::start_on(Arc::new(database), options).await
+    /// Starts a server with all defaults.
+    pub async fn start(database: TestDatabase) -> Self {
+        Self::builder().start(database).await
+    }
+
+    /// Starts a server with all defaults on a new SQLite file.
+    pub async fn start_on_sqlite() -> Self {
+        Self::builder().start_on_sqlite().await
+    }
+
+    /// Starts a server with all defaults on a new PostgreSQL database.
+    pub async fn start_on_postgres() -> Self {
+        Self::builder().start_on_postgres().await
     }
 
     /// Another server on the same database, as the next replica or after a restart.
     pub async fn replica(&self) -> Self {
-        self.replica_with(|options| options).await
+        self.replica_with(|with| with).await
     }
 
-    /// The same, but for what is told.
-    pub async fn replica_with(&self, change: impl FnOnce(Options) -> Options) -> Self {
-        let options = Options { secret: self.secret.clone(), clock: Arc::clone(&self.clock), ..Options::default() };
-        Self::start_on(Arc::clone(&self.database), change(options)).await
+    /// Another server on the same database, with options of its own.
+    pub async fn replica_with(&self, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let builder = Self::builder().secret(self.secret.clone()).clock(Arc::clone(&self.clock));
+        change(builder).start_on(Arc::clone(&self.database)).await
     }
 
-    /// Copies a session so many times, past the server.
+    /// Inserts copies of a session past the server.
     pub async fn copy_session(&self, id: &str, times: i64) {
         self.database.copy_session(id.parse().unwrap(), times).await;
     }
 
-    async fn start_on(database: Arc<TestDatabase>, options: Options) -> Self {
-        let Options { mut policy, tokens, http, serving, secret, clock, connections, database_url, .. } = options;
-        let Options { search_database_url, follows, agrees, bootstrap_key_until, previous_secrets, .. } = options;
-        sojourn::metrics::start();
-        policy.streams = serving.room_for(policy.streams);
-        let setup = Setup {
-            storage: StorageConfig {
-                database_url: database_url.unwrap_or_else(|| database.url().to_owned()).into(),
-                search_database_url: search_database_url.map(Into::into),
-                database_shown: String::new(),
-                connections,
-                secret: secret.clone(),
-                previous_secrets,
-            },
-            tokens,
-            policy,
-            bootstrap_key: Some(BootstrapKey::new(Secret::new(BOOTSTRAP_KEY.to_owned()), bootstrap_key_until)),
-            clock: if agrees { Arc::new(SharedClock::new(Arc::clone(&clock) as _)) } else { Arc::clone(&clock) as _ },
-            entropy: Arc::new(SystemEntropy),
-        };
-        let Assembled { sessions, store, signing_keys } = setup.assemble().await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let (stop, stopping) = watch::channel(false);
-        let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
-        let app = App {
-            sessions: Arc::clone(&sessions),
-            request_ids: RequestIds::new(&SystemEntropy).unwrap(),
-            limits: RateLimits::new(http.rate_limit, forwarding),
-            http: http.clone(),
-            stopping: stopping.clone(),
-        };
-        if follows {
-            sojourn::tasks::follow(&sessions, &Arc::default(), &stopping);
-        }
-        let router = api::router(Arc::new(app));
-        tokio::spawn(sojourn::server::serve(listener, router, serving.trusting(http.trusted_proxies), stopping));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { base, clock, sessions, store, signing_keys, database, secret, client, stop }
-    }
-
-    /// Takes notice of what was done past this server until now: what it does by itself a moment later.
+    /// Reads the change log now, as the server does by itself a moment later.
     pub async fn catch_up(&self) {
         self.sessions.follow(&mut Follower::default()).await.unwrap();
     }
 
-    /// Moves this server's clock ahead.
+    /// Moves the server's clock ahead.
     pub fn wait(&self, by: TimeDelta) {
         self.clock.shift(by);
     }
 
-    /// The upkeep of its signing keys, which runs only when a test wants it to.
+    /// The maintenance of signing keys, which runs only when a test calls it.
     pub fn signing_keys(&self) -> &SigningKeys {
         &self.signing_keys
     }
 
-    /// The secret that it makes tokens with.
+    /// The master secret of the server.
     pub fn secret(&self) -> &MasterSecret {
         &self.secret
     }
 
-    /// Where the database is, to change it behind the server's back.
+    /// The URL of the database, for changes behind the server's back.
     pub fn database_url(&self) -> &str {
         self.database.url()
     }
 
-    /// Returns when the server knows what was ended lately, which it reads right after its start.
+    /// Waits until the server has read the recent endings, which it does right after its start.
     pub async fn follows(&self) {
         let started = Instant::now();
         while self.send("GET", "/v1/revocations", BOOTSTRAP_KEY).await.status != 200 {
@@ -239,12 +159,12 @@ impl Server {
         self.stop.send_replace(true);
     }
 
-    /// What time this server takes it to be.
+    /// The server's time.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// A request to be completed.
+    /// A request to the server, without credentials and body.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().unwrap();
         self.client.request(method, format!("{}{path}", self.base))
@@ -270,7 +190,7 @@ impl Server {
         .await
     }
 
-    /// Makes a service key with this scope.
+    /// Creates a service key with this scope.
     pub async fn key(&self, scope: &str) -> String {
         let id = ServiceKeyId(clock::uuid_v7(SystemClock.now(), &SystemEntropy).unwrap());
         let scope = Scope::parse(scope).unwrap();
@@ -284,7 +204,7 @@ impl Server {
         self.open_with(&json!({ "user_id": user })).await
     }
 
-    /// Opens a session as told.
+    /// Opens a session with this request body.
     pub async fn open_with(&self, body: &Value) -> Opened {
         let body = self.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, body).await.expect(201).json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -302,7 +222,7 @@ impl Server {
         self.send_form("/oauth2/token", None, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
-    /// Whether a token stands, as a gateway would ask.
+    /// Whether a token is valid, as a gateway would ask.
     pub async fn stands(&self, token: &str) -> bool {
         let answer = self.send("GET", "/v1/verify", token).await;
         assert!(matches!(answer.status.as_u16(), 200 | 401), "{answer:?}");
@@ -310,11 +230,11 @@ impl Server {
     }
 }
 
-/// Sends a request that was put together by hand.
+/// Sends a request and reads the whole answer, except that of an event stream.
 pub async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     if response.headers().get("content-type").is_some_and(|value| value == "text/event-stream") {
-        // It would be read for ever.
+        // An event stream never ends.
         return Answer { status: response.status(), headers: response.headers().clone(), text: String::new() };
     }
     Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }

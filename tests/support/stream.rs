@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-/// Far longer than anything may take, so that a test that waits in vain ends.
+/// A timeout far longer than any event takes, so that a failing test ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One message; what it does not have is empty.
+/// One message; absent fields are empty.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Message {
     pub event: String,
@@ -23,7 +23,7 @@ impl Message {
     }
 }
 
-/// A stream that is open; it is closed when this is dropped.
+/// An open stream, closed when it is dropped.
 pub struct Stream {
     pub response: reqwest::Response,
     text: String,
@@ -69,7 +69,7 @@ impl Stream {
         }
     }
 
-    /// Waits until the stream ends, which it must without telling anything more.
+    /// Waits until the stream ends, which must happen without another message.
     pub async fn expect_end(mut self) {
         while let Some(message) = self.next().await {
             assert!(message.data.is_empty(), "{message:?}");
@@ -77,7 +77,7 @@ impl Stream {
     }
 }
 
-/// Comments are no message.
+/// Parses one block; `None` for a comment.
 fn read(block: &str) -> Option<Message> {
     let mut message = Message::default();
     for line in block.lines() {

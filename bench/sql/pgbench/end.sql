@@ -1,4 +1,4 @@
--- Each client goes through its own share of the sessions of class 3.
+-- Each client has a share of its own of the sessions of class 3.
 \set n :n + 1
 \set m (:client_id + :clients * :n) % (:sessions / 10)
 \set k :m % 10

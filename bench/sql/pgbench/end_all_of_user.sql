@@ -1,4 +1,4 @@
--- Each client goes through its own share of the last quarter of the users.
+-- Each client has a share of its own of the last quarter of the users.
 \set n :n + 1
 \set u :sessions / 40 * 3 + (:client_id + :clients * :n) % (:sessions / 40)
 UPDATE sessions SET ended_at = now(), end_reason = 'revoked_by_admin'

@@ -1,4 +1,4 @@
--- As many different sessions as the server is asked for, spread as widely.
+-- The same number of sessions as the server is asked for, spread as widely.
 \set i random(0, :hot - 1) * (:sessions / :hot)
 \set ms :now - 2592000000 + :i * 2592000000 / :sessions
 SELECT id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ended_at, end_reason,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Opened, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Opened, Server, answer};
 
 const PATH: &str = "/api/v0/sessions";
 
@@ -17,7 +17,7 @@ async fn clean_up(server: &Server, token: &str) -> Value {
     server.send("POST", &format!("{PATH}/cleanup"), token).await.expect(200).json()
 }
 
-/// Of `user`: a session that expired, one that is idle for too long, and one that was ended.
+/// Leaves three inactive sessions of `user`: one that expired, one that is idle for too long, one that was ended.
 async fn leave_behind(server: &Server, user: &str) -> [Opened; 3] {
     let expired = server.open_with(&json!({ "user_id": user, "expires_in": 60 })).await;
     let idle = server.open_with(&json!({ "user_id": user, "idle_timeout": 60 })).await;
@@ -31,7 +31,7 @@ async fn is_kept(server: &Server, session: &Opened) -> bool {
 }
 
 on_both_databases! {
-    async fn the_numbers_count_what_stands_and_what_expired_but_not_what_was_ended(database) {
+    async fn the_numbers_count_active_and_expired_sessions_but_not_ended_ones(database) {
         let server = Server::start(database).await;
         leave_behind(&server, "1001").await;
         leave_behind(&server, "1002").await;
@@ -67,7 +67,7 @@ on_both_databases! {
 
     async fn an_administrator_cleans_up_everybodys_sessions_past_the_retention(database) {
         let policy = Policy { retention: TimeDelta::days(1), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let [old_expired, old_idle, old_ended] = leave_behind(&server, "1002").await;
         server.wait(TimeDelta::hours(25));
         let [expired, idle, ended] = leave_behind(&server, "1002").await;
@@ -75,7 +75,7 @@ on_both_databases! {
         let admin = server.open_with(&json!({ "user_id": "1001", "scope": "sessions:admin" })).await;
         assert_eq!(clean_up(&server, &admin.access).await["data"]["deleted"], json!(2));
         assert!(!is_kept(&server, &old_expired).await && !is_kept(&server, &old_ended).await);
-        // When an idle session is over is known by its own clock only: it goes with its end.
+        // Cleaning up for everybody goes by expiry and end alone: an idle session is deleted after its expiry.
         for session in [&old_idle, &expired, &idle, &ended] {
             assert!(is_kept(&server, session).await);
         }
@@ -112,9 +112,9 @@ on_both_databases! {
         answer(text).await.expect_problem(415, "unsupported_media_type");
     }
 
-    async fn what_is_kept_no_longer_goes_without_being_asked_and_what_stands_stays(database) {
+    async fn rows_past_their_retention_are_deleted_unasked_and_active_sessions_stay(database) {
         let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let gone = leave_behind(&server, "1001").await;
         let standing = server.open_with(&json!({ "user_id": "1001", "expires_in": 3600 })).await;
         server.wait(TimeDelta::minutes(3));

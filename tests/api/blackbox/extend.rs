@@ -51,7 +51,7 @@ on_both_databases! {
         assert_eq!(now["data"]["expires_at"], mine.body["session"]["expires_at"]);
     }
 
-    async fn what_is_over_does_not_come_back(database) {
+    async fn an_inactive_session_does_not_come_back(database) {
         let server = Server::start(database).await;
         let expired = server.open_with(&json!({ "user_id": "1001", "expires_in": 60 })).await;
         let idle = server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;

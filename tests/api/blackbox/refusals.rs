@@ -17,7 +17,7 @@ const OPERATIONS: [(&str, &str); 7] = [
 ];
 
 on_both_databases! {
-    async fn whoever_is_no_user_in_a_session_is_refused_everywhere(database) {
+    async fn a_caller_that_is_no_user_in_a_session_is_refused_everywhere(database) {
         let server = Server::start(database).await;
         let ended = server.open("1001").await;
         server.send("DELETE", &format!("{PATH}/{}", ended.id), &ended.access).await.expect(200);

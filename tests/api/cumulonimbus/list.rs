@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::config::HttpConfig;
 
 use super::{shown, staff};
 use crate::support::on_both_databases;
@@ -59,9 +60,8 @@ on_both_databases! {
     }
 
     async fn the_session_cookie_is_taken_where_one_is_set_and_changes_need_our_own_site(database) {
-        let mut options = crate::support::server::Options::default();
-        options.http.cookie = Some("session".to_owned());
-        let server = Server::start_with(database, options).await;
+        let http = HttpConfig { cookie: Some("session".to_owned()), ..HttpConfig::default() };
+        let server = Server::builder().http(http).start(database).await;
         let mine = server.open_with(&json!({ "user_id": "1001", "tokens": "session" })).await;
         let cookie = format!("session={}", mine.access);
         let get = server.request("GET", "/api/user/1001/sessions").header("cookie", &cookie);

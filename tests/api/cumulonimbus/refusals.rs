@@ -1,4 +1,4 @@
-//! Every refusal is in the family's own words, and they come in order.
+//! Every refusal is in the family's own words, and checks come in a fixed order.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn words(code: &str, message: &str) -> Value {
 }
 
 on_both_databases! {
-    async fn whoever_has_no_session_is_refused_before_anything_else(database) {
+    async fn a_caller_without_a_session_is_refused_before_anything_else(database) {
         let server = Server::start(database).await;
         for (method, path) in OPERATIONS {
             for prefix in ["/api/user", "/user"] {
@@ -35,7 +35,7 @@ on_both_databases! {
         }
     }
 
-    async fn whoever_is_neither_staff_nor_that_user_is_refused_whether_the_user_is_there_or_not(database) {
+    async fn callers_other_than_staff_and_that_user_are_refused_whether_the_user_exists_or_not(database) {
         let server = Server::start(database).await;
         let mine = server.open("1001").await;
         server.open("1002").await;

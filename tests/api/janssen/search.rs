@@ -6,7 +6,7 @@ use sojourn::sessions::Policy;
 
 use super::{PATH, ids, sorted};
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
 async fn ask(server: &Server, query: &[(&str, &str)]) -> Answer {
     answer(server.request("GET", &format!("{PATH}/search")).query(query).bearer_auth(BOOTSTRAP_KEY)).await
@@ -120,7 +120,7 @@ on_both_databases! {
 
     async fn the_total_is_counted_up_to_its_limit(database) {
         let policy = Policy { search_total_limit: 2, search_page_limit: 3, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         for _ in 0..4 {
             server.open("1001").await;
         }
@@ -130,9 +130,9 @@ on_both_databases! {
         assert_eq!(refused["message"], "Maximum number of results per page is 3");
     }
 
-    async fn that_a_list_is_longer_than_is_counted_is_remembered_for_five_seconds(database) {
+    async fn a_total_beyond_the_limit_of_counting_is_cached_for_five_seconds(database) {
         let policy = Policy { search_total_limit: 2, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let opened = [server.open("1001").await, server.open("1001").await, server.open("1001").await];
         let total = async |query: &[(&str, &str)]| find(&server, query).await["totalEntriesCount"].clone();
         assert_eq!(total(&[]).await, 2);

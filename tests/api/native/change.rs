@@ -40,7 +40,7 @@ on_both_databases! {
         assert_eq!(untouched["device"]["name"], json!(null));
     }
 
-    async fn a_session_that_is_over_cannot_be_changed(database) {
+    async fn an_inactive_session_cannot_be_changed(database) {
         let server = Server::start(database).await;
         let alice = server.open("alice").await;
         let path = format!("/v1/sessions/{}", alice.id);
@@ -59,7 +59,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_service_that_writes_metadata_learns_that_a_session_is_over_or_unknown(database) {
+    async fn a_service_that_writes_metadata_learns_that_a_session_is_inactive_or_unknown(database) {
         let server = Server::start(database).await;
         let alice = server.open("alice").await;
         let writer = server.key("sessions:write").await;

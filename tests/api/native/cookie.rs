@@ -4,17 +4,18 @@ use reqwest::header::HeaderValue;
 use serde_json::json;
 use sojourn::config::HttpConfig;
 
+use crate::support::builder::Builder;
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
-fn with_cookie() -> Options {
+fn with_cookie() -> Builder {
     let http = HttpConfig { cookie: Some("__Host-session".to_owned()), ..HttpConfig::default() };
-    Options { http, ..Options::default() }
+    Server::builder().http(http)
 }
 
 on_both_databases! {
     async fn a_browser_reads_by_cookie(database) {
-        let server = Server::start_with(database, with_cookie()).await;
+        let server = with_cookie().start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let cookie = format!("theme=dark; __Host-session={}; x=y", opened.access);
         for path in ["/v1/me", "/v1/me/sessions", "/v1/verify"] {
@@ -26,7 +27,7 @@ on_both_databases! {
     }
 
     async fn another_site_cannot_make_a_browser_change_anything(database) {
-        let server = Server::start_with(database, with_cookie()).await;
+        let server = with_cookie().start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let cookie = format!("__Host-session={}", opened.access);
         let delete = || server.request("DELETE", "/v1/me/sessions").header("cookie", &cookie);
@@ -35,7 +36,7 @@ on_both_databases! {
         answer(delete().header("sec-fetch-site", "cross-site")).await.expect_problem(403, "cross_site_request");
         answer(delete().header("sec-fetch-site", "same-site")).await.expect_problem(403, "cross_site_request");
         assert!(server.stands(&opened.access).await);
-        // Browsers without Sec-Fetch-Site: the issuer's origin counts, with its scheme, whatever the Host says.
+        // Without Sec-Fetch-Site (older browsers) the issuer's origin counts, with its scheme, whatever the Host says.
         for origin in ["https://localhost:8080", "http://localhost", server.base.as_str()] {
             answer(delete().header("origin", origin)).await.expect_problem(403, "cross_site_request");
         }
@@ -46,7 +47,7 @@ on_both_databases! {
     }
 
     async fn nothing_but_a_session_token_counts_in_a_cookie(database) {
-        let server = Server::start_with(database, with_cookie()).await;
+        let server = with_cookie().start(database).await;
         let opened = server.open("alice").await;
         for credential in [opened.access.as_str(), &opened.refresh, BOOTSTRAP_KEY, &server.key("sessions:admin").await] {
             let cookie = format!("__Host-session={credential}");
@@ -55,7 +56,7 @@ on_both_databases! {
     }
 
     async fn a_neighbour_s_cookie_signs_nobody_out(database) {
-        let server = Server::start_with(database, with_cookie()).await;
+        let server = with_cookie().start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let own = format!("__Host-session={}", opened.access);
         for cookie in [
@@ -70,8 +71,8 @@ on_both_databases! {
         }
     }
 
-    async fn of_two_cookies_of_the_name_the_one_that_stands_counts(database) {
-        let server = Server::start_with(database, with_cookie()).await;
+    async fn of_two_cookies_of_the_name_the_valid_one_counts(database) {
+        let server = with_cookie().start(database).await;
         let open = async |user: &str| {
             let opened = server.open_with(&json!({ "user_id": user, "tokens": "session" })).await;
             (opened.access, opened.id)
@@ -108,7 +109,7 @@ on_both_databases! {
     }
 
     async fn another_scheme_s_credential_hides_no_cookie(database) {
-        let server = Server::start_with(database, with_cookie()).await;
+        let server = with_cookie().start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let cookie = format!("__Host-session={}", opened.access);
         let ask = async |authorization: &[u8]| {

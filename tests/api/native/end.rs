@@ -6,7 +6,7 @@ use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 on_both_databases! {
-    async fn an_ended_session_s_tokens_stand_nowhere_from_the_answer_on(database) {
+    async fn tokens_of_an_ended_session_are_refused_everywhere_once_the_end_is_acknowledged(database) {
         let server = Server::start(database).await;
         let alice = server.open("alice").await;
         let bearer = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;

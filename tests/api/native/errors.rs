@@ -1,4 +1,4 @@
-//! Requests that are wrong before anybody looks at what they ask for.
+//! Requests that are refused before their content is looked at.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -6,7 +6,7 @@ use sojourn::sessions::{Owner, Policy, Session, SessionId};
 use sojourn::users::UserId;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 on_both_databases! {
     async fn every_route_asks_who_is_calling(database) {
@@ -50,7 +50,7 @@ on_both_databases! {
             let told = server.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &[("token", &forged)]).await.expect(200).json();
             assert_eq!(told, json!({ "active": false }), "{warmed}");
             server.send_form("/oauth2/revoke", None, &[("token", &forged)]).await.expect(200);
-            // Another token of the same id, whose session is remembered from now on.
+            // A valid token of the same id puts the session into the cache.
             assert!(server.stands(&own).await && server.stands(&alice.access).await && server.stands(&bob.access).await);
         }
         server.send_form("/oauth2/revoke", None, &[("token", &own)]).await.expect(200);
@@ -85,7 +85,7 @@ on_both_databases! {
     async fn a_token_of_another_kind_or_server_is_no_credential(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
-        let other = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         let foreign = other.open("alice").await;
         let foreign_bearer = other.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let foreign_key = other.key("sessions:admin").await;
@@ -157,10 +157,10 @@ on_both_databases! {
         answer(post("/v1/sessions").body(just_fits)).await.expect(201);
     }
 
-    /// who holds an old signing key, or whose session was deleted, has a good signature and no session.
+    /// the holder of an old signing key, or of a token of a deleted session, has a good signature and no session.
     async fn an_access_token_of_a_session_that_is_not_there_is_refused(database) {
         let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let (gone, kept) = (server.open("alice").await, server.open("bob").await);
         server.send("DELETE", &format!("/v1/sessions/{}", gone.id), BOOTSTRAP_KEY).await.expect(204);
         server.wait(TimeDelta::seconds(1));

@@ -5,12 +5,11 @@ use sojourn::tokens::ServiceKey;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 use crate::support::stream::{Message, Stream};
 
-/// A stream, and what came first: where to go on from, or that something may have been missed.
+/// Opens a stream. Its first message gives the position to resume from, or says that something may have been missed.
 async fn listen(server: &Server, query: &str, credential: &str, after: Option<&str>) -> Stream {
     server.follows().await;
     let request = server.request("GET", &format!("/v1/events{query}")).bearer_auth(credential);
@@ -25,7 +24,7 @@ async fn end(server: &Server, id: &str) {
     server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
 }
 
-/// What comes until the ending of that session is told, that included.
+/// All messages up to the ending of that session, inclusive.
 async fn until(stream: &mut Stream, id: &str) -> Vec<Message> {
     let mut messages = Vec::new();
     loop {
@@ -55,7 +54,7 @@ on_both_databases! {
         assert_eq!(bobs.next_event("session.ended").await.json()["session_id"], bob.id);
     }
 
-    async fn many_endings_together_are_one_event_for_whom_they_may_concern(database) {
+    async fn a_bulk_ending_is_one_event_for_every_listener_it_may_concern(database) {
         let server = Server::start(database).await;
         let (alice, _bob) = (server.open("alice").await, server.open("bob").await);
         let mut all = listen(&server, "", BOOTSTRAP_KEY, None).await;
@@ -99,7 +98,7 @@ on_both_databases! {
         assert_eq!(rest.len(), 1, "and then live, once: {rest:?}");
     }
 
-    async fn who_cannot_go_on_is_told_so(database) {
+    async fn a_listener_that_cannot_resume_is_told_so(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
         let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;
@@ -126,7 +125,7 @@ on_both_databases! {
     }
 }
 
-/// Ends a session behind the server's back, in a transaction that the test commits when it wants to.
+/// Ends a session past the server, in a transaction that the test commits at a time of its choice.
 async fn end_slowly(connection: &mut PgConnection, id: &str) {
     sqlx::query("BEGIN").execute(&mut *connection).await.unwrap();
     sqlx::query("UPDATE sessions SET ended_at = created_at, end_reason = 'logout' WHERE id = $1")
@@ -137,8 +136,8 @@ async fn end_slowly(connection: &mut PgConnection, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_commits_late_is_told_to_who_goes_on_after_it() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+async fn a_late_commit_is_sent_to_a_listener_that_resumes_after_it() {
+    let server = Server::start_on_postgres().await;
     let (slow, quick) = (server.open("alice").await, server.open("alice").await);
     let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 fn end(session: &Value) -> DateTime<Utc> {
     session["expires_at"].as_str().unwrap().parse().unwrap()
@@ -27,9 +27,9 @@ on_both_databases! {
         }
     }
 
-    async fn a_session_that_was_to_be_short_stays_short(database) {
+    async fn a_session_opened_for_a_short_time_stays_short(database) {
         let policy = Policy { sliding: Some(TimeDelta::hours(2)), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let alice = server.open_with(&json!({ "user_id": "alice", "absolute_expires_in": 600, "expires_in": 300 })).await;
         let opened = &alice.body["session"];
         let created: DateTime<Utc> = opened["created_at"].as_str().unwrap().parse().unwrap();
@@ -52,7 +52,7 @@ on_both_databases! {
 
     async fn where_users_may_not_extend_administrators_still_may(database) {
         let policy = Policy { longest_extension: TimeDelta::zero(), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let alice = server.open_with(&json!({ "user_id": "alice", "expires_in": 3600 })).await;
         let before = end(&alice.body["session"]);
         let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:admin", "expires_in": 3600 })).await;
@@ -118,7 +118,7 @@ on_both_databases! {
         }
     }
 
-    async fn what_is_over_or_another_s_is_not_extended(database) {
+    async fn an_inactive_or_foreign_session_is_not_extended(database) {
         let server = Server::start(database).await;
         let (alice, bob) = (server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await, server.open("bob").await);
         let path = format!("/v1/sessions/{}/extend", alice.id);

@@ -23,7 +23,7 @@ on_both_databases! {
         unknown.expect_problem(404, "session_not_found");
     }
 
-    async fn an_id_that_is_none_is_unknown(database) {
+    async fn a_malformed_id_is_unknown(database) {
         let server = Server::start(database).await;
         let long = "a".repeat(10_000);
         for id in ["1", "%27%20OR%20%271%27%3D%271", "1;select%20pg_sleep(5)", "..%2f..", "%00", &long, "null"] {

@@ -1,4 +1,4 @@
-//! A session that is used is not idle, whichever replica saw it and however little was written of it.
+//! A session in use is not idle, whichever replica saw the use and however little of it was written.
 
 use chrono::TimeDelta;
 use serde_json::json;

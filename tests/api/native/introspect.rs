@@ -6,7 +6,7 @@ use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 on_both_databases! {
-    async fn a_token_that_stands_tells_everything_about_itself(database) {
+    async fn a_valid_token_is_described_in_full(database) {
         let server = Server::start(database).await;
         let body = json!({ "user_id": "alice", "user": { "name": "Alice" }, "client_id": "web", "scope": "profile", "acr": "aal1", "amr": ["pwd"] });
         let opened = server.open_with(&body).await;
@@ -31,7 +31,7 @@ on_both_databases! {
         server.refresh(&spent.refresh).await.expect(200);
         let expired = server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await;
         server.wait(chrono::TimeDelta::seconds(61));
-        let other = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         let foreign = other.open("alice").await;
         let key = server.key("sessions:read").await;
         for token in [
@@ -43,7 +43,7 @@ on_both_databases! {
         }
     }
 
-    async fn who_asks_must_be_allowed_to(database) {
+    async fn callers_need_the_scope_to_ask(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
         let form = [("token", opened.access.as_str())];

@@ -1,11 +1,11 @@
-//! `/.well-known/jwks.json` and what stands beside it.
+//! `/.well-known/jwks.json` and its neighbours.
 
 use serde_json::Value;
 use sojourn::config::TokenConfig;
 use sojourn::tokens::Algorithm;
 
 use crate::support::on_both_databases;
-use crate::support::server::{Options, Server, answer};
+use crate::support::server::{Server, answer};
 
 on_both_databases! {
     async fn anybody_can_check_an_access_token_with_the_published_key(database) {
@@ -14,7 +14,7 @@ on_both_databases! {
 
     async fn the_metadata_names_the_endpoints_below_the_issuer(database) {
         let tokens = TokenConfig { issuer: "https://sessions.example.org/".to_owned(), ..TokenConfig::default() };
-        let server = Server::start_with(database, Options { tokens, ..Options::default() }).await;
+        let server = Server::builder().tokens(tokens).start(database).await;
         let metadata = answer(server.request("GET", "/.well-known/oauth-authorization-server")).await.expect(200).json();
         assert_eq!(metadata["issuer"], "https://sessions.example.org/");
         assert_eq!(metadata["jwks_uri"], "https://sessions.example.org/.well-known/jwks.json");
@@ -26,15 +26,14 @@ on_both_databases! {
 }
 
 async fn for_every_algorithm(database: crate::support::database::TestDatabase) {
-    let mut options = Options::default();
     let mut database = Some(database);
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
         let database = match database.take() {
             Some(database) => database,
             None => crate::support::database::TestDatabase::sqlite().await,
         };
-        options.tokens = TokenConfig { algorithm, ..TokenConfig::default() };
-        let server = Server::start_with(database, std::mem::take(&mut options)).await;
+        let tokens = TokenConfig { algorithm, ..TokenConfig::default() };
+        let server = Server::builder().tokens(tokens).start(database).await;
         let opened = server.open("alice").await;
         let key_set = answer(server.request("GET", "/.well-known/jwks.json")).await.expect(200);
         assert_eq!(key_set.header("content-type"), "application/jwk-set+json");

@@ -66,7 +66,7 @@ on_both_databases! {
         server.send("DELETE", "/v1/me/sessions", BOOTSTRAP_KEY).await.expect_problem(401, "unauthenticated");
     }
 
-    async fn whose_data_it_is_comes_from_the_token_alone(database) {
+    async fn the_owner_of_the_data_comes_from_the_token_alone(database) {
         let server = Server::start(database).await;
         let (alice, bob) = (server.open("alice").await, server.open("bob").await);
         let request = server.request("GET", "/v1/me/sessions").bearer_auth(&bob.access);

@@ -1,4 +1,4 @@
-//! Verifying tokens without asking: the example program, against a real server.
+//! Offline verification of tokens: the example program, against a real server.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ impl Verifier {
         })
     }
 
-    /// Returns when the verdict on a token begins so, which must be within the bound.
+    /// Returns when the verdict on a token begins like this, which must be within the bound.
     async fn until(&mut self, token: &str, beginning: &str) {
         let started = Instant::now();
         loop {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sojourn::sessions::{IpStorage, LimitPolicy, Policy, SessionLimit};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
@@ -215,7 +215,7 @@ on_both_databases! {
         assert!(user["name"].is_string(), "what is not told stays");
     }
 
-    /// Client libraries fill what is not set with null, and to some an empty map and an empty list are the same.
+    /// Client libraries send null for members that are not set, and some do not tell an empty map from an empty list.
     async fn an_optional_member_that_is_null_or_empty_counts_as_absent(database) {
         let server = Server::start(database).await;
         let mut all = json!({ "user_id": "1" });
@@ -285,7 +285,7 @@ on_both_databases! {
 
     async fn addresses_are_kept_only_as_far_as_the_operator_wants(database) {
         let policy = Policy { ip_storage: IpStorage::Truncated, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let opened = server.open_with(&json!({ "user_id": "1", "ip_address": "203.0.113.77" })).await;
         assert_eq!(opened.body["session"]["ip_address"], "203.0.113.0");
     }
@@ -293,7 +293,7 @@ on_both_databases! {
     async fn at_the_limit_the_oldest_makes_place_and_the_answer_says_so(database) {
         let session_limit = Some(SessionLimit { most: 2, policy: LimitPolicy::EvictOldest });
         let policy = Policy { session_limit, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let (first, second, third) = (server.open("1").await, server.open("1").await, server.open("1").await);
         assert_eq!(third.body["evicted"], json!([first.id]));
         assert!(!server.stands(&first.access).await);
@@ -307,7 +307,7 @@ on_both_databases! {
     async fn at_the_limit_a_new_session_is_refused_where_policy_says_so(database) {
         let session_limit = Some(SessionLimit { most: 1, policy: LimitPolicy::Reject });
         let policy = Policy { session_limit, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let first = server.open("1").await;
         let body = json!({ "user_id": "1" });
         server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect_problem(409, "session_limit_reached");

@@ -58,7 +58,7 @@ on_both_databases! {
         assert_ne!(first["session"]["id"], third["session"]["id"]);
     }
 
-    async fn a_key_whose_session_is_over_opens_nothing(database) {
+    async fn a_key_of_an_inactive_session_opens_nothing(database) {
         let server = Server::start(database).await;
         let body = json!({ "user_id": "1001" });
         let first = open(&server, "key-1", BOOTSTRAP_KEY, &body).await.expect(201).json();

@@ -1,18 +1,14 @@
-//! The database is gone for a while.
+//! An outage of the database.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::database::TestDatabase;
-use crate::support::proxy::Proxy;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let opened = server.open("alice").await;
 
     proxy.cut();
@@ -44,7 +40,7 @@ async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
     while server.send("GET", "/v1/me", &opened.access).await.status != 200 {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not recover");
     }
-    // The answer about readiness is shared for a moment.
+    // Readiness answers are cached for a moment.
     while answer(server.request("GET", "/readyz")).await.status != 200 {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not get ready");
     }
@@ -55,9 +51,7 @@ async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_never_answers_is_an_outage_too() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let opened = server.open("alice").await;
 
     proxy.block();

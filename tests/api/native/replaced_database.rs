@@ -1,10 +1,9 @@
-//! A database that is another than before: its change log is put back from a dump, or it takes no writes any more.
+//! A database that was replaced: its change log is restored from a dump, or it takes no more writes.
 
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::database::TestDatabase;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server};
 use crate::support::stream::Stream;
 
@@ -24,7 +23,7 @@ async fn disconnect(server: &Server) {
     .await;
 }
 
-/// Puts the rows of the change log into a new table, as a dump that is restored does.
+/// Puts the rows of the change log into a new table, as restoring a dump does.
 async fn restore_log(server: &Server) {
     run(
         server,
@@ -48,13 +47,13 @@ async fn revocations(server: &Server, query: &str) -> Answer {
     server.send("GET", &format!("/v1/revocations{query}"), BOOTSTRAP_KEY).await
 }
 
-/// Ends a session as soon as that is possible.
+/// Ends a session, repeating the request until it is acknowledged.
 async fn end_again(server: &Server, id: &str) {
     let path = format!("/v1/sessions/{id}");
     until(|| server.send("DELETE", &path, BOOTSTRAP_KEY), |ended| ended.status == 204).await;
 }
 
-/// The first answer that fits.
+/// Repeats a request until its answer fits.
 async fn until(ask: impl AsyncFn() -> Answer, fits: impl Fn(&Answer) -> bool) -> Answer {
     let started = Instant::now();
     loop {
@@ -68,8 +67,8 @@ async fn until(ask: impl AsyncFn() -> Answer, fits: impl Fn(&Answer) -> bool) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cursor_of_a_log_that_was_put_back_gets_the_whole_list() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+async fn a_cursor_of_a_restored_log_gets_the_whole_list() {
+    let server = Server::start_on_postgres().await;
     let (old, new) = (server.open("alice").await, server.open("alice").await);
     end(&server, &old.id).await;
     let list =
@@ -84,8 +83,8 @@ async fn a_cursor_of_a_log_that_was_put_back_gets_the_whole_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_of_a_log_that_was_put_back_is_told_that_it_may_have_missed_something() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+async fn a_listener_of_a_restored_log_is_told_that_it_may_have_missed_something() {
+    let server = Server::start_on_postgres().await;
     let session = server.open("alice").await;
     server.follows().await;
     let mut live = Stream::open(server.request("GET", "/v1/events").bearer_auth(BOOTSTRAP_KEY)).await;
@@ -99,7 +98,7 @@ async fn a_listener_of_a_log_that_was_put_back_is_told_that_it_may_have_missed_s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_takes_no_writes_is_not_believed() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let session = server.open("alice").await;
     server.follows().await;
     let check = async |query: &str| server.send("GET", &format!("/v1/verify{query}"), &session.access).await;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use sojourn::clock::ShiftedClock;
 
-use crate::support::database::TestDatabase;
+use crate::support::builder::Builder;
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 on_both_databases! {
     async fn what_one_replica_opens_the_other_knows_and_ends_for_both(database) {
@@ -98,17 +98,17 @@ on_both_databases! {
     }
 }
 
-/// Replicas of which one is five seconds ahead, one five behind, and one two hours behind.
+/// Three replicas: one is five seconds ahead, one five behind, and one two hours behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_whose_clocks_differ_agree_on_what_time_it_is_postgres() {
     let off = |seconds: i64| {
-        move |options: Options| {
+        move |with: Builder| {
             let clock = Arc::new(ShiftedClock::default());
             clock.shift(TimeDelta::seconds(seconds));
-            Options { clock, agrees: true, ..options }
+            with.clock(clock).with_shared_clock()
         }
     };
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let mut replicas = Vec::new();
     for seconds in [5, -5, -7200] {
         let replica = server.replica_with(off(seconds)).await;
@@ -119,18 +119,18 @@ async fn replicas_whose_clocks_differ_agree_on_what_time_it_is_postgres() {
         let differ = (replica.sessions.now() - server.sessions.now()).abs();
         assert!(differ < TimeDelta::milliseconds(1500), "{differ}");
     }
-    // What the one opens stands with the other at once: neither in the future nor in the past.
+    // A session opened by one replica is valid on the other at once: its times are neither in the future nor in the
+    // past.
     let opened = replicas[0].open("alice").await;
     for replica in &replicas {
         assert!(replica.stands(&opened.access).await);
     }
 }
 
-/// FT-17: a jump decides nothing about what is old enough to be deleted, and brings nothing back.
+/// FT-17: a clock that jumps neither deletes rows that are too young nor makes an ended session active.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_deletes_nothing_and_revives_nothing_postgres() {
-    let database = TestDatabase::postgres().await;
-    let server = Server::start_with(database, Options { agrees: true, follows: false, ..Options::default() }).await;
+    let server = Server::builder().with_shared_clock().without_change_log().start_on_postgres().await;
     let (kept, ended) = (server.open("alice").await, server.open("bob").await);
     server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
     for jump in [TimeDelta::days(400), TimeDelta::days(-800)] {

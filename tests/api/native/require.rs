@@ -1,4 +1,4 @@
-//! `/v1/require`, and what reaches `/v1/verify` through gateways.
+//! `/v1/require`, and requests that reach `/v1/verify` through gateways.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 on_both_databases! {
     async fn a_session_that_meets_what_a_route_requires_passes(database) {
@@ -108,7 +108,7 @@ on_both_databases! {
         }
     }
 
-    /// Sent as they are, because client libraries resolve dots themselves.
+    /// Paths are sent byte by byte, because client libraries resolve dots themselves.
     async fn dots_lead_out_of_no_requirement(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "scope": "a" })).await;
@@ -133,7 +133,7 @@ on_both_databases! {
     async fn asking_can_only_make_an_answer_fresher(database) {
         let one = Server::start(database).await;
         let policy = Policy { freshness: Freshness::Strict, ..Policy::default() };
-        let strict = one.replica_with(|options| Options { policy, ..options }).await;
+        let strict = one.replica_with(|with| with.policy(policy)).await;
         let fresh = one.replica().await;
         let ended = async |at: &Server, path: &str| {
             let opened = one.open("alice").await;

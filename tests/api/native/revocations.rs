@@ -10,10 +10,8 @@ use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::proxy::Proxy;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -47,7 +45,7 @@ async fn list_with(server: &Server, id: &str) -> Value {
     }
 }
 
-/// Follows a feed from `list` until that session is in it, as a client would.
+/// Reads the feed from `list` on until that session is in it, as a client would.
 async fn follow_until(server: &Server, list: &Value, id: &str) -> Value {
     let (started, mut cursor) = (Instant::now(), cursor(list).to_owned());
     loop {
@@ -89,7 +87,7 @@ on_both_databases! {
         let opened = server.open("alice").await;
         end(&server, &opened.id).await;
         list_with(&server, &opened.id).await;
-        let other = Server::start(TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         other.follows().await;
         let foreign = ask(&other, "").await.json();
         for since in [cursor(&foreign), "", "17", "%F0%9F%99%82"] {
@@ -111,7 +109,7 @@ on_both_databases! {
         assert_eq!(ask(&after, &format!("?since={}", cursor(&list))).await.expect(200).json()["complete"], false);
     }
 
-    async fn who_waits_hears_at_once_and_otherwise_in_time(database) {
+    async fn a_waiting_listener_hears_at_once_and_any_other_in_time(database) {
         let server = Server::start(database).await;
         server.follows().await;
         let opened = server.open("alice").await;
@@ -130,7 +128,7 @@ on_both_databases! {
         ask(&server, "?wait=-1").await.expect_problem(400, "malformed_request");
     }
 
-    async fn who_waits_longer_than_requests_may_take_gets_an_answer(database) {
+    async fn a_request_that_waits_longer_than_the_timeout_gets_an_answer(database) {
         let server = Server::start(database).await;
         server.follows().await;
         let list = ask(&server, "").await.json();
@@ -194,8 +192,8 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_commits_late_is_told_to_who_has_heard_of_later_ones() {
-    let server = Server::start(TestDatabase::postgres().await).await;
+async fn a_late_commit_is_sent_to_a_listener_that_has_received_later_ones() {
+    let server = Server::start_on_postgres().await;
     let (slow, quick) = (server.open("alice").await, server.open("alice").await);
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
@@ -213,9 +211,7 @@ async fn what_commits_late_is_told_to_who_has_heard_of_later_ones() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_know_says_so() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     server.follows().await;
     let opened = server.open("alice").await;
     let key = server.key("sessions:read").await;
@@ -238,8 +234,7 @@ async fn a_server_that_does_not_know_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_follow_the_log_has_no_list() {
-    let options = Options { follows: false, ..Options::default() };
-    let server = Server::start_with(TestDatabase::sqlite().await, options).await;
+    let server = Server::builder().without_change_log().start_on_sqlite().await;
     for path in ["/v1/revocations", "/v1/events"] {
         server.send("GET", path, BOOTSTRAP_KEY).await.expect_problem(503, "unavailable");
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sojourn::sessions::{EndReason, IpStorage, Owner, Policy, SessionId};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 const PATH: &str = "/v1/sessions/revoke";
 
@@ -76,7 +76,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         let first = server.open("robot").await;
         let mut last = first.clone();
-        // More than one statement ends.
+        // The user has more sessions than one statement ends.
         for _ in 0..5 {
             last = server.open("robot").await;
         }
@@ -87,7 +87,7 @@ on_both_databases! {
         assert!(server.stands(&server.open("robot").await.access).await);
     }
 
-    /// All others are idle, and the one to be kept was ended a moment ago by somebody else.
+    /// All other sessions are idle, and the caller's own was ended a moment ago by another process.
     async fn where_none_is_left_to_be_counted_none_is_said_to_be_ended(database) {
         let server = Server::start(database).await;
         let body = json!({ "user_id": "robot", "idle_timeout": 600, "tokens": "session" });
@@ -103,7 +103,7 @@ on_both_databases! {
         let answer = server.send("DELETE", "/v1/me/sessions?keep_current=true", &own.access).await;
         match answer.status.as_u16() {
             200 => assert_eq!(answer.json()["ended"], 0),
-            // It was noticed before.
+            // A 401 says that the server already knows of the ending.
             status => assert_eq!(status, 401, "{}", answer.text),
         }
     }
@@ -142,7 +142,7 @@ on_both_databases! {
             (IpStorage::Full, "::ffff:203.0.113.7", Some(1)),
         ].into_iter().enumerate() {
             let policy = Policy { ip_storage, ..Policy::default() };
-            let server = full.replica_with(|options| Options { policy, ..options }).await;
+            let server = full.replica_with(|with| with.policy(policy)).await;
             let user = format!("user-{number}");
             server.open_with(&json!({ "user_id": user, "ip_address": "203.0.113.7" })).await;
             let body = json!({ "filter": { "user_id": user, "ip_address": address } });
@@ -157,7 +157,7 @@ on_both_databases! {
         }
     }
 
-    async fn sessions_opened_meanwhile_are_either_ended_or_stand_wholly(database) {
+    async fn sessions_opened_meanwhile_are_either_ended_or_fully_active(database) {
         let server = Server::start(database).await;
         let opening = async {
             let mut opened = Vec::new();

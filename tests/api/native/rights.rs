@@ -1,10 +1,13 @@
-//! A session has no more rights than its opener, and its opener is known.
+//! Scopes of a session never exceed its opener's, and the opener is recorded.
+
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::clock::{Clock as _, ShiftedClock};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 const JANSSEN: [&str; 5] = [
     "https://jans.io/oauth/jans-auth-server/session.readonly",
@@ -14,7 +17,7 @@ const JANSSEN: [&str; 5] = [
     "revoke_session",
 ];
 
-/// Whether who has `own` may open a session with `asked`.
+/// Whether a caller with scope `own` may open a session with scope `asked`.
 async fn may_open(server: &Server, own: &str, asked: &str) -> bool {
     let answer = server.send_json("POST", "/v1/sessions", own, &json!({ "user_id": "alice", "scope": asked })).await;
     if answer.status == 201 {
@@ -45,7 +48,7 @@ on_both_databases! {
         for (own, allowed) in rows {
             let everything = allowed.is_empty();
             let key = server.key(own).await;
-            // The right to grant is a key's: no session has it.
+            // Only service keys can have the scope to grant.
             let user = own.replace("sessions:grant ", "");
             let user = server.open_with(&json!({ "user_id": "staff", "scope": user })).await.access;
             for word in words.clone() {
@@ -76,7 +79,7 @@ on_both_databases! {
         server.send("GET", "/v1/sessions", &granting).await.expect_problem(403, "insufficient_scope");
     }
 
-    async fn who_opened_a_session_is_shown_to_the_operator_and_not_to_its_user(database) {
+    async fn the_opener_of_a_session_is_shown_to_the_operator_and_not_to_its_user(database) {
         let server = Server::start(database).await;
         let key = server.key("sessions:write").await;
         let key_id = server.store.service_keys().await.unwrap().pop().unwrap().id;
@@ -153,10 +156,9 @@ on_both_databases! {
     }
 
     async fn the_bootstrap_key_works_until_its_end(database) {
-        let clock = Options::default().clock;
-        let until = sojourn::clock::Clock::now(clock.as_ref()) + TimeDelta::hours(1);
-        let options = Options { clock, bootstrap_key_until: Some(until), ..Options::default() };
-        let server = Server::start_with(database, options).await;
+        let clock = Arc::new(ShiftedClock::default());
+        let until = clock.now() + TimeDelta::hours(1);
+        let server = Server::builder().clock(clock).bootstrap_key_until(until).start(database).await;
         server.send("GET", "/v1/sessions", BOOTSTRAP_KEY).await.expect(200);
         server.wait(TimeDelta::hours(1));
         server.send("GET", "/v1/sessions", BOOTSTRAP_KEY).await.expect_problem(401, "unauthenticated");

@@ -120,7 +120,7 @@ on_both_databases! {
             let answer = answer.expect_problem(422, "invalid_request");
             assert_eq!(answer.json()["errors"][0]["field"], "cursor", "{query}");
         }
-        let other = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let other = Server::start_on_sqlite().await;
         let answer = other.send("GET", &format!("/v1/sessions?cursor={cursor}"), BOOTSTRAP_KEY).await;
         answer.expect_problem(422, "invalid_request");
     }

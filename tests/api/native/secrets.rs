@@ -1,4 +1,4 @@
-//! The master secret rotates.
+//! Rotation of the master secret.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -6,7 +6,7 @@ use sojourn::clock::SystemEntropy;
 use sojourn::tokens::{Keyring, MasterSecret, SecretId};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 fn secret() -> MasterSecret {
     MasterSecret::generate(&SystemEntropy).unwrap()
@@ -16,20 +16,20 @@ fn id_of(secret: &MasterSecret) -> SecretId {
     Keyring::new(secret).current_id()
 }
 
-/// The next replica of a server, with another secret, and the server's own among the previous ones.
+/// The next replica of a server, with another secret, and with the server's own as a previous one.
 async fn rotated(server: &Server, new: &MasterSecret) -> Server {
     let (secret, previous) = (new.clone(), server.secret().clone());
-    server.replica_with(|options| Options { secret, previous_secrets: vec![previous], ..options }).await
+    server.replica_with(|with| with.secret(secret).previous_secrets(vec![previous])).await
 }
 
-/// The secrets that the stored signing keys are sealed with, as a server sees it that knows them.
+/// The secrets that seal the stored signing keys, as this server sees them.
 async fn seals(server: &Server) -> Vec<SecretId> {
     let secrets = server.signing_keys().secrets().await.unwrap();
     secrets.iter().filter(|secret| secret.seals > 0).map(|secret| secret.id).collect()
 }
 
 on_both_databases! {
-    async fn what_a_former_secret_made_stands_and_what_is_renewed_needs_it_no_more(database) {
+    async fn tokens_of_a_former_secret_stay_valid_and_renewed_ones_no_longer_need_it(database) {
         let before = Server::start(database).await;
         let pair = before.open("alice").await;
         let bearer = before.open_with(&json!({ "user_id": "bob", "tokens": "session" })).await;
@@ -45,7 +45,7 @@ on_both_databases! {
         both.wait(TimeDelta::minutes(3));
         both.signing_keys().load().await.unwrap();
 
-        let after = before.replica_with(|options| Options { secret: new, ..options }).await;
+        let after = before.replica_with(|with| with.secret(new)).await;
         let renewed = refreshed["refresh_token"].as_str().unwrap();
         assert!(after.stands(refreshed["access_token"].as_str().unwrap()).await, "the signing key is the same");
         assert!(!after.stands(&bearer.access).await, "derived from a secret that is gone");
@@ -67,7 +67,7 @@ on_both_databases! {
         assert_eq!(seals(&both).await, [id_of(&was)], "a replica with the former one alone can be started again");
         drop(old.replica().await);
 
-        // The last of them stops.
+        // From here on no replica has the former secret alone.
         both.wait(TimeDelta::minutes(3));
         let another = rotated(&old, &new).await;
         let (one, two) = tokio::join!(both.signing_keys().load(), another.signing_keys().load());
@@ -76,7 +76,7 @@ on_both_databases! {
         assert!(old.signing_keys().load().await.is_err());
         let opened = old.open("alice").await;
         assert!(old.stands(&opened.access).await, "one that was forgotten goes on with the keys that it knows");
-        let after = old.replica_with(|options| Options { secret: new, ..options }).await;
+        let after = old.replica_with(|with| with.secret(new)).await;
         assert!(after.stands(&opened.access).await, "it signs with the same key");
     }
 
@@ -85,7 +85,7 @@ on_both_databases! {
         one.signing_keys().note_use_of_secrets().await;
         let (was, new) = (one.secret().clone(), secret());
         let knowing = new.clone();
-        let before = one.replica_with(|options| Options { previous_secrets: vec![knowing], ..options }).await;
+        let before = one.replica_with(|with| with.previous_secrets(vec![knowing])).await;
         let after = rotated(&one, &new).await;
         let sealed = one.store.signing_keys().await.unwrap();
         for _ in 0..5 {
@@ -95,7 +95,7 @@ on_both_databases! {
             assert_eq!(one.store.signing_keys().await.unwrap(), sealed);
             one.wait(TimeDelta::minutes(1));
         }
-        // A key that the one makes the other can use.
+        // A key that one replica makes can be used by the other.
         after.signing_keys().rotate(true).await.unwrap();
         before.sessions.access_tokens().replace_keys(before.signing_keys().load().await.unwrap());
         after.sessions.access_tokens().replace_keys(after.signing_keys().load().await.unwrap());
@@ -103,7 +103,7 @@ on_both_databases! {
         assert!(before.stands(&after.open("alice").await.access).await);
         assert_eq!(seals(&before).await, [id_of(&new)]);
 
-        // The turn is taken back: the same rule holds.
+        // Going back to the former secret follows the same rule.
         one.wait(TimeDelta::minutes(3));
         before.signing_keys().load().await.unwrap();
         assert_eq!(seals(&before).await, [id_of(&was)]);
@@ -136,7 +136,7 @@ on_both_databases! {
 
         both.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
         assert!(status(&was).await.may_go());
-        let others = old.replica_with(|options| Options { secret: new.clone(), ..options }).await;
+        let others = old.replica_with(|with| with.secret(new.clone())).await;
         let secrets = others.signing_keys().secrets().await.unwrap();
         assert!(secrets.iter().any(|status| status.id == id_of(&was) && !status.set), "what others use is told too");
     }

@@ -10,7 +10,7 @@ async fn stats(server: &Server, query: &str) -> Value {
     server.send("GET", &format!("/v1/stats?{query}"), BOOTSTRAP_KEY).await.expect(200).json()
 }
 
-/// What the server does by itself every few seconds.
+/// Counts all events so far, as the background task does every few seconds.
 async fn count(server: &Server) {
     while server.sessions.roll_up().await.unwrap() {}
 }
@@ -69,7 +69,7 @@ on_both_databases! {
         let short = server.open_with(&json!({ "user_id": "1001", "expires_in": 60 })).await;
         server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;
         server.wait(TimeDelta::minutes(3));
-        // It has expired already: to end it changes nothing.
+        // The session has expired already, so that ending it changes nothing.
         server.send("DELETE", &format!("/v1/sessions/{}", short.id), BOOTSTRAP_KEY).await.expect(204);
         let mine = server.open("1001").await;
         server.send("POST", "/api/v0/sessions/cleanup", &mine.access).await.expect(200);

@@ -6,7 +6,7 @@ use serde_json::json;
 use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 on_both_databases! {
     async fn a_user_is_known_from_its_first_session_on(database) {
@@ -76,7 +76,7 @@ on_both_databases! {
         assert_eq!(gone["end_reason"], "user_deleted");
     }
 
-    async fn who_is_erased_is_in_no_answer_any_more(database) {
+    async fn an_erased_user_is_in_no_answer_any_more(database) {
         let server = Server::start(database).await;
         server.follows().await;
         let two = server.replica().await;
@@ -118,7 +118,7 @@ on_both_databases! {
         server.send("DELETE", "/v1/users/bob?erase=", BOOTSTRAP_KEY).await.expect_problem(422, "invalid_request");
     }
 
-    async fn who_was_deleted_before_can_still_be_erased_and_a_setting_erases_always(database) {
+    async fn a_deleted_user_can_still_be_erased_and_a_setting_erases_always(database) {
         let server = Server::start(database).await;
         let body = json!({ "user_id": "alice", "location": "Lisbon" });
         let first = server.open_with(&body).await;
@@ -130,10 +130,7 @@ on_both_databases! {
         assert!(server.send("GET", &path, BOOTSTRAP_KEY).await.json().get("location").is_none());
 
         let always = server
-            .replica_with(|options| Options {
-                policy: Policy { erase_deleted_users: true, ..Policy::default() },
-                ..options
-            })
+            .replica_with(|with| with.policy(Policy { erase_deleted_users: true, ..Policy::default() }))
             .await;
         always.open_with(&body).await;
         let erased = always.send("DELETE", "/v1/users/alice", BOOTSTRAP_KEY).await.expect(200).json();

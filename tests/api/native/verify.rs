@@ -7,7 +7,7 @@ use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
 on_both_databases! {
-    async fn a_token_that_stands_tells_who_it_is_in_headers_and_body(database) {
+    async fn a_valid_token_is_described_in_headers_and_body(database) {
         let server = Server::start(database).await;
         let body = json!({ "user_id": "Renée", "user": { "email": "r@example.org" }, "scope": "profile" });
         let opened = server.open_with(&body).await;

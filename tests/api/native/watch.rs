@@ -10,10 +10,8 @@ use sojourn::sessions::{Policy, StreamLimits};
 use sojourn::store::LogPosition;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::proxy::Proxy;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Server};
 use crate::support::stream::Stream;
 
 async fn watch(server: &Server, id: &str, credential: &str) -> Stream {
@@ -42,7 +40,7 @@ on_both_databases! {
         others.expect_end().await;
     }
 
-    async fn a_session_that_another_replica_ends_is_over_here_too(database) {
+    async fn a_session_that_another_replica_ends_has_ended_here_too(database) {
         let one = Server::start(database).await;
         let two = one.replica().await;
         let opened = one.open("alice").await;
@@ -53,7 +51,7 @@ on_both_databases! {
         stream.expect_end().await;
     }
 
-    async fn who_watches_one_of_many_that_are_ended_together_is_told(database) {
+    async fn a_watch_of_a_session_that_a_bulk_ending_ends_reports_it(database) {
         let server = Server::start(database).await;
         let (meant, other) = (server.open("alice").await, server.open("bob").await);
         let mut told = watch(&server, &meant.id, &meant.access).await;
@@ -68,7 +66,7 @@ on_both_databases! {
         assert_eq!(spared.next_event("ended").await.json()["session_id"], other.id);
     }
 
-    async fn a_session_that_is_over_has_one_event(database) {
+    async fn an_inactive_session_has_one_event(database) {
         let server = Server::start(database).await;
         let (ended, idle) = (server.open("alice").await, server.open_with(&json!({ "user_id": "alice", "idle_timeout": 60 })).await);
         end(&server, &ended.id).await;
@@ -102,7 +100,7 @@ on_both_databases! {
         let mut stream = watch(&server, &opened.id, &opened.access).await;
         stream.next_event("session").await;
         assert!(two.stands(&opened.access).await, "used elsewhere");
-        // Past the end that the watcher was counting with.
+        // The wait goes past the expiry that the watch knew at its start.
         tokio::time::sleep(Duration::from_secs(3)).await;
         end(&server, &opened.id).await;
         assert_eq!(stream.next_event("ended").await.json()["reason"], "revoked_by_admin");
@@ -121,7 +119,7 @@ on_both_databases! {
 
     async fn one_user_and_one_service_have_so_many_streams_and_others_have_theirs(database) {
         let policy = Policy { streams: StreamLimits { most: 100, of_user: 2, of_service: 3 }, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let (one, two) = (server.open("alice").await, server.open("alice").await);
         let bob = server.open("bob").await;
         let mut streams = vec![watch(&server, &one.id, &one.access).await, watch(&server, &two.id, &two.access).await];
@@ -143,7 +141,7 @@ on_both_databases! {
 
     async fn streams_are_limited_and_end_when_the_server_stops(database) {
         let policy = Policy { streams: StreamLimits { most: 2, ..StreamLimits::default() }, ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         server.follows().await;
         let opened = server.open("alice").await;
         let path = format!("/v1/sessions/{}/watch", opened.id);
@@ -166,22 +164,22 @@ on_both_databases! {
     }
 }
 
-/// What is committed in a database, counted by itself.
+/// Transactions of this database so far, by its own statistics.
 async fn statements(connection: &mut PgConnection) -> i64 {
     let count = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
     sqlx::query_scalar(count).fetch_one(connection).await.unwrap()
 }
 
-/// Longer than an idle connection keeps its counts to itself.
+/// A wait longer than an idle backend keeps its counts to itself.
 const COUNTED: Duration = Duration::from_secs(11);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_cost_no_statements() {
     const WATCHERS: usize = 300;
-    let server = Server::start(TestDatabase::postgres().await).await;
+    let server = Server::start_on_postgres().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     let before = statements(&mut connection).await;
-    // One user's sessions are opened one after the other anyway.
+    // Few requests at once, because sessions of one user are opened one after the other.
     let opened: Vec<_> = stream::iter(0..WATCHERS).map(|_| server.open("alice")).buffered(4).collect().await;
     let mut streams = join_all(opened.iter().map(|opened| watch(&server, &opened.id, BOOTSTRAP_KEY))).await;
     join_all(streams.iter_mut().map(|stream| stream.next_event("session"))).await;
@@ -200,10 +198,8 @@ async fn watchers_cost_no_statements() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_ended_while_the_log_could_not_be_read_is_told_afterwards() {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let server = Server::start_with(database, Options { database_url: Some(through), ..Options::default() }).await;
+async fn endings_while_the_log_could_not_be_read_are_reported_afterwards() {
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     let elsewhere = server.replica().await;
     let (alice, bob) = (server.open("alice").await, server.open("bob").await);
     let mut streams = [watch(&server, &alice.id, BOOTSTRAP_KEY).await, watch(&server, &bob.id, BOOTSTRAP_KEY).await];

@@ -1,4 +1,4 @@
-//! What goes wrong, in Quiika's words.
+//! Errors, in Quiika's words.
 
 use serde_json::json;
 

@@ -8,7 +8,7 @@ use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 const PATH: &str = "/api/v1/users/me/sessions";
 
 on_both_databases! {
-    async fn whoever_is_no_user_in_a_session_is_told_to_authenticate(database) {
+    async fn a_caller_that_is_no_user_in_a_session_is_told_to_authenticate(database) {
         let server = Server::start(database).await;
         let ended = server.open("1001").await;
         server.send("DELETE", PATH, &ended.access).await.expect(200);

@@ -10,19 +10,19 @@ import type { Server } from '../support/server.mjs';
 
 
 /**
- * Its SDK cannot be generated here, so this client is as strict as it: success is exactly 200, every answer has exactly the
- * members of its model, and nothing is null.
+ * The family's SDK cannot be generated here. This client is as strict as it would be: success is exactly 200, every answer
+ * has exactly the members of its model, and nothing is null.
  */
 export async function blackbox(server: Server, checks: Checks) {
     const document = parse(fs.readFileSync('openapi/blackbox.yaml', 'utf8'));
     const ajv = new Ajv2020({ strict: false, allErrors: true });
-    // The package's export is the function itself, whatever its types say.
+    // The package exports a function, although its types say otherwise.
     (formats as unknown as (ajv: Ajv2020) => void)(ajv);
     ajv.addFormat('int32', { type: 'number', validate: (number: number) => number === (number | 0) });
     ajv.addFormat('int64', { type: 'number', validate: Number.isSafeInteger });
     ajv.addSchema(closed(document), 'document');
 
-    /** Sends what the SDK sends, down to its empty cookie. */
+    /** Sends the same request as the SDK, including its empty cookie. */
     const send = async (token: string, operation: string, id = '', body?: object) => {
         const [route, method] = find(operation);
         const response = await fetch(server.base + route.replace('{session_id}', encodeURIComponent(id)), {
@@ -93,7 +93,7 @@ export async function blackbox(server: Server, checks: Checks) {
         const extended = await succeed(mine.token, 'extend_session', mine.id, { extension_hours: 2 });
         const moved = Date.parse(extended.expires_at) - Date.parse(mine.body.session.expires_at);
         assert.equal(moved, 2 * 3_600_000);
-        // The last is the documentation's example.
+        // The last value is the documentation's example.
         for (const extension_hours of [0, -1, 721, 861_018]) {
             await fail(400, mine.token, 'extend_session', mine.id, { extension_hours });
         }
@@ -142,7 +142,7 @@ export async function blackbox(server: Server, checks: Checks) {
     });
 }
 
-/** The document with no more members allowed than it has. */
+/** The document with additional members forbidden. */
 function closed(value: any): any {
     if (Array.isArray(value)) return value.map(closed);
     if (value === null || typeof value !== 'object') return value;

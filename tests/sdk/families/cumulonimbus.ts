@@ -13,7 +13,7 @@ const PERMISSIONS = { code: 'INSUFFICIENT_PERMISSIONS_ERROR', message: 'Missing 
 const INVALID_USER = { code: 'INVALID_USER_ERROR', message: 'Invalid User' };
 const BANNED = { code: 'BANNED_ERROR', message: 'Banned' };
 
-/** There is no SDK: people call it as its documentation shows, with curl and with fetch, the bare token in the header. */
+/** This family has no SDK. Clients follow the documentation: curl or fetch, with the bare token in the header. */
 export async function cumulonimbus(server: Server, checks: Checks) {
     const staff = await server.open(undefined, { scope: 'sessions:admin' });
 
@@ -157,7 +157,7 @@ export async function cumulonimbus(server: Server, checks: Checks) {
     }
 }
 
-/** Opens sessions that do not share their second, so that each can be called by it. */
+/** Opens sessions in different seconds, because the second is their handle. */
 async function openApart(server: Server, user: string, number: number): Promise<Opened[]> {
     const user_agent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36';
     const sessions: Opened[] = [];

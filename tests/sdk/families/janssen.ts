@@ -61,7 +61,7 @@ export async function janssen(server: Server, checks: Checks) {
         const search = (options: object) => answered(reader, 'searchSession', options);
         const found = (page: any) => page.entries.map(({ outsideSid }: any) => outsideSid);
         const ids = opened.map(({ id }) => id);
-        // As the documentation's example has it: the user's inum, and dates.
+        // The documentation's example: the user's inum, and dates.
         const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
         const fieldValuePair = `userDn=${user},expirationDate>${day(0)},expirationDate<${day(365)}`;
         const sorted = { sortBy: 'creationDate', fieldValuePair };

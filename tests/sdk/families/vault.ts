@@ -21,7 +21,7 @@ export async function vault(server: Server, checks: Checks) {
         const [plain, known] = sessions;
         assert.deepEqual(known.deviceInfo, { deviceType: 'desktop', os: 'macOS', browser: 'Chrome', isMobile: false });
         assert.deepEqual([known.ipAddress, known.userAgent, known.mfaVerified], ['203.0.113.7', DESKTOP, true]);
-        // typescript-fetch says null as undefined, depending on its version.
+        // Some versions of typescript-fetch turn null into undefined.
         assert.deepEqual([plain.ipAddress ?? null, plain.deviceInfo ?? null, plain.mfaVerified], [null, null, false]);
         for (const { createdAt, lastActivityAt, expiresAt } of sessions) {
             for (const time of [createdAt, lastActivityAt, expiresAt]) assert.ok(!Number.isNaN(time.getTime()));

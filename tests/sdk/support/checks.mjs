@@ -19,14 +19,14 @@ export class Checks {
         }
     }
 
-    /** Says how it went, also by the exit status. */
+    /** Prints the result and sets the exit status. */
     end() {
         console.log(`${this.passed} passed, ${this.failed} failed`);
         process.exitCode = this.failed === 0 && this.passed > 0 ? 0 : 1;
     }
 }
 
-/** Two texts or facts that should be the same and are not. */
+/** A difference between two texts or facts that should be the same. */
 export class Difference extends Error {
     name = 'Difference';
 }

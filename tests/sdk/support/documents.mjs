@@ -1,5 +1,5 @@
-// Compares what our documents say with what is published: always as facts, and where the published documents are, also
-// those facts with them and the generated SDK documents line by line.
+// Compares our documents with the published ones: always with the facts, and where the published documents are
+// available, also with them and, line by line, with the generated SDK documents.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -50,7 +50,7 @@ function read(folder, beginning) {
     return fs.readFileSync(path.join(folder, name), 'utf8').replaceAll('\r\n', '\n');
 }
 
-/** The same facts as those of a published document, all that there are. */
+/** All facts of one of our documents, in the form of the published ones. */
 function factsOf(document, family) {
     const operations = Object.entries(document.paths).flatMap(([route, methods]) =>
         Object.entries(methods).map(([method, operation]) => {
@@ -111,7 +111,7 @@ function camelised(id) {
     return id.replace(/[-_](\w)/g, (_, letter) => letter.toUpperCase());
 }
 
-/** Of our facts those that the published document speaks of. A document may say nothing of a kind of fact at all. */
+/** Those of our facts that the published document also states. A document may leave out a whole kind of fact. */
 function whatIsPublishedOf(ours, published) {
     const selected = (all, like) => Object.fromEntries(Object.keys(like).map((name) => [name, all?.[name]]));
     const operations = ours.operations.map((operation) => {
@@ -122,19 +122,19 @@ function whatIsPublishedOf(ours, published) {
             const known = like.parameters.find(({ name }) => name === parameter.name);
             return known ? selected(parameter, { ...known, ...('default' in parameter && { default: 0 }) }) : parameter;
         });
-        // Statuses may be added: it is honest to say where ours can fail too.
+        // Additional statuses are fine, because they document honest failures.
         if (like.statuses) chosen.statuses = selected(operation.statuses, like.statuses);
-        // What Blackbox's SDK ignores is described all the same.
+        // Models that Blackbox's SDK ignores are described all the same.
         if (published === facts.blackbox && like.returns === null) chosen.returns = null;
         return chosen;
     });
     const order = published.operations.map(({ request }) => request);
-    // Operations that are not published come first, and fail.
+    // Operations that are not published come first, and fail the comparison.
     operations.sort((one, other) => order.indexOf(one.request) - order.indexOf(other.request));
     return { ...selected(ours, published), operations };
 }
 
-/** The generated document without what may be added to the published one. */
+/** The generated document without permitted additions to the published one. */
 function withoutAdditions(document, seed) {
     const known = sections(seed);
     return sections(document)
@@ -145,7 +145,7 @@ function withoutAdditions(document, seed) {
                 const status = line.match(/^\|\s?\*\*(\d+)\*\* \|/)?.[0];
                 return !status || original.text.includes(status);
             });
-            // An error with a described body, which the original does not have, makes JSON acceptable.
+            // A described error body, which the original lacks, makes JSON acceptable.
             const bodiless = original.text.includes('**Accept**: Not defined');
             return lines.map((line) => (bodiless ? line.replace(/( \*\*Accept\*\*:) application\/json$/, '$1 Not defined') : line)).join('\n');
         })
@@ -157,7 +157,7 @@ function sections(text) {
     return parts.map((part) => ({ heading: part.split('\n', 1)[0], text: part }));
 }
 
-/** One of the documents was read in a wrong character set once. */
+/** Repairs a published document that was once read in a wrong character set. */
 function readable(seed) {
     return seed.replaceAll('ðŸš€', '🚀');
 }
@@ -179,7 +179,7 @@ function same(published, family, ours) {
     throw new Difference(difference);
 }
 
-/** Members in a fixed order, so that only what they say is compared. */
+/** The value with its members in a fixed order, so that only contents are compared. */
 function sorted(value) {
     if (Array.isArray(value)) return value.map(sorted);
     if (value === null || typeof value !== 'object') return value;

@@ -24,7 +24,7 @@ async function fuzz(family) {
         origin: server.base,
         checks: 'does_not_break_down,response_schema_conformance,content_type_conformance',
         'max-time': seconds(family),
-        // Random text seldom is a session id, and it should not give up because of that.
+        // Random text is seldom a session id, which must not end the run.
         warnings: 'off',
         'request-timeout': 15,
     };

@@ -24,12 +24,12 @@ def open_session():
     except urllib.error.HTTPError as error:
         if error.code != 403:
             raise
-        # One of the requests banned this user.
+        # A request has banned this user.
         users.append(f"somebody-{len(users)}")
         return open_session()
 
 
-# For each request a session of its own, because many requests end theirs.
+# A new session for each request, because many requests end theirs.
 @schemathesis.auth(refresh_interval=None)
 class Session:
     def get(self, case, context):
@@ -53,5 +53,5 @@ def map_path_parameters(context, path_parameters):
 
 @schemathesis.check
 def does_not_break_down(context, response, case):
-    # 503 says to try again, such as when the database is busy.
+    # 503 asks for a retry, such as when the database is busy.
     assert response.status_code < 500 or response.status_code == 503, f"{response.status_code}: {response.text}"

@@ -1,4 +1,4 @@
-// No linter rule compares operation ids that differ in spelling only, and those collide in generated clients.
+// No linter rule compares operation ids that differ in case or separators only, and those collide in generated clients.
 import fs from 'node:fs';
 
 import { parse } from 'yaml';

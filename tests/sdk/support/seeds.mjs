@@ -1,4 +1,4 @@
-// What the published documents say, as facts: operations with method and path, parameters, what they return, statuses.
+// Facts of the published documents: operations with method and path, parameters, results, statuses.
 
 /** Reads the facts of each family's document out of its text. */
 export const readers = { quiika, vault, janssen, blackbox, cumulonimbus };
@@ -81,7 +81,7 @@ function blackbox(text) {
     return { operations };
 }
 
-/** Written by hand: a list of parameters, and a list of what each status may mean. */
+/** A hand-written document: a list of parameters, and a list of the meanings of each status. */
 function cumulonimbus(text) {
     const operations = text.split(/^## /m).slice(1).map((section) => {
         const [request] = section.split('\n', 1);

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
 
-/** What opening a session answers. @typedef {{ id: string, token: string, user: string, body: any }} Opened */
+/** An opened session. @typedef {{ id: string, token: string, user: string, body: any }} Opened */
 
-/** A server of our own on a free port, with a key that may do everything. */
+/** A server on a free port, with the bootstrap key. */
 export class Server {
     key = randomBytes(24).toString('hex');
     base = '';
@@ -18,7 +18,7 @@ export class Server {
     process;
     users = 0;
 
-    /** @param {string} [databaseUrl] SQLite in a folder of its own without it. */
+    /** @param {string} [databaseUrl] without it, SQLite in a new folder */
     async start(databaseUrl) {
         const log = fs.openSync(path.join(this.folder, 'log'), 'a');
         this.process = spawn(process.env.SOJOURN_BINARY ?? 'sojourn', ['serve'], {
@@ -31,7 +31,7 @@ export class Server {
                 ...(databaseUrl && { DATABASE_URL: databaseUrl }),
             },
         });
-        // Also when this program is interrupted or breaks down.
+        // The server must also stop when this program is interrupted or fails.
         process.once('exit', () => this.end());
         let said = '';
         this.process.stdout?.on('data', (text) => (said += text));
@@ -62,14 +62,14 @@ export class Server {
         fs.rmSync(this.folder, { recursive: true, force: true });
     }
 
-    /** The id of a user that nobody else has. */
+    /** A new user id. */
     newUser() {
         this.users += 1;
         return `user-${process.pid}-${this.users}`;
     }
 
     /**
-     * Opens a session as a login service does.
+     * Opens a session, as a login service does.
      * @param {object} [wishes] more of the body
      * @returns {Promise<Opened>}
      */
@@ -80,7 +80,7 @@ export class Server {
         return { id: body.session.id, token: body.session_token ?? body.access_token, user, body };
     }
 
-    /** A native request with the key. @param {string} method @param {string} path @param {object} [body] */
+    /** A native request with the bootstrap key. @param {string} method @param {string} path @param {object} [body] */
     call(method, path, body) {
         return fetch(this.base + path, {
             method,
@@ -89,7 +89,7 @@ export class Server {
         });
     }
 
-    /** Whether a token still stands. @param {string} token */
+    /** Whether a token is valid. @param {string} token */
     async stands(token) {
         const response = await fetch(`${this.base}/v1/verify`, { headers: { authorization: `Bearer ${token}` } });
         return response.status === 200;

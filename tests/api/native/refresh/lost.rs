@@ -11,7 +11,7 @@ use super::{assert_refused, end_reason, is_active, successor, text};
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::proxy::Proxy;
-use crate::support::server::{Options, Server};
+use crate::support::server::Server;
 
 /// Presents a refresh token and never reads the answer.
 async fn refresh_without_reading(server: &Server, token: &str) -> TcpStream {
@@ -35,7 +35,7 @@ async fn until_spent(server: &Server, token: &str) {
     }
 }
 
-/// Presents a token while the database does not do its work: the client is told to come back, and soon enough.
+/// Presents a token while the database hangs: both requests must be answered 503 with `Retry-After`, within a bound.
 async fn assert_told_to_come_back(server: &Server, token: &str) {
     let started = Instant::now();
     let (one, two) = tokio::join!(server.refresh(token), server.refresh(token));
@@ -47,7 +47,7 @@ async fn assert_told_to_come_back(server: &Server, token: &str) {
     }
 }
 
-/// Does as told: comes back with the same token until there is an answer.
+/// Repeats the same token, as `Retry-After` asks, until there is an answer.
 async fn come_back(server: &Server, token: &str) -> String {
     let started = Instant::now();
     loop {
@@ -60,7 +60,7 @@ async fn come_back(server: &Server, token: &str) -> String {
 }
 
 on_both_databases! {
-    /// T-22: the rotation is done, and its answer is read by nobody.
+    /// T-22: the rotation is committed, and nobody reads its answer.
     async fn a_client_that_never_read_the_answer_gets_the_same_successor_later(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
@@ -74,9 +74,9 @@ on_both_databases! {
         assert!(end_reason(&server, &opened.id).await.is_null());
     }
 
-    /// T-22: whether the rotation is done by then or not. Requests given up hold no connection to the database either.
+    /// T-22: the rotation may be committed or not. Cancelled requests must not keep their database connections either.
     async fn a_client_that_hangs_up_at_once_is_not_logged_out(database) {
-        let server = Server::start_with(database, Options { connections: 3, ..Options::default() }).await;
+        let server = Server::builder().connections(3).start(database).await;
         for _ in 0..15 {
             let opened = server.open("alice").await;
             for _ in 0..3 {
@@ -120,7 +120,7 @@ on_both_databases! {
         assert_eq!(end_reason(&after, &opened.id).await, "reuse_detected");
     }
 
-    /// T-26: older ones, and what was ended for it.
+    /// T-26: older tokens, and sessions that were ended because of them.
     async fn what_was_spent_before_a_restart_is_spent_after_it(database) {
         let before = Server::start(database).await;
         let (alice, bob) = (before.open("alice").await, before.open("bob").await);
@@ -141,20 +141,17 @@ on_both_databases! {
     }
 }
 
-/// A server behind a wire to its database, with the statement of a refresh prepared.
-async fn behind_a_wire() -> (Server, Proxy) {
-    let database = TestDatabase::postgres().await;
-    let (proxy, through) = Proxy::start(database.url()).await;
-    let options = Options { database_url: Some(through), ..Options::default() };
-    let server = Server::start_with(database, options).await;
+/// A server behind a proxy to its database, with the statement of a refresh prepared.
+async fn behind_a_proxy() -> (Server, Proxy) {
+    let (server, proxy) = Server::builder().start_behind_proxy().await;
     successor(&server, &server.open("warm").await.refresh).await;
     (server, proxy)
 }
 
-/// T-22: nobody knows whether the refresh was done, until somebody asks again.
+/// T-22: the fate of the refresh is unknown until the client repeats it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_does_not_reach_the_database_is_done_when_it_is_asked_again() {
-    let (server, proxy) = behind_a_wire().await;
+    let (server, proxy) = behind_a_proxy().await;
     let opened = server.open("alice").await;
     proxy.block();
     assert_told_to_come_back(&server, &opened.refresh).await;
@@ -165,12 +162,12 @@ async fn a_refresh_that_does_not_reach_the_database_is_done_when_it_is_asked_aga
     assert!(end_reason(&server, &opened.id).await.is_null());
 }
 
-/// T-22: the refresh was done, and the database's answer is lost.
+/// T-22: the refresh is committed, and the database's answer is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_whose_outcome_was_lost_gives_the_same_pair_when_it_is_asked_again() {
-    let (server, proxy) = behind_a_wire().await;
+    let (server, proxy) = behind_a_proxy().await;
     let elsewhere = server.replica().await;
-    // Last, so that a connection is there that has not been idle for too long.
+    // Opened last, so that the pool has a connection that was not idle for too long.
     let opened = server.open("alice").await;
     proxy.mute();
     assert_told_to_come_back(&server, &opened.refresh).await;
@@ -182,7 +179,7 @@ async fn a_refresh_whose_outcome_was_lost_gives_the_same_pair_when_it_is_asked_a
     assert!(end_reason(&server, &opened.id).await.is_null());
 }
 
-/// T-22, where a database that hangs is a file that somebody else has locked.
+/// T-22 on SQLite: a database that hangs is a file that another process has locked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_cannot_be_written_is_done_when_it_is_asked_again() {
     let database = TestDatabase::sqlite().await;

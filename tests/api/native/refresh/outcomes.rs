@@ -1,4 +1,4 @@
-//! What came of a refresh: the operator reads it in the log, the client is told `invalid_grant` and nothing more.
+//! Outcomes of a refresh: the operator reads them in the log, the client is answered `invalid_grant` and nothing more.
 
 use serde_json::{Value, json};
 

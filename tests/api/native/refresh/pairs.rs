@@ -1,4 +1,4 @@
-//! What a refresh gives, and to whom.
+//! New pairs: contents, lifetime and owner.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -7,9 +7,9 @@ use sojourn::sessions::Policy;
 
 use super::{assert_refused, successor, text};
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Options, Server, answer};
+use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
-/// Deletes what is kept no longer, once nothing of now is.
+/// Deletes rows past their retention, after moving the clock beyond that of every row.
 async fn purge(server: &Server) {
     server.wait(TimeDelta::days(31));
     server.send_json("POST", "/v1/cleanup", BOOTSTRAP_KEY, &json!({})).await.expect(200);
@@ -35,7 +35,7 @@ on_both_databases! {
     /// T-31.
     async fn refreshing_never_passes_the_end_of_the_session(database) {
         let policy = Policy { sliding: Some(TimeDelta::hours(2)), ..Policy::default() };
-        let server = Server::start_with(database, Options { policy, ..Options::default() }).await;
+        let server = Server::builder().policy(policy).start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "acr": "aal3", "expires_in": 3600 })).await;
         let absolute = opened.body["session"]["absolute_expires_at"].clone();
         let mut token = opened.refresh;
@@ -112,9 +112,9 @@ on_both_databases! {
         assert_refused(&send(&server, &[("client_id", "web")]).await);
     }
 
-    /// A refresh token is bound to its session, and there are no client secrets and no DPoP keys. Whatever else a client claims
-    /// to be, the pair stays its session's.
-    async fn what_a_client_says_of_itself_changes_nothing_about_whose_the_pair_is(database) {
+    /// A refresh token is bound to its session: there are no client secrets and no DPoP keys. A client's claims about
+    /// itself do not change the owner of the pair.
+    async fn claims_of_a_client_about_itself_do_not_change_the_owner_of_the_pair(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "scope": "profile" })).await;
         let form = [("grant_type", "refresh_token"), ("refresh_token", &opened.refresh), ("user_id", "bob")];
@@ -127,14 +127,14 @@ on_both_databases! {
             let whose = ["sub", "sid", "client_id", "scope"].map(|claim| told[claim].as_str().unwrap().to_owned());
             assert_eq!(whose, ["alice", &opened.id, "web", "profile"]);
         }
-        let elsewhere = Server::start(crate::support::database::TestDatabase::sqlite().await).await;
+        let elsewhere = Server::start_on_sqlite().await;
         assert_refused(&elsewhere.refresh(&opened.refresh).await);
     }
 
-    /// T-30: a refresh says nothing about cookies, so one that lost a race cannot clear the winner's.
+    /// T-30: a refresh answer has no `Set-Cookie`, so a request that lost a race cannot clear the winner's cookie.
     async fn no_refresh_sets_or_clears_a_cookie(database) {
         let http = HttpConfig { cookie: Some("__Host-session".to_owned()), ..HttpConfig::default() };
-        let server = Server::start_with(database, Options { http, ..Options::default() }).await;
+        let server = Server::builder().http(http).start(database).await;
         let browser = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let cookie = format!("__Host-session={}", browser.access);
         let opened = server.open("alice").await;
@@ -194,7 +194,7 @@ on_both_databases! {
         server.refresh(&opened.refresh).await.expect(200);
     }
 
-    async fn a_request_that_is_none_is_told_so_in_the_standard_s_words(database) {
+    async fn a_malformed_request_is_refused_in_the_standard_s_words(database) {
         let server = Server::start(database).await;
         let send = async |form: &[(&str, &str)]| server.send_form("/oauth2/token", None, form).await.expect(400).json()["error"].clone();
         assert_eq!(send(&[]).await, "invalid_request");

@@ -1,4 +1,4 @@
-//! Many requests at once, with more clients than connections to the database. Nothing here is tried again.
+//! Concurrent requests, with more clients than database connections. No request is retried.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use sojourn::sessions::SessionId;
 use super::{assert_refused, is_active, text};
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Options, Server};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server};
 
-/// Far fewer connections than clients.
+/// Starts a server with far fewer database connections than clients.
 async fn start(database: TestDatabase) -> Arc<Server> {
-    Arc::new(Server::start_with(database, Options { connections: 5, ..Options::default() }).await)
+    Arc::new(Server::builder().connections(5).start(database).await)
 }
 
-/// Ends a session one way or another and answers once that is acknowledged.
+/// Ends a session in one of six ways and returns once that is acknowledged.
 async fn revoke(server: &Server, session: &Opened, user: &str, way: usize) {
     let path = format!("/v1/sessions/{}", session.id);
     match way % 6 {
@@ -31,7 +31,7 @@ async fn revoke(server: &Server, session: &Opened, user: &str, way: usize) {
     };
 }
 
-/// That neither of two tokens of an ended session works anywhere.
+/// Fails when one of two tokens of an ended session works anywhere.
 async fn assert_dead(server: &Server, access: &str, refresh: &str) {
     assert!(!server.stands(access).await);
     assert!(!is_active(server, access).await);
@@ -39,7 +39,8 @@ async fn assert_dead(server: &Server, access: &str, refresh: &str) {
     assert_refused(&server.refresh(refresh).await);
 }
 
-/// A pair, or a clear wish to try again; never the word that logs out.
+/// The refresh token of a new pair, or `None` for 503 with `Retry-After`. Any other answer would log the user out, and
+/// fails.
 fn pair(answer: &Answer) -> Option<String> {
     if answer.status == 503 {
         assert_eq!(answer.header("retry-after"), "1");
@@ -73,7 +74,7 @@ on_both_databases! {
         server.refresh(&current).await.expect(200);
     }
 
-    /// T-28, FT-24: 200 of the 500 rounds; the others race in the store itself. Refresh and revocation begin up to two
+    /// T-28, FT-24: 200 of the 500 rounds; the others race in the store itself. Refresh and ending begin up to two
     /// milliseconds apart.
     async fn no_token_of_a_session_works_after_its_end_was_acknowledged(database) {
         let server = start(database).await;
@@ -111,7 +112,7 @@ on_both_databases! {
         }
     }
 
-    /// T-28 where one session of a user ends the others while one of them refreshes.
+    /// T-28: one session of a user ends the others while one of those refreshes.
     async fn ending_the_others_outruns_their_refreshes(database) {
         let server = start(database).await;
         for round in 0..10 {
@@ -131,8 +132,8 @@ on_both_databases! {
         }
     }
 
-    /// T-34: whoever asks after the logout was acknowledged is told no, and that uses are written down all the while
-    /// brings nothing back.
+    /// T-34: a check that begins after an acknowledged logout is refused, and last-seen times that are written
+    /// meanwhile do not make the session active again.
     async fn a_storm_of_checks_does_not_bring_a_session_back(database) {
         let server = start(database).await;
         for round in 0..3 {

@@ -7,7 +7,7 @@ use crate::support::on_both_databases;
 use crate::support::server::Server;
 
 on_both_databases! {
-    /// T-20, and T-24: the grace is for the predecessor alone.
+    /// T-20 and T-24: the grace is for the predecessor alone.
     async fn a_token_older_than_the_predecessor_is_theft_at_any_time(database) {
         let server = Server::start(database).await;
         for wait in [TimeDelta::zero(), TimeDelta::hours(1)] {
@@ -54,8 +54,8 @@ on_both_databases! {
         assert_eq!(end_reason(&server, &opened.id).await, "reuse_detected");
     }
 
-    /// T-23, when the process no longer remembers the use by itself.
-    async fn that_the_new_token_is_in_use_is_known_after_it_was_written_too(database) {
+    /// T-23, after the process has written the use to the database and forgotten it.
+    async fn the_use_of_the_new_token_is_known_after_it_was_written_too(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
         let refreshed = server.refresh(&opened.refresh).await.expect(200);
@@ -65,7 +65,7 @@ on_both_databases! {
         assert_refused(&server.refresh(&opened.refresh).await);
     }
 
-    /// T-25: a counter decides what is older, and no clock, not even one that steps back.
+    /// T-25: the order of tokens is a counter, so a clock that steps back does no harm.
     async fn rotations_within_one_second_keep_their_order(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
@@ -82,8 +82,8 @@ on_both_databases! {
         assert_eq!(end_reason(&server, &opened.id).await, "reuse_detected");
     }
 
-    /// T-27: no repeat makes a second child, so there is none to be displaced; the one that its holder has left behind
-    /// is theft as any other.
+    /// T-27: a repeat makes no second successor, so there is no second branch. A token that its holder has already
+    /// rotated is theft like any other.
     async fn a_repeat_makes_no_second_branch_and_an_abandoned_token_is_theft(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
