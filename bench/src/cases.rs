@@ -10,8 +10,9 @@ use sojourn::clock::{Clock as _, SystemClock};
 use sojourn::sessions::{Cursor, Filter, Owner, Position, Sort, State};
 use sojourn::tokens::Keyring;
 
-use crate::fixture::{AskedFor, Fixture, request};
-use crate::load::Source;
+use crate::database::LimitScript;
+use crate::fixture::{AskedFor, Fixture};
+use crate::load::{Source, request};
 use crate::population::{EXAMPLE_USER, Population};
 
 /// The number of connections of a case, unless it says otherwise.
@@ -22,17 +23,6 @@ const WRITING: u64 = 32;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// A script of pgbench with its number of clients.
-#[derive(Debug, Clone, Copy)]
-pub struct LimitScript {
-    /// The name of the file in `sql/pgbench`.
-    pub name: &'static str,
-    /// The number of clients.
-    pub clients: u64,
-    /// The number of transactions that the rows suffice for; `None` for any number.
-    pub places: Option<fn(Population) -> u64>,
-}
 
 /// The goals of a case; none by default.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,8 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::Options;
-use crate::cases::LimitScript;
+use crate::options::Options;
 use crate::population::Population;
 
 /// The folder of scripts for `psql` and `pgbench`.
@@ -18,6 +17,17 @@ const WITHOUT_TRIGGERS: &str = "-c session_replication_role=replica";
 
 /// Transactions a second that no client of pgbench reaches when it commits.
 const MOST_A_SECOND: u64 = 250;
+
+/// A script of pgbench with its number of clients.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitScript {
+    /// The name of the file in `sql/pgbench`.
+    pub name: &'static str,
+    /// The number of clients.
+    pub clients: u64,
+    /// The number of transactions that the rows suffice for; `None` for any number.
+    pub places: Option<fn(Population) -> u64>,
+}
 
 /// The database of one population.
 #[derive(Debug)]

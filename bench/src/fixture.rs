@@ -12,10 +12,10 @@ use sojourn::sessions::{SessionId, SignedIn};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::tokens::{Keyring, MasterSecret, RefreshToken, SessionToken};
 
-use crate::Options;
 use crate::database::Database;
+use crate::options::Options;
+use crate::output;
 use crate::population::Population;
-use crate::report;
 
 /// Most sessions in one look-up.
 const TOGETHER: usize = 250;
@@ -54,7 +54,7 @@ pub struct Fixture {
 impl Fixture {
     /// Creates a database, lets the library create its tables, and fills them.
     pub async fn create(options: &Options, sessions: u64) -> Result<Self> {
-        report::progress(&format!("filling {sessions} sessions"));
+        output::progress(&format!("filling {sessions} sessions"));
         let population = Population::new(sessions);
         let database = Database::create(options, &format!("sessions_{sessions}"))?;
         let bootstrap_key = MasterSecret::generate(&SystemEntropy)?.to_base64();
@@ -142,17 +142,4 @@ impl Fixture {
         self.core.store.close().await;
         self.database.delete()
     }
-}
-
-/// A request in bytes. Empty `authorization` leaves the header out; a body comes with its type.
-pub fn request(method: &str, path: &str, authorization: &str, body: Option<(&str, &str)>) -> Vec<u8> {
-    let credential =
-        if authorization.is_empty() { String::new() } else { format!("Authorization: {authorization}\r\n") };
-    let (kind, body) = body.unwrap_or_default();
-    let content = if kind.is_empty() {
-        String::new()
-    } else {
-        format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len())
-    };
-    format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n{credential}{content}\r\n{body}").into_bytes()
 }

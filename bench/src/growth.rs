@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result, anyhow};
 use plotters::prelude::*;
 use serde::Serialize;
 
-use crate::Options;
 use crate::cases::{Case, named};
 use crate::fixture::Fixture;
-use crate::report::{self, median};
-use crate::run::against_limit;
+use crate::measuring::{Measured, against_limit};
+use crate::options::Options;
+use crate::output;
+use crate::report::median;
 use crate::server::Server;
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
@@ -76,7 +77,7 @@ pub async fn run(options: &Options) -> Result<()> {
     points.sort_by_key(|point: &Point| point.table.starts_with("of a user"));
     std::fs::write(Path::new(FOLDER).join("growth.json"), serde_json::to_string_pretty(&points)?)?;
     draw(&points, &Path::new(FOLDER).join("growth.svg"))?;
-    report::tell(&markdown(&points));
+    output::tell(&markdown(&points));
     Ok(())
 }
 
@@ -94,14 +95,13 @@ async fn measure_all(
         fixture.database.tidy()?;
         let server = Server::start(&options.server, &fixture.settings).await?;
         for (case, rounds) in cases.iter().zip(&mut rounds) {
-            report::progress(&format!("{table}: {}", case.name));
+            output::progress(&format!("{table}: {}", case.name));
             rounds.extend(against_limit(fixture, case, &server, &hello, options.seconds).await?);
         }
         server.stop()?;
     }
     for (case, rounds) in cases.iter().zip(rounds) {
-        let of =
-            |value: fn(&crate::run::Measured) -> f64| median(rounds.iter().map(value).collect()).context("no round");
+        let of = |value: fn(&Measured) -> f64| median(rounds.iter().map(value).collect()).context("no round");
         points.push(Point {
             table: table.to_owned(),
             case: case.name,

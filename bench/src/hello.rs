@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use crate::report;
+use crate::output;
 
 /// An answer as large as that of verification.
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ struct Hello {
 /// Serves until the process is killed. The first line of output is the address.
 pub async fn serve() -> Result<()> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    report::tell(&listener.local_addr()?.to_string());
+    output::tell(&listener.local_addr()?.to_string());
     Ok(axum::serve(listener, Router::new().route("/hello", get(hello))).await?)
 }
 

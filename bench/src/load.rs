@@ -114,6 +114,19 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// A request in bytes. Empty `authorization` leaves the header out; a body comes with its type.
+pub fn request(method: &str, path: &str, authorization: &str, body: Option<(&str, &str)>) -> Vec<u8> {
+    let credential =
+        if authorization.is_empty() { String::new() } else { format!("Authorization: {authorization}\r\n") };
+    let (kind, body) = body.unwrap_or_default();
+    let content = if kind.is_empty() {
+        String::new()
+    } else {
+        format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len())
+    };
+    format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n{credential}{content}\r\n{body}").into_bytes()
+}
+
 /// Sends one request over a new connection.
 pub async fn ask(address: SocketAddr, request: &[u8]) -> Result<Answer> {
     let mut connection = Connection::open(address).await?;

@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::Options;
 use crate::cases::{CONNECTIONS, named};
-use crate::fixture::{Fixture, request};
-use crate::load::{self, Until};
-use crate::report::{Report, Verdict, progress};
-use crate::run::measure;
+use crate::fixture::Fixture;
+use crate::load::{self, Until, request};
+use crate::measuring::measure;
+use crate::options::Options;
+use crate::output::progress;
+use crate::report::{Report, Verdict};
 use crate::server::Server;
 
 /// Most sessions to be cleaned up.

@@ -1,24 +1,12 @@
 //! Tables of figures, for people and for programs.
 
-use std::io::{self, Write as _};
-
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::Options;
 use crate::cases::Case;
-use crate::run::Measured;
-
-/// Prints a line on standard output.
-pub fn tell(line: &str) {
-    // A closed output is no error.
-    drop(writeln!(io::stdout(), "{line}"));
-}
-
-/// Prints a line about progress or a failure on standard error.
-pub fn progress(line: &str) {
-    drop(writeln!(io::stderr(), "{line}"));
-}
+use crate::measuring::Measured;
+use crate::options::Options;
+use crate::output;
 
 /// A goal and whether it was reached.
 #[derive(Debug, Clone, Serialize)]
@@ -219,7 +207,7 @@ impl Report {
         let markdown = self.markdown();
         std::fs::write(options.output.join(format!("{name}.md")), &markdown)?;
         std::fs::write(options.output.join(format!("{name}.json")), serde_json::to_string_pretty(self)?)?;
-        tell(&markdown);
+        output::tell(&markdown);
         Ok(())
     }
 }

@@ -12,8 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use procfs::process::{Process, all_processes};
 
-use crate::fixture::request;
-use crate::load;
+use crate::load::{self, request};
 
 /// Longest start of a server; a debug build is slow.
 const STARTING: Duration = Duration::from_mins(1);

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use sojourn::sessions::Policy;
 
+use crate::support::builder::Builder;
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 
@@ -113,7 +114,7 @@ on_both_databases! {
 
     async fn a_server_that_does_not_read_the_log_trusts_no_cache_entry(database) {
         let one = Server::start(database).await;
-        let two = one.replica_with(|with| with.without_change_log()).await;
+        let two = one.replica_with(Builder::without_change_log).await;
         for _ in 0..20 {
             let opened = one.open("alice").await;
             assert!(two.stands(&opened.access).await);

@@ -3,7 +3,7 @@
 //! A standby is a [`Cluster`] like its primary, so it can be killed, stopped and queried in the same way:
 //!
 //! * [`Cluster::add_standby`] copies the primary and streams from it; [`Cluster::wait_for_standby`] makes commits wait
-//! for it;
+//!   for it;
 //! * [`Cluster::hold_back_standbys`] halts the WAL senders, [`Cluster::hold_back_disk`] the WAL writer;
 //! * [`Cluster::has_replayed`] returns how far a standby has replayed;
 //! * [`Cluster::promote`] makes a standby a primary.

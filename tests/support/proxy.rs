@@ -45,6 +45,12 @@ impl State {
     fn of(&self, application: Option<&str>) -> Fault {
         if self.application.is_none_or(|meant| application == Some(meant)) { self.fault } else { Fault::None }
     }
+
+    /// The fault of a connection to `target`; `None` when the connection must break.
+    fn of_connection(&self, target: &str, application: Option<&str>) -> Option<Fault> {
+        let stays = self.target == target || self.keeps_connected;
+        Some(self.of(application)).filter(|fault| stays && *fault != Fault::Cut)
+    }
 }
 
 /// A proxy for connections to a database.
@@ -150,16 +156,7 @@ async fn hand_on(mut client: TcpStream, mut state: watch::Receiver<State>, lost:
     let (mut sent, mut received) = (Vec::with_capacity(8192), Vec::with_capacity(8192));
     let mut passed = 0;
     loop {
-        let fault = {
-            let state = state.borrow_and_update();
-            if state.target != target && !state.keeps_connected {
-                return;
-            }
-            state.of(requests.application())
-        };
-        if fault == Fault::Cut {
-            return;
-        }
+        let Some(fault) = state.borrow_and_update().of_connection(&target, requests.application()) else { return };
         if fault == Fault::None {
             passed = 0;
         }
