@@ -26,9 +26,9 @@ pub use source::{SettingError, Source, parse_duration};
 use crate::api::janssen::dn::DnTemplate;
 use crate::clock::Entropy;
 use crate::model::{LimitPolicy, SessionLimit};
-use crate::sessions::{Freshness, IpStorage, Policy, Profile, SHORTEST};
+use crate::sessions::{Freshness, IpStorage, MIN_LIFETIME, Policy, Profile};
 use crate::store;
-use crate::tokens::{Algorithm, LONGEST_ACCESS_TOKEN_LIFETIME, MasterSecret};
+use crate::tokens::{Algorithm, MAX_ACCESS_TOKEN_LIFETIME, MasterSecret};
 
 /// How the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,10 +204,12 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     let mut lifetime = profile.lifetime();
     // The default profile is a suggestion, a named level is a promise.
     let bound = |most| if profile == Profile::Default { None } else { most };
-    if let Some(absolute) = source.duration("SOJOURN_ABSOLUTE_LIFETIME", SHORTEST, bound(Some(lifetime.absolute)))? {
+    if let Some(absolute) =
+        source.duration("SOJOURN_ABSOLUTE_LIFETIME", MIN_LIFETIME, bound(Some(lifetime.absolute)))?
+    {
         lifetime.absolute = absolute;
     }
-    if let Some(idle) = source.duration("SOJOURN_IDLE_TIMEOUT", SHORTEST, bound(lifetime.idle))? {
+    if let Some(idle) = source.duration("SOJOURN_IDLE_TIMEOUT", MIN_LIFETIME, bound(lifetime.idle))? {
         lifetime.idle = Some(idle);
     }
     let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=10_000).contains(number));
@@ -215,11 +217,8 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     let names = "evict_oldest, evict_least_recent or reject";
     let limit_policy = source.parse("SOJOURN_SESSION_LIMIT_POLICY", names, LimitPolicy::parse)?;
     let ip_storage = source.parse("SOJOURN_IP_STORAGE", "full, truncated or off", IpStorage::parse)?;
-    let access = source.duration(
-        "SOJOURN_ACCESS_TOKEN_LIFETIME",
-        TimeDelta::seconds(10),
-        Some(LONGEST_ACCESS_TOKEN_LIFETIME),
-    )?;
+    let access =
+        source.duration("SOJOURN_ACCESS_TOKEN_LIFETIME", TimeDelta::seconds(10), Some(MAX_ACCESS_TOKEN_LIFETIME))?;
     let grace = source.duration("SOJOURN_REFRESH_GRACE", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
     let extension = source.duration("SOJOURN_LONGEST_EXTENSION", TimeDelta::zero(), None)?;
     let up_to = |most: u32| move |text: &str| text.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
@@ -234,14 +233,14 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         lifetime,
         access_token_lifetime: access.unwrap_or(defaults.access_token_lifetime),
         refresh_grace: grace.unwrap_or(defaults.refresh_grace),
-        sliding: source.duration("SOJOURN_SLIDING", SHORTEST, None)?,
+        sliding: source.duration("SOJOURN_SLIDING", MIN_LIFETIME, None)?,
         session_limit: most.map(|most| SessionLimit { most, policy: limit_policy.unwrap_or(LimitPolicy::EvictOldest) }),
         longest_extension: extension.unwrap_or(defaults.longest_extension),
         ip_storage: ip_storage.unwrap_or(defaults.ip_storage),
         retention: retention.unwrap_or(defaults.retention),
         erase_deleted_users: erase.unwrap_or(defaults.erase_deleted_users),
         freshness: freshness.unwrap_or(defaults.freshness),
-        copies_bytes: cache.map_or(defaults.copies_bytes, |megabytes| megabytes << 20),
+        cache_bytes: cache.map_or(defaults.cache_bytes, |megabytes| megabytes << 20),
         streams: server::stream_limits(source)?,
         search_page_limit: page.unwrap_or(defaults.search_page_limit),
         search_total_limit: total.unwrap_or(defaults.search_total_limit),

@@ -18,7 +18,7 @@
 //! | [`telemetry`] | the log's set-up |
 //! | [`error_chain`] | errors with their causes, for the log |
 //! | [`metrics`] | what is counted and measured |
-//! | [`mutants`] | deliberate defects that the fault tests must find; none in a release build |
+//! | [`failpoints`] | deliberate defects that the fault tests must find; none in a release build |
 //!
 //! # The rules
 //!
@@ -34,9 +34,9 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod error_chain;
+pub mod failpoints;
 pub mod metrics;
 pub mod model;
-pub mod mutants;
 pub mod server;
 pub mod sessions;
 pub mod setup;
@@ -44,4 +44,3 @@ pub mod store;
 pub mod tasks;
 pub mod telemetry;
 pub mod tokens;
-pub mod users;

@@ -30,8 +30,8 @@ use tower::ServiceExt as _;
 
 use crate::api::Reserved;
 use crate::config::ServerConfig;
+use crate::failpoints::{self, Failpoint};
 use crate::metrics::{self, ClosedFor};
-use crate::mutants::{self, Mutant};
 use leftover::ReadToTheEnd;
 use outgoing::Outgoing;
 use patience::{Patient, Progress};
@@ -102,7 +102,7 @@ fn take_waiting(listener: TcpListener, door: &Door, graceful: &GracefulShutdown)
 }
 
 fn take(door: &Door, place: Place, progress: Progress, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
-    if mutants::enabled(Mutant::Leak) {
+    if failpoints::enabled(Failpoint::Leak) {
         std::mem::forget(vec![1_u8; 16 * 1024]);
     }
     // Answers are short: waiting to fill a packet would only delay them.
@@ -214,7 +214,7 @@ pub fn stop_signal() -> io::Result<watch::Receiver<bool>> {
     tokio::spawn(async move {
         let mut next = async || tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () };
         next().await;
-        if mutants::enabled(Mutant::NoDrain) {
+        if failpoints::enabled(Failpoint::NoDrain) {
             std::process::exit(0);
         }
         tracing::info!("stopping");

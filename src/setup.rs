@@ -7,8 +7,8 @@ use secrecy::ExposeSecret;
 use crate::api;
 use crate::clock::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
 use crate::config::{self, SettingError, Source, StorageConfig, TokenConfig};
+use crate::sessions::{Dependencies, Policy, Sessions};
 use crate::sessions::{KeysError, SigningKeys};
-use crate::sessions::{Parts, Policy, Sessions};
 use crate::store::{self, OpenError, Store};
 use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
 
@@ -87,7 +87,7 @@ impl Setup {
         };
         let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.open().await?);
         let keyring = keyring();
-        let parts = Parts {
+        let parts = Dependencies {
             store: Arc::clone(&store),
             clock,
             entropy,

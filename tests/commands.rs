@@ -387,7 +387,7 @@ on_both_databases! {
         assert!(server.wait().success());
 
         let store = sojourn::store::open(database.url(), 2).await.unwrap();
-        let alice = store.active_sessions_of(&sojourn::users::UserId::parse("alice").unwrap(), sojourn::clock::Clock::now(&sojourn::clock::SystemClock)).await.unwrap();
+        let alice = store.active_sessions_of(&sojourn::model::UserId::parse("alice").unwrap(), sojourn::clock::Clock::now(&sojourn::clock::SystemClock)).await.unwrap();
         assert_eq!(alice[0].confirmed_counter, 1, "that the new access token was used was only remembered until the end");
     }
 }

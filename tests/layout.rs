@@ -52,10 +52,10 @@ fn no_file_imports_itself_in_a_circle() {
 const REACHES: &[(&str, &[&str])] = &[
     ("model", &["clock"]),
     ("tokens", &["clock", "model"]),
-    ("store", &["clock", "model", "tokens", "metrics", "mutants"]),
+    ("store", &["clock", "model", "tokens", "metrics", "failpoints"]),
     (
         "sessions",
-        &["clock", "model", "tokens", "store::contract", "store::batching", "metrics", "mutants", "error_chain"],
+        &["clock", "model", "tokens", "store::contract", "store::batching", "metrics", "failpoints", "error_chain"],
     ),
 ];
 

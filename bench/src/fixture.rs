@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use sojourn::clock::{self, Clock as _, SystemClock, SystemEntropy};
 use sojourn::config::Source as Settings;
-use sojourn::sessions::{SessionId, SignedIn};
+use sojourn::model::{SessionId, SignedIn};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::tokens::{Keyring, MasterSecret, RefreshToken, SessionToken};
 

@@ -22,7 +22,7 @@ pub enum Until {
     /// A duration.
     Elapsed(Duration),
     /// A flag, set by another task.
-    Told(Arc<AtomicBool>),
+    FeedItem(Arc<AtomicBool>),
     /// The end of the requests.
     Exhausted,
 }
@@ -54,7 +54,7 @@ impl Outcome {
 /// Sends each source's requests over its own connection, one after the other.
 pub async fn load(address: SocketAddr, sources: Vec<Source>, until: Until) -> Result<Outcome> {
     let stop = match &until {
-        Until::Told(stop) => Arc::clone(stop),
+        Until::FeedItem(stop) => Arc::clone(stop),
         Until::Elapsed(_) | Until::Exhausted => Arc::default(),
     };
     let mut connections = Vec::with_capacity(sources.len());

@@ -69,7 +69,7 @@ pub async fn cleanup(fixture: &mut Fixture, options: &Options, report: &mut Repo
     fixture.database.fill_stale(fixture.population, rows).await?;
     let requests = (case.requests)(fixture)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let checking = load::load(server.address, requests.sources(CONNECTIONS), Until::Told(Arc::clone(&stop)));
+    let checking = load::load(server.address, requests.sources(CONNECTIONS), Until::FeedItem(Arc::clone(&stop)));
     let cleaning = async {
         let cleaned = clean(fixture, &server).await;
         stop.store(true, Ordering::Relaxed);

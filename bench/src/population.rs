@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::clock::{Clock as _, SystemClock};
-use sojourn::sessions::SessionId;
+use sojourn::model::SessionId;
 use uuid::Uuid;
 
 /// The time span in which the sessions were opened.

@@ -14,10 +14,9 @@ use axum::response::{IntoResponse as _, Response};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::failure::MAX_BODY_BYTES;
-use super::failure::Rejection;
+use super::failure::{MAX_BODY_BYTES, Rejection};
 use super::family::{Family, Refused};
-use crate::sessions::FieldError;
+use crate::model::FieldError;
 
 /// The parameters of a family's operations, from its OpenAPI document.
 pub(super) struct Documented {

@@ -16,7 +16,9 @@ use super::failure::Rejection;
 use super::family::{Family, Refused};
 use super::limits::Counted;
 use super::wording;
-use crate::sessions::{self, Error, Freshness, Refusal, SessionId, SignedIn};
+use crate::model;
+use crate::model::{SessionId, SignedIn};
+use crate::sessions::{Error, Freshness, Refusal};
 
 /// Declares extractors: the value, and the family `F` in whose words a request without it is refused.
 macro_rules! extractors {
@@ -50,11 +52,11 @@ macro_rules! extractors {
 
 extractors! {
     /// The caller: a user in a session, or a service.
-    Caller<F>(sessions::Caller);
+    Caller<F>(model::Caller);
     /// The caller of a stream. Opening one does not count as a use of the caller's session.
-    Watcher<F>(sessions::Caller);
+    Watcher<F>(model::Caller);
     /// The caller of a route whose clients leave out `Bearer`.
-    CallerWithBareToken<F>(sessions::Caller);
+    CallerWithBareToken<F>(model::Caller);
     /// The caller, who must be a user in a session.
     User<F>(SignedIn);
     /// The user of a route whose clients leave out `Bearer`.
@@ -123,8 +125,8 @@ impl<F: Family> FromRequestParts<Arc<App>> for UserWithBareToken<F> {
 
 async fn user<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<SignedIn, Refused<F>> {
     match caller(parts, app, place, None).await? {
-        sessions::Caller::User(signed_in) => Ok(*signed_in),
-        sessions::Caller::Service(_) => Err(Error::from(Refusal::NotAUser).into()),
+        model::Caller::User(signed_in) => Ok(*signed_in),
+        model::Caller::Service(_) => Err(Error::from(Refusal::NotAUser).into()),
     }
 }
 
@@ -134,7 +136,7 @@ pub(super) async fn caller<F: Family>(
     app: &App,
     place: Place,
     freshness: Option<Freshness>,
-) -> Result<sessions::Caller, Refused<F>> {
+) -> Result<model::Caller, Refused<F>> {
     let authenticated = match credentials::<F>(parts, app, place) {
         Ok(credentials) => app.sessions.authenticate(&credentials, freshness).await,
         Err(refusal) => Err(refusal),
@@ -145,8 +147,8 @@ pub(super) async fn caller<F: Family>(
 fn admit<F: Family>(
     parts: &Parts,
     app: &App,
-    authenticated: Result<sessions::Caller, Error>,
-) -> Result<sessions::Caller, Refused<F>> {
+    authenticated: Result<model::Caller, Error>,
+) -> Result<model::Caller, Refused<F>> {
     match authenticated {
         Ok(caller) => {
             app.limits.admit::<F>(parts, Counted::Caller(&caller))?;

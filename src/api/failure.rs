@@ -7,7 +7,8 @@ use axum::http::{HeaderValue, StatusCode};
 use super::right_path::RightPath;
 use crate::error_chain::chain;
 use crate::metrics;
-use crate::sessions::{Error, FieldError, GrantRefusal, Refusal, Unmet};
+use crate::model::FieldError;
+use crate::sessions::{Error, GrantRefusal, Refusal, Unmet};
 
 /// The longest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -6,7 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::failure::{Failure, Rejection};
-use crate::sessions::{Error, FieldError};
+use crate::model::FieldError;
+use crate::sessions::Error;
 
 /// A family of wire formats.
 pub trait Family: Send + Sync + 'static {

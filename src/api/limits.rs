@@ -17,8 +17,7 @@ use super::endings::is_ending;
 use super::failure::Rejection;
 use super::family::Family;
 use super::forwarding::Forwarding;
-use crate::sessions::{Caller, SessionId};
-use crate::users::UserId;
+use crate::model::{Caller, SessionId, UserId};
 
 /// The time in which a caller may make as many requests as the limit.
 const WINDOW: Duration = Duration::from_mins(5);

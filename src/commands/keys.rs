@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::administration::{duration, operator};
 use super::{CommandError, print};
 use crate::model::{FieldError, Filter, Opener, ServiceKeyId};
-use crate::sessions::{Error, Selection, Sessions, TRUSTED_FOR};
+use crate::sessions::{Error, MAX_STALENESS, Selection, Sessions};
 use crate::setup::Assembled;
 use crate::store::Announcement;
 use crate::tokens::StoredServiceKey;
@@ -96,7 +96,7 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
         let first = end_sessions_of(sessions, id).await?;
         // Until they have heard of it, servers may still open sessions with the key.
         drop(sessions.announce(Announcement::Changes).await);
-        tokio::time::sleep(TRUSTED_FOR).await;
+        tokio::time::sleep(MAX_STALENESS).await;
         let late = end_sessions_of(sessions, id).await?;
         let ended = first.zip(late).map_or("all".to_owned(), |(first, late)| (first + late).to_string());
         return print(&format!("Key {id} is revoked, and {ended} sessions that it opened are ended."));

@@ -166,7 +166,7 @@ pub(super) fn check_name(name: &str) -> Result<(), SettingError> {
         "SOJOURN_PREVIOUS_SECRETS_FILE",
         "SOJOURN_BOOTSTRAP_KEY_FILE",
     ];
-    let of_tests = cfg!(debug_assertions) && name == crate::mutants::SETTING;
+    let of_tests = cfg!(debug_assertions) && name == crate::failpoints::SETTING;
     let known =
         of_tests || name == "PORT" || WITH_FILE.contains(&name) || SETTINGS.iter().any(|(known, ..)| *known == name);
     if known { Ok(()) } else { Err(SettingError::new(name, "there is no such setting (see sojourn serve --help)")) }

@@ -82,7 +82,7 @@ pub struct StatisticsQuery {
 
 /// What happened to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum CountedEvent {
     /// It was opened.
     Opened,
     /// It came to its end by itself, or was idle for too long and then deleted.
@@ -91,7 +91,7 @@ pub enum Event {
     Ended(EndReason),
 }
 
-impl Event {
+impl CountedEvent {
     /// The event behind the word that is stored, if it is one.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
@@ -126,7 +126,7 @@ pub struct Counts {
     /// last step on. A group's name is empty for sessions without a client, and where nothing is broken down.
     pub groups: Vec<(String, i64, i64)>,
     /// How often something happened in a step: its start, the group, what, how often. In the order of the starts.
-    pub events: Vec<(DateTime<Utc>, String, Event, i64)>,
+    pub events: Vec<(DateTime<Utc>, String, CountedEvent, i64)>,
 }
 
 /// A user's sessions in numbers; ended ones are not among them.

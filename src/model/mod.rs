@@ -22,7 +22,7 @@ mod user;
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
-pub use counts::{Counts, CountsWanted, Event, Grouping, SessionStats, StatisticsQuery, Step};
+pub use counts::{CountedEvent, Counts, CountsWanted, Grouping, SessionStats, StatisticsQuery, Step};
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
 pub use opener::Opener;
@@ -32,7 +32,7 @@ pub use query::{
 };
 pub use scope::Scope;
 pub use service_key::ServiceKeyId;
-pub use session::{EndReason, Ended, Metadata, Session, SignedIn, Standing, State};
+pub use session::{EndReason, Ended, Metadata, Session, SessionStatus, SignedIn, State};
 pub use session_id::SessionId;
 pub use session_limit::{LimitPolicy, SessionLimit};
 pub use slide::Slide;

@@ -72,7 +72,7 @@ pub struct Ended {
 
 /// All that a session's state is computed from and that may change while it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct SessionStatus {
     /// Which session.
     pub id: SessionId,
     /// As [`Session::last_seen_at`].

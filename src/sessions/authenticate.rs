@@ -9,9 +9,9 @@ use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
 use super::freshness::PATIENCE;
+use crate::failpoints::{self, Failpoint};
 use crate::metrics::{self, AnsweredFrom};
-use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SignedIn, Standing, State, Touch};
-use crate::mutants::{self, Mutant};
+use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn, State, Touch};
 use crate::store;
 use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, StoredServiceKey};
 
@@ -185,21 +185,21 @@ impl Sessions {
         now: DateTime<Utc>,
     ) -> Result<SignedIn, Error> {
         let copy = match freshness {
-            Freshness::Strict => match self.copies.session(id) {
-                Some(copy) if copy.is_truth => return self.still_active(copy.value, now).await,
+            Freshness::Strict => match self.cache.session(id) {
+                Some(copy) if copy.authoritative => return self.still_active(copy.value, now).await,
                 _ => None,
             },
-            Freshness::Fresh => self.copies.session(id).filter(|copy| self.check_active(&copy.value, now).is_ok()),
+            Freshness::Fresh => self.cache.session(id).filter(|copy| self.check_active(&copy.value, now).is_ok()),
         };
         let stand_in = match copy {
-            Some(copy) if copy.is_truth => {
+            Some(copy) if copy.authoritative => {
                 metrics::checked(AnsweredFrom::Copy, 1);
                 return Ok(copy.value);
             }
             copy => copy.is_some(),
         };
         metrics::checked(AnsweredFrom::Store, 1);
-        let read = or_stand_in(stand_in, self.read_session(id), || self.copies.session(id).map(|copy| copy.value));
+        let read = or_stale(stand_in, self.read_session(id), || self.cache.session(id).map(|copy| copy.value));
         let signed_in = read.await?.ok_or(Refusal::UnknownSession)?;
         self.check_active(&signed_in, now)?;
         Ok(signed_in)
@@ -210,11 +210,11 @@ impl Sessions {
     async fn still_active(&self, copy: SignedIn, now: DateTime<Utc>) -> Result<SignedIn, Error> {
         metrics::checked(AnsweredFrom::Store, 1);
         let mut signed_in = copy;
-        if mutants::enabled(Mutant::StaleRead) {
+        if failpoints::enabled(Failpoint::StaleRead) {
             return Ok(signed_in);
         }
-        let standing = self.standings.ask(signed_in.session.id).await?.ok_or(Refusal::UnknownSession)?;
-        let Standing { id: _, last_seen_at, expires_at, ended, refresh_counter, confirmed_counter } = standing;
+        let standing = self.status_loader.submit(signed_in.session.id).await?.ok_or(Refusal::UnknownSession)?;
+        let SessionStatus { id: _, last_seen_at, expires_at, ended, refresh_counter, confirmed_counter } = standing;
         signed_in.session =
             Session { last_seen_at, expires_at, ended, refresh_counter, confirmed_counter, ..signed_in.session };
         self.check_active(&signed_in, now)?;
@@ -223,12 +223,12 @@ impl Sessions {
 
     /// A session as it is stored, and kept if it stands.
     async fn read_session(&self, id: SessionId) -> Result<Option<SignedIn>, store::Error> {
-        let mark = self.copies.mark();
-        let found = self.behind_tokens.ask(id).await?;
+        let epoch = self.cache.epoch();
+        let found = self.session_loader.submit(id).await?;
         if let Some(signed_in) = &found
             && self.check_active(signed_in, self.now()).is_ok()
         {
-            self.copies.keep_session(signed_in, mark);
+            self.cache.keep_session(signed_in, epoch);
         }
         Ok(found)
     }
@@ -252,7 +252,7 @@ impl Sessions {
 
     async fn standing_refresh(&self, token: &str, now: DateTime<Utc>) -> Result<Introspection, Error> {
         let derived = RefreshToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?;
-        let mut signed_in = self.behind_tokens.ask(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
+        let mut signed_in = self.session_loader.submit(derived.session_id).await?.ok_or(Refusal::UnknownSession)?;
         self.check_active(&signed_in, now)?;
         self.activity.overlay(&mut signed_in.session);
         if derived.number != signed_in.session.refresh_counter {
@@ -280,25 +280,25 @@ impl Sessions {
         id: ServiceKeyId,
         freshness: Freshness,
     ) -> Result<Option<Arc<StoredServiceKey>>, Error> {
-        let copy = if freshness == Freshness::Fresh { self.copies.key(id) } else { None };
+        let copy = if freshness == Freshness::Fresh { self.cache.key(id) } else { None };
         let stand_in = match copy {
-            Some(copy) if copy.is_truth => return Ok(Some(copy.value)),
+            Some(copy) if copy.authoritative => return Ok(Some(copy.value)),
             copy => copy.is_some(),
         };
         let read = async {
-            let mark = self.copies.mark();
+            let epoch = self.cache.epoch();
             let stored = self.store().service_key(id).await?.map(Arc::new);
             if let Some(key) = stored.as_ref().filter(|key| key.is_active(self.now())) {
-                self.copies.keep_key(Arc::clone(key), mark);
+                self.cache.keep_key(Arc::clone(key), epoch);
             }
             Ok(stored)
         };
-        Ok(or_stand_in(stand_in, read, || self.copies.key(id).map(|copy| copy.value)).await?)
+        Ok(or_stale(stand_in, read, || self.cache.key(id).map(|copy| copy.value)).await?)
     }
 }
 
 /// What the store answers; but where a copy may stand in for it, the store is not waited for long.
-async fn or_stand_in<T>(
+async fn or_stale<T>(
     stand_in: bool,
     read: impl Future<Output = Result<Option<T>, store::Error>>,
     copy: impl FnOnce() -> Option<T>,

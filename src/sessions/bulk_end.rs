@@ -12,7 +12,7 @@ use crate::model::{
 use crate::store;
 
 /// The most sessions that can be named in one request.
-pub const MOST_NAMED: usize = 500;
+pub const MAX_NAMED: usize = 500;
 /// How far the sessions that are meant are counted.
 pub const COUNTED_TO: u32 = 10_001;
 /// How many of the sessions that are meant are shown beforehand.
@@ -50,8 +50,8 @@ impl Sessions {
     }
 
     async fn revoke_named(&self, ids: &[SessionId], dry_run: bool) -> Result<EndedInBulk, Error> {
-        if ids.len() > MOST_NAMED {
-            return Err(FieldError::new("ids", format!("must have at most {MOST_NAMED} entries")).into());
+        if ids.len() > MAX_NAMED {
+            return Err(FieldError::new("ids", format!("must have at most {MAX_NAMED} entries")).into());
         }
         let now = self.now();
         if dry_run {
@@ -130,7 +130,7 @@ impl Sessions {
     async fn end_in_bulk(&self, filter: Filter, except: Option<SessionId>, reason: EndReason) -> Result<(), Error> {
         let ending = BulkEnding { filter, except, ended: Ended { at: self.now(), reason } };
         self.store().end_in_bulk(&ending).await?;
-        self.copies.everything_changed();
+        self.cache.invalidate_all();
         self.signals.written();
         self.signals.bulk_ending();
         tracing::warn!(filter = ?ending.filter, except = ?ending.except, reason = reason.as_str(), "sessions ended in bulk");
@@ -138,8 +138,8 @@ impl Sessions {
     }
 
     /// Brings sessions up to the bulk endings that mean them, until all are, or another process is at it.
-    pub async fn carry_out_bulk_endings(&self) -> Result<(), Error> {
-        while self.store().carry_out_bulk_ending(self.now()).await?.is_some() {}
+    pub async fn apply_bulk_endings(&self) -> Result<(), Error> {
+        while self.store().apply_bulk_ending(self.now()).await?.is_some() {}
         Ok(())
     }
 

@@ -1,17 +1,17 @@
-//! Ending sessions.
+//! EndOutcome sessions.
 
 use std::sync::Arc;
 
 use super::error::Error;
 use super::facade::Sessions;
+use crate::failpoints::{self, Failpoint};
 use crate::metrics;
 use crate::model::{Caller, EndReason, Owner, Scope, SessionId, SignedIn, UserId};
-use crate::mutants::{self, Mutant};
-use crate::store::{EndedTogether, Ending};
+use crate::store::{EndOutcome, EndedAtOnce};
 use crate::tokens::{Form, RefreshToken, SessionToken};
 
 impl Sessions {
-    /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. Ending an ended one changes
+    /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. EndOutcome an ended one changes
     /// nothing and is no error.
     pub async fn end(&self, caller: &Caller, id: SessionId) -> Result<(), Error> {
         let owner = caller.reach(Scope::ADMIN)?;
@@ -20,18 +20,18 @@ impl Sessions {
             Owner::User(_) => EndReason::RevokedByUser,
             Owner::Anyone => EndReason::RevokedByAdmin,
         };
-        if mutants::enabled(Mutant::AnswerBeforeWrite) {
+        if failpoints::enabled(Failpoint::AnswerBeforeWrite) {
             let (store, now) = (Arc::clone(&self.parts.store), self.now());
-            mutants::later(async move { drop(store.end_session(id, Owner::Anyone, reason, now).await) });
+            failpoints::later(async move { drop(store.end_session(id, Owner::Anyone, reason, now).await) });
             return Ok(());
         }
         match self.store().end_session(id, owner, reason, self.now()).await? {
-            Some(Ending::Ended(session)) => {
+            Some(EndOutcome::Ended(session)) => {
                 self.ended(&session.user_id, &[id], reason);
                 Ok(())
             }
             // Perhaps by this very call, when its first answer was lost.
-            Some(Ending::AlreadyEnded(session)) => {
+            Some(EndOutcome::AlreadyEnded(session)) => {
                 self.changed(&session.user_id);
                 Ok(())
             }
@@ -68,7 +68,7 @@ impl Sessions {
         keep: Option<SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        if mutants::enabled(Mutant::EndOneByOne) {
+        if failpoints::enabled(Failpoint::EndOneByOne) {
             for session in self.store().active_sessions_of(user, self.now()).await? {
                 self.store().end_active_session(session.id, user, reason, self.now()).await?;
             }
@@ -83,15 +83,15 @@ impl Sessions {
         &self,
         user: &UserId,
         keep: Option<SessionId>,
-        ended: EndedTogether,
+        ended: EndedAtOnce,
         reason: EndReason,
     ) -> Result<usize, Error> {
         match ended {
-            EndedTogether::Ended(ids) => {
+            EndedAtOnce::Ended(ids) => {
                 self.ended(user, &ids, reason);
                 Ok(ids.len())
             }
-            EndedTogether::TooMany => self.end_in_bulk_of(user, keep, reason).await,
+            EndedAtOnce::TooMany => self.end_in_bulk_of(user, keep, reason).await,
         }
     }
 
@@ -102,8 +102,8 @@ impl Sessions {
         let owner = user.as_ref().map_or(Owner::Anyone, Owner::User);
         let ending = self.store().end_session(id, owner, EndReason::Logout, self.now()).await?;
         match ending {
-            Some(Ending::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
-            Some(Ending::AlreadyEnded(session)) => self.changed(&session.user_id),
+            Some(EndOutcome::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
+            Some(EndOutcome::AlreadyEnded(session)) => self.changed(&session.user_id),
             None => {}
         }
         Ok(())
@@ -137,7 +137,7 @@ impl Sessions {
 
     /// After a user or one of its sessions was changed here.
     pub(crate) fn changed(&self, user: &UserId) {
-        self.copies.user_changed(user);
+        self.cache.user_changed(user);
         self.signals.written();
     }
 }

@@ -6,18 +6,18 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::activity::Activity;
-use super::cache::loaders::{Asking, Reader, SessionOfToken, SessionsOfUser, StandingOfSession};
-use super::cache::session_cache::Copies;
-use super::change_log::progress::Progress;
+use super::cache::loaders::{LoadJob, Loader, SessionOfToken, SessionsOfUser, StatusOfSession};
+use super::cache::session_cache::SessionCache;
+use super::change_log::progress::ReadHistory;
 use super::change_log::signals::Signals;
 use super::error::{Error, NotReady};
-use super::feed::hub::Live;
+use super::feed::hub::Hub;
 use super::known_keys::KnownKeys;
 use super::policy::Policy;
 use super::rights::Rights;
 use super::shared::Shared;
-use super::throttle::Pace;
-use super::totals_cache::LongLists;
+use super::throttle::Throttle;
+use super::totals_cache::TotalsCache;
 use crate::clock::{Clock, Entropy};
 use crate::metrics;
 use crate::model::Touch;
@@ -30,7 +30,7 @@ const MOST_TOUCHES: usize = 1000;
 const READINESS_TTL: Duration = Duration::from_millis(200);
 
 /// What the core is made of.
-pub struct Parts {
+pub struct Dependencies {
     /// Where sessions are kept.
     pub store: Arc<dyn Store>,
     /// What time it is.
@@ -51,42 +51,42 @@ pub struct Parts {
 
 /// Everything that can be done with sessions.
 pub struct Sessions {
-    pub(super) parts: Parts,
+    pub(super) parts: Dependencies,
     pub(super) activity: Activity,
-    pub(super) copies: Copies,
-    pub(super) behind_tokens: Arc<Reader<SessionOfToken>>,
-    pub(super) standings: Arc<Reader<StandingOfSession>>,
-    pub(super) lists: Arc<Reader<SessionsOfUser>>,
-    pub(super) long_lists: LongLists,
+    pub(super) cache: SessionCache,
+    pub(super) session_loader: Arc<Loader<SessionOfToken>>,
+    pub(super) status_loader: Arc<Loader<StatusOfSession>>,
+    pub(super) user_sessions_loader: Arc<Loader<SessionsOfUser>>,
+    pub(super) totals_cache: TotalsCache,
     pub(super) signals: Signals,
-    pub(super) log: Progress,
-    pub(super) cleaning: Pace,
-    pub(super) live: Live,
+    pub(super) read_history: ReadHistory,
+    pub(super) throttle: Throttle,
+    pub(super) feed: Hub,
     pub(super) readiness: Shared<Result<(), NotReady>>,
     pub(super) known_keys: KnownKeys,
 }
 
 impl Sessions {
     /// Puts the core together.
-    pub fn new(parts: Parts) -> Self {
-        let copies = Copies::new(parts.policy.copies_bytes);
+    pub fn new(parts: Dependencies) -> Self {
+        let cache = SessionCache::new(parts.policy.cache_bytes);
         let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
-        let behind_tokens = Reader::new(Asking(SessionOfToken(Arc::clone(&store))));
-        let standings = Reader::new(Asking(StandingOfSession(Arc::clone(&store))));
-        let lists = Reader::new(Asking(SessionsOfUser { store, clock }));
-        let live = Live::new(parts.policy.streams);
+        let session_loader = Loader::new(LoadJob(SessionOfToken(Arc::clone(&store))));
+        let status_loader = Loader::new(LoadJob(StatusOfSession(Arc::clone(&store))));
+        let user_sessions_loader = Loader::new(LoadJob(SessionsOfUser { store, clock }));
+        let feed = Hub::new(parts.policy.streams);
         Self {
             parts,
             activity: Activity::default(),
-            copies,
-            behind_tokens,
-            standings,
-            lists,
-            long_lists: LongLists::new(),
+            cache,
+            session_loader,
+            status_loader,
+            user_sessions_loader,
+            totals_cache: TotalsCache::new(),
             signals: Signals::default(),
-            log: Progress::default(),
-            cleaning: Pace::new(),
-            live,
+            read_history: ReadHistory::default(),
+            throttle: Throttle::new(),
+            feed,
             readiness: Shared::new(READINESS_TTL, Duration::ZERO),
             known_keys: KnownKeys::default(),
         }
@@ -119,8 +119,8 @@ impl Sessions {
     }
 
     /// Lets go of what this process remembers of sessions and cannot use any more.
-    pub fn drop_useless_copies(&self) {
-        self.copies.drop_useless();
+    pub fn purge_cache(&self) {
+        self.cache.purge();
     }
 
     /// Records what is measured only when somebody asks.
@@ -128,7 +128,7 @@ impl Sessions {
         for Pool { name, in_use, idle } in self.store().pools() {
             metrics::database_connections(name, in_use, idle);
         }
-        metrics::freshness(self.copies.sessions_kept(), self.copies.log_age());
+        metrics::freshness(self.cache.sessions_kept(), self.cache.log_age());
     }
 
     /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.
@@ -150,7 +150,7 @@ impl Sessions {
 
     pub(super) async fn write_touches(&self, touches: &[Touch]) -> Result<(), Error> {
         self.store().touch_sessions(touches).await?;
-        self.copies.touched(touches);
+        self.cache.touched(touches);
         self.activity.written(touches);
         Ok(())
     }

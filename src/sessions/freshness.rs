@@ -8,7 +8,7 @@ pub enum Freshness {
     /// Not at all: whether the session stands is read after it was asked for. Its names and its user's may be as old as in a
     /// fresh answer.
     Strict,
-    /// What this replica ended counts at once, what others ended after [`TRUSTED_FOR`] at the latest, and usually in
+    /// What this replica ended counts at once, what others ended after [`MAX_STALENESS`] at the latest, and usually in
     /// milliseconds.
     #[default]
     Fresh,
@@ -32,8 +32,8 @@ impl Freshness {
 }
 
 /// For how long after the log was last read to its end copies are taken for the truth.
-pub const TRUSTED_FOR: Duration = Duration::from_millis(1500);
+pub const MAX_STALENESS: Duration = Duration::from_millis(1500);
 /// For how long after that reading copies may stand in for a store that does not answer.
-pub const STANDING_IN_FOR: Duration = Duration::from_secs(5);
+pub const STALE_IF_ERROR: Duration = Duration::from_secs(5);
 /// How long the store is waited for while a copy may stand in for it.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);

@@ -5,10 +5,10 @@ use super::error::Error;
 use super::facade::Sessions;
 use super::rights::Rights;
 use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Session, SessionId, UserId};
-use crate::store::Ending;
+use crate::store::EndOutcome;
 
 /// The furthest that a list can be asked for from: what is skipped is read too.
-pub const FURTHEST_OFFSET: u32 = 1_000_000;
+pub const MAX_OFFSET: u32 = 1_000_000;
 
 /// One page of a list and how many are in all of it, counted as far as policy says.
 #[derive(Debug, Clone)]
@@ -36,13 +36,13 @@ impl Sessions {
             condition: &condition,
             order,
             descending,
-            offset: offset.min(FURTHEST_OFFSET),
+            offset: offset.min(MAX_OFFSET),
             limit: limit.min(self.policy().search_page_limit),
-            count_to: (!self.long_lists.has(&condition, now)).then_some(most),
+            count_to: (!self.totals_cache.has(&condition, now)).then_some(most),
         };
         let (mut sessions, counted) = self.store().list_sessions(listing).await?;
         if counted.is_some_and(|counted| counted >= most) {
-            self.long_lists.insert(condition, now);
+            self.totals_cache.insert(condition, now);
         }
         let total = counted.unwrap_or(most);
         for session in &mut sessions {
@@ -75,11 +75,11 @@ impl Sessions {
         rights.require_end(caller)?;
         let (id, reason) = (id.ok_or(Error::SessionNotFound)?, EndReason::RevokedByAdmin);
         match self.store().end_session(id, Owner::Anyone, reason, self.now()).await? {
-            Some(Ending::Ended(session)) => {
+            Some(EndOutcome::Ended(session)) => {
                 self.ended(&session.user_id, &[id], reason);
                 Ok(())
             }
-            Some(Ending::AlreadyEnded(session)) => {
+            Some(EndOutcome::AlreadyEnded(session)) => {
                 self.changed(&session.user_id);
                 Err(Error::SessionNotFound)
             }

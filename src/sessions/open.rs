@@ -151,7 +151,7 @@ impl Sessions {
                 let session = new.session;
                 if evicted.is_empty() {
                     // What the opener told of the user may be new.
-                    self.copies.user_changed(&session.user_id);
+                    self.cache.user_changed(&session.user_id);
                 } else {
                     self.ended(&session.user_id, &evicted, EndReason::Replaced);
                 }

@@ -12,7 +12,7 @@ use crate::model::{FieldError, Scope, SessionLimit};
 
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
 /// buffered last-seen times are written.
-pub const SHORTEST: TimeDelta = TimeDelta::seconds(60);
+pub const MIN_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 
 /// The limits of a session's two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +136,7 @@ pub struct Policy {
     /// How old an answer may be when nobody says otherwise.
     pub freshness: Freshness,
     /// Room for copies of sessions, in bytes; 0: none are kept.
-    pub copies_bytes: u64,
+    pub cache_bytes: u64,
     /// The most streams that are open at once.
     pub streams: StreamLimits,
 }
@@ -156,7 +156,7 @@ impl Default for Policy {
             search_page_limit: 200,
             search_total_limit: 10_001,
             freshness: Freshness::Fresh,
-            copies_bytes: 64 << 20,
+            cache_bytes: 64 << 20,
             streams: StreamLimits::default(),
         }
     }
@@ -199,9 +199,9 @@ impl Policy {
             None => most,
             Some(seconds) => {
                 let asked = TimeDelta::try_seconds(seconds);
-                let fits = asked.is_some_and(|asked| asked >= SHORTEST && most.is_none_or(|most| asked <= most));
+                let fits = asked.is_some_and(|asked| asked >= MIN_LIFETIME && most.is_none_or(|most| asked <= most));
                 if !fits || most.is_none() && seconds > i64::from(i32::MAX) {
-                    let least = SHORTEST.num_seconds();
+                    let least = MIN_LIFETIME.num_seconds();
                     let most = most.map_or(i64::from(i32::MAX), |most| most.num_seconds());
                     errors.push(FieldError::new(field, format!("must be a number of seconds from {least} to {most}")));
                 }
@@ -209,7 +209,7 @@ impl Policy {
             }
         };
         let absolute = within("absolute_expires_in", asked.absolute_expires_in, Some(limits.absolute));
-        let absolute = absolute.map_or(limits.absolute, |asked| asked.clamp(SHORTEST, limits.absolute));
+        let absolute = absolute.map_or(limits.absolute, |asked| asked.clamp(MIN_LIFETIME, limits.absolute));
         let expires_in = within("expires_in", asked.expires_in, Some(absolute));
         let idle_timeout = within("idle_timeout", asked.idle_timeout, limits.idle);
         if !errors.is_empty() {

@@ -9,7 +9,7 @@ use crate::model::{
     Caller, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, SignedIn, Sort,
     SortField, UserId,
 };
-use crate::store::MOST_LISTED;
+use crate::store::MAX_LISTED;
 
 /// One page of a search.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Page {
 /// A user's active sessions, newest first.
 #[derive(Debug, Clone)]
 pub struct UserSessions {
-    /// At most [`MOST_LISTED`] of them.
+    /// At most [`MAX_LISTED`] of them.
     pub sessions: Vec<Session>,
     /// The number of all, listed or not.
     pub total: usize,
@@ -37,14 +37,14 @@ impl UserSessions {
 }
 
 impl Sessions {
-    /// A user's active sessions, the newest [`MOST_LISTED`] if there are more.
+    /// A user's active sessions, the newest [`MAX_LISTED`] if there are more.
     pub(super) async fn active_sessions_of(&self, user: &UserId) -> Result<UserSessions, Error> {
-        let mut sessions = self.lists.ask(user.clone()).await?;
+        let mut sessions = self.user_sessions_loader.submit(user.clone()).await?;
         for session in &mut sessions {
             self.activity.overlay(session);
         }
         let listed = sessions.len();
-        let may_be_more = u32::try_from(listed).is_ok_and(|listed| listed >= MOST_LISTED);
+        let may_be_more = u32::try_from(listed).is_ok_and(|listed| listed >= MAX_LISTED);
         let total = if may_be_more { self.count_active_sessions_of(user).await?.max(listed) } else { listed };
         Ok(UserSessions { sessions, total })
     }

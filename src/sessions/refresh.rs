@@ -144,9 +144,9 @@ impl Sessions {
             return Ok(());
         }
         // Neither ever changes, so a copy knows them as well as the store does.
-        let session = match self.copies.session(id) {
+        let session = match self.cache.session(id) {
             Some(copy) => copy.value.session,
-            None => match self.behind_tokens.ask(id).await? {
+            None => match self.session_loader.submit(id).await? {
                 Some(signed_in) => signed_in.session,
                 None => return Ok(()),
             },

@@ -9,10 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Error;
 use super::facade::Sessions;
-use super::feed::endings::LOG_KEPT_FOR;
+use super::feed::endings::LOG_TTL;
 use super::open::IDEMPOTENCY_LIFETIME;
+use crate::failpoints::{self, Failpoint};
 use crate::model::{Caller, Scope, SessionStats, SignedIn, Stale, UserId};
-use crate::mutants::{self, Mutant};
 
 /// How long a session must have been idle for too long before its user may have it deleted: until then another process
 /// may know of a use that is not written yet.
@@ -45,7 +45,7 @@ impl Sessions {
     pub async fn clean_up(&self, caller: &Caller, dry_run: bool) -> Result<u64, Error> {
         caller.require(Scope::ADMIN)?;
         if dry_run {
-            return Ok(self.store().count_over(self.retained_since()).await?);
+            return Ok(self.store().count_ended_before(self.retained_since()).await?);
         }
         let deleted = self.delete_past_retention().await?;
         tracing::info!(deleted, "sessions cleaned up");
@@ -54,7 +54,7 @@ impl Sessions {
 
     /// Deletes all that is kept no longer, unless another replica is at it. What a stop cuts short, the next time
     /// completes.
-    pub async fn clean_up_unasked(&self) -> Result<u64, Error> {
+    pub async fn delete_expired_rows(&self) -> Result<u64, Error> {
         self.agree_on_time().await?;
         let over = self.retained_since();
         let mut deleted = 0;
@@ -68,14 +68,15 @@ impl Sessions {
                 deleted += batch;
             }
         }
-        let read_long_ago = self.log.read_long_ago(LOG_KEPT_FOR.to_std().unwrap_or(Duration::MAX)).unwrap_or_default();
-        while self.store().forget_changes(read_long_ago, self.now() - LOG_KEPT_FOR).await? > 0 {}
+        let read_long_ago =
+            self.read_history.read_long_ago(LOG_TTL.to_std().unwrap_or(Duration::MAX)).unwrap_or_default();
+        while self.store().forget_changes(read_long_ago, self.now() - LOG_TTL).await? > 0 {}
         Ok(deleted)
     }
 
     /// Sessions that were over at this instant are kept no longer.
     fn retained_since(&self) -> DateTime<Utc> {
-        let early = if mutants::enabled(Mutant::CleanEarly) { TimeDelta::days(1) } else { TimeDelta::zero() };
+        let early = if failpoints::enabled(Failpoint::CleanEarly) { TimeDelta::days(1) } else { TimeDelta::zero() };
         self.now() - self.policy().retention + early
     }
 
@@ -104,7 +105,7 @@ impl Sessions {
         let deleted = self.store().delete_stale(stale, alone).await?;
         // Rows of other kinds take another time.
         if let (Stale::Expired(_) | Stale::Ended(_), Some(rows)) = (stale, deleted) {
-            tokio::time::sleep(self.cleaning.rest(rows, started.elapsed())).await;
+            tokio::time::sleep(self.throttle.rest(rows, started.elapsed())).await;
         }
         Ok(deleted)
     }

@@ -9,13 +9,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Error;
 use super::facade::Sessions;
-use crate::model::{Caller, CountsWanted, Event, FieldError, Scope, StatisticsQuery, Step};
+use crate::model::{Caller, CountedEvent, CountsWanted, FieldError, Scope, StatisticsQuery, Step};
 
 /// How long ago something must have happened to be counted: by then every replica has written what it did, however
 /// its clock differs (by 5 seconds at most) and however long the database took (4.5 seconds at most).
 pub const COUNTED_AFTER: TimeDelta = TimeDelta::seconds(15);
 /// The most points in one answer, of all groups together.
-pub const MOST_POINTS: usize = 5000;
+pub const MAX_POINTS: usize = 5000;
 
 /// What happened in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Sessions {
     }
 
     /// Sessions in numbers over time, for a caller with `sessions:read`. Refused: [`Error::Invalid`] for no time at all,
-    /// and for more than [`MOST_POINTS`].
+    /// and for more than [`MAX_POINTS`].
     pub async fn statistics(&self, caller: &Caller, query: &StatisticsQuery) -> Result<Statistics, Error> {
         caller.require(Scope::READ)?;
         let (step, now) = (query.step, self.now());
@@ -78,8 +78,8 @@ impl Sessions {
             return Err(FieldError::new("from", "must be before to, and not after now").into());
         }
         let points = usize::try_from((to - from).num_seconds() / step.length().num_seconds()).unwrap_or(usize::MAX);
-        let most_groups = MOST_POINTS / points.max(1);
-        let too_many = |field| FieldError::new(field, format!("asks for more than {MOST_POINTS} points"));
+        let most_groups = MAX_POINTS / points.max(1);
+        let too_many = |field| FieldError::new(field, format!("asks for more than {MAX_POINTS} points"));
         if most_groups == 0 {
             return Err(too_many("from").into());
         }
@@ -104,7 +104,7 @@ impl Sessions {
 fn series<'a>(
     open: i64,
     since: i64,
-    events: impl DoubleEndedIterator<Item = &'a (DateTime<Utc>, String, Event, i64)>,
+    events: impl DoubleEndedIterator<Item = &'a (DateTime<Utc>, String, CountedEvent, i64)>,
     wanted: &CountsWanted<'_>,
 ) -> Series {
     let mut events = events.rev().peekable();
@@ -117,11 +117,11 @@ fn series<'a>(
             Point { from: start, open: counted(open_at_end), opened: 0, expired: 0, ended: BTreeMap::new() };
         while let Some((_, _, event, count)) = events.next_if(|event| event.0 >= start) {
             match event {
-                Event::Opened => point.opened += counted(*count),
-                Event::Expired => point.expired += counted(*count),
-                Event::Ended(reason) => *point.ended.entry(reason.as_str()).or_default() += counted(*count),
+                CountedEvent::Opened => point.opened += counted(*count),
+                CountedEvent::Expired => point.expired += counted(*count),
+                CountedEvent::Ended(reason) => *point.ended.entry(reason.as_str()).or_default() += counted(*count),
             }
-            open_at_end -= if *event == Event::Opened { *count } else { -count };
+            open_at_end -= if *event == CountedEvent::Opened { *count } else { -count };
         }
         points.push(point);
     }

@@ -11,12 +11,12 @@ const TELLING: u64 = 1000;
 /// How fast sessions are deleted: a batch that takes twice as long as it might says that others want the database, and they come
 /// first.
 #[derive(Debug)]
-pub struct Pace {
+pub struct Throttle {
     /// The least that a row has taken, in nanoseconds.
     quickest: AtomicU64,
 }
 
-impl Pace {
+impl Throttle {
     pub fn new() -> Self {
         Self { quickest: AtomicU64::new(u64::MAX) }
     }
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn who_is_slowed_down_by_others_makes_room_for_them() {
-        let (pace, millis) = (Pace::new(), Duration::from_millis);
+        let (pace, millis) = (Throttle::new(), Duration::from_millis);
         // Nothing to compare with, then as quick as ever, then a few rows that tell nothing.
         assert_eq!(pace.rest(5000, millis(40)), Duration::ZERO);
         assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO);

@@ -8,14 +8,14 @@ use crate::model::Condition;
 /// The lists that are known to have as many as are counted, or more, and since when. Counting so far costs more than the
 /// page, and such a list does not become short in a moment.
 #[derive(Debug)]
-pub struct LongLists(Cache<Condition, DateTime<Utc>>);
+pub struct TotalsCache(Cache<Condition, DateTime<Utc>>);
 
 /// How long a list is taken to be still as long.
 const STAYS_LONG: TimeDelta = TimeDelta::seconds(5);
 /// How many lists are remembered.
 const MOST_REMEMBERED: usize = 100;
 
-impl LongLists {
+impl TotalsCache {
     pub fn new() -> Self {
         Self(Cache::new(MOST_REMEMBERED))
     }

@@ -10,11 +10,11 @@ use super::query::UserSessions;
 use crate::model::{
     Caller, EndReason, Filter, Owner, Position, Scope, Search, Session, SessionId, Sort, State, UserId,
 };
-use crate::store::MOST_LISTED;
+use crate::store::MAX_LISTED;
 
 /// That a caller may manage a user's sessions: it has `sessions:admin`, or is that user.
 #[derive(Debug, Clone)]
-pub struct Managed {
+pub struct ManagedUser {
     caller: Caller,
     user: UserId,
 }
@@ -42,7 +42,7 @@ impl Handle {
     }
 }
 
-impl Managed {
+impl ManagedUser {
     /// Lets a caller manage the sessions of the user of that id. Refused: [`Error::Forbidden`] first, and
     /// [`Error::UserNotFound`] for what can be no user's id.
     pub fn new(caller: Caller, user: String) -> Result<Self, Error> {
@@ -71,7 +71,7 @@ impl Sessions {
     /// A page of the user's active sessions, newest first, and the number of all. Refused: [`Error::UserNotFound`].
     pub async fn managed_sessions(
         &self,
-        managed: &Managed,
+        managed: &ManagedUser,
         offset: usize,
         limit: usize,
     ) -> Result<UserSessions, Error> {
@@ -93,11 +93,11 @@ impl Sessions {
         }
     }
 
-    /// The next [`MOST_LISTED`] of a user's active sessions.
+    /// The next [`MAX_LISTED`] of a user's active sessions.
     async fn older_sessions_of(&self, user: &UserId, after: Option<Position>) -> Result<Vec<Session>, Error> {
         let filter = &Filter { state: Some(State::Active), ..Filter::default() };
         let (owner, sort, now) = (Owner::User(user), Sort::default(), self.now());
-        let search = Search { owner, filter, sort, after, limit: MOST_LISTED, now, may_lag: false };
+        let search = Search { owner, filter, sort, after, limit: MAX_LISTED, now, may_lag: false };
         let mut sessions = self.store().search_sessions(search).await?;
         for session in &mut sessions {
             self.activity.overlay(session);
@@ -107,7 +107,7 @@ impl Sessions {
 
     /// One of the user's active sessions; no handle is one that no session is called by. Refused: [`Error::UserNotFound`], [`Error::SessionNotFound`], and
     /// [`Error::AmbiguousSession`] when several were opened in that second.
-    pub async fn managed_session(&self, managed: &Managed, handle: Option<Handle>) -> Result<Session, Error> {
+    pub async fn managed_session(&self, managed: &ManagedUser, handle: Option<Handle>) -> Result<Session, Error> {
         let mut found = match handle {
             None => Vec::new(),
             Some(handle) => self.active_sessions_called(&managed.user, handle).await?,
@@ -140,7 +140,7 @@ impl Sessions {
     }
 
     /// Ends what [`Sessions::managed_session`] finds, and answers it as it was.
-    pub async fn end_managed_session(&self, managed: &Managed, handle: Option<Handle>) -> Result<Session, Error> {
+    pub async fn end_managed_session(&self, managed: &ManagedUser, handle: Option<Handle>) -> Result<Session, Error> {
         let session = self.managed_session(managed, handle).await?;
         let reason = managed.reason(Some(session.id));
         if !self.store().end_active_session(session.id, &managed.user, reason, self.now()).await? {
@@ -152,7 +152,7 @@ impl Sessions {
 
     /// Ends the active sessions among those named, and answers how many. A second that several were opened in names
     /// none: the wrong one is never ended. Refused: [`Error::UserNotFound`].
-    pub async fn end_managed_sessions(&self, managed: &Managed, handles: &[Handle]) -> Result<usize, Error> {
+    pub async fn end_managed_sessions(&self, managed: &ManagedUser, handles: &[Handle]) -> Result<usize, Error> {
         let newest = self.active_sessions_of(&managed.user).await?;
         if newest.total == 0 {
             self.refuse_unknown_user(managed).await?;
@@ -182,7 +182,7 @@ impl Sessions {
 
     /// Ends all of the user's active sessions, the caller's own too, and answers how many. Refused:
     /// [`Error::UserNotFound`].
-    pub async fn end_all_managed(&self, managed: &Managed) -> Result<usize, Error> {
+    pub async fn end_all_managed(&self, managed: &ManagedUser) -> Result<usize, Error> {
         let ended = self.end_all(&managed.user, None, managed.reason(None)).await?;
         if ended == 0 {
             self.refuse_unknown_user(managed).await?;
@@ -191,7 +191,7 @@ impl Sessions {
     }
 
     /// Asked only where no session was found: whoever has an active one is known, and so is the caller.
-    async fn refuse_unknown_user(&self, managed: &Managed) -> Result<(), Error> {
+    async fn refuse_unknown_user(&self, managed: &ManagedUser) -> Result<(), Error> {
         if managed.is_own() || self.store().user(&managed.user).await?.is_some() {
             Ok(())
         } else {

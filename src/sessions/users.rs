@@ -61,7 +61,7 @@ impl Sessions {
             }
         }
         self.changed(id);
-        self.drop_useless_copies();
+        self.purge_cache();
         tracing::info!(user = id.as_str(), sessions = erased, "user erased");
         Ok(erased)
     }

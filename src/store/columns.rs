@@ -6,7 +6,9 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use uuid::Uuid;
 
 use super::values::{self, OrUnreadable};
-use crate::model::{Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SignedIn, Standing, User, UserId};
+use crate::model::{
+    Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SessionStatus, SignedIn, User, UserId,
+};
 
 /// What is left of a row; each call takes the next column.
 pub(super) trait Columns<'r> {
@@ -118,8 +120,8 @@ pub(super) fn session<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Session> {
 }
 
 /// Reads the `standing_columns` of a session.
-pub(super) fn standing<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Standing> {
-    Ok(Standing {
+pub(super) fn standing<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<SessionStatus> {
+    Ok(SessionStatus {
         id: session_id(row)?,
         last_seen_at: row.time()?,
         expires_at: row.time()?,

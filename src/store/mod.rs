@@ -17,5 +17,3 @@ mod values;
 pub use connect::{is_new, open, open_with_replica};
 pub use contract::*;
 pub use open_error::OpenError;
-
-pub use crate::model::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};

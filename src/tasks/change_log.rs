@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::periodic::until_stopped;
 use crate::error_chain::chain;
+use crate::failpoints::{self, Failpoint};
 use crate::metrics;
-use crate::mutants::{self, Mutant};
-use crate::sessions::{Follower, Sessions};
+use crate::sessions::{ChangeLogReader, Sessions};
 use crate::store::{Announcement, Listener};
 
 /// How often the log is read where others are heard.
@@ -45,10 +45,10 @@ pub fn follow(
 }
 
 async fn read(sessions: Arc<Sessions>, keys_changed: Arc<Notify>, deaf: watch::Receiver<bool>) {
-    let mut follower = Follower::default();
+    let mut reader = ChangeLogReader::default();
     let mut failing = false;
     loop {
-        match sessions.follow(&mut follower).await {
+        match sessions.read_changes(&mut reader).await {
             Ok(news) => {
                 if news.signing_keys_changed {
                     keys_changed.notify_one();
@@ -65,7 +65,7 @@ async fn read(sessions: Arc<Sessions>, keys_changed: Arc<Notify>, deaf: watch::R
                 failing = true;
             }
         }
-        if mutants::enabled(Mutant::RelyOnNotices) {
+        if failpoints::enabled(Failpoint::RelyOnNotices) {
             sessions.log_grown().await;
             continue;
         }
@@ -91,7 +91,7 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
                 }
                 failing = false;
                 // What was said before is not heard any more, but it is in the log.
-                if !mutants::enabled(Mutant::RelyOnNotices) {
+                if !failpoints::enabled(Failpoint::RelyOnNotices) {
                     sessions.heard_of_changes();
                 }
                 metrics::listening(true);

@@ -49,7 +49,7 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
             RETENTION_INTERVAL,
             stop,
             on(sessions, |sessions| async move {
-                sessions.drop_useless_copies();
+                sessions.purge_cache();
                 clean_up(&sessions).await;
             }),
         ),
@@ -100,14 +100,14 @@ fn reload_keys(
 }
 
 async fn apply_bulk_endings(sessions: Arc<Sessions>) {
-    if let Err(error) = sessions.carry_out_bulk_endings().await {
+    if let Err(error) = sessions.apply_bulk_endings().await {
         tracing::warn!(error = %chain(&error), "bringing sessions up to a bulk ending is put off");
     }
 }
 
 /// Deletes rows past their retention; a failure is logged, and the rest is left for the next time.
 pub async fn clean_up(sessions: &Sessions) {
-    match sessions.clean_up_unasked().await {
+    match sessions.delete_expired_rows().await {
         Ok(0) => {}
         Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
         Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::error::TokenError;
 use super::keyring::sha256;
-use super::lifetime::LONGEST_ACCESS_TOKEN_LIFETIME;
+use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::secret::Secret;
 use super::signing::{KeySet, NoSigningKey, SigningKey};
 use crate::model::{Session, SessionId, UserId};
@@ -129,7 +129,7 @@ impl AccessTokens {
     ) -> Result<(Secret, TimeDelta), NoSigningKey> {
         let keys = self.keys();
         let key = keys.signing(now)?;
-        let expires_at = session.expires_at.min(now + lifetime.min(LONGEST_ACCESS_TOKEN_LIFETIME));
+        let expires_at = session.expires_at.min(now + lifetime.min(MAX_ACCESS_TOKEN_LIFETIME));
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
@@ -215,7 +215,7 @@ impl AccessTokens {
         }
         let instant = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(TokenError::Claims);
         let (issued_at, expires_at) = (instant(claims.iat)?, instant(claims.exp)?);
-        if expires_at - issued_at > LONGEST_ACCESS_TOKEN_LIFETIME {
+        if expires_at - issued_at > MAX_ACCESS_TOKEN_LIFETIME {
             return Err(TokenError::Claims);
         }
         let not_before = claims.nbf.map(instant).transpose()?.unwrap_or(issued_at);

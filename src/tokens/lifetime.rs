@@ -3,4 +3,4 @@
 use chrono::TimeDelta;
 
 /// The longest that any access token may live. Also how long a retired key must be kept.
-pub const LONGEST_ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);
+pub const MAX_ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);

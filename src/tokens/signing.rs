@@ -15,7 +15,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
 
 use super::keyring::{Keyring, Opened};
-use super::lifetime::LONGEST_ACCESS_TOKEN_LIFETIME;
+use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::master_secret::SecretId;
 use crate::clock::{Entropy, EntropyUnavailable};
 
@@ -283,7 +283,7 @@ impl KeySet {
 /// When the last token signed by a key is dead whose successor signs from `successor_active_from` on: replicas may go
 /// on signing with the old one for a moment, hence the extra minute.
 pub(crate) fn last_token_dead(successor_active_from: DateTime<Utc>) -> DateTime<Utc> {
-    successor_active_from + LONGEST_ACCESS_TOKEN_LIFETIME + TimeDelta::minutes(1)
+    successor_active_from + MAX_ACCESS_TOKEN_LIFETIME + TimeDelta::minutes(1)
 }
 
 #[cfg(test)]

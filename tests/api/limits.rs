@@ -50,7 +50,8 @@ async fn one_session(server: &Server, user: &str) -> String {
 
 /// The tokens of a session that is opened past the rate limit.
 async fn one_pair(server: &Server, user: &str) -> (String, String) {
-    use sojourn::sessions::{Caller, IssuedTokens, Scope, Service, SessionDraft};
+    use sojourn::model::{Caller, Scope, Service};
+    use sojourn::sessions::{IssuedTokens, SessionDraft};
     let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
     let draft = SessionDraft { user_id: user.to_owned(), ..SessionDraft::default() };
     match server.sessions.open(&caller, draft, None).await.unwrap().tokens {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::cluster::Cluster;
@@ -16,10 +16,10 @@ use crate::support::database::TestDatabase;
 
 slow_fault_tests! {
     ending_all_is_done_wholly_or_not_at_all: killed_meanwhile, Flaw::None;
-    ending_one_after_the_other_is_noticed: killed_meanwhile, Flaw::Code(Mutant::EndOneByOne);
+    ending_one_after_the_other_is_noticed: killed_meanwhile, Flaw::Code(Failpoint::EndOneByOne);
 
     three_replicas_that_clean_up_delete_nothing_that_is_kept: clean_up_together, Flaw::None;
-    a_clean_up_that_comes_too_early_is_noticed: clean_up_together, Flaw::Code(Mutant::CleanEarly);
+    a_clean_up_that_comes_too_early_is_noticed: clean_up_together, Flaw::Code(Failpoint::CleanEarly);
 }
 
 async fn killed_meanwhile(flaw: Flaw) -> Verdict {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
@@ -21,7 +21,7 @@ slow_fault_tests! {
     dozens_of_crashes_and_failovers_lose_nothing:
         |flaw| count(flaw, Amount { crashes: 26, failovers: 10, ends: 150 }), Flaw::None;
     an_answer_before_the_write_is_noticed_among_crashes_and_failovers:
-        |flaw| count(flaw, Amount { crashes: 2, failovers: 1, ends: 40 }), Flaw::Code(Mutant::AnswerBeforeWrite);
+        |flaw| count(flaw, Amount { crashes: 2, failovers: 1, ends: 40 }), Flaw::Code(Failpoint::AnswerBeforeWrite);
 }
 
 /// The amount of work: `ends` sessions are ended between two faults. At least one fault is a fail-over.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
@@ -26,15 +26,15 @@ fault_tests! {
 slow_fault_tests! {
     a_server_that_is_killed_ten_times_has_lost_nothing: |flaw| killed_server(flaw, 10), Flaw::None;
     an_answer_before_the_write_is_noticed_when_the_server_is_killed:
-        |flaw| killed_server(flaw, 2), Flaw::Code(Mutant::AnswerBeforeWrite);
+        |flaw| killed_server(flaw, 2), Flaw::Code(Failpoint::AnswerBeforeWrite);
 
     a_database_that_is_killed_six_times_has_lost_nothing: |flaw| killed_database(flaw, 6), Flaw::None;
     a_commit_that_is_not_durable_is_noticed_when_the_database_is_killed:
-        |flaw| killed_database(flaw, 5), Flaw::Code(Mutant::RelaxedCommit);
+        |flaw| killed_database(flaw, 5), Flaw::Code(Failpoint::RelaxedCommit);
 
     a_database_that_restarts_five_times_leaves_nothing_behind: |flaw| restarted_database(flaw, 5), Flaw::None;
     an_outage_that_passes_for_a_defect_is_noticed_when_the_database_restarts:
-        |flaw| restarted_database(flaw, 2), Flaw::Code(Mutant::OutageIsDefect);
+        |flaw| restarted_database(flaw, 2), Flaw::Code(Failpoint::OutageIsDefect);
 }
 
 const WRITERS: u64 = 4;

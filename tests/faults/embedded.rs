@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -30,16 +30,16 @@ fault_tests! {
 slow_fault_tests! {
     a_request_that_waits_too_long_for_the_file_is_answered_as_an_outage: |flaw| many_writers(flaw, true), Flaw::None;
     an_outage_that_passes_for_a_defect_is_noticed_when_the_file_is_locked:
-        |flaw| many_writers(flaw, true), Flaw::Code(Mutant::OutageIsDefect);
+        |flaw| many_writers(flaw, true), Flaw::Code(Failpoint::OutageIsDefect);
 
     a_server_that_is_killed_ten_times_with_its_file_has_lost_nothing: |flaw| killed_server(flaw, 10), Flaw::None;
     an_answer_before_the_write_is_noticed_when_the_server_is_killed_with_its_file:
-        |flaw| killed_server(flaw, 2), Flaw::Code(Mutant::AnswerBeforeWrite);
+        |flaw| killed_server(flaw, 2), Flaw::Code(Failpoint::AnswerBeforeWrite);
 
     // The order of system calls is read by strace.
     an_end_is_on_the_disk_before_it_is_acknowledged: order_of_writes, Flaw::None;
     a_commit_that_is_not_durable_is_noticed_in_the_order_of_writes:
-        order_of_writes, Flaw::Code(Mutant::RelaxedCommit);
+        order_of_writes, Flaw::Code(Failpoint::RelaxedCommit);
 }
 
 /// Two processes on one file. With `locked`, a third keeps the file locked for longer than the others wait.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
@@ -32,26 +32,26 @@ fault_tests! {
 }
 
 slow_fault_tests! {
-    an_answer_before_the_write_is_noticed_in_a_failover: synchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
+    an_answer_before_the_write_is_noticed_in_a_failover: synchronous_failover, Flaw::Code(Failpoint::AnswerBeforeWrite);
 
     a_failover_to_a_standby_that_is_behind_loses_only_what_it_had_not_got: asynchronous_failover, Flaw::None;
     an_answer_before_the_write_is_noticed_with_a_standby_that_is_behind:
-        asynchronous_failover, Flaw::Code(Mutant::AnswerBeforeWrite);
+        asynchronous_failover, Flaw::Code(Failpoint::AnswerBeforeWrite);
 
     a_replica_left_with_the_old_primary_soon_says_nothing: split_brain, Flaw::None;
     a_yes_from_the_old_primary_is_noticed: split_brain, ALONE;
-    a_primary_that_is_believed_without_a_commit_is_noticed: split_brain, Flaw::Code(Mutant::AnswersAreProof);
+    a_primary_that_is_believed_without_a_commit_is_noticed: split_brain, Flaw::Code(Failpoint::AnswersAreProof);
 
     connections_that_stay_with_the_old_primary_are_left: kept_connections, Flaw::None;
     connections_that_stay_with_a_primary_that_is_believed_are_noticed:
-        kept_connections, Flaw::Code(Mutant::LogIdentityIgnored);
+        kept_connections, Flaw::Code(Failpoint::LogIdentityIgnored);
 
     a_replica_that_reaches_only_a_standby_soon_says_nothing: |flaw| only_readable(flaw, Reach::Standby), Flaw::None;
     a_yes_from_a_stale_cache_entry_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
     a_replica_that_may_only_read_soon_says_nothing: |flaw| only_readable(flaw, Reach::ReadOnly), Flaw::None;
 
     an_answer_before_the_write_is_noticed_when_a_wait_is_cancelled:
-        cancelled_wait, Flaw::Code(Mutant::AnswerBeforeWrite);
+        cancelled_wait, Flaw::Code(Failpoint::AnswerBeforeWrite);
 }
 
 const WRITERS: u64 = 4;

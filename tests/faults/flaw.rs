@@ -1,6 +1,6 @@
 //! Deliberate defects, to see whether a scenario notices them.
 
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::{ConnectOptions as _, Executor as _};
 
 /// No defect, or one that must be noticed.
@@ -9,7 +9,7 @@ pub enum Flaw {
     /// No defect.
     None,
     /// A failpoint in the server.
-    Code(Mutant),
+    Code(Failpoint),
     /// SQL that is run in the database once its tables are there, with a name for the table of results.
     Database(&'static str, &'static str),
 }
@@ -19,7 +19,7 @@ impl Flaw {
     pub fn name(&self) -> Option<String> {
         match self {
             Self::None => None,
-            Self::Code(mutant) => Some(format!("{mutant:?}")),
+            Self::Code(failpoint) => Some(format!("{failpoint:?}")),
             Self::Database(name, _) => Some((*name).to_owned()),
         }
     }
@@ -27,7 +27,7 @@ impl Flaw {
     /// The setting that enables the failpoint in a server process.
     pub fn setting(&self) -> Option<(&'static str, String)> {
         match self {
-            Self::Code(mutant) => Some((sojourn::mutants::SETTING, format!("{mutant:?}"))),
+            Self::Code(failpoint) => Some((sojourn::failpoints::SETTING, format!("{failpoint:?}"))),
             Self::None | Self::Database(..) => None,
         }
     }

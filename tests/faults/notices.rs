@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
@@ -23,9 +23,9 @@ use crate::support::proxy::{Fault, Proxy};
 fault_tests! {
     an_end_is_known_everywhere_in_time: |flaw| known_everywhere(flaw, 100, WITHOUT_NOTICES), Flaw::None;
     an_end_that_another_replica_never_learns_of_is_noticed:
-        |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::StaleRead);
+        |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Failpoint::StaleRead);
     a_cache_entry_that_outlives_an_invalidation_is_noticed:
-        |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Mutant::DeafToNotices);
+        |flaw| known_everywhere(flaw, 8, WITHOUT_NOTICES), Flaw::Code(Failpoint::DeafToNotices);
 }
 
 slow_fault_tests! {
@@ -33,15 +33,15 @@ slow_fault_tests! {
 
     an_end_is_known_soon_when_the_connection_of_the_notices_dies: |flaw| dead_listener(flaw, 20), Flaw::None;
     an_end_that_is_never_learnt_of_is_noticed_when_that_connection_dies:
-        |flaw| dead_listener(flaw, 2), Flaw::Code(Mutant::RelyOnNotices);
+        |flaw| dead_listener(flaw, 2), Flaw::Code(Failpoint::RelyOnNotices);
 
     an_end_is_known_soon_when_the_connection_of_the_notices_hangs: hanging_listener, Flaw::None;
     an_end_that_is_never_learnt_of_is_noticed_when_that_connection_hangs:
-        hanging_listener, Flaw::Code(Mutant::RelyOnNotices);
+        hanging_listener, Flaw::Code(Failpoint::RelyOnNotices);
 
     a_replica_without_a_database_soon_says_nothing: cut_off_replica, Flaw::None;
     an_end_that_is_never_learnt_of_is_noticed_after_a_partition:
-        cut_off_replica, Flaw::Code(Mutant::RelyOnNotices);
+        cut_off_replica, Flaw::Code(Failpoint::RelyOnNotices);
 }
 
 /// `application_name` of the connection for notices.

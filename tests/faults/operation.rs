@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 
 use super::checker::{Allowed, check};
 use super::cluster::Cluster;
@@ -24,7 +24,7 @@ const USED_COLUMN: Flaw = Flaw::Database("UsedColumn", "ALTER TABLE users RENAME
 
 fault_tests! {
     a_full_disk_keeps_nobody_from_checking_and_ending_sessions: full_disk, Flaw::None;
-    an_outage_that_passes_for_a_defect_is_noticed_on_a_full_disk: full_disk, Flaw::Code(Mutant::OutageIsDefect);
+    an_outage_that_passes_for_a_defect_is_noticed_on_a_full_disk: full_disk, Flaw::Code(Failpoint::OutageIsDefect);
 
     tables_that_are_altered_meanwhile_are_no_defect: altered_tables, Flaw::None;
 
@@ -36,7 +36,7 @@ slow_fault_tests! {
 
     two_thousand_clients_that_hang_up_leave_nothing_behind: |flaw| hang_ups(flaw, 50), Flaw::None;
     an_answer_before_the_write_is_noticed_when_clients_hang_up:
-        |flaw| hang_ups(flaw, 10), Flaw::Code(Mutant::AnswerBeforeWrite);
+        |flaw| hang_ups(flaw, 10), Flaw::Code(Failpoint::AnswerBeforeWrite);
 }
 
 const KNOWN: [u16; 5] = [200, 201, 204, 401, 503];

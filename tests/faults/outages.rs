@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::Executor as _;
 
 use super::checker::{Allowed, check};
@@ -29,21 +29,21 @@ const NO_REPEATS: Flaw = Flaw::Database(
 
 fault_tests! {
     without_a_database_no_end_is_acknowledged: cut_off, Flaw::None;
-    an_answer_before_the_write_is_noticed_without_a_database: cut_off, Flaw::Code(Mutant::AnswerBeforeWrite);
+    an_answer_before_the_write_is_noticed_without_a_database: cut_off, Flaw::Code(Failpoint::AnswerBeforeWrite);
 
     an_answer_that_is_lost_can_be_asked_for_again: lost_answers, Flaw::None;
     a_repeated_refresh_that_passes_for_theft_is_noticed: lost_answers, NO_REPEATS;
     an_outage_that_passes_for_a_defect_is_noticed_when_answers_are_lost:
-        lost_answers, Flaw::Code(Mutant::OutageIsDefect);
+        lost_answers, Flaw::Code(Failpoint::OutageIsDefect);
 }
 
 slow_fault_tests! {
     an_end_that_a_standby_has_not_confirmed_is_not_acknowledged: missing_standby, Flaw::None;
     an_answer_before_the_write_is_noticed_with_a_missing_standby:
-        missing_standby, Flaw::Code(Mutant::AnswerBeforeWrite);
+        missing_standby, Flaw::Code(Failpoint::AnswerBeforeWrite);
 
     a_database_that_hangs_holds_nobody_up_for_long: hanging_database, Flaw::None;
-    a_missing_deadline_is_noticed_when_the_database_hangs: hanging_database, Flaw::Code(Mutant::NoDeadline);
+    a_missing_deadline_is_noticed_when_the_database_hangs: hanging_database, Flaw::Code(Failpoint::NoDeadline);
 }
 
 async fn cut_off(flaw: Flaw) -> Verdict {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::cluster::Cluster;
@@ -23,13 +23,13 @@ fault_tests! {
 }
 
 slow_fault_tests! {
-    a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Mutant::PatientPool);
+    a_wait_for_a_connection_without_end_is_noticed: busy_connections, Flaw::Code(Failpoint::PatientPool);
 
-    an_end_that_finds_no_connection_is_noticed: reserved_connection, Flaw::Code(Mutant::NoReserve);
+    an_end_that_finds_no_connection_is_noticed: reserved_connection, Flaw::Code(Failpoint::NoReserve);
 
     ten_servers_that_want_more_connections_than_there_are_all_serve: connection_storm, Flaw::None;
     an_outage_that_passes_for_a_defect_is_noticed_in_a_connection_storm:
-        connection_storm, Flaw::Code(Mutant::OutageIsDefect);
+        connection_storm, Flaw::Code(Failpoint::OutageIsDefect);
 }
 
 const CONNECTIONS: usize = 5;

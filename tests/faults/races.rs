@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use super::checker::{Allowed, check};
@@ -63,7 +63,7 @@ fault_tests! {
 
 slow_fault_tests! {
     an_outage_that_passes_for_a_defect_is_noticed_when_statements_conflict:
-        conflicts, Flaw::Code(Mutant::OutageIsDefect);
+        conflicts, Flaw::Code(Failpoint::OutageIsDefect);
 
     ten_thousand_contested_refreshes_give_one_successor_each: |flaw| contested_refreshes(flaw, 200), Flaw::None;
 

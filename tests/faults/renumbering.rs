@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 
 use super::checker::{Allowed, check};
 use super::cluster::{Cluster, Frozen};
@@ -26,14 +26,14 @@ fault_tests! {
 
 slow_fault_tests! {
     a_place_that_is_kept_over_a_crash_is_noticed:
-        |flaw| numbers_again(flaw, Loss::Crash), Flaw::Code(Mutant::PlaceKeptOverReconnect);
+        |flaw| numbers_again(flaw, Loss::Crash), Flaw::Code(Failpoint::PlaceKeptOverReconnect);
 
     numbers_that_an_asynchronous_standby_gives_out_again_hide_no_end:
         |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::None;
     a_log_that_is_taken_for_another_is_noticed_after_a_failover:
-        |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::LogIdentityIgnored);
+        |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Failpoint::LogIdentityIgnored);
     a_cursor_of_another_log_is_noticed_after_a_failover:
-        |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Mutant::CursorWithoutIdentity);
+        |flaw| numbers_again(flaw, Loss::FailoverBehind), Flaw::Code(Failpoint::CursorWithoutIdentity);
 }
 
 /// The way in which the last commits get lost.
@@ -54,7 +54,7 @@ const BURNT: i64 = 200;
 /// More numbers than were lost, so that the counter has overtaken every number seen before.
 const OVERTAKING: i64 = 600;
 /// Time for which the late replica has no database; short enough that it still trusts its cache.
-const LATE: Duration = Duration::from_millis(1500);
+const STALLED_AFTER: Duration = Duration::from_millis(1500);
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 
@@ -121,7 +121,7 @@ async fn numbers_again(flaw: Flaw, loss: Loss) -> Verdict {
     prompt.run_command(&url, &["key", "revoke", &known.key_id]);
     Burner::connect(&url).await.unwrap().burn(OVERTAKING).await.unwrap();
 
-    tokio::time::sleep(LATE.saturating_sub(killed.elapsed())).await;
+    tokio::time::sleep(STALLED_AFTER.saturating_sub(killed.elapsed())).await;
     late_path.switch_to(&url);
     late_path.mend();
     verdict.measured("late by ms", killed.elapsed().as_millis());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 use sqlx::ConnectOptions as _;
 
 use super::flaw::Flaw;
@@ -20,7 +20,7 @@ use crate::support::proxy::{Fault, Proxy};
 
 slow_fault_tests! {
     a_minute_of_faults_leaves_nothing_behind: |flaw| soak(flaw, Duration::from_secs(80)), Flaw::None;
-    memory_that_is_left_behind_is_noticed: |flaw| soak(flaw, Duration::from_secs(30)), Flaw::Code(Mutant::Leak);
+    memory_that_is_left_behind_is_noticed: |flaw| soak(flaw, Duration::from_secs(30)), Flaw::Code(Failpoint::Leak);
 }
 
 const CONNECTIONS: i64 = 8;

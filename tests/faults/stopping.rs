@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sojourn::mutants::Mutant;
+use sojourn::failpoints::Failpoint;
 
 use super::flaw::Flaw;
 use super::replicas::Replica;
@@ -15,7 +15,7 @@ use crate::support::proxy::{Fault, Proxy};
 
 slow_fault_tests! {
     a_server_that_stops_answers_what_it_was_asked: stopping, Flaw::None;
-    a_stop_that_breaks_requests_off_is_noticed: stopping, Flaw::Code(Mutant::NoDrain);
+    a_stop_that_breaks_requests_off_is_noticed: stopping, Flaw::Code(Failpoint::NoDrain);
 }
 
 /// Clients send requests for as long as a load balancer would route to the server that polls its readiness twice a

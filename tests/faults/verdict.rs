@@ -72,15 +72,15 @@ impl Verdict {
     pub fn settle(self, flaw: &Flaw) {
         let Self { test, promise, bound, measured, broken } = self;
         let kept = broken.is_empty();
-        let mutant = flaw.name();
+        let failpoint = flaw.name();
         let problems: Vec<String> = broken.iter().map(|problem| problem.chars().take(200).collect()).collect();
         report(&json!({
             "test": test, "promise": promise, "bound": bound, "measured": measured.join("; "),
-            "mutant": mutant, "broken": problems, "as_expected": kept == mutant.is_none(),
+            "failpoint": failpoint, "broken": problems, "as_expected": kept == failpoint.is_none(),
         }));
-        match mutant {
+        match failpoint {
             None => assert!(kept, "{test} ({promise}) is broken: {broken:#?}\nmeasured: {measured:#?}"),
-            Some(mutant) => assert!(!kept, "{test} does not notice {mutant}; measured: {measured:#?}"),
+            Some(failpoint) => assert!(!kept, "{test} does not notice {failpoint}; measured: {measured:#?}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::support::server::{Server, answer};
 on_both_databases! {
     /// D-15.
     async fn sessions_in_any_number_take_no_more_room_than_they_may(database) {
-        let policy = Policy { copies_bytes: 64 << 10, ..Policy::default() };
+        let policy = Policy { cache_bytes: 64 << 10, ..Policy::default() };
         let server = Server::builder().policy(policy).start(database).await;
         server.follows().await;
         let open_and_check = async |number: usize| {

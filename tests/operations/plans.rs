@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
-use sojourn::sessions::Follower;
+use sojourn::sessions::ChangeLogReader;
 use sqlx::{Connection as _, PgConnection};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -324,18 +324,18 @@ async fn the_log_is_read_from_where_it_was_left_however_much_it_has_grown_postgr
     let server = seeded().await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     // A generic plan is chosen while the log is empty, and kept.
-    let mut follower = Follower::default();
-    server.sessions.follow(&mut follower).await.unwrap();
+    let mut follower = ChangeLogReader::default();
+    server.sessions.read_changes(&mut follower).await.unwrap();
     let fill =
         "INSERT INTO changes (kind, user_id) SELECT 'user_changed', 'user ' || n FROM generate_series(1, 20000) AS n";
     sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
-    server.sessions.follow(&mut follower).await.unwrap();
+    server.sessions.read_changes(&mut follower).await.unwrap();
     sqlx::raw_sql("INSERT INTO changes (kind, user_id) VALUES ('user_changed', 'user 7')")
         .execute(&mut connection)
         .await
         .unwrap();
     plans().clear();
-    server.sessions.follow(&mut follower).await.unwrap();
+    server.sessions.read_changes(&mut follower).await.unwrap();
     let reading = mem::take(&mut *plans());
     assert!(!reading.is_empty());
     for statement in &reading {

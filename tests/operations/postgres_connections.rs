@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sojourn::clock::{Clock as _, SystemClock};
+use sojourn::model::{UserDetails, UserId};
 use sojourn::store::{self, OpenError};
-use sojourn::users::{UserDetails, UserId};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 

@@ -1,6 +1,6 @@
 //! Writing last-seen times.
 
-use sojourn::sessions::{EndReason, Owner, Session, SessionId, Touch};
+use sojourn::model::{EndReason, Owner, Session, SessionId, Touch};
 
 use super::fixture::{Fixture, MICROSECOND, at, new_id, session_of};
 

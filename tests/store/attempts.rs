@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, Owner, Touch};
-use sojourn::store::{EndedTogether, Ending, Error, RefreshAttempt, Refreshing};
+use sojourn::model::{EndReason, Owner, Touch};
+use sojourn::store::{EndOutcome, EndedAtOnce, Error, RefreshAttempt, Refreshing};
 
 use super::fixture::{CONNECTIONS, Fixture, Raw, at, details, new, session_of, user};
 
@@ -59,7 +59,7 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
     fill(&fixture).await;
     cut_all(&fixture).await;
     let ended = store.end_session(id, Owner::Anyone, EndReason::Logout, at(3)).await.unwrap();
-    assert!(matches!(ended, Some(Ending::Ended(_))));
+    assert!(matches!(ended, Some(EndOutcome::Ended(_))));
 
     let second = fixture.open(session_of("ann")).await;
     fill(&fixture).await;
@@ -70,7 +70,7 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
     cut_all(&fixture).await;
     assert_eq!(
         store.end_sessions_of(&ann, None, EndReason::Logout, at(5)).await.unwrap(),
-        EndedTogether::Ended(vec![third.id])
+        EndedAtOnce::Ended(vec![third.id])
     );
     fill(&fixture).await;
     cut_all(&fixture).await;
@@ -153,9 +153,8 @@ async fn the_loser_of_a_deadlock_tries_again() {
     let fixture = Fixture::postgres().await;
     let (first, second) = (fixture.open(session_of("ann")).await.id, fixture.open(session_of("ann")).await.id);
     let (first, second) = (first.min(second), first.max(second));
-    let lock = |id: sojourn::sessions::SessionId| {
-        sqlx::query("SELECT FROM sessions WHERE id = $1 FOR UPDATE").bind(id.as_uuid())
-    };
+    let lock =
+        |id: sojourn::model::SessionId| sqlx::query("SELECT FROM sessions WHERE id = $1 FOR UPDATE").bind(id.as_uuid());
     let mut other = fixture.raw.pool().begin().await.unwrap();
     sqlx::query("SET LOCAL deadlock_timeout = '30s'").execute(&mut *other).await.unwrap();
     lock(second).execute(&mut *other).await.unwrap();
@@ -169,7 +168,7 @@ async fn the_loser_of_a_deadlock_tries_again() {
     let started = Instant::now();
     lock(first).execute(&mut *other).await.unwrap();
     other.commit().await.unwrap();
-    assert_eq!(ending.await.unwrap().unwrap(), EndedTogether::Ended(vec![first, second]));
+    assert_eq!(ending.await.unwrap().unwrap(), EndedAtOnce::Ended(vec![first, second]));
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     while fixture.raw.number(deadlocks).await == 0 {

@@ -1,10 +1,11 @@
 //! Ending many sessions by one row.
 
 use chrono::TimeDelta;
-use sojourn::sessions::{
+use sojourn::model::{
     BulkEnding, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, Search, Session, Sort, Stale, State,
 };
-use sojourn::store::{Change, EndedTogether, LogPosition, LogSnapshot, Opening, Refreshing};
+use sojourn::model::{Change, LogPosition, LogSnapshot};
+use sojourn::store::{EndedAtOnce, Opening, Refreshing};
 
 use super::fixture::{Fixture, MICROSECOND, Raw, at, ids, new, session_at, session_of, user};
 use super::refreshing::attempt;
@@ -49,7 +50,7 @@ async fn active(fixture: &Fixture, seconds: i64) -> Vec<Session> {
 }
 
 async fn carry_out(fixture: &Fixture) {
-    while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
+    while fixture.store.apply_bulk_ending(at(20)).await.unwrap().is_some() {}
 }
 
 async fn one_row_ends_all_sessions_for_every_query(fixture: &Fixture) {
@@ -63,7 +64,7 @@ async fn one_row_ends_all_sessions_for_every_query(fixture: &Fixture) {
             assert_eq!(fixture.stored(id).await.ended, ended, "{carried_out}");
             let of_token = fixture.store.sessions_of_tokens(&[id]).await.unwrap().pop().unwrap();
             assert_eq!(of_token.session.ended, ended);
-            assert_eq!(fixture.store.standings(&[id]).await.unwrap().pop().unwrap().ended, ended);
+            assert_eq!(fixture.store.session_statuses(&[id]).await.unwrap().pop().unwrap().ended, ended);
         }
         assert_eq!(fixture.active_ids(&user("ann"), at(12)).await, [new.id]);
         assert_eq!(fixture.store.count_active_sessions_of(&user("bob"), at(12)).await.unwrap(), 0);
@@ -150,7 +151,7 @@ async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
     fixture.database.copy_session(one.id.as_uuid(), many).await;
     fixture.store.end_in_bulk(&everything(10)).await.unwrap();
     let mut batches = 0;
-    while let Some(more) = fixture.store.carry_out_bulk_ending(at(20)).await.unwrap() {
+    while let Some(more) = fixture.store.apply_bulk_ending(at(20)).await.unwrap() {
         batches += 1;
         assert!(more || fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NULL").await == 0);
     }
@@ -167,7 +168,7 @@ async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
 async fn where_nothing_is_meant_nothing_happens(fixture: &Fixture) {
     fixture.store.end_in_bulk(&everything(1)).await.unwrap();
     fixture.store.end_in_bulk(&of("ann")).await.unwrap();
-    assert_eq!(fixture.store.carry_out_bulk_ending(at(2)).await.unwrap(), None);
+    assert_eq!(fixture.store.apply_bulk_ending(at(2)).await.unwrap(), None);
     fixture.open(session_at("ann", 0)).await;
     assert_eq!(active(fixture, 2).await.len(), 1);
 }
@@ -176,11 +177,11 @@ async fn of_too_many_sessions_for_one_statement_none_is_ended_by_it(fixture: &Fi
     let one = fixture.open(session_of("ann")).await;
     fixture.database.copy_session(one.id.as_uuid(), 5005).await;
     let first = fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(1)).await.unwrap();
-    assert_eq!(first, EndedTogether::TooMany);
+    assert_eq!(first, EndedAtOnce::TooMany);
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, 0, "all or none");
     let delete = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions ORDER BY created_at DESC LIMIT 5)";
     fixture.raw.run(delete).await.unwrap();
-    let EndedTogether::Ended(ids) =
+    let EndedAtOnce::Ended(ids) =
         fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(2)).await.unwrap()
     else {
         panic!("they are not too many any more")

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::sessions::{EndReason, Ended, Owner, Session};
-use sojourn::store::{
-    self, Announcement, Change, Changes, LogPosition, LogSnapshot, MOST_CHANGES, MOST_REPLAYED, SessionChange, Store,
-};
+use sojourn::model::{Change, LogPosition, LogSnapshot};
+use sojourn::model::{EndReason, Ended, Owner, Session};
+use sojourn::store::{self, Announcement, Changes, MAX_CHANGES, MAX_REPLAYED, SessionChange, Store};
 
 use super::fixture::{Fixture, Raw, at, details, session_of, user};
 use super::keys::{service_key, signing_key};
@@ -84,7 +83,7 @@ async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixtur
 
 async fn what_does_not_change_is_not_in_the_log(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
-    let touch = sojourn::sessions::Touch { id: session.id, seen_at: at(1), counter: 1 };
+    let touch = sojourn::model::Touch { id: session.id, seen_at: at(1), counter: 1 };
     fixture.store.touch_sessions(&[touch]).await.unwrap();
     fixture.store.put_user(&session.user_id, &details(None, None), at(2)).await.unwrap();
     fixture.open(session_of("ann")).await;
@@ -119,7 +118,7 @@ async fn a_revoked_service_key_and_changed_signing_keys_are_in_the_log(fixture: 
 }
 
 async fn the_log_is_read_from_any_place_and_in_parts(fixture: &Fixture) {
-    let many = i64::from(MOST_CHANGES) + 10;
+    let many = i64::from(MAX_CHANGES) + 10;
     let insert = match fixture.raw {
         Raw::Postgres(_) => {
             format!("INSERT INTO changes (kind) SELECT 'signing_keys_changed' FROM generate_series(1, {many})")
@@ -131,7 +130,7 @@ async fn the_log_is_read_from_any_place_and_in_parts(fixture: &Fixture) {
     };
     fixture.raw.run(&insert).await.unwrap();
     let first = look(&fixture.store).await;
-    assert_eq!(first.changes.len(), MOST_CHANGES as usize);
+    assert_eq!(first.changes.len(), MAX_CHANGES as usize);
     let next = first.next.unwrap();
     assert_eq!(next, first.changes.last().unwrap().position);
     let rest = fixture.store.changes(&LogSnapshot::default(), next).await.unwrap();
@@ -148,7 +147,7 @@ async fn the_log_is_read_from_any_place_and_in_parts(fixture: &Fixture) {
     let (mut replayed, mut next) = (Vec::new(), Some(LogPosition::default()));
     while let Some(after) = next {
         let page = fixture.store.replay_changes(after).await.unwrap();
-        assert!(page.changes.len() <= MOST_REPLAYED as usize);
+        assert!(page.changes.len() <= MAX_REPLAYED as usize);
         replayed.extend(page.changes);
         next = page.next;
     }

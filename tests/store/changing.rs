@@ -1,7 +1,7 @@
 //! Changes of an active session.
 
 use chrono::TimeDelta;
-use sojourn::sessions::{Metadata, Owner, Session};
+use sojourn::model::{Metadata, Owner, Session};
 use sojourn::store::SessionChange;
 
 use super::fixture::{Fixture, MICROSECOND, full_session, new_id, session_of, user};

@@ -1,7 +1,7 @@
 //! Counting and deleting of rows past their retention.
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, Owner, Session, SessionStats, Stale};
+use sojourn::model::{EndReason, Owner, Session, SessionStats, Stale};
 
 use super::fixture::{Fixture, MICROSECOND, at, keyed, session_at, session_of, user};
 
@@ -43,7 +43,7 @@ async fn what_expired_by_an_instant_is_deleted_and_what_expires_later_stays(fixt
     let instant = at(1000);
     let expired = fixture.open(Session { expires_at: instant, ..session_of("ann") }).await;
     let later = fixture.open(Session { expires_at: instant + MICROSECOND, ..session_of("bob") }).await;
-    assert_eq!(fixture.store.count_over(instant).await.unwrap(), 1);
+    assert_eq!(fixture.store.count_ended_before(instant).await.unwrap(), 1);
     assert_eq!(delete(fixture, Stale::Expired(instant)).await, 1);
     assert!(!is_there(fixture, &expired).await && is_there(fixture, &later).await);
     assert_eq!(delete(fixture, Stale::Expired(instant)).await, 0);
@@ -56,7 +56,7 @@ async fn what_was_ended_by_an_instant_is_deleted_whenever_it_would_have_expired(
     }
     ended_at(fixture, &before, 1000).await;
     ended_at(fixture, &after, 1001).await;
-    assert_eq!(fixture.store.count_over(at(1000)).await.unwrap(), 1);
+    assert_eq!(fixture.store.count_ended_before(at(1000)).await.unwrap(), 1);
     assert_eq!(fixture.store.delete_stale(Stale::Ended(at(1000)), true).await.unwrap(), Some(1));
     assert!(!is_there(fixture, &before).await);
     assert!(is_there(fixture, &after).await && is_there(fixture, &standing).await);

@@ -1,8 +1,8 @@
-//! Ending of sessions, which is final.
+//! EndOutcome of sessions, which is final.
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, Ended, Owner, Session, Touch};
-use sojourn::store::{EndedTogether, Ending, SessionChange};
+use sojourn::model::{EndReason, Ended, Owner, Session, Touch};
+use sojourn::store::{EndOutcome, EndedAtOnce, SessionChange};
 
 use super::fixture::{Fixture, all, at, ids, new_id, session_at, session_of, sorted, user};
 
@@ -28,11 +28,11 @@ async fn an_ended_session_keeps_when_and_why(fixture: &Fixture) {
     let owner = Owner::User(&session.user_id);
     let first = fixture.store.end_session(session.id, owner, EndReason::Logout, at(1)).await.unwrap();
     let ended = Session { ended: Some(Ended { at: at(1), reason: EndReason::Logout }), ..session.clone() };
-    assert_eq!(first, Some(Ending::Ended(Box::new(ended.clone()))));
+    assert_eq!(first, Some(EndOutcome::Ended(Box::new(ended.clone()))));
     assert_eq!(fixture.stored(session.id).await, ended);
 
     let second = fixture.store.end_session(session.id, Owner::Anyone, EndReason::RevokedByAdmin, at(2)).await.unwrap();
-    assert_eq!(second, Some(Ending::AlreadyEnded(Box::new(ended.clone()))));
+    assert_eq!(second, Some(EndOutcome::AlreadyEnded(Box::new(ended.clone()))));
     assert_eq!(fixture.stored(session.id).await, ended);
 }
 
@@ -48,7 +48,7 @@ async fn an_expired_session_can_be_ended(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let late = session.expires_at + TimeDelta::days(1);
     let ending = fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, late).await.unwrap();
-    assert!(matches!(ending, Some(Ending::Ended(_))));
+    assert!(matches!(ending, Some(EndOutcome::Ended(_))));
 }
 
 async fn a_foreign_users_session_cannot_be_ended(fixture: &Fixture) {
@@ -79,10 +79,10 @@ async fn of_twenty_ends_at_once_one_wins_and_all_see_it(fixture: &Fixture) {
             })
             .await;
         let stored = fixture.stored(id).await;
-        let winners = answers.iter().filter(|answer| matches!(answer, Ending::Ended(_))).count();
+        let winners = answers.iter().filter(|answer| matches!(answer, EndOutcome::Ended(_))).count();
         assert_eq!(winners, 1);
         for answer in answers {
-            let (Ending::Ended(session) | Ending::AlreadyEnded(session)) = answer;
+            let (EndOutcome::Ended(session) | EndOutcome::AlreadyEnded(session)) = answer;
             assert_eq!(*session, stored);
         }
     }
@@ -100,10 +100,10 @@ async fn an_ended_session_cannot_be_changed_by_anything(fixture: &Fixture) {
     assert!(!store.end_active_session(id, &session.user_id, EndReason::RevokedByUser, now).await.unwrap());
     assert_eq!(
         store.end_sessions_of(&session.user_id, None, EndReason::RevokedByUser, now).await.unwrap(),
-        EndedTogether::Ended(vec![])
+        EndedAtOnce::Ended(vec![])
     );
-    assert_eq!(store.ban_user(&session.user_id, now).await.unwrap().1, EndedTogether::Ended(vec![]));
-    assert_eq!(store.delete_user(&session.user_id, now).await.unwrap(), Some(EndedTogether::Ended(vec![])));
+    assert_eq!(store.ban_user(&session.user_id, now).await.unwrap().1, EndedAtOnce::Ended(vec![]));
+    assert_eq!(store.delete_user(&session.user_id, now).await.unwrap(), Some(EndedAtOnce::Ended(vec![])));
     assert_eq!(fixture.stored(id).await, ended);
 }
 
@@ -142,9 +142,9 @@ async fn all_sessions_of_a_user_are_ended_but_one(fixture: &Fixture) {
     let except_nothing_known = Some(new_id());
     assert_eq!(
         fixture.store.end_sessions_of(&ann, except_nothing_known, reason, at(6)).await.unwrap(),
-        EndedTogether::Ended(vec![kept])
+        EndedAtOnce::Ended(vec![kept])
     );
-    assert_eq!(fixture.store.end_sessions_of(&ann, None, reason, at(7)).await.unwrap(), EndedTogether::Ended(vec![]));
+    assert_eq!(fixture.store.end_sessions_of(&ann, None, reason, at(7)).await.unwrap(), EndedAtOnce::Ended(vec![]));
 }
 
 async fn ending_all_sessions_of_nobody_ends_nothing(fixture: &Fixture) {
@@ -178,10 +178,10 @@ async fn a_use_that_is_written_late_does_not_bring_back_what_was_ended(fixture: 
             "one" => assert!(!store.end_active_session(id, user, EndReason::RevokedByUser, now).await.unwrap()),
             "all" => assert_eq!(
                 store.end_sessions_of(user, None, EndReason::Logout, now).await.unwrap(),
-                EndedTogether::Ended(vec![])
+                EndedAtOnce::Ended(vec![])
             ),
-            "banned" => assert_eq!(store.ban_user(user, now).await.unwrap().1, EndedTogether::Ended(vec![])),
-            _ => assert_eq!(store.delete_user(user, now).await.unwrap(), Some(EndedTogether::Ended(vec![]))),
+            "banned" => assert_eq!(store.ban_user(user, now).await.unwrap().1, EndedAtOnce::Ended(vec![])),
+            _ => assert_eq!(store.delete_user(user, now).await.unwrap(), Some(EndedAtOnce::Ended(vec![]))),
         }
         touches.push(Touch { id, seen_at: at(50), counter: 0 });
     }

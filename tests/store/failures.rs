@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, Filter, Owner, Search, Session, Sort, Touch};
+use sojourn::model::{EndReason, Filter, Owner, Search, Session, Sort, Touch};
 use sojourn::store::{Error, RefreshAttempt, Result, SessionChange};
 
 use super::fixture::{Fixture, Raw, at, details, new, session_of, user};

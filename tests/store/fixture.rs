@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::sessions::{Device, DeviceType, Metadata, Opener, Owner, Scope, Session, SessionId, SessionLimit};
-use sojourn::store::{self, EndedTogether, Idempotency, NewSession, Opening, Store};
-use sojourn::tokens::ServiceKeyId;
-use sojourn::users::{UserDetails, UserId};
+use sojourn::model::ServiceKeyId;
+use sojourn::model::{Device, DeviceType, Metadata, Opener, Owner, Scope, Session, SessionId, SessionLimit};
+use sojourn::model::{UserDetails, UserId};
+use sojourn::store::{self, EndedAtOnce, Idempotency, NewSession, Opening, Store};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use uuid::Uuid;
@@ -262,9 +262,9 @@ pub(crate) fn sorted(mut ids: Vec<SessionId>) -> Vec<SessionId> {
 }
 
 /// The ids of the ended sessions, which must not be too many to list.
-pub(crate) fn all(ended: EndedTogether) -> Vec<SessionId> {
+pub(crate) fn all(ended: EndedAtOnce) -> Vec<SessionId> {
     match ended {
-        EndedTogether::Ended(ids) => ids,
-        EndedTogether::TooMany => panic!("too many"),
+        EndedAtOnce::Ended(ids) => ids,
+        EndedAtOnce::TooMany => panic!("too many"),
     }
 }

@@ -1,8 +1,8 @@
 //! Idempotency keys: one key, one session.
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, LimitPolicy, Owner, Session, SessionId, SessionLimit};
-use sojourn::store::{Ending, NewSession, Opening};
+use sojourn::model::{EndReason, LimitPolicy, Owner, Session, SessionId, SessionLimit};
+use sojourn::store::{EndOutcome, NewSession, Opening};
 
 use super::fixture::{Fixture, MICROSECOND, at, details, keyed, session_at, session_of, user};
 
@@ -55,7 +55,7 @@ async fn a_repeat_answers_the_first_session_and_writes_nothing(fixture: &Fixture
 async fn a_repeat_answers_an_ended_session_too_and_one_of_a_banned_user(fixture: &Fixture) {
     let first = opened(fixture, &keyed(&session_of("ann"), "key", b"1")).await;
     let ending = fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
-    let Some(Ending::Ended(ended)) = ending else { panic!("{ending:?}") };
+    let Some(EndOutcome::Ended(ended)) = ending else { panic!("{ending:?}") };
     fixture.store.ban_user(&first.user_id, at(2)).await.unwrap();
     let repeat = keyed(&session_at("ann", 60), "key", b"1");
     assert_eq!(repeated(fixture.store.open_session(&repeat).await.unwrap()), *ended);

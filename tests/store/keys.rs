@@ -1,9 +1,10 @@
 //! Service keys and signing keys.
 
 use chrono::TimeDelta;
-use sojourn::sessions::Scope;
+use sojourn::model::Scope;
+use sojourn::model::ServiceKeyId;
 use sojourn::store::Error;
-use sojourn::tokens::{Algorithm, SealedSigningKey, ServiceKeyId, StoredServiceKey};
+use sojourn::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
 use uuid::Uuid;
 
 use super::fixture::{Fixture, MICROSECOND, at};

@@ -1,6 +1,6 @@
 //! Limits on a user's sessions.
 
-use sojourn::sessions::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, Touch};
+use sojourn::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, Touch};
 use sojourn::store::Opening;
 
 use super::fixture::{Fixture, MICROSECOND, at, details, limited, session_at, sorted, user};

@@ -1,6 +1,6 @@
 //! Lists of anybody's sessions by condition, and a user's sessions by their second and by their ids.
 
-use sojourn::sessions::{
+use sojourn::model::{
     Condition, EndReason, Listing, ListingOrder, Owner, Range, Session, SessionId, TextField, TimeField,
 };
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use sojourn::sessions::{EndReason, Owner};
+use sojourn::model::{EndReason, Owner};
 use sojourn::store::{self, Error, OpenError};
 
 use super::fixture::{Fixture, Raw, at, session_of, user};
@@ -53,7 +53,7 @@ async fn the_database_refuses_to_move_what_is_fixed(fixture: &Fixture) {
     assert_eq!(fixture.stored(session.id).await, session);
 }
 
-async fn refuses(fixture: &Fixture, session: &sojourn::sessions::Session, change: &str) {
+async fn refuses(fixture: &Fixture, session: &sojourn::model::Session, change: &str) {
     let update = format!("UPDATE sessions SET {change} WHERE id = {}", fixture.raw.id(session.id));
     let refused = fixture.raw.run(&update).await;
     assert!(matches!(refused, Err(sqlx::Error::Database(_))), "{change}: {refused:?}");

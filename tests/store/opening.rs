@@ -1,8 +1,8 @@
 //! Opening of sessions: stored fields, new users, bans.
 
-use sojourn::sessions::{EndReason, Owner, Session};
+use sojourn::model::User;
+use sojourn::model::{EndReason, Owner, Session};
 use sojourn::store::{Error, NewSession, Opening};
-use sojourn::users::User;
 
 use super::fixture::{Fixture, at, details, full_session, new, session_at, session_of, user};
 
@@ -146,7 +146,7 @@ async fn a_deletion_that_races_twenty_opens_leaves_only_sessions_of_a_known_user
     }
 }
 
-async fn ended_with(fixture: &Fixture, user: &sojourn::users::UserId, reason: EndReason) -> usize {
+async fn ended_with(fixture: &Fixture, user: &sojourn::model::UserId, reason: EndReason) -> usize {
     let reason = reason.as_str();
     let count = format!("SELECT count(*) FROM sessions WHERE user_id = '{user}' AND end_reason = '{reason}'");
     fixture.raw.number(&count).await.try_into().unwrap()

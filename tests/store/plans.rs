@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, LimitPolicy, Owner, SessionLimit, Slide, Touch};
+use sojourn::model::UserDetails;
+use sojourn::model::{EndReason, LimitPolicy, Owner, SessionLimit, Slide, Touch};
 use sojourn::store::{RefreshAttempt, Refreshing, SessionChange};
-use sojourn::users::UserDetails;
 use sqlx::PgPool;
 
 use super::fixture::{Fixture, at, keyed, limited, new, session_at, user};
@@ -52,7 +52,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         let ann = user(&format!("user {round}"));
         let id = store.active_sessions_of(&ann, now).await.unwrap()[0].id;
         store.sessions_of_tokens(&[id]).await.unwrap().pop().unwrap();
-        store.standings(&[id]).await.unwrap().pop().unwrap();
+        store.session_statuses(&[id]).await.unwrap().pop().unwrap();
         store.session(id, anyone).await.unwrap().unwrap();
         store.session(id, Owner::User(&ann)).await.unwrap().unwrap();
         store.count_active_sessions_of(&ann, now).await.unwrap();

@@ -1,9 +1,9 @@
 //! Look-ups of sessions.
 
 use chrono::TimeDelta;
-use sojourn::sessions::{EndReason, Owner, Session, Standing};
-use sojourn::store::MOST_LISTED;
-use sojourn::users::User;
+use sojourn::model::User;
+use sojourn::model::{EndReason, Owner, Session, SessionStatus};
+use sojourn::store::MAX_LISTED;
 
 use super::fixture::{Fixture, MICROSECOND, Raw, at, details, full_session, ids, new_id, session_at, session_of, user};
 
@@ -26,9 +26,9 @@ async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture)
     let active = fixture.open(full_session("ann")).await;
     let ended = fixture.open(session_of("bob")).await;
     fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(5)).await.unwrap().unwrap();
-    let mut standings = fixture.store.standings(&[ended.id, new_id(), active.id]).await.unwrap();
-    standings.sort_unstable_by_key(|standing| standing.id);
-    let mut expected = [fixture.stored(active.id).await, fixture.stored(ended.id).await].map(|session| Standing {
+    let mut session_statuses = fixture.store.session_statuses(&[ended.id, new_id(), active.id]).await.unwrap();
+    session_statuses.sort_unstable_by_key(|standing| standing.id);
+    let mut expected = [fixture.stored(active.id).await, fixture.stored(ended.id).await].map(|session| SessionStatus {
         id: session.id,
         last_seen_at: session.last_seen_at,
         expires_at: session.expires_at,
@@ -37,7 +37,7 @@ async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture)
         confirmed_counter: session.confirmed_counter,
     });
     expected.sort_unstable_by_key(|standing| standing.id);
-    assert_eq!(standings, expected);
+    assert_eq!(session_statuses, expected);
 }
 
 async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
@@ -159,7 +159,7 @@ async fn several_users_lists_are_each_as_if_asked_for_alone(fixture: &Fixture) {
 }
 
 async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fixture) {
-    let most = usize::try_from(MOST_LISTED).unwrap();
+    let most = usize::try_from(MAX_LISTED).unwrap();
     let one = fixture.open(session_of("ann")).await;
     // Sessions later than the first, one an hour, which never go idle.
     let (id, created_at) = match fixture.raw {
@@ -169,7 +169,7 @@ async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fix
     let more = format!(
         "INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, device_type,
             scope, amr, metadata)
-         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MOST_LISTED})
+         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MAX_LISTED})
          SELECT {id}, user_id, {created_at}, last_seen_at, expires_at, absolute_expires_at, device_type, scope, amr,
             metadata
          FROM sessions, numbers"
@@ -180,5 +180,5 @@ async fn a_user_with_more_sessions_than_are_listed_sees_the_newest(fixture: &Fix
     assert!(listed.is_sorted_by(|newer, older| newer.created_at > older.created_at));
     assert!(!ids(&listed).contains(&one.id));
     let count = fixture.store.count_active_sessions_of(&one.user_id, at(1)).await.unwrap();
-    assert_eq!(count, u64::from(MOST_LISTED) + 1);
+    assert_eq!(count, u64::from(MAX_LISTED) + 1);
 }

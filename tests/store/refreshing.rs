@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sojourn::sessions::{EndReason, Ended, Owner, Session, SessionId, Slide, Touch};
+use sojourn::model::{EndReason, Ended, Owner, Session, SessionId, Slide, Touch};
 use sojourn::store::{RefreshAttempt, Refreshing, Store};
 
 use super::fixture::{Fixture, MICROSECOND, at, new, new_id, session_of, user};

@@ -1,7 +1,8 @@
 //! PostgreSQL's catalogue: tables and functions must work behind poolers, under logical replication, and in any schema.
 
-use sojourn::sessions::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
-use sojourn::store::{self, LogPosition, LogSnapshot};
+use sojourn::model::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
+use sojourn::model::{LogPosition, LogSnapshot};
+use sojourn::store;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 
@@ -142,7 +143,7 @@ async fn a_store_works_in_a_schema_of_any_name_postgres() {
     let ended = Ended { at: at(3), reason: EndReason::RevokedByAdmin };
     fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
     assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
-    assert_eq!(fixture.store.carry_out_bulk_ending(at(4)).await.unwrap(), Some(false));
+    assert_eq!(fixture.store.apply_bulk_ending(at(4)).await.unwrap(), Some(false));
     assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
     while fixture.store.roll_up(at(5)).await.unwrap() == Some(true) {}
     assert_eq!(fixture.store.delete_stale(Stale::Ended(at(6)), false).await.unwrap(), Some(2));

@@ -1,7 +1,7 @@
 //! Searches over all sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::sessions::{
+use sojourn::model::{
     Device, DeviceType, EndReason, Filter, Opener, Owner, Position, Range, Search, Session, SessionId, Sort, SortField,
     State,
 };

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use sojourn::clock::SystemEntropy;
-use sojourn::sessions::{EndReason, Owner, Session};
+use sojourn::model::{EndReason, Owner, Session};
 use sojourn::store::{SessionsOpened, UsedSecret};
 use sojourn::tokens::{Algorithm, Keyring, MasterSecret, SealedSigningKey, SecretId};
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::sessions::{
-    BulkEnding, COUNTED_AFTER, Counts, CountsWanted, DeviceType, EndReason, Ended, Event, Filter, Grouping, Owner,
-    Search, Session, SessionId, Sort, Stale, StatisticsQuery, Step, Touch,
+use sojourn::model::{
+    BulkEnding, CountedEvent, Counts, CountsWanted, DeviceType, EndReason, Ended, Filter, Grouping, Owner, Search,
+    Session, SessionId, Sort, Stale, StatisticsQuery, Step, Touch,
 };
+use sojourn::sessions::COUNTED_AFTER;
 
 use super::fixture::{Fixture, MICROSECOND, Raw, at, session_at, user};
 
@@ -80,22 +81,22 @@ impl Numbers {
     }
 }
 
-type Events = Vec<(DateTime<Utc>, Event)>;
+type Events = Vec<(DateTime<Utc>, CountedEvent)>;
 
 /// The events of a session that is still stored, before `until`.
 fn events_of(session: &Session, until: DateTime<Utc>) -> Events {
     let left = match session.ended {
-        Some(Ended { at, reason }) if at < session.expires_at => (at, Event::Ended(reason)),
-        _ => (session.expires_at, Event::Expired),
+        Some(Ended { at, reason }) if at < session.expires_at => (at, CountedEvent::Ended(reason)),
+        _ => (session.expires_at, CountedEvent::Expired),
     };
-    [(session.created_at, Event::Opened), left].into_iter().filter(|event| event.0 < until).collect()
+    [(session.created_at, CountedEvent::Opened), left].into_iter().filter(|event| event.0 < until).collect()
 }
 
 /// The events of a session that was deleted when everything before `until` was counted: an idle session expires with
 /// its deletion.
 fn events_of_deleted(session: &Session, until: DateTime<Utc>) -> Events {
     let mut events = events_of(session, DateTime::<Utc>::MAX_UTC);
-    if let (at, Event::Expired) = &mut events[1]
+    if let (at, CountedEvent::Expired) = &mut events[1]
         && *at >= until
         && let Some(idle) = session.idle_timeout
     {
@@ -156,7 +157,7 @@ fn full_count(all: &[(&Session, Events)], query: &StatisticsQuery) -> Counted {
             let length = query.step.length().num_seconds();
             let start = DateTime::from_timestamp(at.timestamp() / length * length, 0).unwrap();
             *counts.entry((start, name.clone(), format!("{event:?}"))).or_default() += 1;
-            *open.entry(name.clone()).or_default() += if *event == Event::Opened { 1 } else { -1 };
+            *open.entry(name.clone()).or_default() += if *event == CountedEvent::Opened { 1 } else { -1 };
         }
     }
     (counts, open)
@@ -197,10 +198,10 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
                 let ended = Ended { at: now, reason: EndReason::RevokedByAdmin };
                 store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
             }
-            11 => drop(store.carry_out_bulk_ending(now).await.unwrap()),
+            11 => drop(store.apply_bulk_ending(now).await.unwrap()),
             12 => {
                 // Open bulk endings are applied first: an ending of a deleted session could not be counted any more.
-                while store.carry_out_bulk_ending(now).await.unwrap().is_some() {}
+                while store.apply_bulk_ending(now).await.unwrap().is_some() {}
                 let before = everybody(fixture, now).await;
                 let instant = now - TimeDelta::seconds(*numbers.one_of(&[0, 60, 3600]).unwrap());
                 for stale in [
@@ -223,7 +224,7 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
             history.compare(fixture, now).await;
         }
     }
-    while store.carry_out_bulk_ending(now).await.unwrap().is_some() {}
+    while store.apply_bulk_ending(now).await.unwrap().is_some() {}
     now += TimeDelta::days(3);
     roll_up(fixture, now - COUNTED_AFTER).await;
     history.compare(fixture, now).await;
@@ -264,7 +265,7 @@ async fn so_many_that_ended_at_one_instant_are_counted_little_by_little(fixture:
     let ended = Ended { at: at(10), reason: EndReason::RevokedByAdmin };
     let filter = Filter { user_id: Some(user("ann")), ..Filter::default() };
     fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
-    while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
+    while fixture.store.apply_bulk_ending(at(20)).await.unwrap().is_some() {}
 
     // Counting stops in the middle of one instant: deletions must tell counted sessions from the others.
     while fixture.raw.number("SELECT count(*) FROM statistics_progress WHERE opened_until IS NOT NULL").await == 0 {
@@ -289,7 +290,7 @@ async fn a_bulk_ending_is_waited_for(fixture: &Fixture) {
     fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
     roll_up(fixture, at(100)).await;
     assert_eq!(counts(fixture).await.counted_until, at(10));
-    while fixture.store.carry_out_bulk_ending(at(20)).await.unwrap().is_some() {}
+    while fixture.store.apply_bulk_ending(at(20)).await.unwrap().is_some() {}
     roll_up(fixture, at(100)).await;
     assert_eq!(sums(&counts(fixture).await).1, 0);
     assert_eq!(fixture.store.roll_up(at(50)).await.unwrap(), Some(false), "and never goes back");

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use sojourn::sessions::{EndReason, Owner, Session, SessionId, Slide};
-use sojourn::store::{Ending, Error, NewSession, Opening, RefreshAttempt, Refreshing};
-use sojourn::users::UserDetails;
+use sojourn::model::UserDetails;
+use sojourn::model::{EndReason, Owner, Session, SessionId, Slide};
+use sojourn::store::{EndOutcome, Error, NewSession, Opening, RefreshAttempt, Refreshing};
 use sqlx::PgPool;
 
 use super::fixture::{Fixture, at, details, full_session, ids, new, new_id, session_at, session_of, user};
@@ -67,8 +67,8 @@ async fn batched_ends_are_answered_as_if_alone(fixture: &Fixture) {
     }
     for (first, second) in first.into_iter().zip(second) {
         let ended = match (first.unwrap().unwrap(), second.unwrap().unwrap()) {
-            (Ending::Ended(by_this), Ending::AlreadyEnded(before))
-            | (Ending::AlreadyEnded(before), Ending::Ended(by_this)) => {
+            (EndOutcome::Ended(by_this), EndOutcome::AlreadyEnded(before))
+            | (EndOutcome::AlreadyEnded(before), EndOutcome::Ended(by_this)) => {
                 assert_eq!(by_this, before);
                 by_this
             }

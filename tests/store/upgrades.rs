@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use sojourn::sessions::{EndReason, Ended, Owner, Session};
-use sojourn::store::{self, Ending, Opening, Store};
-use sojourn::users::User;
+use sojourn::model::User;
+use sojourn::model::{EndReason, Ended, Owner, Session};
+use sojourn::store::{self, EndOutcome, Opening, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -257,7 +257,7 @@ impl Rows {
         assert_eq!((key.kid.as_str(), key.sealed, key.active_from), ("first", vec![2; 32], at(5)));
 
         let ending = store.end_session(self.standing.id, Owner::Anyone, EndReason::Logout, at(9)).await.unwrap();
-        assert!(matches!(ending, Some(Ending::Ended(_))), "{ending:?}");
+        assert!(matches!(ending, Some(EndOutcome::Ended(_))), "{ending:?}");
         let logged = format!(
             "SELECT count(*) FROM changes WHERE kind = 'session_ended' AND subject_id = {}",
             raw.id(self.standing.id)
@@ -265,7 +265,7 @@ impl Rows {
         assert_eq!(raw.number(&logged).await, 1);
         let opening = store.open_session(&new(&Session { created_at: at(10), ..session_of("ann") })).await.unwrap();
         assert!(matches!(opening, Opening::Opened { .. }), "{opening:?}");
-        while store.carry_out_bulk_ending(at(11)).await.unwrap() == Some(true) {}
+        while store.apply_bulk_ending(at(11)).await.unwrap() == Some(true) {}
         while store.roll_up(at(11)).await.unwrap() == Some(true) {}
         let counted = "SELECT CAST(sum(count) AS bigint) FROM statistics WHERE step = 'ever' AND kind = 'opened'";
         assert_eq!(raw.number(counted).await, 4);

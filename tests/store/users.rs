@@ -1,8 +1,8 @@
 //! Users, and the effect of a ban or deletion on their sessions.
 
-use sojourn::sessions::{BulkEnding, Device, EndReason, Ended, Filter, Metadata, Owner, Session};
-use sojourn::store::{EndedTogether, Opening};
-use sojourn::users::User;
+use sojourn::model::User;
+use sojourn::model::{BulkEnding, Device, EndReason, Ended, Filter, Metadata, Owner, Session};
+use sojourn::store::{EndedAtOnce, Opening};
 
 use super::fixture::{Fixture, all, at, details, full_session, keyed, new, session_at, session_of, sorted, user};
 
@@ -61,7 +61,7 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
     let other = fixture.open(session_of("ann")).await;
     let (banned, ended) = fixture.store.ban_user(&one.user_id, at(5)).await.unwrap();
     assert_eq!((banned.banned_at, banned.updated_at, banned.created_at), (Some(at(5)), at(5), at(1)));
-    assert_eq!(ended, EndedTogether::Ended(sorted(vec![one.id, two.id])));
+    assert_eq!(ended, EndedAtOnce::Ended(sorted(vec![one.id, two.id])));
     assert_eq!(fixture.stored(one.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserBanned }));
     assert_eq!(fixture.stored(other.id).await.ended, None);
     assert_eq!(fixture.store.user(&one.user_id).await.unwrap(), Some(banned));
@@ -70,7 +70,7 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
 async fn a_ban_may_come_before_the_user(fixture: &Fixture) {
     let eve = user("eve");
     let (banned, ended) = fixture.store.ban_user(&eve, at(5)).await.unwrap();
-    assert_eq!(ended, EndedTogether::Ended(vec![]));
+    assert_eq!(ended, EndedAtOnce::Ended(vec![]));
     assert_eq!((banned.banned_at, banned.created_at), (Some(at(5)), at(5)));
     let told = fixture.store.put_user(&eve, &details(Some("Eve"), None), at(6)).await.unwrap();
     assert_eq!(told.banned_at, Some(at(5)));
@@ -100,14 +100,14 @@ async fn a_deleted_user_is_gone_with_ban_and_sessions(fixture: &Fixture) {
     let two = fixture.open(session_of("ann")).await;
     let other = fixture.open(session_of("bob")).await;
     let ann = &one.user_id;
-    assert_eq!(fixture.store.delete_user(ann, at(5)).await.unwrap(), Some(EndedTogether::Ended(vec![one.id, two.id])));
+    assert_eq!(fixture.store.delete_user(ann, at(5)).await.unwrap(), Some(EndedAtOnce::Ended(vec![one.id, two.id])));
     assert_eq!(fixture.stored(two.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserDeleted }));
     assert_eq!(fixture.store.user(ann).await.unwrap(), None);
     assert_eq!(fixture.store.delete_user(ann, at(6)).await.unwrap(), None);
     assert_eq!(fixture.stored(other.id).await.ended, None);
 
     fixture.store.ban_user(ann, at(7)).await.unwrap();
-    assert_eq!(fixture.store.delete_user(ann, at(8)).await.unwrap(), Some(EndedTogether::Ended(vec![])));
+    assert_eq!(fixture.store.delete_user(ann, at(8)).await.unwrap(), Some(EndedAtOnce::Ended(vec![])));
     fixture.open(session_at("ann", 9)).await;
 }
 

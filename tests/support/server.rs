@@ -8,10 +8,12 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sojourn::clock::{self, Clock, ShiftedClock, SystemClock, SystemEntropy};
+use sojourn::model::Scope;
+use sojourn::model::ServiceKeyId;
 use sojourn::sessions::SigningKeys;
-use sojourn::sessions::{Follower, Scope, Sessions};
+use sojourn::sessions::{ChangeLogReader, Sessions};
 use sojourn::store::Store;
-use sojourn::tokens::{MasterSecret, ServiceKey, ServiceKeyId};
+use sojourn::tokens::{MasterSecret, ServiceKey};
 use tokio::sync::watch;
 
 use super::builder::Builder;
@@ -122,7 +124,7 @@ impl Server {
 
     /// Reads the change log now, as the server does by itself a moment later.
     pub async fn catch_up(&self) {
-        self.sessions.follow(&mut Follower::default()).await.unwrap();
+        self.sessions.read_changes(&mut ChangeLogReader::default()).await.unwrap();
     }
 
     /// Moves the server's clock ahead.

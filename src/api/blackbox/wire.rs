@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::timestamp;
-use crate::sessions::{self, FieldError, Policy, Scope, SessionId, UserSessions};
+use crate::model;
+use crate::model::{FieldError, Scope, SessionId};
+use crate::sessions::{Policy, UserSessions};
 
 /// The envelope of every success.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,8 +71,8 @@ pub(super) struct SessionInfo {
 
 impl SessionInfo {
     /// The view of the user whose own session is `current`.
-    pub(super) fn new(session: sessions::Session, current: SessionId) -> Self {
-        let sessions::Session { id, user_id, created_at, expires_at, ip_address, user_agent, .. } = session;
+    pub(super) fn new(session: model::Session, current: SessionId) -> Self {
+        let model::Session { id, user_id, created_at, expires_at, ip_address, user_agent, .. } = session;
         let text = id.to_string();
         let last_four = text.char_indices().nth_back(3).map_or("", |(start, _)| text.get(start..).unwrap_or_default());
         Self {
@@ -111,9 +113,9 @@ pub(super) struct SessionStats {
     expired_sessions: u64,
 }
 
-impl From<sessions::SessionStats> for SessionStats {
-    fn from(stats: sessions::SessionStats) -> Self {
-        let sessions::SessionStats { active, expired } = stats;
+impl From<model::SessionStats> for SessionStats {
+    fn from(stats: model::SessionStats) -> Self {
+        let model::SessionStats { active, expired } = stats;
         Self { total_sessions: active + expired, active_sessions: active, expired_sessions: expired }
     }
 }

@@ -15,7 +15,9 @@ use crate::api::app::App;
 use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, path_parameter};
 use crate::api::failure::Rejection;
 use crate::api::family::Refused;
-use crate::sessions::{self, FieldError, Handle, Managed, SessionId, UserSessions};
+use crate::model;
+use crate::model::{FieldError, SessionId};
+use crate::sessions::{Handle, ManagedUser, UserSessions};
 
 /// The most sessions on a page, and in one bulk.
 const MAX_SESSIONS: usize = 50;
@@ -23,7 +25,7 @@ const MAX_SESSIONS: usize = 50;
 type Refusal = Refused<Cumulonimbus>;
 
 /// The caller, and the user in the path whose sessions the caller may manage.
-pub(super) struct Subject(pub Managed);
+pub(super) struct Subject(pub ManagedUser);
 
 impl FromRequestParts<Arc<App>> for Subject {
     type Rejection = Refusal;
@@ -31,7 +33,7 @@ impl FromRequestParts<Arc<App>> for Subject {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
         let caller = CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
         let id = path_parameter::<Cumulonimbus>(parts, app, Some("id")).await?;
-        Ok(Self(Managed::new(caller.into_inner(), id)?))
+        Ok(Self(ManagedUser::new(caller.into_inner(), id)?))
     }
 }
 
@@ -140,9 +142,9 @@ pub(super) struct Session {
     id: String,
 }
 
-impl From<sessions::Session> for Session {
-    fn from(session: sessions::Session) -> Self {
-        let sessions::Session { id, user_id, created_at, expires_at, device, .. } = session;
+impl From<model::Session> for Session {
+    fn from(session: model::Session) -> Self {
+        let model::Session { id, user_id, created_at, expires_at, device, .. } = session;
         Self {
             iat: created_at.timestamp(),
             exp: expires_at.timestamp(),

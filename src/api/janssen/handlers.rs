@@ -13,8 +13,9 @@ use crate::api::extract;
 use crate::api::failure::Rejection;
 use crate::api::family::Refused;
 use crate::api::json::Json;
-use crate::sessions::{self, Condition, Error, FURTHEST_OFFSET, FieldError, SessionId};
-use crate::users::UserId;
+use crate::model;
+use crate::model::{Condition, FieldError, SessionId, UserId};
+use crate::sessions::{Error, MAX_OFFSET};
 
 type Refusal = Refused<Janssen>;
 type Result<T> = std::result::Result<T, Refusal>;
@@ -58,7 +59,7 @@ pub(super) async fn search_session(
     page(&app, &caller, parameters.into_inner()).await
 }
 
-async fn page(app: &App, caller: &sessions::Caller, parameters: SearchParameters) -> Result<Json<SessionPagedResult>> {
+async fn page(app: &App, caller: &model::Caller, parameters: SearchParameters) -> Result<Json<SessionPagedResult>> {
     let SearchParameters { limit, pattern, start_index, sort_by, sort_order, field_value_pair } = parameters;
     let not_negative = |number: i32| u32::try_from(number).unwrap_or(0);
     let limit = limit.map_or(DEFAULT_LIMIT.min(app.sessions.policy().search_page_limit), not_negative);
@@ -67,8 +68,8 @@ async fn page(app: &App, caller: &sessions::Caller, parameters: SearchParameters
         return Err(Rejection::Malformed(format!("Maximum number of results per page is {most}")).into());
     }
     let start = start_index.map_or(0, not_negative);
-    if start > FURTHEST_OFFSET {
-        return Err(FieldError::new("startIndex", format!("must be at most {FURTHEST_OFFSET}")).into());
+    if start > MAX_OFFSET {
+        return Err(FieldError::new("startIndex", format!("must be at most {MAX_OFFSET}")).into());
     }
     let order = search::order(sort_by.as_deref().filter(|name| !name.is_empty()).unwrap_or("jansId"))?;
     let descending = sort_order.as_deref() == Some("descending");

@@ -29,7 +29,8 @@ use super::app::App;
 use super::description::Description;
 use super::guard::guard;
 use super::mount::Mount;
-use crate::sessions::{Rights, Scope};
+use crate::model::Scope;
+use crate::sessions::Rights;
 
 const SESSION_READONLY: &str = "https://jans.io/oauth/jans-auth-server/session.readonly";
 const READ_ALL: &str = "https://jans.io/oauth/config/read-all";

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::dn::DnTemplate;
-use crate::sessions::{Condition, FieldError, ListingOrder, Range, SessionId, TextField, TimeField};
+use crate::model::{Condition, FieldError, ListingOrder, Range, SessionId, TextField, TimeField};
 
 /// The most tokens of a pattern.
 const MAX_PATTERN_PARTS: usize = 20;

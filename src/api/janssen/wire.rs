@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::dn::DnTemplate;
 use crate::api::timestamp;
-use crate::sessions::{self, Listed};
+use crate::model;
+use crate::sessions::Listed;
 
 /// The parameters of a search.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -125,18 +126,9 @@ struct PermissionGrantedMap {
 
 impl SessionIdEntry {
     /// The view at `now`.
-    pub(super) fn new(session: sessions::Session, template: &DnTemplate, now: DateTime<Utc>) -> Self {
-        let sessions::Session {
-            id,
-            user_id,
-            created_at,
-            last_seen_at,
-            expires_at,
-            client_id,
-            ip_address,
-            scope,
-            acr,
-            ..
+    pub(super) fn new(session: model::Session, template: &DnTemplate, now: DateTime<Utc>) -> Self {
+        let model::Session {
+            id, user_id, created_at, last_seen_at, expires_at, client_id, ip_address, scope, acr, ..
         } = session;
         let attributes = [
             ("auth_user", Some(user_id.to_string())),

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use crate::api::failure::{Failure, Rejection};
 use crate::api::family::Family;
 use crate::api::json::Json;
-use crate::sessions::{Error, FieldError, Refusal, Unmet};
+use crate::model::FieldError;
+use crate::sessions::{Error, Refusal, Unmet};
 
 /// The native family.
 pub struct Native;

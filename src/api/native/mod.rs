@@ -30,7 +30,7 @@ use super::app::App;
 use super::description::{BEARER, Description, LOCALHOST, bearer, secure};
 use super::guard::{guard_router, refused_below};
 use super::mount::Mount;
-use crate::sessions::LONGEST_WAIT;
+use crate::sessions::MAX_WAIT;
 use oauth::OAuth;
 
 /// The family as the server mounts it.
@@ -47,7 +47,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     let (oauth, oauth_document) = oauth::router().split_for_parts();
     Router::new()
         .merge(guard_router::<Native>(as_gateways_ask(router), &document, app, Duration::ZERO))
-        .merge(guard_router::<Native>(live, &live_document, app, LONGEST_WAIT))
+        .merge(guard_router::<Native>(live, &live_document, app, MAX_WAIT))
         .merge(guard_router::<OAuth>(oauth::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
 }
 

@@ -11,7 +11,7 @@ use crate::api::app::App;
 use crate::api::extract;
 use crate::api::family::Refused;
 use crate::api::json::Json;
-use crate::sessions::SignedIn;
+use crate::model::SignedIn;
 
 type Result<T> = std::result::Result<T, Refused<Quiika>>;
 type User = extract::User<Quiika>;

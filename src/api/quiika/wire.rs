@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::sessions::{self, DeviceType, SessionId, SignedIn};
+use crate::model;
+use crate::model::{DeviceType, SessionId, SignedIn};
 
 /// One session of the user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,9 +59,9 @@ enum DeviceTypeName {
 
 impl UserSessionDetails {
     /// The view of the user `me` at `now`.
-    pub(super) fn new(session: sessions::Session, me: &SignedIn, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(session: model::Session, me: &SignedIn, now: DateTime<Utc>) -> Self {
         let current: SessionId = me.session.id;
-        let sessions::Session { id, created_at, last_seen_at, ip_address, location, user_agent, device, .. } = session;
+        let model::Session { id, created_at, last_seen_at, ip_address, location, user_agent, device, .. } = session;
         Self {
             session_id: id.to_string(),
             ip_address: ip_address.map(|address| address.to_string()),

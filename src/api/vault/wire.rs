@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::timestamp;
-use crate::sessions::{self, Device, DeviceType, SessionId};
+use crate::model;
+use crate::model::{Device, DeviceType, SessionId};
 
 /// One session of the user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,10 +51,9 @@ enum DeviceTypeName {
 
 impl SessionResponse {
     /// The view of the user whose own session is `current`.
-    pub(super) fn new(session: sessions::Session, current: SessionId) -> Self {
+    pub(super) fn new(session: model::Session, current: SessionId) -> Self {
         let mfa_verified = session.is_multi_factor();
-        let sessions::Session { id, created_at, last_seen_at, expires_at, ip_address, user_agent, device, .. } =
-            session;
+        let model::Session { id, created_at, last_seen_at, expires_at, ip_address, user_agent, device, .. } = session;
         Self {
             id: id.to_string(),
             ip_address: ip_address.map(|address| address.to_string()),

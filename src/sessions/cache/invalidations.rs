@@ -4,32 +4,32 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::mutants::{self, Mutant};
-use crate::sessions::freshness::{STANDING_IN_FOR, TRUSTED_FOR};
+use crate::failpoints::{self, Failpoint};
+use crate::sessions::freshness::{MAX_STALENESS, STALE_IF_ERROR};
 
 /// Subjects that share a slot share its notices: one in as many copies is thrown out without need.
 const SLOTS: usize = 1 << 16;
 
 /// A moment in the order of the notices that this process took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark(u64);
+pub struct Epoch(u64);
 
 /// How far copies can be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Notices flow: a copy is the truth.
+    /// Invalidations flow: a copy is the truth.
     Full,
     /// None have come for a while: a copy may stand in for a store that does not answer.
-    LastResort,
+    StaleIfError,
     /// None.
     Lost,
 }
 
 /// The notices taken, and when the log was last read to its end.
 ///
-/// A reader takes a mark, reads the store, and keeps the copy under that mark. A notice that came after the mark makes
+/// A reader takes a epoch, reads the store, and keeps the copy under that epoch. A notice that came after the epoch makes
 /// the copy too old, whichever of the two is written first: so nothing that was ended comes back, and nothing locks.
-pub(super) struct Notices {
+pub(super) struct Invalidations {
     count: AtomicU64,
     latest: Box<[AtomicU64]>,
     about_everything: AtomicU64,
@@ -39,7 +39,7 @@ pub(super) struct Notices {
     read_at: AtomicU64,
 }
 
-impl Notices {
+impl Invalidations {
     pub(super) fn new() -> Self {
         Self {
             count: AtomicU64::new(0),
@@ -52,25 +52,25 @@ impl Notices {
     }
 
     /// The present moment: to be taken before the store is asked.
-    pub(super) fn mark(&self) -> Mark {
-        Mark(self.count.load(Ordering::SeqCst))
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch(self.count.load(Ordering::SeqCst))
     }
 
     /// Takes a notice: every copy about `subject` that was asked for before is too old.
-    pub(super) fn take(&self, subject: &(impl Hash + ?Sized)) {
+    pub(super) fn invalidate(&self, subject: &(impl Hash + ?Sized)) {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         self.slot(subject).fetch_max(number, Ordering::SeqCst);
     }
 
     /// Takes a notice about everything.
-    pub(super) fn take_about_everything(&self) {
+    pub(super) fn invalidate_all(&self) {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         self.about_everything.fetch_max(number, Ordering::SeqCst);
     }
 
-    /// Whether nothing was noticed about `subject` since `mark`.
-    pub(super) fn none_since(&self, mark: Mark, subject: &(impl Hash + ?Sized)) -> bool {
-        self.slot(subject).load(Ordering::SeqCst) <= mark.0 && self.about_everything.load(Ordering::SeqCst) <= mark.0
+    /// Whether nothing was noticed about `subject` since `epoch`.
+    pub(super) fn unchanged_since(&self, epoch: Epoch, subject: &(impl Hash + ?Sized)) -> bool {
+        self.slot(subject).load(Ordering::SeqCst) <= epoch.0 && self.about_everything.load(Ordering::SeqCst) <= epoch.0
     }
 
     /// The log was read to its end, as it stood at `instant` or later.
@@ -86,12 +86,12 @@ impl Notices {
     }
 
     pub(super) fn trust(&self) -> Trust {
-        if mutants::enabled(Mutant::RelyOnNotices) && self.age().is_some() {
+        if failpoints::enabled(Failpoint::RelyOnNotices) && self.age().is_some() {
             return Trust::Full;
         }
         match self.age() {
-            Some(age) if age <= TRUSTED_FOR => Trust::Full,
-            Some(age) if age <= STANDING_IN_FOR => Trust::LastResort,
+            Some(age) if age <= MAX_STALENESS => Trust::Full,
+            Some(age) if age <= STALE_IF_ERROR => Trust::StaleIfError,
             _ => Trust::Lost,
         }
     }

@@ -6,18 +6,18 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::model::{Session, SessionId, SignedIn, Standing, UserId};
-use crate::store::batching::{Gathering, Together, Waiting};
+use crate::model::{Session, SessionId, SessionStatus, SignedIn, UserId};
+use crate::store::batching::{BatchJob, Batcher, Pending};
 use crate::store::{self, Store};
 
 /// Something that can be asked of the store for many at a time.
-pub trait Question: Send + Sync + 'static {
+pub trait Load: Send + Sync + 'static {
     /// What is asked about.
     type Key: Clone + Eq + Hash + Send + Sync;
     /// What is answered about one; by default what is answered about one that the store knows nothing of.
     type Answer: Clone + Default + Send;
     /// The most that one statement asks about.
-    const MOST_TOGETHER: usize;
+    const MAX_BATCH: usize;
 
     /// Asks the store.
     fn read(&self, keys: &[Self::Key]) -> impl Future<Output = store::Result<Vec<(Self::Key, Self::Answer)>>> + Send;
@@ -26,10 +26,10 @@ pub trait Question: Send + Sync + 'static {
 /// The session behind a token, with its user.
 pub struct SessionOfToken(pub Arc<dyn Store>);
 
-impl Question for SessionOfToken {
+impl Load for SessionOfToken {
     type Key = SessionId;
     type Answer = Option<SignedIn>;
-    const MOST_TOGETHER: usize = 250;
+    const MAX_BATCH: usize = 250;
 
     async fn read(&self, ids: &[SessionId]) -> store::Result<Vec<(SessionId, Option<SignedIn>)>> {
         let found = self.0.sessions_of_tokens(ids).await?;
@@ -38,15 +38,15 @@ impl Question for SessionOfToken {
 }
 
 /// Where a session stands, for who has a copy of the rest of it.
-pub struct StandingOfSession(pub Arc<dyn Store>);
+pub struct StatusOfSession(pub Arc<dyn Store>);
 
-impl Question for StandingOfSession {
+impl Load for StatusOfSession {
     type Key = SessionId;
-    type Answer = Option<Standing>;
-    const MOST_TOGETHER: usize = 250;
+    type Answer = Option<SessionStatus>;
+    const MAX_BATCH: usize = 250;
 
-    async fn read(&self, ids: &[SessionId]) -> store::Result<Vec<(SessionId, Option<Standing>)>> {
-        let found = self.0.standings(ids).await?;
+    async fn read(&self, ids: &[SessionId]) -> store::Result<Vec<(SessionId, Option<SessionStatus>)>> {
+        let found = self.0.session_statuses(ids).await?;
         Ok(found.into_iter().map(|standing| (standing.id, Some(standing))).collect())
     }
 }
@@ -59,11 +59,11 @@ pub struct SessionsOfUser {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Question for SessionsOfUser {
+impl Load for SessionsOfUser {
     type Key = UserId;
     type Answer = Vec<Session>;
     // Few, because one user may have a thousand.
-    const MOST_TOGETHER: usize = 32;
+    const MAX_BATCH: usize = 32;
 
     async fn read(&self, users: &[UserId]) -> store::Result<Vec<(UserId, Vec<Session>)>> {
         let mut lists: HashMap<UserId, Vec<Session>> = HashMap::with_capacity(users.len());
@@ -78,46 +78,46 @@ impl Question for SessionsOfUser {
 }
 
 /// Asks for all who want to know.
-pub type Reader<Q> = Gathering<Asking<Q>>;
+pub type Loader<Q> = Batcher<LoadJob<Q>>;
 
 /// A question, asked once for all who ask it together.
-pub struct Asking<Q>(pub Q);
+pub struct LoadJob<Q>(pub Q);
 
-impl<Q: Question> Together for Asking<Q> {
+impl<Q: Load> BatchJob for LoadJob<Q> {
     type Request = Q::Key;
     type Answer = Q::Answer;
-    const MOST_TOGETHER: usize = Q::MOST_TOGETHER;
-    const MOST_AT_ONCE: usize = 3;
-    const MOST_WITH_STUCK: usize = 8;
-    const WORTH_ANOTHER: usize = 48;
+    const MAX_BATCH: usize = Q::MAX_BATCH;
+    const MAX_IN_FLIGHT: usize = 3;
+    const MAX_IN_FLIGHT_WHEN_STALLED: usize = 8;
+    const EXTRA_BATCH_AT: usize = 48;
 
-    async fn carry_out(self: &Arc<Self>, asked: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {
-        let mut askers: HashMap<Q::Key, Vec<Waiting<Self>>> = HashMap::with_capacity(asked.len());
-        for asker in asked {
-            askers.entry(asker.request.clone()).or_default().push(asker);
+    async fn run(self: &Arc<Self>, asked: Vec<Pending<Self>>) -> Vec<Pending<Self>> {
+        let mut waiting: HashMap<Q::Key, Vec<Pending<Self>>> = HashMap::with_capacity(asked.len());
+        for pending in asked {
+            waiting.entry(pending.request.clone()).or_default().push(pending);
         }
-        let keys: Vec<Q::Key> = askers.keys().cloned().collect();
+        let keys: Vec<Q::Key> = waiting.keys().cloned().collect();
         let rest = match self.0.read(&keys).await {
             Ok(found) => {
                 for (key, answer) in found {
-                    tell(askers.remove(&key).unwrap_or_default(), Ok(answer));
+                    reply(waiting.remove(&key).unwrap_or_default(), Ok(answer));
                 }
                 Ok(Q::Answer::default())
             }
             Err(error) => Err(error),
         };
-        tell(askers.into_values().flatten().collect(), rest);
+        reply(waiting.into_values().flatten().collect(), rest);
         Vec::new()
     }
 }
 
-fn tell<Q: Question>(mut askers: Vec<Waiting<Asking<Q>>>, answer: store::Result<Q::Answer>) {
+fn reply<Q: Load>(mut waiting: Vec<Pending<LoadJob<Q>>>, answer: store::Result<Q::Answer>) {
     // Usually there is but one, and nothing is copied.
-    let last = askers.pop();
-    for asker in askers {
-        asker.tell(answer.clone());
+    let last = waiting.pop();
+    for pending in waiting {
+        pending.reply(answer.clone());
     }
-    if let Some(asker) = last {
-        asker.tell(answer);
+    if let Some(pending) = last {
+        pending.reply(answer);
     }
 }

@@ -10,14 +10,14 @@ use crate::model::LogPosition;
 ///
 /// By the time this process has measured, not by what clocks say: a clock that jumps deletes nothing.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct ReadHistory {
     steps: Mutex<VecDeque<(Instant, LogPosition)>>,
 }
 
 /// The time between two steps that are remembered.
 const STEP: Duration = Duration::from_mins(1);
 
-impl Progress {
+impl ReadHistory {
     pub fn reached(&self, at: Instant, settled: LogPosition) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         if steps.back().is_none_or(|(before, _)| at - *before >= STEP) {

@@ -1,18 +1,18 @@
-//! Following the change log: what other processes did.
+//! Subscription the change log: what other processes did.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::failpoints::{self, Failpoint};
 use crate::metrics;
 use crate::model::{Change, Ended, LogId, LogPosition, LogSnapshot, LoggedChange};
-use crate::mutants::{self, Mutant};
 use crate::sessions::error::Error;
 use crate::sessions::facade::Sessions;
-use crate::sessions::feed::endings::Ending;
+use crate::sessions::feed::endings::EndedEvent;
 use crate::sessions::feed::endings::{LogPlace, LogProgress, ReadingTime};
-use crate::sessions::freshness::STANDING_IN_FOR;
+use crate::sessions::freshness::STALE_IF_ERROR;
 use crate::store::{Announcement, Changes, Listener};
 
 /// How much earlier than its commit an ending may be dated: a request takes seconds at most, and clocks differ by less.
@@ -20,7 +20,7 @@ const LATE_COMMIT: TimeDelta = TimeDelta::minutes(1);
 
 /// How far one process has read the log.
 #[derive(Debug, Default)]
-pub struct Follower {
+pub struct ChangeLogReader {
     /// The log that the places below are of; `None` before the first look.
     log: Option<LogId>,
     /// The connection of the last look.
@@ -36,16 +36,16 @@ pub struct Follower {
     time: Option<DateTime<Utc>>,
     /// The oldest transaction that was running at the last look, and when it was seen first.
     oldest_open: Option<(i64, Instant)>,
-    /// Endings before this instant were told when they stood in the log before.
+    /// EndedEventStream before this instant were told when they stood in the log before.
     told_before: Option<DateTime<Utc>>,
     /// The news of looks that failed after they had taken some.
-    news: Followed,
+    news: ReadSummary,
     /// Whether there are bulk endings whose meaning is still to be read.
     bulk_endings_made: bool,
 }
 
-impl Follower {
-    /// A follower of a log that is read from its beginning, in place of `before`.
+impl ChangeLogReader {
+    /// A reader of a log that is read from its beginning, in place of `before`.
     fn instead_of(before: &Self, log: LogId, connection: u64, now: DateTime<Utc>) -> Self {
         let is_another = before.log.is_some();
         // By either clock: that of another database may be ahead.
@@ -57,7 +57,7 @@ impl Follower {
             log: Some(log),
             connection,
             told_before: told_before.and_then(|instant| instant.checked_sub_signed(LATE_COMMIT)),
-            news: Followed { changes: 0, signing_keys_changed: is_another || before.news.signing_keys_changed },
+            news: ReadSummary { changes: 0, signing_keys_changed: is_another || before.news.signing_keys_changed },
             ..Self::default()
         }
     }
@@ -83,7 +83,7 @@ impl Follower {
 
 /// What a look at the log brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Followed {
+pub struct ReadSummary {
     /// Changes that were new.
     pub changes: usize,
     /// Whether the signing keys are among them.
@@ -106,14 +106,14 @@ struct Look {
 }
 
 impl Sessions {
-    /// Reads the log from where `follower` stands to its end, and takes what is new.
-    pub async fn follow(&self, follower: &mut Follower) -> Result<Followed, Error> {
+    /// Reads the log from where `reader` stands to its end, and takes what is new.
+    pub async fn read_changes(&self, reader: &mut ChangeLogReader) -> Result<ReadSummary, Error> {
         let (asked, now) = (Instant::now(), self.now());
         let mut look: Option<Look> = None;
         let mut after = LogPosition::default();
         loop {
-            let page = self.changes(&follower.seen, after).await?;
-            if !self.is_read_on(follower, &page).await? {
+            let page = self.changes(&reader.seen, after).await?;
+            if !self.is_read_on(reader, &page).await? {
                 (look, after) = (None, LogPosition::default());
                 continue;
             }
@@ -124,11 +124,11 @@ impl Sessions {
                 as_of: page.proved_at.min(asked),
             });
             for change in page.changes {
-                if follower.taken.insert(change.position) {
-                    follower.bulk_endings_made |= matches!(change.change, Change::BulkEnding { .. });
-                    follower.news.changes += 1;
-                    follower.news.signing_keys_changed |=
-                        self.take(change, ReadLog { log: page.log, settled }, follower.told_before);
+                if reader.taken.insert(change.position) {
+                    reader.bulk_endings_made |= matches!(change.change, Change::BulkEnding { .. });
+                    reader.news.changes += 1;
+                    reader.news.signing_keys_changed |=
+                        self.apply_change(change, ReadLog { log: page.log, settled }, reader.told_before);
                 }
             }
             match page.next {
@@ -137,54 +137,55 @@ impl Sessions {
             }
         }
         // Before the log counts as read: what is told to offline verifiers is whole.
-        if follower.bulk_endings_made {
-            self.live.bulk_endings_are(self.store().bulk_endings(self.revocations_count_since()).await?);
-            follower.bulk_endings_made = false;
+        if reader.bulk_endings_made {
+            self.feed.set_bulk_endings(self.store().bulk_endings(self.revocations_count_since()).await?);
+            reader.bulk_endings_made = false;
         }
-        if let (Some(Look { settled, seen, as_of }), Some(log)) = (look, follower.log) {
-            follower.taken.retain(|position| !seen.contains(*position));
-            follower.note_oldest_open(&seen, asked);
-            (follower.settled, follower.seen, follower.told_before) = (settled, seen, None);
-            match follower.read_at {
+        if let (Some(Look { settled, seen, as_of }), Some(log)) = (look, reader.log) {
+            reader.taken.retain(|position| !seen.contains(*position));
+            reader.note_oldest_open(&seen, asked);
+            (reader.settled, reader.seen, reader.told_before) = (settled, seen, None);
+            match reader.read_at {
                 // Whoever began to wait before the first look may have missed what was written in between.
-                None => self.live.distrust(),
-                // A follower that was away for longer may have missed what is deleted by now.
-                Some(before) if as_of.saturating_duration_since(before) > STANDING_IN_FOR => self.distrust(),
+                None => self.feed.distrust(),
+                // A reader that was away for longer may have missed what is deleted by now.
+                Some(before) if as_of.saturating_duration_since(before) > STALE_IF_ERROR => self.distrust(),
                 Some(_) => {}
             }
-            (follower.read_at, follower.time) = (Some(as_of), Some(now));
-            self.log.reached(as_of, settled);
-            self.copies.log_read(as_of);
+            (reader.read_at, reader.time) = (Some(as_of), Some(now));
+            self.read_history.reached(as_of, settled);
+            self.cache.log_read(as_of);
             let age = TimeDelta::from_std(asked - as_of).unwrap_or_default();
-            self.live.log_read(LogProgress { log, settled, as_of: now - age }, ReadingTime { asked, as_of });
+            self.feed.log_read(LogProgress { log, settled, as_of: now - age }, ReadingTime { asked, as_of });
         }
-        Ok(std::mem::take(&mut follower.news))
+        Ok(std::mem::take(&mut reader.news))
     }
 
-    /// Whether a part of a look was read where the follower stands. If not, the follower is put where it can go on.
-    async fn is_read_on(&self, follower: &mut Follower, page: &Changes) -> Result<bool, Error> {
-        let keeps_place = mutants::enabled(Mutant::PlaceKeptOverReconnect);
-        let same_log = follower.log == Some(page.log) || keeps_place || mutants::enabled(Mutant::LogIdentityIgnored);
-        if follower.log.is_some() && same_log {
-            let same_connection = follower.connection == page.connection || keeps_place;
+    /// Whether a part of a look was read where the reader stands. If not, the reader is put where it can go on.
+    async fn is_read_on(&self, reader: &mut ChangeLogReader, page: &Changes) -> Result<bool, Error> {
+        let keeps_place = failpoints::enabled(Failpoint::PlaceKeptOverReconnect);
+        let same_log =
+            reader.log == Some(page.log) || keeps_place || failpoints::enabled(Failpoint::LogIdentityIgnored);
+        if reader.log.is_some() && same_log {
+            let same_connection = reader.connection == page.connection || keeps_place;
             if !same_connection {
-                follower.reconnected(page.connection);
+                reader.reconnected(page.connection);
             }
             return Ok(same_connection);
         }
         // A first look has nothing to compare with: its part of the log is good.
-        let is_first = follower.log.is_none();
+        let is_first = reader.log.is_none();
         if !is_first {
             tracing::warn!("the change log is another than before: the database was restarted, replaced or restored");
             self.distrust();
-            self.live.begin_anew();
-            self.log.begin_anew();
+            self.feed.begin_anew();
+            self.read_history.begin_anew();
         }
         let foreign = self.store().foreign_endings(self.revocations_count_since()).await?;
-        *follower = Follower::instead_of(follower, page.log, page.connection, self.now());
+        *reader = ChangeLogReader::instead_of(reader, page.log, page.connection, self.now());
         for ending in foreign {
-            follower.bulk_endings_made |= matches!(ending.change, Change::BulkEnding { .. });
-            self.take(ending, ReadLog { log: page.log, settled: LogPosition::default() }, follower.told_before);
+            reader.bulk_endings_made |= matches!(ending.change, Change::BulkEnding { .. });
+            self.apply_change(ending, ReadLog { log: page.log, settled: LogPosition::default() }, reader.told_before);
         }
         Ok(is_first)
     }
@@ -208,28 +209,28 @@ impl Sessions {
 
     /// Takes a change, and says whether it is about the signing keys. Listeners are not told again of endings before
     /// `told_before`.
-    fn take(&self, change: LoggedChange, read: ReadLog, told_before: Option<DateTime<Utc>>) -> bool {
+    fn apply_change(&self, change: LoggedChange, read: ReadLog, told_before: Option<DateTime<Utc>>) -> bool {
         let LoggedChange { position, change } = change;
         let place = LogPlace { log: read.log, position, settled: read.settled };
         let is_told = |ended: Ended| told_before.is_some_and(|instant| ended.at < instant);
         match change {
             Change::SessionEnded { id, user, ended } => {
-                if !mutants::enabled(Mutant::DeafToNotices) {
-                    self.copies.user_changed(&user);
+                if !failpoints::enabled(Failpoint::DeafToNotices) {
+                    self.cache.user_changed(&user);
                 }
-                let ending = Ending::new(id, user, ended, place);
-                self.live.session_ended(id, ending, self.revocations_count_since(), is_told(ended));
+                let ending = EndedEvent::new(id, user, ended, place);
+                self.feed.session_ended(id, ending, self.revocations_count_since(), is_told(ended));
             }
-            Change::UserChanged(user) => self.copies.user_changed(&user),
+            Change::UserChanged(user) => self.cache.user_changed(&user),
             Change::BulkEnding { user, ended } => {
                 // It may mean any session that is watched.
                 self.distrust();
                 self.signals.bulk_ending();
-                self.live.many_ended(Ending::of_many(user, ended, place), is_told(ended));
+                self.feed.many_ended(EndedEvent::of_many(user, ended, place), is_told(ended));
             }
             Change::ServiceKeyRevoked(id) => {
-                self.copies.key_changed(id);
-                self.live.key_revoked(id, self.now());
+                self.cache.key_changed(id);
+                self.feed.key_revoked(id, self.now());
             }
             Change::SigningKeysChanged => return true,
             Change::Unknown => self.distrust(),
@@ -239,8 +240,8 @@ impl Sessions {
 
     /// Anything may have changed.
     fn distrust(&self) {
-        self.copies.everything_changed();
-        self.live.distrust();
+        self.cache.invalidate_all();
+        self.feed.distrust();
     }
 
     /// Returns when this process has written to the log, or has learnt that another has.

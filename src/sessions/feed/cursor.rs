@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::endings::LogProgress;
+use crate::failpoints::{self, Failpoint};
 use crate::model::{LogId, LogPosition};
-use crate::mutants::{self, Mutant};
 use crate::tokens::Keyring;
 
 const PURPOSE: &str = "change log";
@@ -66,7 +66,7 @@ impl LogCursor {
 
     /// Whether its places are of this log.
     pub fn is_of(&self, log: LogId) -> bool {
-        self.log == log || mutants::enabled(Mutant::CursorWithoutIdentity)
+        self.log == log || failpoints::enabled(Failpoint::CursorWithoutIdentity)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Endings, as the feed tells them.
+//! EndedEventStream, as the feed tells them.
 
 use std::time::Instant;
 
@@ -8,17 +8,17 @@ use crate::model::{Ended, LogId, LogPosition, SessionId, UserId};
 
 /// The change log must be kept at least this long: offline verifiers hear of what was ended within the longest life of an
 /// access token from a process that has just started, and streams go on where they broke off.
-pub const LOG_KEPT_FOR: TimeDelta = TimeDelta::hours(2);
+pub const LOG_TTL: TimeDelta = TimeDelta::hours(2);
 /// That a session or a service key stands no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Over {
+pub struct Termination {
     /// Why: the reason of its ending, or `expired` or `idle_expired`.
     pub reason: &'static str,
     /// When.
     pub at: DateTime<Utc>,
 }
 
-impl From<Ended> for Over {
+impl From<Ended> for Termination {
     fn from(ended: Ended) -> Self {
         Self { reason: ended.reason.as_str(), at: ended.at }
     }
@@ -26,7 +26,7 @@ impl From<Ended> for Over {
 
 /// That a session was ended, or many together, as everybody who listens is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct EndedEvent {
     /// Which; `None`: many.
     pub session_id: Option<SessionId>,
     /// Whose; `None`: anybody's.
@@ -75,13 +75,13 @@ pub struct ReadingTime {
     pub as_of: Instant,
 }
 
-impl Ending {
+impl EndedEvent {
     /// As read from the change log.
     pub fn new(session_id: SessionId, user_id: UserId, ended: Ended, place: LogPlace) -> Self {
         Self { session_id: Some(session_id), user_id: Some(user_id), ended, place }
     }
 
-    /// As [`Ending::new`], of many sessions: of a user, or of anybody.
+    /// As [`EndedEvent::new`], of many sessions: of a user, or of anybody.
     pub fn of_many(user_id: Option<UserId>, ended: Ended, place: LogPlace) -> Self {
         Self { session_id: None, user_id, ended, place }
     }

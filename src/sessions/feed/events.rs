@@ -8,11 +8,11 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::cursor::LogCursor;
-use super::endings::{Ending, LOG_KEPT_FOR, LogPlace};
+use super::endings::{EndedEvent, LOG_TTL, LogPlace};
 use super::lifeline::Lifeline;
 use super::revocations::not_known;
 use super::stream_limits::StreamPlace;
-use super::watch::over_of;
+use super::watch::terminated_of;
 use crate::error_chain::chain;
 use crate::model::{Caller, Change, LogId, LogPosition, LoggedChange, Scope, UserId};
 use crate::sessions::error::Error;
@@ -23,9 +23,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What a listener is told. Each comes with a cursor: who goes on from it misses nothing.
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum FeedItem {
     /// A session was ended.
-    Ended(Arc<Ending>, String),
+    Ended(Arc<EndedEvent>, String),
     /// The place to go on from was not known, or is kept no longer: endings may have been missed.
     Missed(String),
     /// Nothing has happened.
@@ -33,16 +33,16 @@ pub enum Told {
 }
 
 /// One who hears of every ending, or of one user's.
-pub struct Events {
+pub struct EventStream {
     sessions: Arc<Sessions>,
     caller: Option<Lifeline>,
     user: Option<UserId>,
-    ready: VecDeque<Told>,
+    ready: VecDeque<FeedItem>,
     /// Where to read on in the log, before what is told live.
     replay: Option<LogPosition>,
-    /// Told from the log, and perhaps once more live.
+    /// FeedItem from the log, and perhaps once more live.
     replayed: BTreeSet<LogPosition>,
-    live: broadcast::Receiver<Arc<Ending>>,
+    live: broadcast::Receiver<Arc<EndedEvent>>,
     /// What was told live has a later place than this, or was told before.
     joined_at: LogPosition,
     /// The log that the places are of.
@@ -59,26 +59,26 @@ impl Sessions {
         caller: &Caller,
         user: Option<UserId>,
         after: Option<&str>,
-    ) -> Result<Events, Error> {
+    ) -> Result<EventStream, Error> {
         caller.require(Scope::READ)?;
-        let place = self.live.places.place(caller)?;
+        let place = self.feed.places.place(caller)?;
         let caller = self.lifeline_of(caller).await?;
         // In this order: what is told live from here on stands after this place.
-        let progress = self.live.ring().progress().ok_or_else(not_known)?;
-        let live = self.live.endings.subscribe();
+        let progress = self.feed.ring().progress().ok_or_else(not_known)?;
+        let live = self.feed.endings.subscribe();
         let (joined_at, cursor) = (progress.settled, LogCursor::at_end_of(progress).write(&self.parts.keyring));
         let mut ready = VecDeque::new();
         let replay = match after.map(|text| LogCursor::read(&self.parts.keyring, text)) {
             None => {
-                ready.push_back(Told::Nothing(cursor));
+                ready.push_back(FeedItem::Nothing(cursor));
                 None
             }
             Some(known) => {
                 // Places of another log mean nothing: what stood in between is not known.
                 let known = known.filter(|known| known.is_of(progress.log));
-                let kept_since = self.now() - LOG_KEPT_FOR;
+                let kept_since = self.now() - LOG_TTL;
                 if known.as_ref().is_none_or(|known| known.at < kept_since) {
-                    ready.push_back(Told::Missed(cursor));
+                    ready.push_back(FeedItem::Missed(cursor));
                 }
                 // Another process may have read further than this one.
                 known.map(|known| known.settled.min(joined_at))
@@ -86,7 +86,7 @@ impl Sessions {
         };
         let heartbeat_at = Instant::now() + HEARTBEAT;
         let (sessions, replayed, log) = (Arc::clone(self), BTreeSet::new(), progress.log);
-        Ok(Events {
+        Ok(EventStream {
             sessions,
             caller,
             user,
@@ -102,12 +102,12 @@ impl Sessions {
     }
 }
 
-impl Events {
+impl EventStream {
     /// What there is to tell next. `None` when the caller's credential has died, when it does not keep up, or when the log
     /// cannot be read: it may come back with its last cursor.
-    pub async fn next(&mut self) -> Option<Told> {
+    pub async fn next(&mut self) -> Option<FeedItem> {
         let told = loop {
-            if self.caller.as_ref().is_some_and(Lifeline::is_over) {
+            if self.caller.as_ref().is_some_and(Lifeline::is_terminated) {
                 return None;
             }
             if let Some(told) = self.ready.pop_front() {
@@ -118,19 +118,19 @@ impl Events {
                 continue;
             }
             tokio::select! {
-                () = over_of(&mut self.caller) => return None,
+                () = terminated_of(&mut self.caller) => return None,
                 ending = self.live.recv() => {
                     // Either it was too slow, or nothing will be told any more.
                     let ending = ending.ok()?;
                     let is_replayed = ending.place.log == self.log && self.replayed.remove(&ending.place.position);
                     if self.wants(&ending) && !is_replayed {
-                        break self.told(ending);
+                        break self.item(ending);
                     }
                 }
                 () = tokio::time::sleep_until(self.heartbeat_at) => {
                     self.heartbeat_at = Instant::now() + HEARTBEAT;
                     if let Some(cursor) = self.heard_all() {
-                        break Told::Nothing(cursor);
+                        break FeedItem::Nothing(cursor);
                     }
                 }
             }
@@ -143,7 +143,7 @@ impl Events {
     async fn read_on(&mut self, after: LogPosition) -> Option<()> {
         // After a restart all listeners come back at once, and there are others who need the database and the processors.
         let sessions = Arc::clone(&self.sessions);
-        let _turn = sessions.live.replays.acquire().await.ok()?;
+        let _turn = sessions.feed.replays.acquire().await.ok()?;
         let started = Instant::now();
         let page = match self.sessions.store().replay_changes(after).await {
             Ok(page) => page,
@@ -157,15 +157,15 @@ impl Events {
         let place = |position| LogPlace { log, position, settled };
         for LoggedChange { position, change } in page.changes {
             let ending = match change {
-                Change::SessionEnded { id, user, ended } => Ending::new(id, user, ended, place(position)),
-                Change::BulkEnding { user, ended } => Ending::of_many(user, ended, place(position)),
+                Change::SessionEnded { id, user, ended } => EndedEvent::new(id, user, ended, place(position)),
+                Change::BulkEnding { user, ended } => EndedEvent::of_many(user, ended, place(position)),
                 _ => continue,
             };
             if self.wants(&ending) {
                 if position > self.joined_at {
                     self.replayed.insert(position);
                 }
-                let told = self.told(Arc::new(ending));
+                let told = self.item(Arc::new(ending));
                 self.ready.push_back(told);
             }
         }
@@ -174,22 +174,22 @@ impl Events {
         Some(())
     }
 
-    fn wants(&self, ending: &Ending) -> bool {
+    fn wants(&self, ending: &EndedEvent) -> bool {
         // An ending of anybody's sessions may concern every user.
         let (wanted, told) = (self.user.as_ref(), ending.user_id.as_ref());
         wanted.is_none() || told.is_none() || wanted == told
     }
 
-    fn told(&self, ending: Arc<Ending>) -> Told {
+    fn item(&self, ending: Arc<EndedEvent>) -> FeedItem {
         let (log, heard_to) = (ending.place.log, ending.place.heard_to());
         let cursor = LogCursor { log, settled: heard_to, newest: heard_to, at: ending.ended.at };
-        Told::Ended(ending, cursor.write(&self.sessions.parts.keyring))
+        FeedItem::Ended(ending, cursor.write(&self.sessions.parts.keyring))
     }
 
     /// A cursor after everything, if this listener has heard everything.
     fn heard_all(&self) -> Option<String> {
         // In this order: what is told live later stands after this place.
-        let progress = self.sessions.live.ring().progress()?;
+        let progress = self.sessions.feed.ring().progress()?;
         self.live.is_empty().then(|| LogCursor::at_end_of(progress).write(&self.sessions.parts.keyring))
     }
 }

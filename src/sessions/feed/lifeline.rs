@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::endings::Over;
-use super::subscriptions::{Following, Subject};
+use super::endings::Termination;
+use super::subscriptions::{Subject, Subscription};
 use crate::model::{Caller, Session, State};
 use crate::sessions::error::{Error, Refusal};
 use crate::sessions::facade::Sessions;
@@ -21,40 +21,40 @@ const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 /// session's time seems to have come, because it may have been extended or used.
 pub struct Lifeline {
     sessions: Arc<Sessions>,
-    following: Following,
+    following: Subscription,
     /// When it is over by itself, as far as is known; `None`: never.
     due_at: Option<DateTime<Utc>>,
 }
 
 enum Look {
-    Over(Over),
+    Termination(Termination),
     Until(Option<DateTime<Utc>>),
 }
 
 impl Lifeline {
     /// Of a session that was read after it was followed.
-    pub fn of_session(sessions: &Arc<Sessions>, following: Following, session: &Session) -> Self {
+    pub fn of_session(sessions: &Arc<Sessions>, following: Subscription, session: &Session) -> Self {
         let due_at = Some(sessions.due_at(session));
         Self { sessions: Arc::clone(sessions), following, due_at }
     }
 
     /// Whether it is known already that it is over.
-    pub fn is_over(&self) -> bool {
-        self.following.told().is_some()
+    pub fn is_terminated(&self) -> bool {
+        self.following.termination().is_some()
     }
 
     /// Returns when it is over. May be given up and asked again.
-    pub async fn over(&mut self) -> Over {
+    pub async fn terminated(&mut self) -> Termination {
         loop {
             let left = self.due_at.map(|due_at| (due_at - self.sessions.now()).to_std().unwrap_or_default());
             let sleep = tokio::time::sleep(left.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP));
             tokio::select! {
-                over = self.following.over() => return over,
+                over = self.following.terminated() => return over,
                 () = sleep => {}
             }
             let Some(due_at) = self.due_at.filter(|due_at| *due_at <= self.sessions.now()) else { continue };
             match self.look(due_at).await {
-                Ok(Look::Over(over)) => return over,
+                Ok(Look::Termination(over)) => return over,
                 Ok(Look::Until(due_at)) => self.due_at = due_at,
                 Err(error) => {
                     tracing::debug!(%error, "cannot tell whether it is over");
@@ -65,18 +65,18 @@ impl Lifeline {
     }
 
     async fn look(&self, due_at: DateTime<Utc>) -> Result<Look, Error> {
-        let expired = Over { reason: State::Expired.as_str(), at: due_at };
+        let expired = Termination { reason: State::Expired.as_str(), at: due_at };
         match self.following.subject() {
             // The end of a service key is never moved.
-            Subject::Key(_) | Subject::BootstrapKey => Ok(Look::Over(expired)),
+            Subject::Key(_) | Subject::BootstrapKey => Ok(Look::Termination(expired)),
             Subject::Session(id) => {
                 // Only what is over is deleted.
-                let Some(signed_in) = self.sessions.behind_tokens.ask(id).await? else {
-                    return Ok(Look::Over(expired));
+                let Some(signed_in) = self.sessions.session_loader.submit(id).await? else {
+                    return Ok(Look::Termination(expired));
                 };
                 let session = signed_in.session;
-                Ok(match self.sessions.over(&session) {
-                    Some(over) => Look::Over(over),
+                Ok(match self.sessions.terminated(&session) {
+                    Some(over) => Look::Termination(over),
                     None => Look::Until(Some(self.sessions.due_at(&session))),
                 })
             }
@@ -91,13 +91,13 @@ impl Sessions {
         match caller {
             Caller::User(signed_in) => {
                 let id = signed_in.session.id;
-                let following = self.live.registry.follow(Subject::Session(id));
+                let following = self.feed.registry.follow(Subject::Session(id));
                 let signed_in = self.active_session(id, Freshness::Fresh, self.now()).await?;
                 Ok(Some(Lifeline::of_session(self, following, &signed_in.session)))
             }
             Caller::Service(service) => {
                 let Some(id) = service.key_id() else { return self.lifeline_of_bootstrap_key() };
-                let following = self.live.registry.follow(Subject::Key(id));
+                let following = self.feed.registry.follow(Subject::Key(id));
                 let key = self.service_key(id, Freshness::Fresh).await?.filter(|key| key.is_active(self.now()));
                 let due_at = key.ok_or(Refusal::ServiceKey)?.expires_at;
                 Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at }))
@@ -110,18 +110,18 @@ impl Sessions {
         if !key.is_active(self.now()) {
             return Err(Refusal::ServiceKey.into());
         }
-        let following = self.live.registry.follow(Subject::BootstrapKey);
+        let following = self.feed.registry.follow(Subject::BootstrapKey);
         Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at: key.until }))
     }
 
     /// Why and since when a session stands no more; `None` if it stands.
-    pub(super) fn over(&self, session: &Session) -> Option<Over> {
+    pub(super) fn terminated(&self, session: &Session) -> Option<Termination> {
         let seen_at = self.activity.seen(session.id).map(|touch| touch.seen_at);
         match session.state_as_seen(seen_at, self.now()) {
             State::Active => None,
-            State::Ended => session.ended.map(Over::from),
-            State::Expired => Some(Over { reason: State::Expired.as_str(), at: session.expires_at }),
-            State::IdleExpired => Some(Over { reason: State::IdleExpired.as_str(), at: self.due_at(session) }),
+            State::Ended => session.ended.map(Termination::from),
+            State::Expired => Some(Termination { reason: State::Expired.as_str(), at: session.expires_at }),
+            State::IdleExpired => Some(Termination { reason: State::IdleExpired.as_str(), at: self.due_at(session) }),
         }
     }
 

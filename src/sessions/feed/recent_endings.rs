@@ -22,7 +22,7 @@ pub struct Revoked {
 
 /// The endings whose tokens can still be alive, by their place in the change log.
 #[derive(Debug, Default)]
-pub struct Ring {
+pub struct RecentEndedEventStream {
     entries: BTreeMap<LogPosition, Revoked>,
     /// How far the log is here; `None` before it was read to its end.
     read_to: Option<LogProgress>,
@@ -33,7 +33,7 @@ pub struct Ring {
     bulk_at: Option<LogPosition>,
 }
 
-impl Ring {
+impl RecentEndedEventStream {
     pub fn add(&mut self, position: LogPosition, revoked: Revoked, counts_since: DateTime<Utc>) {
         if revoked.ended_at >= counts_since {
             self.entries.insert(position, revoked);
@@ -55,7 +55,7 @@ impl Ring {
         self.bulk_at = self.bulk_at.max(Some(position));
     }
 
-    pub fn bulk_endings_are(&mut self, endings: Vec<BulkEnding>) {
+    pub fn set_bulk_endings(&mut self, endings: Vec<BulkEnding>) {
         self.bulk = endings;
     }
 
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_commits_late_is_told_after_its_place_and_what_is_old_falls_out() {
-        let mut ring = Ring::default();
+        let mut ring = RecentEndedEventStream::default();
         ring.add(place(5), revoked(5), at(0));
         ring.add(place(3), revoked(3), at(0));
         assert_eq!(ring.after(None, at(0)).unwrap(), [revoked(3), revoked(5)]);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_list_that_is_not_whole_is_told_only_to_those_who_have_the_rest() {
-        let mut ring = Ring::default();
+        let mut ring = RecentEndedEventStream::default();
         let most = i64::try_from(MOST_KEPT).unwrap();
         for number in 1..=most + 2 {
             ring.add(place(number), revoked(number), at(0));

@@ -12,11 +12,11 @@ use super::recent_endings::Revoked;
 use crate::model::{BulkEnding, Caller, Scope};
 use crate::sessions::error::Error;
 use crate::sessions::facade::Sessions;
-use crate::sessions::freshness::TRUSTED_FOR;
+use crate::sessions::freshness::MAX_STALENESS;
 use crate::store;
 
 /// The longest that a request may wait for news.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub const MAX_WAIT: Duration = Duration::from_secs(30);
 /// For how long after its `exp` a token may be believed: clocks differ, and verifiers allow for it.
 const LEEWAY: TimeDelta = TimeDelta::minutes(1);
 /// What stands after a client's settled place was told to it, or committed late. It is told again, but not all the time.
@@ -53,11 +53,11 @@ impl Sessions {
         let since = since.and_then(|text| LogCursor::read(&self.parts.keyring, text));
         let since = self.of_this_log(since).await?;
         if let Some(since) = since.filter(|_| !wait.is_zero()) {
-            self.wait_for_news(since, wait.min(LONGEST_WAIT)).await;
+            self.wait_for_news(since, wait.min(MAX_WAIT)).await;
             // The credential may have died meanwhile.
             drop(self.lifeline_of(caller).await?);
         }
-        self.told_since(since)
+        self.revocations_since(since)
     }
 
     /// What was ended before this instant is of no use to offline verifiers: no token of it is alive.
@@ -69,7 +69,7 @@ impl Sessions {
     /// out by a process that has read further, perhaps a new primary: so the log is read anew first.
     async fn of_this_log(&self, since: Option<LogCursor>) -> Result<Option<LogCursor>, Error> {
         let Some(since) = since else { return Ok(None) };
-        let progress = || self.live.ring().progress();
+        let progress = || self.feed.ring().progress();
         let is_of_this_log = || progress().is_some_and(|progress| since.is_of(progress.log));
         if is_of_this_log() {
             if progress().is_some_and(|progress| progress.settled < since.settled) {
@@ -84,10 +84,10 @@ impl Sessions {
     /// Returns after a reading of the log that took place later than this call, by one of its times.
     async fn read_anew(&self, time: fn(ReadingTime) -> Instant) -> Result<(), Error> {
         let now = Instant::now();
-        let mut readings = self.live.readings.subscribe();
+        let mut readings = self.feed.readings.subscribe();
         self.heard_of_changes();
         let read = readings.wait_for(|reading| reading.is_some_and(|reading| time(reading) >= now));
-        match tokio::time::timeout(TRUSTED_FOR, read).await {
+        match tokio::time::timeout(MAX_STALENESS, read).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(not_known()),
         }
@@ -96,9 +96,9 @@ impl Sessions {
     async fn wait_for_news(&self, since: LogCursor, wait: Duration) {
         let end = tokio::time::Instant::now() + wait;
         let repetition = end.min(tokio::time::Instant::now() + REPETITION);
-        let mut news = self.live.news.subscribe();
+        let mut news = self.feed.news.subscribe();
         let (new, again) = {
-            let ring = self.live.ring();
+            let ring = self.feed.ring();
             (ring.has_after(since.newest), ring.has_after(since.settled))
         };
         if !new {
@@ -107,11 +107,11 @@ impl Sessions {
         }
     }
 
-    fn told_since(&self, since: Option<LogCursor>) -> Result<Revocations, Error> {
+    fn revocations_since(&self, since: Option<LogCursor>) -> Result<Revocations, Error> {
         let counts_since = self.revocations_count_since();
-        let ring = self.live.ring();
+        let ring = self.feed.ring();
         // Looked at while the list cannot change.
-        if !self.copies.is_current() {
+        if !self.cache.is_current() {
             return Err(not_known());
         }
         let progress = ring.progress().ok_or_else(not_known)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::endings::Over;
+use super::endings::Termination;
 use crate::model::{ServiceKeyId, SessionId};
 
 /// What can end while somebody waits for it.
@@ -28,20 +28,20 @@ pub struct Registry {
 #[derive(Debug)]
 struct Entry {
     followers: usize,
-    news: watch::Sender<Option<Over>>,
+    news: watch::Sender<Option<Termination>>,
 }
 
 impl Registry {
     /// From now on nothing that is told of `subject` is missed.
-    pub fn follow(self: &Arc<Self>, subject: Subject) -> Following {
+    pub fn follow(self: &Arc<Self>, subject: Subject) -> Subscription {
         let mut subjects = self.lock();
         let entry = subjects.entry(subject).or_insert_with(|| Entry { followers: 0, news: watch::Sender::new(None) });
         entry.followers += 1;
-        Following { registry: Arc::clone(self), subject, news: entry.news.subscribe() }
+        Subscription { registry: Arc::clone(self), subject, news: entry.news.subscribe() }
     }
 
     /// Tells all who wait for `subject` that it is over.
-    pub fn over(&self, subject: Subject, over: Over) {
+    pub fn terminated(&self, subject: Subject, over: Termination) {
         if let Some(entry) = self.lock().get(&subject) {
             entry.news.send_if_modified(|known| {
                 let new = known.is_none();
@@ -72,25 +72,25 @@ impl Registry {
 
 /// One who waits.
 #[derive(Debug)]
-pub struct Following {
+pub struct Subscription {
     registry: Arc<Registry>,
     subject: Subject,
-    news: watch::Receiver<Option<Over>>,
+    news: watch::Receiver<Option<Termination>>,
 }
 
-impl Following {
+impl Subscription {
     /// What is waited for.
     pub fn subject(&self) -> Subject {
         self.subject
     }
 
     /// What was told so far.
-    pub fn told(&self) -> Option<Over> {
+    pub fn termination(&self) -> Option<Termination> {
         *self.news.borrow()
     }
 
     /// Returns when it is told that the subject is over.
-    pub async fn over(&mut self) -> Over {
+    pub async fn terminated(&mut self) -> Termination {
         match self.news.wait_for(Option::is_some).await.map(|over| *over) {
             Ok(Some(over)) => over,
             // The sender lives as long as anybody follows.
@@ -99,7 +99,7 @@ impl Following {
     }
 }
 
-impl Drop for Following {
+impl Drop for Subscription {
     fn drop(&mut self) {
         let mut subjects = self.registry.lock();
         if let Some(entry) = subjects.get_mut(&self.subject) {
@@ -118,20 +118,20 @@ mod tests {
 
     use super::*;
 
-    const OVER: Over = Over { reason: "logout", at: DateTime::UNIX_EPOCH };
+    const OVER: Termination = Termination { reason: "logout", at: DateTime::UNIX_EPOCH };
 
     #[tokio::test]
     async fn the_first_word_counts_for_all_who_wait_and_nothing_is_kept_for_nobody() {
         let registry = Arc::new(Registry::default());
         let subject = Subject::Session(SessionId::from_uuid(Uuid::from_u128(1)));
-        registry.over(subject, OVER);
+        registry.terminated(subject, OVER);
         let (mut one, mut two) = (registry.follow(subject), registry.follow(subject));
-        assert_eq!(one.told(), None, "what was told to nobody is not kept");
-        registry.over(subject, OVER);
-        registry.over(subject, Over { reason: "replaced", ..OVER });
-        assert_eq!((one.over().await, two.over().await), (OVER, OVER));
+        assert_eq!(one.termination(), None, "what was told to nobody is not kept");
+        registry.terminated(subject, OVER);
+        registry.terminated(subject, Termination { reason: "replaced", ..OVER });
+        assert_eq!((one.terminated().await, two.terminated().await), (OVER, OVER));
         let mut late = registry.follow(subject);
-        assert_eq!(late.over().await, OVER);
+        assert_eq!(late.terminated().await, OVER);
         drop((one, two));
         assert_eq!(registry.subjects().0.len(), 1);
         drop(late);

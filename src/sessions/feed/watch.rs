@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::endings::Over;
+use super::endings::Termination;
 use super::lifeline::Lifeline;
 use super::stream_limits::StreamPlace;
 use super::subscriptions::Subject;
@@ -16,7 +16,7 @@ pub enum Watched {
     /// The session as it stands at the beginning.
     Session(Box<Session>),
     /// It is over; nothing comes after this.
-    Ended(Over),
+    Ended(Termination),
 }
 
 /// One who watches a session.
@@ -30,7 +30,7 @@ pub struct Watch {
 
 enum Next {
     First(Watched),
-    Standing,
+    SessionStatus,
     Nothing,
 }
 
@@ -39,20 +39,20 @@ impl Sessions {
     pub async fn watch(self: &Arc<Self>, caller: &Caller, id: SessionId) -> Result<Watch, Error> {
         let owner = caller.reach(Scope::READ)?;
         let own = caller.session_id() == Some(id);
-        let place = self.live.places.place(caller)?;
-        // Followed before it is read: what happens between is told.
-        let following = self.live.registry.follow(Subject::Session(id));
+        let place = self.feed.places.place(caller)?;
+        // ReadSummary before it is read: what happens between is told.
+        let following = self.feed.registry.follow(Subject::Session(id));
         let caller_line = if own { None } else { self.lifeline_of(caller).await? };
         let session = if own || owner == Owner::Anyone {
             // Together with others: after a restart all watchers come back at once.
-            let mut session = self.behind_tokens.ask(id).await?.ok_or(Error::SessionNotFound)?.session;
+            let mut session = self.session_loader.submit(id).await?.ok_or(Error::SessionNotFound)?.session;
             self.activity.overlay(&mut session);
             session
         } else {
             self.session(caller, id).await?
         };
         let watched = Lifeline::of_session(self, following, &session);
-        let first = self.over(&session).map_or_else(|| Watched::Session(Box::new(session)), Watched::Ended);
+        let first = self.terminated(&session).map_or_else(|| Watched::Session(Box::new(session)), Watched::Ended);
         Ok(Watch { next: Next::First(first), watched, caller: caller_line, _place: place })
     }
 }
@@ -63,14 +63,14 @@ impl Watch {
         match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::First(first) => {
                 if matches!(first, Watched::Session(_)) {
-                    self.next = Next::Standing;
+                    self.next = Next::SessionStatus;
                 }
                 Some(first)
             }
-            Next::Standing => tokio::select! {
+            Next::SessionStatus => tokio::select! {
                 biased;
-                over = self.watched.over() => Some(Watched::Ended(over)),
-                () = over_of(&mut self.caller) => None,
+                over = self.watched.terminated() => Some(Watched::Ended(over)),
+                () = terminated_of(&mut self.caller) => None,
             },
             Next::Nothing => None,
         }
@@ -78,9 +78,9 @@ impl Watch {
 }
 
 /// Returns when the caller's credential has died.
-pub(super) async fn over_of(caller: &mut Option<Lifeline>) {
+pub(super) async fn terminated_of(caller: &mut Option<Lifeline>) {
     match caller {
-        Some(lifeline) => drop(lifeline.over().await),
+        Some(lifeline) => drop(lifeline.terminated().await),
         None => std::future::pending().await,
     }
 }

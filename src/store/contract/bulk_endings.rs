@@ -21,5 +21,5 @@ pub trait BulkEndingStore: Send + Sync {
     /// Brings a batch of sessions up to the oldest bulk ending whose sessions are not all there yet. `Some(true)`: there is
     /// more to do for it. `None` when there is nothing to do, or another process is at it. May be lost in a crash: then it
     /// is still to be done.
-    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>>;
+    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>>;
 }

@@ -9,10 +9,10 @@ use super::error::Result;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 
 /// The most changes that [`super::Store::changes`] answers at once.
-pub const MOST_CHANGES: u32 = 5000;
+pub const MAX_CHANGES: u32 = 5000;
 /// The most changes that [`super::Store::replay_changes`] answers at once: listeners are many, and a long page would keep a
 /// thread from everybody else.
-pub const MOST_REPLAYED: u32 = 250;
+pub const MAX_REPLAYED: u32 = 250;
 
 /// A look at the log, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +76,11 @@ pub enum Announcement {
 #[async_trait]
 pub trait ChangeLogStore: Send + Sync {
     /// A part of a look at the change log: the changes after a place that the look before (`seen`) could not see, at most
-    /// [`MOST_CHANGES`]. Every change that committed before this was asked for is in it, in a further part, or was seen.
+    /// [`MAX_CHANGES`]. Every change that committed before this was asked for is in it, in a further part, or was seen.
     /// [`Error::Unavailable`] when the database cannot prove that it is the one that others write to.
     async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes>;
 
-    /// The changes after a place, at most [`MOST_REPLAYED`], for a listener that comes back. Holds up no look at the log.
+    /// The changes after a place, at most [`MAX_REPLAYED`], for a listener that comes back. Holds up no look at the log.
     async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges>;
 
     /// The endings at `since` or later that a dump brought along with the numbers of another log, which are ahead of this

@@ -8,7 +8,7 @@ use crate::model::{EndReason, Owner, Session, SessionId, UserId};
 
 /// What became of a session to be ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum EndOutcome {
     /// It was ended by this call.
     Ended(Box<Session>),
     /// It had been ended before; when and why stay as they were.
@@ -16,14 +16,14 @@ pub enum Ending {
 }
 
 /// The most sessions that are ended by one statement; a bulk ending takes the rest.
-pub const MOST_ENDED_TOGETHER: i64 = 5000;
+pub const MAX_ENDED_AT_ONCE: i64 = 5000;
 
 /// What became of a user's sessions that were to be ended together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EndedTogether {
+pub enum EndedAtOnce {
     /// All were ended: these are the active ones among them, in order.
     Ended(Vec<SessionId>),
-    /// They are more than [`MOST_ENDED_TOGETHER`]: none was ended by this, and a bulk ending is due.
+    /// They are more than [`MAX_ENDED_AT_ONCE`]: none was ended by this, and a bulk ending is due.
     TooMany,
 }
 
@@ -38,7 +38,7 @@ pub trait EndStore: Send + Sync {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Option<Ending>>;
+    ) -> Result<Option<EndOutcome>>;
 
     /// Ends an active session of `user`, and says whether there was one. As [`Store::end_sessions_of`] it ends one idle
     /// for too long too, but says that there was none.
@@ -60,7 +60,7 @@ pub trait EndStore: Send + Sync {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<EndedTogether>;
+    ) -> Result<EndedAtOnce>;
 
     /// Ends the active ones among these sessions of `owner`, and answers them with their users, in the order of their ids.
     /// As in [`Store::end_sessions_of`], those idle for too long are ended too, though not answered.

@@ -15,5 +15,5 @@ pub trait RetentionStore: Send + Sync {
     async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>>;
 
     /// How many sessions had expired or been ended at `instant` or before.
-    async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64>;
+    async fn count_ended_before(&self, instant: DateTime<Utc>) -> Result<u64>;
 }

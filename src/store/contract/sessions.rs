@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Result;
-use crate::model::{Owner, Session, SessionId, SessionStats, SignedIn, Standing, Touch, UserId};
+use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
 
 /// The most sessions that [`Store::active_sessions_of`] answers; a user with more sees the newest.
-pub const MOST_LISTED: u32 = 1000;
+pub const MAX_LISTED: u32 = 1000;
 
 /// A change to a session; `None` leaves the field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,12 +26,12 @@ pub trait SessionStore: Send + Sync {
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>>;
 
     /// Where sessions stand, as [`Store::sessions_of_tokens`] would answer them.
-    async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>>;
+    async fn session_statuses(&self, ids: &[SessionId]) -> Result<Vec<SessionStatus>>;
 
     /// One session of `owner`, whatever its state. `None` when there is none or it is another's.
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>>;
 
-    /// The active sessions of each user at `now`, newest first (by creation, then id), at most [`MOST_LISTED`] of each.
+    /// The active sessions of each user at `now`, newest first (by creation, then id), at most [`MAX_LISTED`] of each.
     async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>>;
 
     /// The active sessions of one user, as [`Store::active_sessions_of_users`] answers them.

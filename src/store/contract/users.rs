@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::end::EndedTogether;
+use super::end::EndedAtOnce;
 use super::error::Result;
 use crate::model::{User, UserDetails, UserId};
 
@@ -18,7 +18,7 @@ pub trait UserStore: Send + Sync {
 
     /// Deletes a user, its ban too, and ends its active sessions with [`EndReason::UserDeleted`].
     /// Answers the ended ids, in order; `None` when the user is unknown and has no active session.
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>>;
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>>;
 
     /// Takes what describes a person (addresses, places, devices, metadata) out of a batch of the user's sessions,
     /// whatever their state, and answers how many; once none is left and the answer is 0, also out of the bulk endings
@@ -28,7 +28,7 @@ pub trait UserStore: Send + Sync {
 
     /// Bans a user, creating it when unknown so that no ban comes too early, and ends its active sessions with
     /// [`EndReason::UserBanned`]. Answers the user and the ended ids, in order. A second ban keeps the first one's time.
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)>;
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)>;
 
     /// Lifts a ban, and answers the user; no session comes back. `None` when the user is unknown.
     async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>>;

@@ -11,16 +11,16 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::attempts::Connections;
 use super::failure::was_taken_back;
-use crate::store::batching::{Gathering, Together, Waiting};
+use super::retry::Connections;
+use crate::store::batching::{BatchJob, Batcher, Pending};
 use crate::store::contract::Result;
 
 /// What was done, each by its subject. What is done and cannot be read is not done again.
-pub(super) type Done<W> = Vec<(<W as Write>::Subject, Result<<W as Write>::Answer>)>;
+pub(super) type BatchResults<W> = Vec<(<W as BatchedWrite>::Subject, Result<<W as BatchedWrite>::Answer>)>;
 
 /// A kind of write.
-pub(super) trait Write: Send + Sync + 'static {
+pub(super) trait BatchedWrite: Send + Sync + 'static {
     /// What is asked for.
     type Request: Send + Sync + 'static;
     /// What is told of it.
@@ -31,75 +31,78 @@ pub(super) trait Write: Send + Sync + 'static {
     fn subject(request: &Self::Request) -> Self::Subject;
 
     /// What can be done of these at once, all together.
-    fn together(database: &Connections, requests: &[&Self::Request])
-    -> impl Future<Output = Result<Done<Self>>> + Send;
+    fn run_batch(
+        database: &Connections,
+        requests: &[&Self::Request],
+    ) -> impl Future<Output = Result<BatchResults<Self>>> + Send;
 
     /// One of them, whatever it takes.
-    fn alone(database: &Connections, request: &Self::Request) -> impl Future<Output = Result<Self::Answer>> + Send;
+    fn run_single(database: &Connections, request: &Self::Request)
+    -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
 /// Where requests for a kind of write gather.
-pub(super) type Gathered<W> = Arc<Gathering<Batched<W>>>;
+pub(super) type WriteBatcher<W> = Arc<Batcher<WriteJob<W>>>;
 
 /// Where they will.
-pub(super) fn gathered<W: Write>(database: &Arc<Connections>) -> Gathered<W> {
-    Gathering::new(Batched { database: Arc::clone(database), kind: PhantomData })
+pub(super) fn write_batcher<W: BatchedWrite>(database: &Arc<Connections>) -> WriteBatcher<W> {
+    Batcher::new(WriteJob { database: Arc::clone(database), kind: PhantomData })
 }
 
 /// A kind of write, and where to.
-pub(super) struct Batched<W> {
+pub(super) struct WriteJob<W> {
     database: Arc<Connections>,
     kind: PhantomData<W>,
 }
 
-impl<W: Write> Together for Batched<W> {
+impl<W: BatchedWrite> BatchJob for WriteJob<W> {
     type Request = W::Request;
     type Answer = W::Answer;
-    const MOST_TOGETHER: usize = 100;
+    const MAX_BATCH: usize = 100;
     // Each waits for the disk in the end; meanwhile the others work.
-    const MOST_AT_ONCE: usize = 3;
-    const MOST_WITH_STUCK: usize = 12;
-    const WORTH_ANOTHER: usize = 16;
+    const MAX_IN_FLIGHT: usize = 3;
+    const MAX_IN_FLIGHT_WHEN_STALLED: usize = 12;
+    const EXTRA_BATCH_AT: usize = 16;
 
-    async fn carry_out(self: &Arc<Self>, requests: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {
+    async fn run(self: &Arc<Self>, requests: Vec<Pending<Self>>) -> Vec<Pending<Self>> {
         let mut put_off = Vec::new();
         let mut firsts = HashMap::with_capacity(requests.len());
-        for waiting in requests {
-            match firsts.entry(W::subject(&waiting.request)) {
-                Entry::Vacant(place) => drop(place.insert(waiting)),
-                Entry::Occupied(_) => put_off.push(waiting),
+        for pending in requests {
+            match firsts.entry(W::subject(&pending.request)) {
+                Entry::Vacant(place) => drop(place.insert(pending)),
+                Entry::Occupied(_) => put_off.push(pending),
             }
         }
-        let asked: Vec<_> = firsts.values().map(|waiting| &waiting.request).collect();
-        match W::together(&self.database, &asked).await {
+        let asked: Vec<_> = firsts.values().map(|pending| &pending.request).collect();
+        match W::run_batch(&self.database, &asked).await {
             Ok(done) => {
                 for (subject, answer) in done {
-                    if let Some(waiting) = firsts.remove(&subject) {
-                        waiting.tell(answer);
+                    if let Some(pending) = firsts.remove(&subject) {
+                        pending.reply(answer);
                     }
                 }
             }
             // For the sake of one of them; the others shall not suffer for it.
             Err(error) if firsts.len() > 1 && was_taken_back(&error) => {}
             Err(error) => {
-                for (_, waiting) in firsts.drain() {
-                    waiting.tell(Err(error.clone()));
+                for (_, pending) in firsts.drain() {
+                    pending.reply(Err(error.clone()));
                 }
             }
         }
-        for passed_over in firsts.into_values() {
+        for left_over in firsts.into_values() {
             // Without holding up the next ones.
-            tokio::spawn(Arc::clone(self).carry_out_alone(passed_over));
+            tokio::spawn(Arc::clone(self).run_alone(left_over));
         }
         put_off
     }
 }
 
-impl<W: Write> Batched<W> {
-    async fn carry_out_alone(self: Arc<Self>, waiting: Waiting<Self>) {
-        if !waiting.is_given_up() {
-            let answer = W::alone(&self.database, &waiting.request).await;
-            waiting.tell(answer);
+impl<W: BatchedWrite> WriteJob<W> {
+    async fn run_alone(self: Arc<Self>, pending: Pending<Self>) {
+        if !pending.is_given_up() {
+            let answer = W::run_single(&self.database, &pending.request).await;
+            pending.reply(answer);
         }
     }
 }

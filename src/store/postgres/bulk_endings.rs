@@ -1,4 +1,4 @@
-//! Ending many sessions by one row, and bringing their own rows up to it.
+//! EndOutcome many sessions by one row, and bringing their own rows up to it.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,7 +13,9 @@ use crate::store::values;
 impl BulkEndingStore for PostgresStore {
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
         self.database
-            .repeated(|| async move { self::end_in_bulk(&mut *self.database.for_ending().await?, ending).await })
+            .retry_idempotent(
+                || async move { self::end_in_bulk(&mut *self.database.for_ending().await?, ending).await },
+            )
             .await
     }
 
@@ -21,8 +23,8 @@ impl BulkEndingStore for PostgresStore {
         self.read(|| self::bulk_endings(&self.database.pool, since)).await
     }
 
-    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
-        self.database.once(|| self::carry_out_bulk_ending(&self.database.pool, now)).await
+    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+        self.database.retry_if_rolled_back(|| self::apply_bulk_ending(&self.database.pool, now)).await
     }
 }
 
@@ -89,7 +91,7 @@ pub(super) async fn bulk_endings(pool: &PgPool, since: DateTime<Utc>) -> sqlx::R
         .collect()
 }
 
-pub(super) async fn carry_out_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
     const FIND: &str = "SELECT sequence, user_id FROM bulk_endings WHERE done_at IS NULL ORDER BY sequence LIMIT 1";
     /// Goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
     macro_rules! carry_out {

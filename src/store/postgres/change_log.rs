@@ -15,7 +15,7 @@ use super::session::SessionSettings;
 use super::store::PostgresStore;
 use crate::model::{LogPosition, LogSnapshot, LoggedChange};
 use crate::store::contract::{
-    Announcement, ChangeLogStore, Changes, Error, Listener, MOST_REPLAYED, ReplayedChanges, Result,
+    Announcement, ChangeLogStore, Changes, Error, Listener, MAX_REPLAYED, ReplayedChanges, Result,
 };
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl ChangeLogStore for PostgresStore {
     }
 
     async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges> {
-        self.database.repeated(|| self::replay_changes(&self.database.pool, after)).await
+        self.database.retry_idempotent(|| self::replay_changes(&self.database.pool, after)).await
     }
 
     async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
@@ -47,7 +47,7 @@ impl ChangeLogStore for PostgresStore {
     }
 
     async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64> {
-        self.database.once(|| self::forget_changes(&self.database.pool, before, since)).await
+        self.database.retry_if_rolled_back(|| self::forget_changes(&self.database.pool, before, since)).await
     }
 }
 
@@ -65,10 +65,10 @@ pub(super) async fn replay_changes(pool: &PgPool, after: LogPosition) -> sqlx::R
     let rows = sqlx::query(READ)
         .bind(after.transaction.to_string())
         .bind(after.sequence)
-        .bind(i64::from(MOST_REPLAYED) + 1)
+        .bind(i64::from(MAX_REPLAYED) + 1)
         .fetch_all(pool)
         .await?;
-    Ok(ReplayedChanges::first_of(rows.iter().map(rows::change).collect::<sqlx::Result<_>>()?, MOST_REPLAYED))
+    Ok(ReplayedChanges::first_of(rows.iter().map(rows::change).collect::<sqlx::Result<_>>()?, MAX_REPLAYED))
 }
 
 pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<()> {

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor, Row};
 
-use super::attempts::Connections;
-use super::batched_writes::{Done, Endings, Write};
+use super::batched_writes::{BatchResults, BatchedWrite, Endings};
+use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, Owner, SessionId, UserId};
-use crate::store::contract::{EndStore, EndedTogether, Ending, MOST_ENDED_TOGETHER, Result};
+use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
 use crate::store::values;
 
@@ -22,9 +22,9 @@ impl EndStore for PostgresStore {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Option<Ending>> {
+    ) -> Result<Option<EndOutcome>> {
         let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now };
-        self.database.together(&self.endings, ending).await
+        self.database.batched(&self.endings, ending).await
     }
 
     async fn end_active_session(
@@ -37,7 +37,7 @@ impl EndStore for PostgresStore {
         let end = || async move {
             self::end_active_session(&mut *self.database.proved_for_ending().await?, id, user, reason, now).await
         };
-        self.ended(self.database.once(end).await?, |ended| *ended).await
+        self.ended(self.database.retry_if_rolled_back(end).await?, |ended| *ended).await
     }
 
     async fn end_sessions_of(
@@ -46,11 +46,12 @@ impl EndStore for PostgresStore {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<EndedTogether> {
+    ) -> Result<EndedAtOnce> {
         let end = || async move {
             self::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now).await
         };
-        self.ended(self.database.once(end).await?, |ended| *ended != EndedTogether::Ended(Vec::new())).await
+        self.ended(self.database.retry_if_rolled_back(end).await?, |ended| *ended != EndedAtOnce::Ended(Vec::new()))
+            .await
     }
 
     async fn end_named_sessions(
@@ -63,26 +64,27 @@ impl EndStore for PostgresStore {
         let end = || async move {
             self::end_named_sessions(&mut *self.database.proved_for_ending().await?, ids, owner, reason, now).await
         };
-        self.ended(self.database.once(end).await?, |ended| !ended.is_empty()).await
+        self.ended(self.database.retry_if_rolled_back(end).await?, |ended| !ended.is_empty()).await
     }
 }
 
-impl Write for Endings {
+impl BatchedWrite for Endings {
     type Request = EndingOfOne;
-    type Answer = Option<Ending>;
+    type Answer = Option<EndOutcome>;
     type Subject = SessionId;
 
     fn subject(asked: &EndingOfOne) -> SessionId {
         asked.id
     }
 
-    async fn together(database: &Connections, asked: &[&EndingOfOne]) -> Result<Done<Self>> {
-        let ended = database.repeated(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
-        rows::each(&ended.await?, |row| rows::session(row).map(|session| Some(Ending::Ended(Box::new(session)))))
+    async fn run_batch(database: &Connections, asked: &[&EndingOfOne]) -> Result<BatchResults<Self>> {
+        let ended =
+            database.retry_idempotent(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
+        rows::each(&ended.await?, |row| rows::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
     }
 
-    async fn alone(database: &Connections, asked: &EndingOfOne) -> Result<Option<Ending>> {
-        database.repeated(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
+    async fn run_single(database: &Connections, asked: &EndingOfOne) -> Result<Option<EndOutcome>> {
+        database.retry_idempotent(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
     }
 }
 
@@ -107,7 +109,7 @@ async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> 
     end.fetch_all(connection).await
 }
 
-async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {
+async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<EndOutcome>> {
     // A racer may have ended the session after this statement began: FOR SHARE reads what the racer wrote.
     const END: &str = concat!(
         "WITH ended AS (
@@ -129,7 +131,7 @@ async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx
     let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(owner).bind(reason.as_str());
     let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
     let session = Box::new(rows::session(&row)?);
-    Ok(Some(if row.try_get("by_this_call")? { Ending::Ended(session) } else { Ending::AlreadyEnded(session) }))
+    Ok(Some(if row.try_get("by_this_call")? { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
 }
 
 pub(super) async fn end_active_session(
@@ -155,7 +157,7 @@ pub(super) async fn end_sessions_of(
     except: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> sqlx::Result<EndedTogether> {
+) -> sqlx::Result<EndedAtOnce> {
     // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
     const END: &str = concat!(
         "WITH meant AS (
@@ -175,8 +177,7 @@ pub(super) async fn end_sessions_of(
          SELECT id, was_active FROM ended UNION ALL SELECT NULL, NULL WHERE (SELECT count(*) FROM meant) > $5"
     );
     let except = except.map(SessionId::as_uuid);
-    let end =
-        sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MOST_ENDED_TOGETHER);
+    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MAX_ENDED_AT_ONCE);
     rows::ended_together(&end.fetch_all(executor).await?)
 }
 

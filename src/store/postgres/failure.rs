@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::failpoints::{self, Failpoint};
 use crate::metrics::DatabaseFailure;
-use crate::mutants::{self, Mutant};
 use crate::store::contract::Error;
 
 fn code(error: &sqlx::Error) -> Option<String> {
@@ -57,7 +57,7 @@ pub(super) fn kind(error: &sqlx::Error) -> DatabaseFailure {
 /// Tells what may work in a moment from what is a defect.
 pub(super) fn failure(error: sqlx::Error) -> Error {
     let may_work = kind(&error) != DatabaseFailure::Other || matches!(error, sqlx::Error::PoolClosed);
-    let may_work = may_work && !mutants::enabled(Mutant::OutageIsDefect);
+    let may_work = may_work && !failpoints::enabled(Failpoint::OutageIsDefect);
     if may_work { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
 }
 

@@ -18,18 +18,18 @@ impl SigningKeyStore for PostgresStore {
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
-        self.database.once(|| self::add_signing_key(&self.database.pool, key)).await
+        self.database.retry_if_rolled_back(|| self::add_signing_key(&self.database.pool, key)).await
     }
 
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
-        self.database.repeated(|| self::remove_signing_keys_before(&self.database.pool, sequence)).await
+        self.database.retry_idempotent(|| self::remove_signing_keys_before(&self.database.pool, sequence)).await
     }
 }
 
 #[async_trait]
 impl ServiceKeyStore for PostgresStore {
     async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
-        self.database.once(|| self::add_service_key(&self.database.pool, key)).await
+        self.database.retry_if_rolled_back(|| self::add_service_key(&self.database.pool, key)).await
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
@@ -41,7 +41,7 @@ impl ServiceKeyStore for PostgresStore {
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        self.database.repeated(|| self::revoke_service_key(&self.database.pool, id, now)).await
+        self.database.retry_idempotent(|| self::revoke_service_key(&self.database.pool, id, now)).await
     }
 }
 

@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 use super::line::{Connected, Connector};
 use super::log_identity::identify;
 use super::rows;
+use crate::failpoints::{self, Failpoint};
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
-use crate::mutants::{self, Mutant};
-use crate::store::contract::{Changes, MOST_CHANGES, ReplayedChanges, Result};
+use crate::store::contract::{Changes, MAX_CHANGES, ReplayedChanges, Result};
 
 /// Reads the log on a connection of its own, and knows which log that is.
 ///
@@ -96,7 +96,7 @@ impl Reading {
     async fn begin(&mut self, mut connected: Connected) -> sqlx::Result<Connected> {
         let log = identify(&mut connected.connection).await?;
         self.unflushed.clear();
-        if log != self.log && !mutants::enabled(Mutant::PlaceKeptOverReconnect) {
+        if log != self.log && !failpoints::enabled(Failpoint::PlaceKeptOverReconnect) {
             self.settled = 0;
         }
         self.log = log;
@@ -115,7 +115,7 @@ impl Reading {
         while let Some((settled, _)) = self.unflushed.pop_front_if(|(_, written)| *written <= flushed) {
             self.settled = self.settled.max(settled);
         }
-        if mutants::enabled(Mutant::PlaceKeptOverReconnect) {
+        if failpoints::enabled(Failpoint::PlaceKeptOverReconnect) {
             self.settled = oldest;
         }
         let mut changes = Vec::with_capacity(rows.len());
@@ -126,7 +126,7 @@ impl Reading {
             }
         }
         changes.sort_unstable_by_key(|logged| logged.position);
-        let ReplayedChanges { changes, next } = ReplayedChanges::first_of(changes, MOST_CHANGES);
+        let ReplayedChanges { changes, next } = ReplayedChanges::first_of(changes, MAX_CHANGES);
         let settled = LogPosition { transaction: self.settled, sequence: 0 };
         Ok(Changes { log: self.log, connection: self.number, settled, snapshot, changes, next, proved_at, time })
     }
@@ -164,7 +164,7 @@ async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosit
         .bind(after.sequence)
         .bind(seen.open.iter().map(i64::to_string).collect::<Vec<_>>())
         .bind(unseen.transaction.to_string())
-        .bind(i64::from(MOST_CHANGES) + 1)
+        .bind(i64::from(MAX_CHANGES) + 1)
         .bind(unseen.sequence)
         .fetch_all(connection)
         .await

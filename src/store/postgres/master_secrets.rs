@@ -16,7 +16,7 @@ impl MasterSecretStore for PostgresStore {
             INSERT INTO master_secrets (id, last_used_at) VALUES ($1, $2)
             ON CONFLICT (id) DO UPDATE SET last_used_at = greatest(master_secrets.last_used_at, excluded.last_used_at)";
         let note = || sqlx::query(NOTE).bind(id.to_string()).bind(now).execute(&self.database.pool);
-        self.database.repeated(note).await?;
+        self.database.retry_idempotent(note).await?;
         Ok(())
     }
 
@@ -37,7 +37,7 @@ impl MasterSecretStore for PostgresStore {
         const REPLACE: &str = "UPDATE signing_keys SET sealed = $3 WHERE kid = $1 AND sealed = $2";
         let replace =
             || sqlx::query(REPLACE).bind(&key.kid).bind(&key.sealed).bind(sealed).execute(&self.database.pool);
-        Ok(self.database.once(replace).await?.rows_affected() > 0)
+        Ok(self.database.retry_if_rolled_back(replace).await?.rows_affected() > 0)
     }
 
     async fn sessions_opened_until(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<SessionsOpened> {

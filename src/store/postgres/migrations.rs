@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::PgConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
-use crate::mutants::{self, Mutant};
+use crate::failpoints::{self, Failpoint};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -27,7 +27,7 @@ pub(super) async fn run(connection: &mut PgConnection) -> Result<(), MigrateErro
     connection.lock().await?;
     accept_first_text(connection).await?;
     migrate(connection).await?;
-    if mutants::enabled(Mutant::RelaxedCommit) {
+    if failpoints::enabled(Failpoint::RelaxedCommit) {
         sqlx::query("DROP TRIGGER IF EXISTS changes_durable ON changes").execute(&mut *connection).await?;
     }
     connection.unlock().await

@@ -1,9 +1,8 @@
 //! The store on PostgreSQL. READ COMMITTED throughout; every statement stands here in full, to be pasted into `psql`.
-//! How long each may take, and which are tried again, stands in `attempts.rs`.
+//! How long each may take, and which are tried again, stands in `retry.rs`.
 
 #[macro_use]
 mod rows;
-mod attempts;
 mod batched_writes;
 mod bulk_endings;
 mod change_log;
@@ -21,6 +20,7 @@ mod primary;
 mod refresh;
 mod replica;
 mod retention;
+mod retry;
 mod search;
 mod servers;
 mod session;

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
-use super::attempts::Connections;
-use super::batched_writes::{Done, Openings, Write};
+use super::batched_writes::{BatchResults, BatchedWrite, Openings};
+use super::retry::Connections;
 use super::store::PostgresStore;
 use super::{rows, sessions};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails, UserId};
@@ -19,9 +19,9 @@ use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result
 impl OpenStore for PostgresStore {
     async fn open_session(&self, new: &NewSession) -> Result<Opening> {
         if !new.is_plain() {
-            return self.database.once(|| self::open_session(&self.database.pool, new)).await;
+            return self.database.retry_if_rolled_back(|| self::open_session(&self.database.pool, new)).await;
         }
-        self.database.together(&self.openings, new.clone()).await
+        self.database.batched(&self.openings, new.clone()).await
     }
 }
 
@@ -104,7 +104,7 @@ macro_rules! evict_all_but_first_by {
     };
 }
 
-impl Write for Openings {
+impl BatchedWrite for Openings {
     type Request = NewSession;
     type Answer = Opening;
     // Two of one user would want its row twice.
@@ -114,14 +114,14 @@ impl Write for Openings {
         new.session.user_id.clone()
     }
 
-    async fn together(database: &Connections, new: &[&NewSession]) -> Result<Done<Self>> {
-        let openers = database.once(|| open_together(&database.pool, new)).await?;
+    async fn run_batch(database: &Connections, new: &[&NewSession]) -> Result<BatchResults<Self>> {
+        let openers = database.retry_if_rolled_back(|| open_together(&database.pool, new)).await?;
         let opened = |user: User| (user.id.clone(), Ok(Opening::Opened { user, evicted: Vec::new() }));
         Ok(openers.into_iter().map(opened).collect())
     }
 
-    async fn alone(database: &Connections, new: &NewSession) -> Result<Opening> {
-        database.once(|| open_at_once(&database.pool, new)).await
+    async fn run_single(database: &Connections, new: &NewSession) -> Result<Opening> {
+        database.retry_if_rolled_back(|| open_at_once(&database.pool, new)).await
     }
 }
 

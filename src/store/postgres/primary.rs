@@ -16,8 +16,8 @@ use super::failure::failure;
 use super::line::{Connected, Connector, LINE_DEADLINE};
 use super::log_identity::identify;
 use super::session::PROOF_NAME;
+use crate::failpoints::{self, Failpoint};
 use crate::model::LogId;
-use crate::mutants::{self, Mutant};
 use crate::store::contract::{Error, Result};
 
 /// How long after a proof the next one begins.
@@ -89,7 +89,8 @@ impl Primary {
     pub(super) fn is_of(&self, log: LogId) -> bool {
         let proved = self.proof.borrow().log;
         // A log that does not tell its identity is compared with none.
-        let same = proved == log || log.is_drawn() || proved.is_drawn() || mutants::enabled(Mutant::LogIdentityIgnored);
+        let same =
+            proved == log || log.is_drawn() || proved.is_drawn() || failpoints::enabled(Failpoint::LogIdentityIgnored);
         if !same {
             self.connector.replaced();
         }
@@ -126,7 +127,7 @@ impl Primary {
     }
 
     async fn proved_within(self: &Arc<Self>, age: Duration, patience: Duration) -> Result<Instant> {
-        if mutants::enabled(Mutant::AnswersAreProof) {
+        if failpoints::enabled(Failpoint::AnswersAreProof) {
             return Ok(Instant::now());
         }
         let asked = Instant::now();

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::attempts::Connections;
-use super::batched_writes::{Done, Refreshes, Write};
+use super::batched_writes::{BatchResults, BatchedWrite, Refreshes};
 use super::failure::failure;
+use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, SessionId};
@@ -16,7 +16,7 @@ use crate::store::values;
 #[async_trait]
 impl RefreshStore for PostgresStore {
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing> {
-        self.database.together(&self.refreshes, attempt).await
+        self.database.batched(&self.refreshes, attempt).await
     }
 }
 
@@ -95,7 +95,7 @@ macro_rules! refresh {
     };
 }
 
-impl Write for Refreshes {
+impl BatchedWrite for Refreshes {
     type Request = RefreshAttempt;
     type Answer = Refreshing;
     type Subject = SessionId;
@@ -104,14 +104,14 @@ impl Write for Refreshes {
         attempt.id
     }
 
-    async fn together(database: &Connections, attempts: &[&RefreshAttempt]) -> Result<Done<Self>> {
-        let rows = database.repeated(|| refresh(&database.pool, refresh!("SKIP LOCKED"), attempts)).await?;
+    async fn run_batch(database: &Connections, attempts: &[&RefreshAttempt]) -> Result<BatchResults<Self>> {
+        let rows = database.retry_idempotent(|| refresh(&database.pool, refresh!("SKIP LOCKED"), attempts)).await?;
         rows::each(&rows, refreshed)
     }
 
-    async fn alone(database: &Connections, attempt: &RefreshAttempt) -> Result<Refreshing> {
+    async fn run_single(database: &Connections, attempt: &RefreshAttempt) -> Result<Refreshing> {
         let alone = [attempt];
-        let rows = database.repeated(|| refresh(&database.pool, refresh!(""), &alone)).await?;
+        let rows = database.retry_idempotent(|| refresh(&database.pool, refresh!(""), &alone)).await?;
         rows.first().map_or(Ok(Refreshing::NotActive), |row| refreshed(row).map_err(failure))
     }
 }

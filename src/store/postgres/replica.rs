@@ -12,8 +12,8 @@ use sqlx::postgres::types::Oid;
 use sqlx::{PgPool, Row as _};
 use tokio::sync::Mutex;
 
-use super::attempts::pool;
 use super::failure::kind;
+use super::retry::pool;
 use super::servers::{Servers, told};
 use super::session::SessionSettings;
 use super::url::Access;

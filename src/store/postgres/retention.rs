@@ -11,11 +11,11 @@ use crate::store::contract::{Result, RetentionStore};
 #[async_trait]
 impl RetentionStore for PostgresStore {
     async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
-        self.database.once(|| self::delete_stale(&self.database.pool, stale, alone)).await
+        self.database.retry_if_rolled_back(|| self::delete_stale(&self.database.pool, stale, alone)).await
     }
 
-    async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
-        self.search(|| self::count_over(&self.database.searches, instant)).await
+    async fn count_ended_before(&self, instant: DateTime<Utc>) -> Result<u64> {
+        self.search(|| self::count_ended_before(&self.database.searches, instant)).await
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -
     Ok(Some(deleted))
 }
 
-pub(super) async fn count_over(pool: &PgPool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
+pub(super) async fn count_ended_before(pool: &PgPool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
     const COUNT: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1 OR ended_at <= $1";
     Ok(sqlx::query_scalar::<_, i64>(COUNT).bind(instant).fetch_one(pool).await?.unsigned_abs())
 }

@@ -9,9 +9,9 @@ use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
 use super::failure::failure;
-use crate::model::{Session, SessionId, SignedIn, Standing, User, UserId};
+use crate::model::{Session, SessionId, SessionStatus, SignedIn, User, UserId};
 use crate::store::columns::{self, InOrder, StoredRow};
-use crate::store::contract::{EndedTogether, Result};
+use crate::store::contract::{EndedAtOnce, Result};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 
@@ -175,7 +175,7 @@ pub(super) fn session(row: &PgRow) -> sqlx::Result<Session> {
     columns::session(&mut InOrder::of(row))
 }
 
-pub(super) fn standing(row: &PgRow) -> sqlx::Result<Standing> {
+pub(super) fn standing(row: &PgRow) -> sqlx::Result<SessionStatus> {
     columns::standing(&mut InOrder::of(row))
 }
 
@@ -211,13 +211,13 @@ pub(super) fn ended_ids(rows: &[PgRow]) -> sqlx::Result<Vec<SessionId>> {
 }
 
 /// As [`ended_ids`]; a row without an id tells that there were too many.
-pub(super) fn ended_together(rows: &[PgRow]) -> sqlx::Result<EndedTogether> {
+pub(super) fn ended_together(rows: &[PgRow]) -> sqlx::Result<EndedAtOnce> {
     if let [only] = rows
         && only.try_get::<Option<Uuid>, _>("id")?.is_none()
     {
-        return Ok(EndedTogether::TooMany);
+        return Ok(EndedAtOnce::TooMany);
     }
-    ended_ids(rows).map(EndedTogether::Ended)
+    ended_ids(rows).map(EndedAtOnce::Ended)
 }
 
 /// As [`ended_ids`], each with its user.

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::commit_warnings;
 use super::url::Access;
-use crate::mutants::{self, Mutant};
+use crate::failpoints::{self, Failpoint};
 use crate::store::pools::SEARCH_TIME;
 
 /// The settings that all connections share, each written as PostgreSQL shows it.
@@ -106,7 +106,8 @@ impl SessionSettings {
             (Access::Read, false, _) => return Err(Unfit::NoStandby.into()),
         }
         let commit: String = row.try_get("synchronous_commit")?;
-        let durable = commit != "off" || self.commit == Commit::Relaxed || mutants::enabled(Mutant::RelaxedCommit);
+        let durable =
+            commit != "off" || self.commit == Commit::Relaxed || failpoints::enabled(Failpoint::RelaxedCommit);
         if !durable {
             return Err(Unfit::Setting { name: "synchronous_commit", value: commit }.into());
         }
@@ -134,7 +135,7 @@ impl SessionSettings {
     fn statement(&self) -> AssertSqlSafe<String> {
         let commit = match self.commit {
             Commit::Relaxed => "'off'",
-            Commit::Durable if mutants::enabled(Mutant::RelaxedCommit) => "current_setting('synchronous_commit')",
+            Commit::Durable if failpoints::enabled(Failpoint::RelaxedCommit) => "current_setting('synchronous_commit')",
             // A stronger value than `on`, and a weaker one that survives a crash of the server, are the operator's choice.
             Commit::Durable => "coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on')",
         };

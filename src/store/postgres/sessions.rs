@@ -8,14 +8,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool, Row};
 
-use super::attempts::Connections;
-use super::batched_writes::{Done, Extensions, Write};
+use super::batched_writes::{BatchResults, BatchedWrite, Extensions};
 use super::failure::failure;
+use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
-use crate::model::{Owner, Session, SessionId, SessionStats, SignedIn, Standing, Touch, UserId};
-use crate::mutants;
-use crate::store::contract::{MOST_LISTED, Result, SessionChange, SessionStore};
+use crate::failpoints;
+use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
+use crate::store::contract::{MAX_LISTED, Result, SessionChange, SessionStore};
 use crate::store::requests::Extension;
 use crate::store::values;
 
@@ -24,11 +24,11 @@ impl SessionStore for PostgresStore {
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
         let read =
             self.read(|| async move { self::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await });
-        Ok(mutants::as_first_read(read.await?))
+        Ok(failpoints::as_first_read(read.await?))
     }
 
-    async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>> {
-        self.read(|| async move { self::standings(&mut *self.database.for_caller().await?, ids).await }).await
+    async fn session_statuses(&self, ids: &[SessionId]) -> Result<Vec<SessionStatus>> {
+        self.read(|| async move { self::session_statuses(&mut *self.database.for_caller().await?, ids).await }).await
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
@@ -58,7 +58,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
-        self.database.repeated(|| self::touch_sessions(&self.database.pool, touches)).await
+        self.database.retry_idempotent(|| self::touch_sessions(&self.database.pool, touches)).await
     }
 
     async fn extend_session(
@@ -69,7 +69,7 @@ impl SessionStore for PostgresStore {
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
         let extension = Extension { id, owner: owner.user().cloned(), by, now };
-        self.database.together(&self.extensions, extension).await
+        self.database.batched(&self.extensions, extension).await
     }
 
     async fn change_session(
@@ -79,7 +79,7 @@ impl SessionStore for PostgresStore {
         change: &SessionChange,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        self.database.repeated(|| self::change_session(&self.database.pool, id, owner, change, now)).await
+        self.database.retry_idempotent(|| self::change_session(&self.database.pool, id, owner, change, now)).await
     }
 }
 
@@ -103,7 +103,10 @@ pub(super) async fn sessions_of_tokens(
     sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
 }
 
-pub(super) async fn standings(executor: impl PgExecutor<'_>, ids: &[SessionId]) -> sqlx::Result<Vec<Standing>> {
+pub(super) async fn session_statuses(
+    executor: impl PgExecutor<'_>,
+    ids: &[SessionId],
+) -> sqlx::Result<Vec<SessionStatus>> {
     const FIND: &str = concat!("SELECT ", as_they_stand!(standing_columns), " FROM sessions WHERE id = ANY($1)");
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
     sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::standing).collect()
@@ -131,7 +134,7 @@ pub(super) async fn active_sessions_of_users(
          ) AS listed"
     );
     let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
-    let list = sqlx::query(LIST).bind(now).bind(users).bind(i64::from(MOST_LISTED));
+    let list = sqlx::query(LIST).bind(now).bind(users).bind(i64::from(MAX_LISTED));
     list.fetch_all(pool).await?.iter().map(rows::session).collect()
 }
 
@@ -149,7 +152,7 @@ pub(super) async fn active_sessions_opened(
         active!(),
         " ORDER BY created_at DESC, id DESC LIMIT $5"
     );
-    let list = sqlx::query(LIST).bind(now).bind(user.as_str()).bind(from).bind(to).bind(i64::from(MOST_LISTED));
+    let list = sqlx::query(LIST).bind(now).bind(user.as_str()).bind(from).bind(to).bind(i64::from(MAX_LISTED));
     list.fetch_all(pool).await?.iter().map(rows::session).collect()
 }
 
@@ -213,7 +216,7 @@ impl Extensions {
     }
 }
 
-impl Write for Extensions {
+impl BatchedWrite for Extensions {
     type Request = Extension;
     type Answer = Option<Session>;
     type Subject = SessionId;
@@ -222,14 +225,15 @@ impl Write for Extensions {
         asked.id
     }
 
-    async fn together(database: &Connections, asked: &[&Extension]) -> Result<Done<Self>> {
-        let extended = database.once(|| Self::extend(&database.pool, extend!("SKIP LOCKED"), asked)).await?;
+    async fn run_batch(database: &Connections, asked: &[&Extension]) -> Result<BatchResults<Self>> {
+        let extended =
+            database.retry_if_rolled_back(|| Self::extend(&database.pool, extend!("SKIP LOCKED"), asked)).await?;
         rows::each(&extended, |row| rows::session(row).map(Some))
     }
 
-    async fn alone(database: &Connections, asked: &Extension) -> Result<Option<Session>> {
+    async fn run_single(database: &Connections, asked: &Extension) -> Result<Option<Session>> {
         let alone = [asked];
-        let extended = database.once(|| Self::extend(&database.pool, extend!(""), &alone)).await?;
+        let extended = database.retry_if_rolled_back(|| Self::extend(&database.pool, extend!(""), &alone)).await?;
         extended.first().map(rows::session).transpose().map_err(failure)
     }
 }

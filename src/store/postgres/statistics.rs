@@ -5,14 +5,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgPool, Row};
 
 use super::store::PostgresStore;
-use crate::model::{Counts, CountsWanted, DeviceType, Event, Grouping};
+use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, Grouping};
 use crate::store::contract::{Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
 
 #[async_trait]
 impl StatisticsStore for PostgresStore {
     async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
-        self.database.once(|| self::roll_up(&self.database.pool, until)).await
+        self.database.retry_if_rolled_back(|| self::roll_up(&self.database.pool, until)).await
     }
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
@@ -164,7 +164,7 @@ pub(super) async fn statistics(pool: &PgPool, wanted: CountsWanted<'_>) -> sqlx:
     }
     let rows = select(EVENTS).bind(query.step.as_str()).bind(from).bind(to).fetch_all(&mut *tx).await?;
     let event = |row: &sqlx::postgres::PgRow| {
-        let event = Event::parse(row.try_get("kind")?).or_unreadable("kind")?;
+        let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
         Ok((row.try_get("start")?, row.try_get("name")?, event, row.try_get("count")?))
     };
     Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })

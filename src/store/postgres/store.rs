@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::PgPool;
 
-use super::attempts::Connections;
-use super::batched_writes::{Endings, Extensions, Gathered, Openings, Refreshes, gathered};
+use super::batched_writes::{Endings, Extensions, Openings, Refreshes, WriteBatcher, write_batcher};
 use super::line::{Connector, Line};
 use super::log_reader::LogReader;
 use super::primary::Primary;
 use super::replica::Replica;
+use super::retry::Connections;
 use super::servers::Servers;
 use super::session::SessionSettings;
 use super::url::Access;
@@ -23,10 +23,10 @@ const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = 
 /// Sessions in a PostgreSQL database, which any number of replicas share.
 pub struct PostgresStore {
     pub(super) database: Arc<Connections>,
-    pub(super) openings: Gathered<Openings>,
-    pub(super) refreshes: Gathered<Refreshes>,
-    pub(super) extensions: Gathered<Extensions>,
-    pub(super) endings: Gathered<Endings>,
+    pub(super) openings: WriteBatcher<Openings>,
+    pub(super) refreshes: WriteBatcher<Refreshes>,
+    pub(super) extensions: WriteBatcher<Extensions>,
+    pub(super) endings: WriteBatcher<Endings>,
     pub(super) log: LogReader,
     pub(super) announcements: Line,
     pub(super) primary: Arc<Primary>,
@@ -51,10 +51,10 @@ impl PostgresStore {
             replica.is_current(&database.searches).await;
         }
         Ok(Self {
-            openings: gathered(&database),
-            refreshes: gathered(&database),
-            extensions: gathered(&database),
-            endings: gathered(&database),
+            openings: write_batcher(&database),
+            refreshes: write_batcher(&database),
+            extensions: write_batcher(&database),
+            endings: write_batcher(&database),
             database,
             log: LogReader::new(Connector::new(&servers, SessionSettings::change_log())),
             announcements: Line::new(Connector::new(&servers, SessionSettings::announcements())),
@@ -69,7 +69,7 @@ impl PostgresStore {
     where
         F: Future<Output = sqlx::Result<T>>,
     {
-        let read = self.database.repeated(attempt).await?;
+        let read = self.database.retry_idempotent(attempt).await?;
         self.primary.proved_for_answer().await?;
         Ok(read)
     }
@@ -88,7 +88,7 @@ impl PostgresStore {
     where
         F: Future<Output = sqlx::Result<T>>,
     {
-        let found = self.database.searched(search).await?;
+        let found = self.database.search(search).await?;
         self.primary.proved_for_answer().await?;
         Ok(found)
     }
@@ -114,7 +114,7 @@ impl StoreLifecycle for PostgresStore {
     async fn ping(&self) -> Result<bool> {
         let newest = super::migrations::MIGRATIONS.iter().map(|migration| migration.version).max();
         let is_migrated =
-            self.database.asked(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await?;
+            self.database.probe(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await?;
         self.primary.proved_for_answer().await?;
         Ok(is_migrated)
     }

@@ -9,7 +9,7 @@ use super::end::end_sessions_of;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
-use crate::store::contract::{EndedTogether, MOST_ENDED_TOGETHER, Result, UserStore};
+use crate::store::contract::{EndedAtOnce, MAX_ENDED_AT_ONCE, Result, UserStore};
 
 #[async_trait]
 impl UserStore for PostgresStore {
@@ -18,26 +18,28 @@ impl UserStore for PostgresStore {
     }
 
     async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
-        self.database.repeated(|| self::put_user(&self.database.pool, id, details, now)).await
+        self.database.retry_idempotent(|| self::put_user(&self.database.pool, id, details, now)).await
     }
 
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>> {
         let delete = || async move { self::delete_user(&mut *self.database.proved_for_ending().await?, id, now).await };
-        self.ended(self.database.once(delete).await?, Option::is_some).await
+        self.ended(self.database.retry_if_rolled_back(delete).await?, Option::is_some).await
     }
 
     async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
-        self.database.repeated(|| self::erase_user(&self.database.pool, id, service)).await
+        self.database.retry_idempotent(|| self::erase_user(&self.database.pool, id, service)).await
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
         self.database
-            .once(|| async move { self::ban_user(&mut *self.database.proved_for_ending().await?, id, now).await })
+            .retry_if_rolled_back(|| async move {
+                self::ban_user(&mut *self.database.proved_for_ending().await?, id, now).await
+            })
             .await
     }
 
     async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
-        self.database.repeated(|| self::unban_user(&self.database.pool, id, now)).await
+        self.database.retry_idempotent(|| self::unban_user(&self.database.pool, id, now)).await
     }
 }
 
@@ -70,12 +72,12 @@ pub(super) async fn delete_user(
     connection: &mut PgConnection,
     id: &UserId,
     now: DateTime<Utc>,
-) -> sqlx::Result<Option<EndedTogether>> {
+) -> sqlx::Result<Option<EndedAtOnce>> {
     let mut tx = connection.begin().await?;
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
-    Ok((deleted.rows_affected() > 0 || ended != EndedTogether::Ended(Vec::new())).then_some(ended))
+    Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
 }
 
 pub(super) async fn erase_user(pool: &PgPool, id: &UserId, service: &str) -> sqlx::Result<u64> {
@@ -96,7 +98,7 @@ pub(super) async fn erase_user(pool: &PgPool, id: &UserId, service: &str) -> sql
         UPDATE idempotency_keys SET fingerprint = ''
         WHERE fingerprint <> '' AND (service = $2 OR session_id IN (SELECT id FROM sessions WHERE user_id = $1))";
     let mut tx = pool.begin().await?;
-    let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MOST_ENDED_TOGETHER);
+    let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MAX_ENDED_AT_ONCE);
     let erased = erase.execute(&mut *tx).await?.rows_affected();
     if erased == 0 {
         sqlx::query(ERASE_ENDINGS).bind(id.as_str()).execute(&mut *tx).await?;
@@ -110,7 +112,7 @@ pub(super) async fn ban_user(
     connection: &mut PgConnection,
     id: &UserId,
     now: DateTime<Utc>,
-) -> sqlx::Result<(User, EndedTogether)> {
+) -> sqlx::Result<(User, EndedAtOnce)> {
     const BAN: &str = concat!(
         "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
          ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::failure::failure;
-use crate::store::batching::{Gathering, Together, Waiting};
+use crate::store::batching::{BatchJob, Batcher, Pending};
 use crate::store::contract::{Error, Result};
 
 /// A kind of write.
-pub(super) trait Write: Send + Sync + 'static {
+pub(super) trait BatchedWrite: Send + Sync + 'static {
     /// What is asked for.
     type Request: Send + Sync + 'static;
     /// What is told of it.
@@ -24,47 +24,47 @@ pub(super) trait Write: Send + Sync + 'static {
 }
 
 /// Where requests for a kind of write gather.
-pub(super) type Gathered<W> = Arc<Gathering<Batched<W>>>;
+pub(super) type WriteBatcher<W> = Arc<Batcher<WriteJob<W>>>;
 
 /// Where they will.
-pub(super) fn gathered<W: Write>(writer: &SqlitePool) -> Gathered<W> {
-    Gathering::new(Batched { writer: writer.clone(), kind: PhantomData })
+pub(super) fn write_batcher<W: BatchedWrite>(writer: &SqlitePool) -> WriteBatcher<W> {
+    Batcher::new(WriteJob { writer: writer.clone(), kind: PhantomData })
 }
 
 /// A kind of write, and where to.
-pub(super) struct Batched<W> {
+pub(super) struct WriteJob<W> {
     writer: SqlitePool,
     kind: PhantomData<W>,
 }
 
-impl<W: Write> Together for Batched<W> {
+impl<W: BatchedWrite> BatchJob for WriteJob<W> {
     type Request = W::Request;
     type Answer = W::Answer;
-    const MOST_TOGETHER: usize = 100;
+    const MAX_BATCH: usize = 100;
     // There is one writer.
-    const MOST_AT_ONCE: usize = 1;
-    const MOST_WITH_STUCK: usize = 1;
-    const WORTH_ANOTHER: usize = 1;
+    const MAX_IN_FLIGHT: usize = 1;
+    const MAX_IN_FLIGHT_WHEN_STALLED: usize = 1;
+    const EXTRA_BATCH_AT: usize = 1;
 
-    async fn carry_out(self: &Arc<Self>, requests: Vec<Waiting<Self>>) -> Vec<Waiting<Self>> {
+    async fn run(self: &Arc<Self>, requests: Vec<Pending<Self>>) -> Vec<Pending<Self>> {
         match self.write_all(&requests).await {
             Ok(answers) => {
-                for (waiting, answer) in requests.into_iter().zip(answers) {
-                    waiting.tell(Ok(answer));
+                for (pending, answer) in requests.into_iter().zip(answers) {
+                    pending.reply(Ok(answer));
                 }
             }
             // One of them is at fault, and the others shall not suffer for it.
             Err(Error::Internal(_)) if requests.len() > 1 => {
-                for waiting in requests.into_iter().filter(|waiting| !waiting.is_given_up()) {
-                    let answer = self.write_all(std::slice::from_ref(&waiting)).await;
-                    waiting.tell(
+                for pending in requests.into_iter().filter(|pending| !pending.is_given_up()) {
+                    let answer = self.write_all(std::slice::from_ref(&pending)).await;
+                    pending.reply(
                         answer.and_then(|mut answers| answers.pop().ok_or_else(|| Error::unavailable("no answer"))),
                     );
                 }
             }
             Err(error) => {
-                for waiting in requests {
-                    waiting.tell(Err(error.clone()));
+                for pending in requests {
+                    pending.reply(Err(error.clone()));
                 }
             }
         }
@@ -72,14 +72,14 @@ impl<W: Write> Together for Batched<W> {
     }
 }
 
-impl<W: Write> Batched<W> {
-    async fn write_all(&self, requests: &[Waiting<Self>]) -> Result<Vec<W::Answer>> {
+impl<W: BatchedWrite> WriteJob<W> {
+    async fn write_all(&self, requests: &[Pending<Self>]) -> Result<Vec<W::Answer>> {
         let written = async {
             // Takes the write lock before anything is read.
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             let mut answers = Vec::with_capacity(requests.len());
-            for waiting in requests {
-                answers.push(W::write(&mut tx, &waiting.request).await?);
+            for pending in requests {
+                answers.push(W::write(&mut tx, &pending.request).await?);
             }
             tx.commit().await?;
             Ok(answers)

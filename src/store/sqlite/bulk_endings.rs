@@ -1,4 +1,4 @@
-//! Ending many sessions by one row, and bringing their own rows up to it.
+//! EndOutcome many sessions by one row, and bringing their own rows up to it.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -21,8 +21,8 @@ impl BulkEndingStore for SqliteStore {
         self::bulk_endings(&self.readers, since).await.map_err(failure)
     }
 
-    async fn carry_out_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
-        self::carry_out_bulk_ending(&self.writer, now).await.map_err(failure)
+    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+        self::apply_bulk_ending(&self.writer, now).await.map_err(failure)
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn bulk_endings(pool: &SqlitePool, since: DateTime<Utc>) -> sql
         .collect()
 }
 
-pub(super) async fn carry_out_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
     // 2 lets a trigger tell this version from one that would end more than is meant.
     const BEGIN: &str = "
         UPDATE bulk_endings SET carrying_out = 2

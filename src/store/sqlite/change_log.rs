@@ -11,7 +11,7 @@ use super::failure::failure;
 use super::store::SqliteStore;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::store::contract::{
-    Announcement, ChangeLogStore, Changes, Listener, MOST_CHANGES, MOST_REPLAYED, ReplayedChanges, Result,
+    Announcement, ChangeLogStore, Changes, Listener, MAX_CHANGES, MAX_REPLAYED, ReplayedChanges, Result,
 };
 use crate::store::values::{self, OrUnreadable};
 
@@ -47,14 +47,14 @@ pub(super) async fn changes(pool: &SqlitePool, seen: &LogSnapshot, after: LogPos
     // Commits are in the order of the numbers, so nothing appears before what was seen.
     let seen_to = LogPosition { sequence: seen.end.sequence.saturating_sub(1), ..seen.end };
     let from = after.max(seen_to);
-    let ReplayedChanges { changes, next } = read(pool, from, MOST_CHANGES).await?;
+    let ReplayedChanges { changes, next } = read(pool, from, MAX_CHANGES).await?;
     let settled = changes.last().map_or(from, |last| last.position);
     let snapshot = LogSnapshot::up_to(LogPosition { sequence: settled.sequence.saturating_add(1), ..settled });
     Ok(Changes { log: LogId::default(), connection: 0, settled, snapshot, changes, next, proved_at, time: None })
 }
 
 pub(super) async fn replay_changes(pool: &SqlitePool, after: LogPosition) -> sqlx::Result<ReplayedChanges> {
-    read(pool, after, MOST_REPLAYED).await
+    read(pool, after, MAX_REPLAYED).await
 }
 
 async fn read(pool: &SqlitePool, after: LogPosition, most: u32) -> sqlx::Result<ReplayedChanges> {

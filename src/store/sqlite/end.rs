@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::batched_writes::{Endings, Write};
+use super::batched_writes::{BatchedWrite, Endings};
 use super::failure::{failure, in_time};
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{EndReason, Owner, SessionId, UserId};
-use crate::store::contract::{EndStore, EndedTogether, Ending, MOST_ENDED_TOGETHER, Result};
+use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
 use crate::store::values;
 
@@ -21,7 +21,7 @@ impl EndStore for SqliteStore {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<Option<Ending>> {
+    ) -> Result<Option<EndOutcome>> {
         in_time(&self.endings, EndingOfOne { id, owner: owner.user().cloned(), reason, now }).await
     }
 
@@ -41,7 +41,7 @@ impl EndStore for SqliteStore {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
-    ) -> Result<EndedTogether> {
+    ) -> Result<EndedAtOnce> {
         self::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
     }
 
@@ -56,11 +56,11 @@ impl EndStore for SqliteStore {
     }
 }
 
-impl Write for Endings {
+impl BatchedWrite for Endings {
     type Request = EndingOfOne;
-    type Answer = Option<Ending>;
+    type Answer = Option<EndOutcome>;
 
-    async fn write(connection: &mut SqliteConnection, asked: &EndingOfOne) -> sqlx::Result<Option<Ending>> {
+    async fn write(connection: &mut SqliteConnection, asked: &EndingOfOne) -> sqlx::Result<Option<EndOutcome>> {
         const END: &str = concat!(
             "UPDATE sessions SET ended_at = $1, end_reason = $4
              WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
@@ -76,10 +76,10 @@ impl Write for Endings {
         let (id, owner) = (id.as_uuid(), owner.as_ref().map(UserId::as_str));
         let end = sqlx::query(END).bind(now.timestamp_micros()).bind(id).bind(owner).bind(reason.as_str());
         if let Some(row) = end.fetch_optional(&mut *connection).await? {
-            return Ok(Some(Ending::Ended(Box::new(rows::session(&row)?))));
+            return Ok(Some(EndOutcome::Ended(Box::new(rows::session(&row)?))));
         }
         let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(connection).await?;
-        ended.map(|row| rows::session(&row).map(Box::new).map(Ending::AlreadyEnded)).transpose()
+        ended.map(|row| rows::session(&row).map(Box::new).map(EndOutcome::AlreadyEnded)).transpose()
     }
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn end_sessions_of(
     except: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> sqlx::Result<EndedTogether> {
+) -> sqlx::Result<EndedAtOnce> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let ended = end_sessions_within(&mut tx, user, except, reason, now).await?;
     tx.commit().await?;
@@ -123,7 +123,7 @@ pub(super) async fn end_sessions_within(
     except: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> sqlx::Result<EndedTogether> {
+) -> sqlx::Result<EndedAtOnce> {
     /// A minute longer than they live by this clock: by another process's they may live a little longer, and be refreshed.
     macro_rules! meant {
         () => {
@@ -140,13 +140,13 @@ pub(super) async fn end_sessions_within(
         " AS was_active"
     );
     let (now, except) = (now.timestamp_micros(), except.map(SessionId::as_uuid));
-    let count = sqlx::query_scalar(COUNT).bind(now).bind(user.as_str()).bind(except).bind(MOST_ENDED_TOGETHER);
+    let count = sqlx::query_scalar(COUNT).bind(now).bind(user.as_str()).bind(except).bind(MAX_ENDED_AT_ONCE);
     let meant: i64 = count.fetch_one(&mut *connection).await?;
-    if meant > MOST_ENDED_TOGETHER {
-        return Ok(EndedTogether::TooMany);
+    if meant > MAX_ENDED_AT_ONCE {
+        return Ok(EndedAtOnce::TooMany);
     }
     let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str());
-    rows::ended_ids(&end.fetch_all(connection).await?).map(EndedTogether::Ended)
+    rows::ended_ids(&end.fetch_all(connection).await?).map(EndedAtOnce::Ended)
 }
 
 pub(super) async fn end_named_sessions(

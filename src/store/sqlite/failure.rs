@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::failpoints::{self, Failpoint};
 use crate::metrics::{self, DatabaseFailure};
-use crate::mutants::{self, Mutant};
-use crate::store::batching::{Gathering, Together};
+use crate::store::batching::{BatchJob, Batcher};
 use crate::store::contract::{Error, Result};
 
 /// Time that a request waits for the writer and for its answer.
@@ -21,8 +21,8 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 /// What comes of a request that goes together with others. Those before it may take as long as one may.
-pub(super) async fn in_time<T: Together>(gathering: &Arc<Gathering<T>>, request: T::Request) -> Result<T::Answer> {
-    tokio::time::timeout(WRITER_TIME, gathering.ask(request)).await.unwrap_or_else(|_| {
+pub(super) async fn in_time<T: BatchJob>(batcher: &Arc<Batcher<T>>, request: T::Request) -> Result<T::Answer> {
+    tokio::time::timeout(WRITER_TIME, batcher.submit(request)).await.unwrap_or_else(|_| {
         metrics::database_failed(DatabaseFailure::Deadline);
         Err(Error::unavailable("no answer in time"))
     })
@@ -37,7 +37,7 @@ pub(super) fn failure(error: sqlx::Error) -> Error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         _ => false,
     };
-    let unavailable = unavailable && !mutants::enabled(Mutant::OutageIsDefect);
+    let unavailable = unavailable && !failpoints::enabled(Failpoint::OutageIsDefect);
     if unavailable { Error::Unavailable(Arc::new(error)) } else { Error::Internal(Arc::new(error)) }
 }
 

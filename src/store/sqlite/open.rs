@@ -8,7 +8,7 @@ use chrono::DateTime;
 use sqlx::{Connection as _, Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::batched_writes::{Openings, Write};
+use super::batched_writes::{BatchedWrite, Openings};
 use super::failure::in_time;
 use super::store::SqliteStore;
 use super::{rows, sessions, users};
@@ -55,7 +55,7 @@ const INSERT: &str = concat!(
 );
 const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
-impl Write for Openings {
+impl BatchedWrite for Openings {
     type Request = NewSession;
     type Answer = Opening;
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 
-use super::batched_writes::{Refreshes, Write};
+use super::batched_writes::{BatchedWrite, Refreshes};
 use super::failure::in_time;
 use super::rows;
 use super::store::SqliteStore;
@@ -47,7 +47,7 @@ macro_rules! reuse {
     };
 }
 
-impl Write for Refreshes {
+impl BatchedWrite for Refreshes {
     type Request = RefreshAttempt;
     type Answer = Refreshing;
 

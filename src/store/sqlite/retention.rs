@@ -15,8 +15,8 @@ impl RetentionStore for SqliteStore {
         self::delete_stale(&self.writer, stale, alone).await.map_err(failure)
     }
 
-    async fn count_over(&self, instant: DateTime<Utc>) -> Result<u64> {
-        self::count_over(&self.searches, instant).await.map_err(search_failure)
+    async fn count_ended_before(&self, instant: DateTime<Utc>) -> Result<u64> {
+        self::count_ended_before(&self.searches, instant).await.map_err(search_failure)
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bo
     Ok(Some(delete.execute(pool).await?.rows_affected()))
 }
 
-pub(super) async fn count_over(pool: &SqlitePool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
+pub(super) async fn count_ended_before(pool: &SqlitePool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
     const COUNT: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1 OR ended_at <= $1";
     let count = sqlx::query_scalar::<_, i64>(COUNT).bind(instant.timestamp_micros());
     Ok(count.fetch_one(pool).await?.unsigned_abs())

@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteExecutor};
 use uuid::Uuid;
 
-use crate::model::{Device, Session, SessionId, SignedIn, Standing, User, UserId};
+use crate::model::{Device, Session, SessionId, SessionStatus, SignedIn, User, UserId};
 use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
@@ -138,7 +138,7 @@ pub(super) fn session(row: &SqliteRow) -> sqlx::Result<Session> {
     columns::session(&mut InOrder::of(row))
 }
 
-pub(super) fn standing(row: &SqliteRow) -> sqlx::Result<Standing> {
+pub(super) fn standing(row: &SqliteRow) -> sqlx::Result<SessionStatus> {
     columns::standing(&mut InOrder::of(row))
 }
 

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, SqlitePool};
 
-use super::batched_writes::{Extensions, Write};
+use super::batched_writes::{BatchedWrite, Extensions};
 use super::failure::{failure, in_time};
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{Owner, Session, SessionId, SessionStats, SignedIn, Standing, Touch, UserId};
-use crate::store::contract::{MOST_LISTED, Result, SessionChange, SessionStore};
+use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
+use crate::store::contract::{MAX_LISTED, Result, SessionChange, SessionStore};
 use crate::store::requests::Extension;
 use crate::store::values;
 
@@ -21,8 +21,8 @@ impl SessionStore for SqliteStore {
         self::sessions_of_tokens(&self.readers, ids).await.map_err(failure)
     }
 
-    async fn standings(&self, ids: &[SessionId]) -> Result<Vec<Standing>> {
-        self::standings(&self.readers, ids).await.map_err(failure)
+    async fn session_statuses(&self, ids: &[SessionId]) -> Result<Vec<SessionStatus>> {
+        self::session_statuses(&self.readers, ids).await.map_err(failure)
     }
 
     async fn session(&self, id: SessionId, owner: Owner<'_>) -> Result<Option<Session>> {
@@ -95,7 +95,10 @@ pub(super) async fn sessions_of_tokens(
     sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
 }
 
-pub(super) async fn standings(executor: impl SqliteExecutor<'_>, ids: &[SessionId]) -> sqlx::Result<Vec<Standing>> {
+pub(super) async fn session_statuses(
+    executor: impl SqliteExecutor<'_>,
+    ids: &[SessionId],
+) -> sqlx::Result<Vec<SessionStatus>> {
     const FIND: &str = concat!(
         "SELECT ",
         as_they_stand!(standing_columns),
@@ -127,7 +130,7 @@ pub(super) async fn active_sessions_of_users(
     let mut connection = pool.acquire().await?;
     let mut sessions = Vec::new();
     for user in users {
-        let list = sqlx::query(LIST).bind(now.timestamp_micros()).bind(user.as_str()).bind(i64::from(MOST_LISTED));
+        let list = sqlx::query(LIST).bind(now.timestamp_micros()).bind(user.as_str()).bind(i64::from(MAX_LISTED));
         for row in list.fetch_all(&mut *connection).await? {
             sessions.push(rows::session(&row)?);
         }
@@ -154,7 +157,7 @@ pub(super) async fn active_sessions_opened(
         .bind(user.as_str())
         .bind(from.timestamp_micros())
         .bind(to.timestamp_micros())
-        .bind(i64::from(MOST_LISTED));
+        .bind(i64::from(MAX_LISTED));
     list.fetch_all(pool).await?.iter().map(rows::session).collect()
 }
 
@@ -190,7 +193,7 @@ pub(super) async fn touch_sessions(pool: &SqlitePool, touches: &[Touch]) -> sqlx
     Ok(())
 }
 
-impl Write for Extensions {
+impl BatchedWrite for Extensions {
     type Request = Extension;
     type Answer = Option<Session>;
 

@@ -7,7 +7,7 @@ use sqlx::{Row, SqlitePool};
 use super::failure::failure;
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{Counts, CountsWanted, DeviceType, Event, Grouping};
+use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, Grouping};
 use crate::store::contract::{Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
 
@@ -159,7 +159,7 @@ pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> s
     let select = select(EVENTS).bind(query.step.as_str()).bind(from.timestamp_micros()).bind(to);
     let rows = select.fetch_all(&mut *tx).await?;
     let event = |row: &sqlx::sqlite::SqliteRow| {
-        let event = Event::parse(row.try_get("kind")?).or_unreadable("kind")?;
+        let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
         Ok((rows::time(row, "start")?, row.try_get("name")?, event, row.try_get("count")?))
     };
     Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })

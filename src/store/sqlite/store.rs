@@ -10,11 +10,11 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use super::batched_writes::{Endings, Extensions, Gathered, Openings, Refreshes, gathered};
+use super::batched_writes::{Endings, Extensions, Openings, Refreshes, WriteBatcher, write_batcher};
 use super::failure::{WRITER_TIME, failure, is_busy};
 use super::log_numbers::number_from;
 use crate::clock::machine_microseconds;
-use crate::mutants::{self, Mutant};
+use crate::failpoints::{self, Failpoint};
 use crate::store::contract::{Pool, Result, StoreLifecycle};
 use crate::store::open_error::OpenError;
 use crate::store::pools::divide;
@@ -33,10 +33,10 @@ const PING: &str = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version 
 
 /// Sessions in a SQLite file.
 pub struct SqliteStore {
-    pub(super) openings: Gathered<Openings>,
-    pub(super) refreshes: Gathered<Refreshes>,
-    pub(super) extensions: Gathered<Extensions>,
-    pub(super) endings: Gathered<Endings>,
+    pub(super) openings: WriteBatcher<Openings>,
+    pub(super) refreshes: WriteBatcher<Refreshes>,
+    pub(super) extensions: WriteBatcher<Extensions>,
+    pub(super) endings: WriteBatcher<Endings>,
     pub(super) writer: SqlitePool,
     pub(super) readers: SqlitePool,
     pub(super) searches: SqlitePool,
@@ -47,7 +47,7 @@ impl SqliteStore {
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
         let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
         let options = options
-            .synchronous(if mutants::enabled(Mutant::RelaxedCommit) {
+            .synchronous(if failpoints::enabled(Failpoint::RelaxedCommit) {
                 SqliteSynchronous::Normal
             } else {
                 SqliteSynchronous::Full
@@ -71,10 +71,10 @@ impl SqliteStore {
         });
         let writer = writer.connect_with(options).await.map_err(OpenError::Connect)?;
         let store = Self {
-            openings: gathered(&writer),
-            refreshes: gathered(&writer),
-            extensions: gathered(&writer),
-            endings: gathered(&writer),
+            openings: write_batcher(&writer),
+            refreshes: write_batcher(&writer),
+            extensions: write_batcher(&writer),
+            endings: write_batcher(&writer),
             writer,
             readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
             searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),

@@ -9,7 +9,7 @@ use super::failure::failure;
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
-use crate::store::contract::{EndedTogether, MOST_ENDED_TOGETHER, Result, UserStore};
+use crate::store::contract::{EndedAtOnce, MAX_ENDED_AT_ONCE, Result, UserStore};
 
 #[async_trait]
 impl UserStore for SqliteStore {
@@ -21,7 +21,7 @@ impl UserStore for SqliteStore {
         self::put_user(&self.writer, id, details, now).await.map_err(failure)
     }
 
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedTogether>> {
+    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>> {
         self::delete_user(&self.writer, id, now).await.map_err(failure)
     }
 
@@ -29,7 +29,7 @@ impl UserStore for SqliteStore {
         self::erase_user(&self.writer, id, service).await.map_err(failure)
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedTogether)> {
+    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
         self::ban_user(&self.writer, id, now).await.map_err(failure)
     }
 
@@ -67,12 +67,12 @@ pub(super) async fn delete_user(
     pool: &SqlitePool,
     id: &UserId,
     now: DateTime<Utc>,
-) -> sqlx::Result<Option<EndedTogether>> {
+) -> sqlx::Result<Option<EndedAtOnce>> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
     let ended = end_sessions_within(&mut tx, id, None, EndReason::UserDeleted, now).await?;
     tx.commit().await?;
-    Ok((deleted.rows_affected() > 0 || ended != EndedTogether::Ended(Vec::new())).then_some(ended))
+    Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
 }
 
 pub(super) async fn erase_user(pool: &SqlitePool, id: &UserId, service: &str) -> sqlx::Result<u64> {
@@ -88,7 +88,7 @@ pub(super) async fn erase_user(pool: &SqlitePool, id: &UserId, service: &str) ->
         UPDATE idempotency_keys SET fingerprint = x''
         WHERE fingerprint <> x'' AND (service = $2 OR session_id IN (SELECT id FROM sessions WHERE user_id = $1))";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MOST_ENDED_TOGETHER);
+    let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MAX_ENDED_AT_ONCE);
     let erased = erase.execute(&mut *tx).await?.rows_affected();
     if erased == 0 {
         sqlx::query(ERASE_ENDINGS).bind(id.as_str()).execute(&mut *tx).await?;
@@ -98,11 +98,7 @@ pub(super) async fn erase_user(pool: &SqlitePool, id: &UserId, service: &str) ->
     Ok(erased)
 }
 
-pub(super) async fn ban_user(
-    pool: &SqlitePool,
-    id: &UserId,
-    now: DateTime<Utc>,
-) -> sqlx::Result<(User, EndedTogether)> {
+pub(super) async fn ban_user(pool: &SqlitePool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<(User, EndedAtOnce)> {
     const BAN: &str = concat!(
         "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
          ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),

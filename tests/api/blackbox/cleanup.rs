@@ -118,9 +118,9 @@ on_both_databases! {
         let gone = leave_behind(&server, "1001").await;
         let standing = server.open_with(&json!({ "user_id": "1001", "expires_in": 3600 })).await;
         server.wait(TimeDelta::minutes(3));
-        assert_eq!(server.sessions.clean_up_unasked().await.unwrap(), 2);
+        assert_eq!(server.sessions.delete_expired_rows().await.unwrap(), 2);
         assert!(!is_kept(&server, &gone[0]).await && !is_kept(&server, &gone[2]).await);
         assert!(server.stands(&standing.access).await);
-        assert_eq!(server.sessions.clean_up_unasked().await.unwrap(), 0);
+        assert_eq!(server.sessions.delete_expired_rows().await.unwrap(), 0);
     }
 }

@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use sojourn::sessions::{Owner, Policy, Session, SessionId};
-use sojourn::users::UserId;
+use sojourn::model::UserId;
+use sojourn::model::{Owner, Session, SessionId};
+use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};

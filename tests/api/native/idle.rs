@@ -35,7 +35,7 @@ on_both_databases! {
     async fn a_use_is_written_once_it_is_due_and_all_at_the_end(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
-        let user = sojourn::users::UserId::parse("alice").unwrap();
+        let user = sojourn::model::UserId::parse("alice").unwrap();
         let stored = async || server.store.active_sessions_of(&user, server.now()).await.unwrap()[0].last_seen_at;
         let first = stored().await;
         server.wait(TimeDelta::seconds(30));

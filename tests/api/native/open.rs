@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use sojourn::sessions::{IpStorage, LimitPolicy, Policy, SessionLimit};
+use sojourn::model::{LimitPolicy, SessionLimit};
+use sojourn::sessions::{IpStorage, Policy};
 
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};

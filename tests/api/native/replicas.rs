@@ -135,7 +135,7 @@ async fn a_clock_that_jumps_deletes_nothing_and_revives_nothing_postgres() {
     server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
     for jump in [TimeDelta::days(400), TimeDelta::days(-800)] {
         server.wait(jump);
-        assert_eq!(server.sessions.clean_up_unasked().await.unwrap(), 0);
+        assert_eq!(server.sessions.delete_expired_rows().await.unwrap(), 0);
         assert!(server.stands(&kept.access).await && !server.stands(&ended.access).await, "after {jump}");
     }
 }

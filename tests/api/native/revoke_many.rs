@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use sojourn::sessions::{EndReason, IpStorage, Owner, Policy, SessionId};
+use sojourn::model::{EndReason, Owner, SessionId};
+use sojourn::sessions::{IpStorage, Policy};
 
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
@@ -53,7 +54,7 @@ on_both_databases! {
         assert_eq!(listed.as_array().map_or(1, Vec::len), 1, "{listed}");
         let again = open("alice", "web").await;
         assert!(server.stands(&again.access).await && two.stands(&again.access).await, "who signs in afterwards stays");
-        server.sessions.carry_out_bulk_endings().await.unwrap();
+        server.sessions.apply_bulk_endings().await.unwrap();
         assert!(server.stands(&again.access).await && server.stands(&app.access).await);
         let ended = server.send("GET", "/v1/sessions?state=ended", BOOTSTRAP_KEY).await.expect(200).json();
         assert_eq!(ended["sessions"][0]["id"], web.id);
@@ -177,7 +178,7 @@ on_both_databases! {
         for session in &opened {
             before.push(server.stands(&session.access).await);
         }
-        server.sessions.carry_out_bulk_endings().await.unwrap();
+        server.sessions.apply_bulk_endings().await.unwrap();
         for (session, before) in opened.iter().zip(before) {
             assert_eq!(server.stands(&session.access).await, before, "carrying it out changes nothing");
         }

@@ -143,7 +143,7 @@ on_both_databases! {
             }
             let standing = server.send("GET", "/v1/sessions?state=active", BOOTSTRAP_KEY).await.expect(200).json();
             assert_eq!(ids(&standing).len(), 1, "{carried_out}");
-            server.sessions.carry_out_bulk_endings().await.unwrap();
+            server.sessions.apply_bulk_endings().await.unwrap();
         }
         server.catch_up().await;
         let list = server.send("GET", "/v1/revocations", BOOTSTRAP_KEY).await.expect(200).json();

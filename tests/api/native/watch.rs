@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
+use sojourn::model::LogPosition;
 use sojourn::sessions::{Policy, StreamLimits};
-use sojourn::store::LogPosition;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::support::on_both_databases;

@@ -21,9 +21,9 @@ use crate::api::native::responses::{
     BadQuery, BadUserId, NeedsRead, NoStream, NoSuchSession, ServiceNeedsRead, Unauthenticated,
 };
 use crate::api::native::wire;
-use crate::sessions::{Error, Events, FieldError, LONGEST_WAIT, Over, SessionId, Told, Watch, Watched};
+use crate::model::{FieldError, SessionId, UserId};
+use crate::sessions::{Error, EventStream, FeedItem, MAX_WAIT, Termination, Watch, Watched};
 use crate::tokens::fingerprint;
-use crate::users::UserId;
 
 /// The interval of keep-alive comments: proxies close silent connections, often after a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -39,7 +39,7 @@ const SIGNED_TYPE: &str = "revocations+jwt";
 /// stream also closes, without `ended`, when the caller's own session or key does, and when the server stops. An access
 /// token's end closes nothing: the stream lasts as long as the session.
 #[utoipa::path(
-    get, path = "/v1/sessions/{id}/watch", tag = "Live", operation_id = "watchSession",
+    get, path = "/v1/sessions/{id}/watch", tag = "Hub", operation_id = "watchSession",
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
@@ -57,7 +57,7 @@ pub(crate) async fn watch_session(State(app): State<Arc<App>>, caller: Watcher, 
     Ok(stream_of(&app, events.map(show)))
 }
 
-fn ended(id: SessionId, over: Over) -> Event {
+fn ended(id: SessionId, over: Termination) -> Event {
     event("ended", &wire::SessionOver::new(id, over))
 }
 
@@ -69,7 +69,7 @@ fn ended(id: SessionId, over: Over) -> Event {
 /// that is not possible, the first event is `missed`. The stream closes when the listener does not keep up, when its
 /// session or key ends (not when an access token runs out), and when the server stops.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "Live", operation_id = "listen",
+    get, path = "/v1/events", tag = "Hub", operation_id = "listen",
     params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that arrived")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
@@ -86,15 +86,15 @@ pub(crate) async fn listen(
     // A header that is not text is not a cursor of ours, just as an empty one.
     let after = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let events = app.sessions.events(&caller, user, after).await?;
-    let events = stream::unfold(events, async |mut events: Events| events.next().await.map(|told| (told, events)));
+    let events = stream::unfold(events, async |mut events: EventStream| events.next().await.map(|told| (told, events)));
     let show = |told| match told {
-        Told::Ended(ending, cursor) => {
+        FeedItem::Ended(ending, cursor) => {
             let name = if ending.session_id.is_some() { "session.ended" } else { "sessions.ended" };
             event(name, &wire::SessionEnded::from(ending.as_ref())).id(cursor)
         }
-        Told::Missed(cursor) => Event::default().event("missed").data("{}").id(cursor),
+        FeedItem::Missed(cursor) => Event::default().event("missed").data("{}").id(cursor),
         // Clients ignore an event without data, but remember its id.
-        Told::Nothing(cursor) => Event::default().id(cursor),
+        FeedItem::Nothing(cursor) => Event::default().id(cursor),
     };
     Ok(stream_of(&app, events.map(show)))
 }
@@ -134,7 +134,7 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
 /// a signed JWT of type `revocations+jwt`. 503 when this server does not know what was ended lately: then nobody may take
 /// the last answer for the truth much longer.
 #[utoipa::path(
-    get, path = "/v1/revocations", tag = "Live", operation_id = "listRevocations",
+    get, path = "/v1/revocations", tag = "Hub", operation_id = "listRevocations",
     params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer")),
     responses(
         (status = 200, description = "The sessions", content(
@@ -153,8 +153,8 @@ pub(crate) async fn list_revocations(
     query: Query<wire::ListRevocations>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    if query.wait > LONGEST_WAIT.as_secs() {
-        let message = format!("must be at most {}", LONGEST_WAIT.as_secs());
+    if query.wait > MAX_WAIT.as_secs() {
+        let message = format!("must be at most {}", MAX_WAIT.as_secs());
         return Err(FieldError::new("wait", message).into());
     }
     let since = query.since.as_deref();

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::User;
-use super::{Caller, Query, Result};
+use super::{Caller, Query, Result, User};
 use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::responses::{BadQuery, NotAUser, Unauthenticated};
 use crate::api::native::wire;
-use crate::sessions;
+use crate::model;
 
 /// Who am I
 ///
@@ -24,15 +23,13 @@ use crate::sessions;
 )]
 pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<wire::Me>> {
     Ok(Json(match caller.into_inner() {
-        sessions::Caller::User(signed_in) => {
+        model::Caller::User(signed_in) => {
             let viewer = wire::Viewer::user(&signed_in);
-            let sessions::SignedIn { session, user } = *signed_in;
+            let model::SignedIn { session, user } = *signed_in;
             let session = wire::Session::new(session, viewer, app.sessions.now());
             wire::Me::User { user: user.into(), session: Box::new(session) }
         }
-        sessions::Caller::Service(service) => {
-            wire::Me::Service { name: service.name, scope: service.scope.to_string() }
-        }
+        model::Caller::Service(service) => wire::Me::Service { name: service.name, scope: service.scope.to_string() },
     }))
 }
 

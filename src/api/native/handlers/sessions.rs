@@ -15,7 +15,8 @@ use crate::api::native::responses::{
     BadBody, BadFields, BadQuery, NeedsAdmin, NeedsRead, NoSuchSession, NotActive, ServiceNeedsRead, Unauthenticated,
 };
 use crate::api::native::wire;
-use crate::sessions::{DEFAULT_PAGE, FieldError, IdempotencyKey};
+use crate::model::{DEFAULT_PAGE, FieldError};
+use crate::sessions::IdempotencyKey;
 
 /// Open a session
 ///
@@ -87,7 +88,7 @@ pub(crate) async fn revoke_sessions(
 
 /// Search sessions
 ///
-/// Over all users, newest first unless told otherwise. Pages by cursor: pass `next_cursor` with the same conditions.
+/// Termination all users, newest first unless told otherwise. Pages by cursor: pass `next_cursor` with the same conditions.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "Sessions", operation_id = "searchSessions", params(wire::SearchSessions),
     responses(

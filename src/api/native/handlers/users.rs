@@ -16,7 +16,7 @@ use crate::api::native::responses::{
     BadBody, BadFields, BadQuery, BadUserId, NeedsAdmin, NeedsRead, NoSuchUser, Unauthenticated,
 };
 use crate::api::native::wire;
-use crate::users::UserId;
+use crate::model::UserId;
 
 /// Get a user
 #[utoipa::path(

@@ -14,7 +14,8 @@ use crate::api::json::Json;
 use crate::api::native::error::{Native, Problem};
 use crate::api::native::responses::NotValid;
 use crate::api::native::wire;
-use crate::sessions::{Caller, Error, Freshness, Refusal, Requirements, SignedIn};
+use crate::model::{Caller, SignedIn};
+use crate::sessions::{Error, Freshness, Refusal, Requirements};
 
 /// The most bytes in the identity headers: by default, gateways accept 4 KiB for the head of an answer.
 const MAX_IDENTITY_BYTES: usize = 3 * 1024;

@@ -9,11 +9,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::timestamp;
-use crate::sessions::{
-    self, Caller, DeviceType, EndedInBulk, IssuedTokens, Metadata, Opened, Scope, SessionId, SignedIn, State,
-    UserSessions,
-};
-use crate::users;
+use crate::model;
+use crate::model::{Caller, DeviceType, Metadata, Scope, SessionId, SignedIn, State};
+use crate::sessions::{self, EndedInBulk, IssuedTokens, Opened, UserSessions};
 
 /// The viewer of a session: only services and staff learn which credential opened it.
 #[derive(Debug, Clone, Copy)]
@@ -233,9 +231,9 @@ impl From<DeviceKind> for DeviceType {
 
 impl Session {
     /// The view at `now`.
-    pub fn new(session: sessions::Session, viewer: Viewer, now: DateTime<Utc>) -> Self {
+    pub fn new(session: model::Session, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let state = session.state(now).into();
-        let sessions::Session {
+        let model::Session {
             id,
             user_id,
             created_at,
@@ -380,9 +378,9 @@ pub struct User {
     updated_at: DateTime<Utc>,
 }
 
-impl From<users::User> for User {
-    fn from(user: users::User) -> Self {
-        let users::User { id, name, email, banned_at, created_at, updated_at } = user;
+impl From<model::User> for User {
+    fn from(user: model::User) -> Self {
+        let model::User { id, name, email, banned_at, created_at, updated_at } = user;
         Self { id: id.to_string(), name, email, banned: banned_at.is_some(), banned_at, created_at, updated_at }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::api::failure::Rejection;
 use crate::api::wording;
-use crate::sessions::FieldError;
+use crate::model::FieldError;
 
 /// An object of conditions, as it was sent. An empty or `null` condition is refused: a program that forgot to fill it
 /// in would end everything that the other conditions match.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::sessions::{self, BulkEnding, Ending, Over, SessionId};
+use crate::model::{BulkEnding, SessionId};
+use crate::sessions::{self, EndedEvent, Termination};
 
 /// The data of an `ended` event.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,7 +20,7 @@ pub struct SessionOver {
 
 impl SessionOver {
     /// The event about this session.
-    pub(in crate::api::native) fn new(id: SessionId, over: Over) -> Self {
+    pub(in crate::api::native) fn new(id: SessionId, over: Termination) -> Self {
         Self { session_id: id.as_uuid(), reason: over.reason, ended_at: over.at }
     }
 }
@@ -40,8 +41,8 @@ pub struct SessionEnded {
     ended_at: DateTime<Utc>,
 }
 
-impl From<&Ending> for SessionEnded {
-    fn from(ending: &Ending) -> Self {
+impl From<&EndedEvent> for SessionEnded {
+    fn from(ending: &EndedEvent) -> Self {
         Self {
             session_id: ending.session_id.map(SessionId::as_uuid),
             user_id: ending.user_id.as_ref().map(ToString::to_string),

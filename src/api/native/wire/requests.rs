@@ -9,11 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::answers::{DeviceKind, SessionState};
 use super::conditions::Conditions;
 use crate::api::failure::Rejection;
-use crate::sessions::{
-    self, DeviceType, FieldError, Filter, Metadata, Opener, Range, Selection, SessionDraft, SessionId, Sort, State,
-    TokenChoice,
-};
-use crate::users::{self, UserId};
+use crate::model;
+use crate::model::{DeviceType, FieldError, Filter, Metadata, Opener, Range, SessionId, Sort, State, UserId};
+use crate::sessions::{self, Selection, SessionDraft, TokenChoice};
 
 /// How old an answer may be.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -102,8 +100,8 @@ pub struct UserDetails {
 
 impl UserDetails {
     /// The details, checked.
-    pub(in crate::api::native) fn parse(self) -> Result<users::UserDetails, FieldError> {
-        users::UserDetails::parse(self.name, self.email)
+    pub(in crate::api::native) fn parse(self) -> Result<model::UserDetails, FieldError> {
+        model::UserDetails::parse(self.name, self.email)
     }
 }
 
@@ -289,7 +287,7 @@ impl SearchSessions {
     /// The filter and the order in the core's types.
     pub fn filter(&self) -> Result<(Filter, Sort), FieldError> {
         let plain = |field, value: &Option<String>| {
-            value.clone().map(|text| crate::sessions::text::required(field, text, 255)).transpose()
+            value.clone().map(|text| model::text::required(field, text, 255)).transpose()
         };
         let address =
             |text: &String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));

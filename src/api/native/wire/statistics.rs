@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::DeviceKind;
-use crate::sessions::{self, DeviceType, FieldError, Grouping, Step};
+use crate::model::{DeviceType, FieldError, Grouping, Step};
+use crate::{model, sessions};
 
 /// The range, the step and the grouping of statistics.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -55,7 +56,7 @@ pub(in crate::api::native) enum StatisticsGrouping {
 
 impl StatisticsQuery {
     /// The query in the core's types.
-    pub(in crate::api::native) fn parse(self) -> Result<sessions::StatisticsQuery, FieldError> {
+    pub(in crate::api::native) fn parse(self) -> Result<model::StatisticsQuery, FieldError> {
         let Self { from, to, by, client_id, device_type, group_by } = self;
         for (field, at) in [("from", from), ("to", to)] {
             // Nothing was counted before 1970, and databases differ in the later years that they can compare.
@@ -63,14 +64,14 @@ impl StatisticsQuery {
                 return Err(FieldError::new(field, "must be in the years 1970 to 9999"));
             }
         }
-        Ok(sessions::StatisticsQuery {
+        Ok(model::StatisticsQuery {
             from,
             to,
             step: match by {
                 StatisticsStep::Hour => Step::Hour,
                 StatisticsStep::Day => Step::Day,
             },
-            client_id: client_id.map(|text| sessions::text::required("client_id", text, 255)).transpose()?,
+            client_id: client_id.map(|text| model::text::required("client_id", text, 255)).transpose()?,
             device_type: device_type.map(DeviceType::from),
             group_by: group_by.map(|group_by| match group_by {
                 StatisticsGrouping::ClientId => Grouping::ClientId,

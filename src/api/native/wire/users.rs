@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answers::Session;
-use super::answers::User;
+use super::answers::{Session, User};
 use crate::sessions::Error;
-use crate::users;
+use crate::{model, sessions};
 
 /// The options of a deletion.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,9 +29,9 @@ pub struct DeletedUser {
     erased: Option<u64>,
 }
 
-impl From<users::DeletedUser> for DeletedUser {
-    fn from(deleted: users::DeletedUser) -> Self {
-        let users::DeletedUser { ended, erased } = deleted;
+impl From<sessions::DeletedUser> for DeletedUser {
+    fn from(deleted: sessions::DeletedUser) -> Self {
+        let sessions::DeletedUser { ended, erased } = deleted;
         Self { ended, erased }
     }
 }
@@ -49,7 +48,7 @@ pub struct UserExport {
 
 impl UserExport {
     /// The document before and after its sessions.
-    pub(in crate::api::native) fn around_sessions(user: Option<users::User>) -> Result<(String, String), Error> {
+    pub(in crate::api::native) fn around_sessions(user: Option<model::User>) -> Result<(String, String), Error> {
         let text = json(&Self { user: user.map(User::from), sessions: Vec::new() })?;
         let (start, end) = text.rsplit_once(']').ok_or_else(|| Error::Internal("no list is in the export".into()))?;
         Ok((start.to_owned(), format!("]{end}")))

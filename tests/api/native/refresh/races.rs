@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use sojourn::sessions::SessionId;
+use sojourn::model::SessionId;
 
 use super::{assert_refused, is_active, text};
 use crate::support::database::TestDatabase;

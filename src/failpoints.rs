@@ -7,11 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use crate::model::{SessionId, SignedIn};
 
 /// The setting that names the one defect to have.
-pub const SETTING: &str = "SOJOURN_TEST_MUTANT";
+pub const SETTING: &str = "SOJOURN_TEST_FAILPOINT";
 
 /// A deliberate defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutant {
+pub enum Failpoint {
     /// That a session is ended is answered before it is written.
     AnswerBeforeWrite,
     /// A user's sessions are ended one after the other, each in a transaction of its own.
@@ -26,7 +26,7 @@ pub enum Mutant {
     PatientPool,
     /// A session is as it was when it was first read.
     StaleRead,
-    /// Copies outlive what the change log tells of their sessions.
+    /// SessionCache outlive what the change log tells of their sessions.
     DeafToNotices,
     /// The change log is read only when somebody says that it has grown, and copies are trusted all the while.
     RelyOnNotices,
@@ -50,23 +50,23 @@ pub enum Mutant {
 
 /// Whether this process has that defect.
 #[cfg(debug_assertions)]
-pub fn enabled(mutant: Mutant) -> bool {
+pub fn enabled(failpoint: Failpoint) -> bool {
     use std::sync::LazyLock;
     #[expect(clippy::disallowed_methods, reason = "no setting of the product, and read where no configuration reaches")]
     static CHOSEN: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(SETTING).ok());
-    CHOSEN.as_deref().is_some_and(|chosen| chosen == format!("{mutant:?}"))
+    CHOSEN.as_deref().is_some_and(|chosen| chosen == format!("{failpoint:?}"))
 }
 
 /// Whether this process has that defect: never.
 #[cfg(not(debug_assertions))]
-pub const fn enabled(_: Mutant) -> bool {
+pub const fn enabled(_: Failpoint) -> bool {
     false
 }
 
-/// The first answer of all for each session, in a process that has [`Mutant::StaleRead`].
+/// The first answer of all for each session, in a process that has [`Failpoint::StaleRead`].
 pub fn as_first_read(read: Vec<SignedIn>) -> Vec<SignedIn> {
     static FIRST: Mutex<BTreeMap<SessionId, SignedIn>> = Mutex::new(BTreeMap::new());
-    if !enabled(Mutant::StaleRead) {
+    if !enabled(Failpoint::StaleRead) {
         return read;
     }
     let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);

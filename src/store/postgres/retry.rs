@@ -13,7 +13,7 @@
 //! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
 //! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time stands; what is gone is gone |
 //! | `end_in_bulk` | yes | the second means what the first did, and nothing more |
-//! | `delete_stale`, `forget_changes`, `carry_out_bulk_ending`, `roll_up` | no | it would be another batch; the next time goes on |
+//! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | it would be another batch; the next time goes on |
 //! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer what they ended, and a repeat would find nothing. Their connection is proved alive first |
 //! | `extend_session` | no | it would be extended twice |
 //! | `open_session` | no | it would find its own id, or a place taken by itself |
@@ -39,9 +39,9 @@ use super::failure::{failure, is_broken, is_undone, is_undone_or_broken, kind, s
 use super::servers::Servers;
 use super::session::SessionSettings;
 use super::url::Access;
+use crate::failpoints::{self, Failpoint};
 use crate::metrics::{self, DatabaseFailure};
-use crate::mutants::{self, Mutant};
-use crate::store::batching::{Gathering, Together};
+use crate::store::batching::{BatchJob, Batcher};
 use crate::store::contract::{Error, Pool, Result};
 use crate::store::pools::SEARCH_TIME;
 
@@ -57,7 +57,7 @@ const IDLE_TIME: Duration = Duration::from_secs(5);
 /// How long an ending waits for one of the connections that all share, before it takes the one that is kept for it.
 const SHARED_ACQUIRE_TIME: Duration = Duration::from_millis(100);
 
-const THREE_TRIES: ExponentialBuilder = ExponentialBuilder::new()
+const THREE_ATTEMPTS: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(10))
     .with_max_delay(Duration::from_millis(100))
     .with_max_times(2)
@@ -65,7 +65,7 @@ const THREE_TRIES: ExponentialBuilder = ExponentialBuilder::new()
 
 /// A pool whose connections are made when they are needed.
 pub(super) fn pool(servers: &Arc<Servers>, most: u32, settings: SessionSettings) -> PgPool {
-    let patience = if mutants::enabled(Mutant::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
+    let patience = if failpoints::enabled(Failpoint::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
     let options = PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(patience)
@@ -115,48 +115,48 @@ impl Connections {
     }
 
     /// What comes of a request that goes together with others, in time.
-    pub(super) async fn together<T: Together>(
+    pub(super) async fn batched<T: BatchJob>(
         &self,
-        gathering: &Arc<Gathering<T>>,
+        batcher: &Arc<Batcher<T>>,
         request: T::Request,
     ) -> Result<T::Answer> {
-        in_time(DEADLINE, gathering.ask(request)).await.unwrap_or_else(Err)
+        in_time(DEADLINE, batcher.submit(request)).await.unwrap_or_else(Err)
     }
 
     /// An intention that is repeated only when it has certainly not happened.
-    pub(super) async fn once<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    pub(super) async fn retry_if_rolled_back<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
     {
-        self.before(DEADLINE, attempt, is_undone, failure).await
+        self.with_deadline(DEADLINE, attempt, is_undone, failure).await
     }
 
     /// An intention that may be repeated when nobody knows whether it happened.
-    pub(super) async fn repeated<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    pub(super) async fn retry_idempotent<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
     {
-        self.before(DEADLINE, attempt, is_undone_or_broken, failure).await
+        self.with_deadline(DEADLINE, attempt, is_undone_or_broken, failure).await
     }
 
-    /// As [`Connections::repeated`], for a health check.
-    pub(super) async fn asked<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    /// As [`Connections::retry_idempotent`], for a health check.
+    pub(super) async fn probe<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
     {
-        self.before(PING_DEADLINE, attempt, is_undone_or_broken, failure).await
+        self.with_deadline(PING_DEADLINE, attempt, is_undone_or_broken, failure).await
     }
 
-    /// As [`Connections::repeated`], for searches, which are two statements at most: the database itself stops one that
+    /// As [`Connections::retry_idempotent`], for searches, which are two statements at most: the database itself stops one that
     /// reads for too long, before this does.
-    pub(super) async fn searched<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
+    pub(super) async fn search<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
     {
-        self.before(SEARCH_TIME * 2 + ACQUIRE_TIME, attempt, is_undone_or_broken, search_failure).await
+        self.with_deadline(SEARCH_TIME * 2 + ACQUIRE_TIME, attempt, is_undone_or_broken, search_failure).await
     }
 
-    async fn before<T, F>(
+    async fn with_deadline<T, F>(
         &self,
         deadline: Duration,
         attempt: impl FnMut() -> F,
@@ -167,7 +167,7 @@ impl Connections {
         F: Future<Output = sqlx::Result<T>>,
     {
         let attempts = attempt
-            .retry(THREE_TRIES)
+            .retry(THREE_ATTEMPTS)
             .when(|error| {
                 self.note(error);
                 may_be_repeated(error)
@@ -214,7 +214,7 @@ impl Connections {
             self.note(error);
             metrics::database_retried();
         };
-        proved.retry(THREE_TRIES).when(is_broken).notify(tried_again).await
+        proved.retry(THREE_ATTEMPTS).when(is_broken).notify(tried_again).await
     }
 
     /// A connection to find out on who is asking: whoever may end a session must be let in to do it.
@@ -223,7 +223,7 @@ impl Connections {
     }
 
     async fn shared_or_kept(&self, kept: &PgPool) -> sqlx::Result<PoolConnection<Postgres>> {
-        if mutants::enabled(Mutant::NoReserve) {
+        if failpoints::enabled(Failpoint::NoReserve) {
             return self.pool.acquire().await;
         }
         match tokio::time::timeout(SHARED_ACQUIRE_TIME, self.pool.acquire()).await {
@@ -234,7 +234,7 @@ impl Connections {
 }
 
 async fn in_time<T>(deadline: Duration, work: impl Future<Output = T>) -> Result<T> {
-    let deadline = if mutants::enabled(Mutant::NoDeadline) { Duration::MAX } else { deadline };
+    let deadline = if failpoints::enabled(Failpoint::NoDeadline) { Duration::MAX } else { deadline };
     tokio::time::timeout(deadline, work).await.map_err(|_| {
         metrics::database_failed(DatabaseFailure::Deadline);
         metrics::database_silent();
