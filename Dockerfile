@@ -5,6 +5,9 @@ WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
 COPY migrations migrations
 COPY src src
+# The guides are pages of the server.
+COPY *.md ./
+COPY docs docs
 # The caches keep what was compiled for the next build; the binary is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \

@@ -107,9 +107,10 @@ fn no_family_knows_another() {
 
 /// Files outside a family's folder that name it, and why.
 const MENTIONS: &[(&str, &str, &str)] = &[
-    ("src/config.rs", "janssen", "--help lists every setting, whatever it is for"),
+    ("src/config.rs", "janssen", "a setting has its type from there"),
+    ("src/config/settings.rs", "janssen", "--help lists every setting, whatever it is for"),
     ("src/api/native/handlers/sessions.rs", "janssen", "openSession documents the scopes that give rights here"),
-    ("src/api/endings.rs", "blackbox", "a test lists all operations that change something and end no session"),
+    ("src/api/endings.rs", "blackbox", "a test asks every family that ends sessions by POST"),
 ];
 
 #[test]

@@ -24,7 +24,7 @@ impl Description {
         let Self { title, about, server, security: (name, scheme) } = self;
         operations.components.get_or_insert_with(Components::new).add_security_scheme(name, scheme);
         add_rate_limits(&mut operations);
-        let license = LicenseBuilder::new().name("Proprietary").identifier(Some("LicenseRef-Proprietary")).build();
+        let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
         let info = InfoBuilder::new()
             .title(title)
             .version(env!("CARGO_PKG_VERSION"))

@@ -16,6 +16,7 @@ mod failure;
 mod family;
 pub mod forwarding;
 mod guard;
+mod guides;
 pub mod janssen;
 mod json;
 pub mod limits;

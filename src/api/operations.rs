@@ -1,4 +1,4 @@
-//! The routes for operators and readers: health, metrics, the documents, the reference.
+//! The routes for operators and readers: health, metrics, the documents, the guides, the reference.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -16,6 +16,7 @@ use super::app::App;
 use super::extract::PathText;
 use super::failure::Rejection;
 use super::family::Refused;
+use super::guides;
 use super::native;
 use super::openapi::DocumentError;
 use super::openapi::{document, family_document};
@@ -31,6 +32,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/readyz", get(ready))
         .route("/openapi.yaml", get(merged_document))
         .route("/openapi/{family}", get(one_document))
+        .merge(guides::router())
         .merge(Router::from(reference()).layer(middleware::from_fn(only_own_assets)))
         .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
 }

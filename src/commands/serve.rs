@@ -106,7 +106,7 @@ fn welcome(listener: &TcpListener, database: &str) -> Result<(), CommandError> {
         io::stdout(),
         "Sojourn {version} listens on http://{address}\n\
          \x20 sessions are kept in   {database}\n\
-         \x20 the reference is at    http://{address}/docs\n\
+         \x20 the reference is at    http://{address}/docs, the guides at http://{address}/docs/guide\n\
          \x20 make a key to try it   {program} key create --name my-login --scope \"sessions:write sessions:read\"",
         version = env!("CARGO_PKG_VERSION"),
     )?;

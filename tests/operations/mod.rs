@@ -4,6 +4,7 @@ mod abandoned;
 mod connections;
 mod crowding;
 mod framing;
+mod guides;
 mod health;
 mod memory;
 mod metrics;

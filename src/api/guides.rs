@@ -1,0 +1,139 @@
+//! The guides of `docs/` as pages below `/docs/guide`, rendered once from the Markdown in this binary.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+
+use super::app::App;
+use super::extract::PathText;
+use super::failure::Rejection;
+use super::family::Refused;
+use super::native::Native;
+
+type Refusal = Refused<Native>;
+
+macro_rules! guides {
+    ($($file:literal),* $(,)?) => {
+        /// The files, by the last part of their path.
+        const GUIDES: &[(&str, &str)] = &[$((file_name($file), include_str!(concat!("../../", $file)))),*];
+    };
+}
+
+guides![
+    "README.md",
+    "docs/API.md",
+    "docs/gateways.md",
+    "docs/OPERATING.md",
+    "docs/high-availability.md",
+    "docs/backup-and-restore.md",
+    "docs/secrets.md",
+    "docs/limits.md",
+    "docs/privacy.md",
+    "docs/PERFORMANCE.md",
+    "docs/PROMISES.md",
+    "docs/asvs.md",
+    "docs/ARCHITECTURE.md",
+    "docs/migrations.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+];
+
+/// The part of a path after its only slash.
+const fn file_name(path: &str) -> &str {
+    match path.as_bytes() {
+        [b'd', b'o', b'c', b's', b'/', name @ ..] => match str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => path,
+        },
+        _ => path,
+    }
+}
+
+const STYLE: &str = "body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1rem/1.55 system-ui,sans-serif}\
+    pre{overflow-x:auto;padding:.8rem;background:#8881;border-radius:.3rem}\
+    table{border-collapse:collapse;display:block;overflow-x:auto}td,th{border:1px solid #8886;padding:.3rem .6rem;\
+    text-align:left;vertical-align:top}:root{color-scheme:light dark}";
+
+/// The routes.
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new()
+        // Links are relative, so that they work below any path prefix of a reverse proxy.
+        .route("/docs/guide", get(async || Redirect::permanent("guide/README.md")))
+        .route("/docs/guide/{file}", get(async |file: PathText<Native>| page(&file)))
+}
+
+static PAGES: LazyLock<HashMap<&str, Bytes>> =
+    LazyLock::new(|| GUIDES.iter().map(|(name, text)| (*name, Bytes::from(render(text)))).collect());
+
+fn page(name: &str) -> Result<Response, Refusal> {
+    const POLICY: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    );
+    let page = PAGES.get(name).ok_or(Rejection::UnknownPath)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, page.clone()).into_response())
+}
+
+/// A page of a Markdown text: its headings get the anchors that its links name, and links lead to the other pages.
+fn render(text: &str) -> String {
+    let mut events: Vec<Event<'_>> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
+    let mut anchors = anchors(&events).into_iter();
+    for event in &mut events {
+        match event {
+            Event::Start(Tag::Heading { id, .. }) => *id = anchors.next().map(CowStr::from),
+            Event::Start(Tag::Link { dest_url, .. }) => *dest_url = target(dest_url).into(),
+            _ => {}
+        }
+    }
+    let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+    let mut page = format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head><body><nav>\
+         <a href=\"README.md\">Guides</a> · <a href=\"../\">Reference</a></nav>"
+    );
+    html::push_html(&mut page, events.into_iter());
+    page + "</body></html>"
+}
+
+/// The anchor of each heading: its words in small letters, with hyphens between.
+fn anchors(events: &[Event<'_>]) -> Vec<String> {
+    let (mut anchors, mut heading) = (Vec::new(), None);
+    for event in events {
+        match (event, &mut heading) {
+            (Event::Start(Tag::Heading { .. }), _) => heading = Some(String::new()),
+            (Event::End(TagEnd::Heading(_)), Some(text)) => {
+                let words = text.to_lowercase();
+                let kept = words.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+                anchors.push(kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect());
+                heading = None;
+            }
+            (Event::Text(part) | Event::Code(part), Some(text)) => text.push_str(part),
+            _ => {}
+        }
+    }
+    anchors
+}
+
+/// The address of a link: another guide's page where there is one.
+fn target(link: &str) -> String {
+    let (path, anchor) = link.split_once('#').map_or((link, ""), |(path, anchor)| (path, anchor));
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let is_ours = !link.contains("://") && GUIDES.iter().any(|(guide, _)| *guide == name);
+    match (is_ours, anchor) {
+        (true, "") => name.to_owned(),
+        (true, anchor) => format!("{name}#{anchor}"),
+        (false, _) if path.ends_with("openapi.yaml") => "../../openapi.yaml".to_owned(),
+        (false, _) => link.to_owned(),
+    }
+}

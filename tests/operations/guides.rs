@@ -1,0 +1,37 @@
+//! The guides, as pages of the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::support::server::{Server, answer};
+
+#[tokio::test]
+async fn every_guide_is_a_page_whose_links_lead_somewhere() {
+    let server = Server::builder().start_on_sqlite().await;
+    let moved = answer(server.request("GET", "/docs/guide")).await;
+    assert_eq!(moved.expect(200).header("content-type"), "text/html; charset=utf-8", "the redirect leads to a page");
+    let (mut pages, mut open) = (BTreeMap::new(), vec!["README.md".to_owned()]);
+    while let Some(name) = open.pop() {
+        if pages.contains_key(&name) {
+            continue;
+        }
+        let page = answer(server.request("GET", &format!("/docs/guide/{name}"))).await.expect(200);
+        assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+        open.extend(links(&page.text).into_iter().map(|link| link.split('#').next().unwrap().to_owned()));
+        pages.insert(name, page.text);
+    }
+    assert!(pages.len() > 12, "{:?}", pages.keys());
+    for text in pages.values() {
+        for link in links(text) {
+            if let Some((page, anchor)) = link.split_once('#') {
+                assert!(pages[page].contains(&format!("id=\"{anchor}\"")), "{link}");
+            }
+        }
+    }
+    server.send("GET", "/docs/guide/Cargo.toml", "").await.expect_problem(404, "not_found");
+}
+
+/// The links of a page to other guides.
+fn links(page: &str) -> BTreeSet<String> {
+    let targets = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    targets.filter(|target| !target.contains("://") && target.contains(".md")).map(ToOwned::to_owned).collect()
+}
