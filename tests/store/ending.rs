@@ -1,4 +1,4 @@
-//! EndOutcome of sessions, which is final.
+//! Ends of sessions, which is final.
 
 use chrono::TimeDelta;
 use sojourn::model::{EndReason, Ended, Owner, Session, Touch};

@@ -57,7 +57,7 @@ pub(super) async fn cleanup_expired_sessions(
         (status = 200, description = "They are revoked", body = ApiMessage),
         (status = 400, description = "The body cannot be read", body = ErrorResponse),
         (status = 401, description = "No valid token", body = ErrorResponse),
-        (status = 413, description = "Termination 64 KiB", body = ErrorResponse),
+        (status = 413, description = "Over 64 KiB", body = ErrorResponse),
         (status = 415, description = "Not JSON", body = ErrorResponse),
     ),
 )]
@@ -125,7 +125,7 @@ pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: Se
         (status = 400, description = "The body cannot be read, or the hours are not allowed", body = ErrorResponse),
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "No such session, or another user's", body = ErrorResponse),
-        (status = 413, description = "Termination 64 KiB", body = ErrorResponse),
+        (status = 413, description = "Over 64 KiB", body = ErrorResponse),
         (status = 415, description = "Not JSON", body = ErrorResponse),
     ),
 )]

@@ -145,7 +145,7 @@ struct TokenResponse {
     responses(
         (status = 200, description = "A new pair", body = TokenResponse),
         (status = 400, description = "`invalid_grant`, `invalid_scope`, `invalid_request` or `unsupported_grant_type`", body = OAuthError),
-        (status = 413, description = "Termination 64 KiB", body = OAuthError),
+        (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]
@@ -257,7 +257,7 @@ struct IntrospectionClaims {
         (status = 400, description = "`invalid_request`", body = OAuthError),
         (status = 401, description = "No valid credential", body = OAuthError),
         (status = 403, description = "`sessions:read` is needed", body = OAuthError),
-        (status = 413, description = "Termination 64 KiB", body = OAuthError),
+        (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
     security(("bearerAuth" = []))
@@ -296,7 +296,7 @@ async fn introspect(
     responses(
         (status = 200, description = "No token of that session stands any more"),
         (status = 400, description = "`invalid_request`", body = OAuthError),
-        (status = 413, description = "Termination 64 KiB", body = OAuthError),
+        (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
 )]

@@ -32,7 +32,7 @@ problems! {
     NoSuchUser: 404 "No such user";
     NotActive: 409 "The session is over";
     BadQuery: 400 "The query cannot be read";
-    BadBody: 400 "The body cannot be read", 413 "Termination 64 KiB", 415 "Not JSON";
+    BadBody: 400 "The body cannot be read", 413 "Over 64 KiB", 415 "Not JSON";
     BadFields: 422 "Fields that cannot be taken";
     BadUserId: 422 "No user can have this id";
     NoStream: 503 "`too_many_streams`, or `unavailable`";

@@ -39,7 +39,7 @@ const SIGNED_TYPE: &str = "revocations+jwt";
 /// stream also closes, without `ended`, when the caller's own session or key does, and when the server stops. An access
 /// token's end closes nothing: the stream lasts as long as the session.
 #[utoipa::path(
-    get, path = "/v1/sessions/{id}/watch", tag = "Hub", operation_id = "watchSession",
+    get, path = "/v1/sessions/{id}/watch", tag = "Live", operation_id = "watchSession",
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
@@ -69,7 +69,7 @@ fn ended(id: SessionId, over: Termination) -> Event {
 /// that is not possible, the first event is `missed`. The stream closes when the listener does not keep up, when its
 /// session or key ends (not when an access token runs out), and when the server stops.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "Hub", operation_id = "listen",
+    get, path = "/v1/events", tag = "Live", operation_id = "listen",
     params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that arrived")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
@@ -134,7 +134,7 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
 /// a signed JWT of type `revocations+jwt`. 503 when this server does not know what was ended lately: then nobody may take
 /// the last answer for the truth much longer.
 #[utoipa::path(
-    get, path = "/v1/revocations", tag = "Hub", operation_id = "listRevocations",
+    get, path = "/v1/revocations", tag = "Live", operation_id = "listRevocations",
     params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer")),
     responses(
         (status = 200, description = "The sessions", content(

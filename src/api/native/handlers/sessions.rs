@@ -88,7 +88,7 @@ pub(crate) async fn revoke_sessions(
 
 /// Search sessions
 ///
-/// Termination all users, newest first unless told otherwise. Pages by cursor: pass `next_cursor` with the same conditions.
+/// Over all users, newest first unless told otherwise. Pages by cursor: pass `next_cursor` with the same conditions.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "Sessions", operation_id = "searchSessions", params(wire::SearchSessions),
     responses(
