@@ -4,6 +4,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 
 use super::family::Family;
+use crate::model::SessionId;
 
 /// The mark of requests on a reserved connection, where only health checks and requests that end sessions are answered.
 #[derive(Debug, Clone, Copy)]
@@ -11,13 +12,24 @@ pub struct Reserved;
 
 /// Whether a request does nothing but end sessions.
 pub(super) fn only_ends_sessions<F: Family>(method: &Method, path: &str) -> bool {
-    // Gateways check with the method of the request that they guard.
-    let is_check = path == "/v1/verify" || ["/v1/verify/", "/v1/require/"].iter().any(|check| path.starts_with(check));
     match *method {
-        Method::DELETE => !is_check,
+        // Gateways check with the method of the request that they guard.
+        Method::DELETE => !is_check(path),
         Method::POST => F::is_ending_post(path),
         _ => false,
     }
+}
+
+/// Whether a path is that of a gateway's check, which has the method of the request that the gateway guards.
+pub(super) fn is_check(path: &str) -> bool {
+    path == "/v1/verify" || ["/v1/verify/", "/v1/require/"].iter().any(|check| path.starts_with(check))
+}
+
+/// Whether a request ends the very session that it comes with, so that it cannot be repeated.
+pub(super) fn ends_own_session<F: Family>(parts: &Parts, own: SessionId) -> bool {
+    let path = parts.uri.path();
+    let is_named = path.rsplit('/').next().is_some_and(|last| last == own.to_string());
+    parts.uri.query().is_none() && (is_named || F::ENDS_OWN_SESSION.contains(&path))
 }
 
 /// Whether a request with this head only ends sessions.

@@ -228,8 +228,9 @@ impl Failure {
             }
             Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),
             Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
-            // Messages about fields may quote the request, and any field may hold a token.
+            // Messages about fields and requirements may quote the request, and any part of it may hold a token.
             Self::Core(Error::Invalid(_)) => tracing::debug!(kind = "invalid", "rejected"),
+            Self::Core(Error::Unmet(_)) => tracing::debug!(kind = "unmet", "refused"),
             Self::Core(error) => tracing::debug!(%error, "refused"),
             Self::Request(rejection) => tracing::debug!(kind = rejection.kind(), "rejected"),
         }

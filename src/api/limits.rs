@@ -13,7 +13,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::endings::is_ending;
+use super::endings::{ends_own_session, is_ending};
 use super::failure::Rejection;
 use super::family::Family;
 use super::forwarding::Forwarding;
@@ -68,6 +68,32 @@ pub(super) enum Counted<'a> {
     Address,
 }
 
+/// The kinds of endings that have budgets of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The request does more than end sessions.
+    None,
+    /// The request ends sessions, its own perhaps not among them.
+    Others,
+    /// The request ends its own session. A thief who holds the token cannot spend this budget without ending the theft.
+    OwnSession,
+}
+
+impl Ending {
+    fn of<F: Family>(parts: &Parts, counted: Counted<'_>) -> Self {
+        let own = match counted {
+            Counted::Caller(caller) => caller.session_id(),
+            Counted::Session(session) => Some(session),
+            Counted::User(_) | Counted::Address => None,
+        };
+        match own {
+            _ if !is_ending::<F>(parts) => Self::None,
+            Some(own) if ends_own_session::<F>(parts, own) => Self::OwnSession,
+            _ => Self::Others,
+        }
+    }
+}
+
 impl RateLimits {
     /// `most` requests by each caller in five minutes, 0 for any number. `forwarding` finds addresses behind proxies.
     pub fn new(most: u32, forwarding: Forwarding) -> Self {
@@ -81,7 +107,7 @@ impl RateLimits {
     /// Counts a request for its caller, and refuses it when there were too many.
     pub(super) fn admit<F: Family>(&self, parts: &Parts, counted: Counted<'_>) -> Result<(), Rejection> {
         let Some((most, limiter)) = &self.limiter else { return Ok(()) };
-        let key = self.budget(parts, counted, is_ending::<F>(parts));
+        let key = self.budget(parts, counted, Ending::of::<F>(parts, counted));
         let (remaining, retry_after) = match limiter.check_key(&key) {
             Ok(state) => (state.remaining_burst_capacity(), None),
             Err(refused) => (0, Some(refused.wait_time_from(DefaultClock::default().now()))),
@@ -104,17 +130,20 @@ impl RateLimits {
 
     /// The name of the budget that pays for a request. Requests that only end sessions have a budget of their own, so
     /// that nobody who exhausts another one can keep people from signing out.
-    fn budget(&self, parts: &Parts, counted: Counted<'_>, is_ending: bool) -> String {
+    fn budget(&self, parts: &Parts, counted: Counted<'_>, ending: Ending) -> String {
+        let kind = match ending {
+            Ending::None => "",
+            Ending::Others => "ending by ",
+            Ending::OwnSession => "own ending by ",
+        };
         match counted {
-            Counted::Caller(Caller::User(signed_in)) if is_ending => {
-                format!("ending by session {}", signed_in.session.id)
+            Counted::Caller(Caller::User(signed_in)) if ending == Ending::None => {
+                format!("user {}", signed_in.session.user_id)
             }
-            Counted::Caller(Caller::User(signed_in)) => format!("user {}", signed_in.session.user_id),
-            Counted::Caller(Caller::Service(service)) if is_ending => format!("ending by service {}", service.id),
-            Counted::Caller(Caller::Service(service)) => format!("service {}", service.id),
+            Counted::Caller(Caller::User(signed_in)) => format!("{kind}session {}", signed_in.session.id),
+            Counted::Caller(Caller::Service(service)) => format!("{kind}service {}", service.id),
             Counted::User(user) => format!("user {user}"),
-            Counted::Session(session) if is_ending => format!("ending by session {session}"),
-            Counted::Session(session) => format!("session {session}"),
+            Counted::Session(session) => format!("{kind}session {session}"),
             Counted::Address => format!("address {}", network_of(self.forwarding.client_address(parts))),
         }
     }

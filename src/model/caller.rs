@@ -92,7 +92,8 @@ impl Caller {
     /// As which it opens sessions.
     pub fn opener(&self) -> Opener {
         match self {
-            Self::User(signed_in) => Opener::Session(signed_in.session.id),
+            // The root of the chain: whoever ends everything that a leaked key opened must find what came of it later.
+            Self::User(signed_in) => signed_in.session.opened_by.unwrap_or(Opener::Session(signed_in.session.id)),
             Self::Service(service) => match service.key_id() {
                 Some(id) => Opener::Key(id),
                 None if service.id == Opener::BOOTSTRAP => Opener::BootstrapKey,

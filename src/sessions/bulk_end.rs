@@ -3,6 +3,9 @@
 //! One row says which sessions have ended, and from then on they have, for every check and every list. Their own rows are
 //! brought up to it afterwards, a batch at a time, by whichever replica comes first.
 
+use chrono::{DateTime, Utc};
+use tracing::field::display;
+
 use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{
@@ -133,7 +136,8 @@ impl Sessions {
         self.cache.invalidate_all();
         self.signals.written();
         self.signals.bulk_ending();
-        tracing::warn!(filter = ?ending.filter, except = ?ending.except, reason = reason.as_str(), "sessions ended in bulk");
+        let (conditions, except) = (conditions(&ending.filter), ending.except.map(display));
+        tracing::warn!(conditions, except, reason = reason.as_str(), "sessions ended in bulk");
         Ok(())
     }
 
@@ -147,4 +151,20 @@ impl Sessions {
     pub async fn bulk_ending_made(&self) {
         self.signals.bulk_ending_made().await;
     }
+}
+
+/// The conditions of a filter for the log, complete, because an operator repeats the ending after a restore.
+fn conditions(filter: &Filter) -> String {
+    let Filter { user_id, state: _, client_id, device_type, ip_address, opened_by, created, last_seen: _ } = filter;
+    let range = |instant: Option<DateTime<Utc>>| instant.map(|instant| instant.to_rfc3339());
+    let all = [
+        user_id.as_ref().map(|user| format!("user_id={user}")),
+        client_id.as_ref().map(|client| format!("client_id={client:?}")),
+        device_type.map(|kind| format!("device_type={}", kind.as_str())),
+        ip_address.map(|address| format!("ip_address={address}")),
+        opened_by.map(|opener| format!("opened_by={opener}")),
+        range(created.from).map(|from| format!("created_from={from}")),
+        range(created.to).map(|to| format!("created_to={to}")),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

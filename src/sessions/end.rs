@@ -25,7 +25,8 @@ impl Sessions {
             failpoints::later(async move { drop(store.end_session(id, Owner::Anyone, reason, now).await) });
             return Ok(());
         }
-        match self.store().end_session(id, owner, reason, self.now()).await? {
+        let outcome = self.store().end_session(id, owner, reason, self.now()).await;
+        match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
                 self.ended(&session.user_id, &[id], reason);
                 Ok(())
@@ -43,7 +44,8 @@ impl Sessions {
     pub async fn end_own(&self, user: &SignedIn, id: SessionId) -> Result<(), Error> {
         let reason = if id == user.session.id { EndReason::Logout } else { EndReason::RevokedByUser };
         let user_id = &user.session.user_id;
-        if !self.store().end_active_session(id, user_id, reason, self.now()).await? {
+        let ended = self.store().end_active_session(id, user_id, reason, self.now()).await;
+        if !ended.inspect_err(|_| self.cache.forget(id))? {
             return Err(Error::SessionNotFound);
         }
         self.ended(user_id, &[id], reason);
@@ -73,8 +75,8 @@ impl Sessions {
                 self.store().end_active_session(session.id, user, reason, self.now()).await?;
             }
         }
-        let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await?;
-        self.all_ended(user, keep, ended, reason).await
+        let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await;
+        self.all_ended(user, keep, ended.inspect_err(|_| self.cache.user_changed(user))?, reason).await
     }
 
     /// As [`Sessions::ended`], after all of a user's sessions but one were to be; where they were too many, one row ends them.
@@ -100,8 +102,8 @@ impl Sessions {
     pub async fn revoke_token(&self, token: &str) -> Result<(), Error> {
         let Some((id, user)) = self.session_of_token(token) else { return Ok(()) };
         let owner = user.as_ref().map_or(Owner::Anyone, Owner::User);
-        let ending = self.store().end_session(id, owner, EndReason::Logout, self.now()).await?;
-        match ending {
+        let outcome = self.store().end_session(id, owner, EndReason::Logout, self.now()).await;
+        match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
             Some(EndOutcome::AlreadyEnded(session)) => self.changed(&session.user_id),
             None => {}

@@ -139,6 +139,33 @@ on_both_databases! {
         assert_eq!(server.send("GET", "/v1/me", &stolen).await.expect(401).json()["code"], "unauthenticated");
     }
 
+    async fn whoever_floods_with_a_sessions_token_cannot_keep_that_session_from_being_ended(database) {
+        let server = limited(4).start(database).await;
+        for (method, path) in [
+            ("DELETE", "/v1/sessions/{own}"),
+            ("DELETE", "/v1/me/sessions"),
+            ("DELETE", "/auth/sessions/{own}"),
+            ("DELETE", "/auth/sessions/all"),
+            ("DELETE", "/api/v0/sessions/{own}"),
+            ("DELETE", "/api/v1/users/me/sessions"),
+            ("POST", "/oauth2/revoke"),
+        ] {
+            let token = one_session(&server, path).await;
+            let own = server.send("GET", "/v1/me", &token).await.expect(200).json()["session"]["id"].clone();
+            while server.send("DELETE", "/v1/sessions/none", &token).await.status == 404 {}
+            while server.send("DELETE", "/v1/me/sessions?keep_current=true", &token).await.status == 200 {}
+            let path = path.replace("{own}", own.as_str().unwrap());
+            let request = server.request(method, &path);
+            let request = if method == "POST" {
+                request.form(&[("token", &token)])
+            } else {
+                request.bearer_auth(&token)
+            };
+            assert!(answer(request).await.status.is_success(), "{path}");
+            assert!(server.sessions.authenticate(std::slice::from_ref(&token), None).await.is_err(), "{path}");
+        }
+    }
+
     async fn a_service_key_that_asked_too_often_still_ends_sessions_in_every_family_for_administrators(database) {
         let server = limited(4).start(database).await;
         let mut tokens = Vec::new();

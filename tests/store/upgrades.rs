@@ -64,6 +64,35 @@ async fn a_database_that_applied_the_first_text_of_migration_8_is_accepted_postg
     is_upgraded(database, Raw::Postgres(pool), REVISED_VERSION, &expected).await;
 }
 
+#[tokio::test]
+async fn a_database_that_applied_an_earlier_text_of_migration_9_is_accepted_postgres() {
+    for checksum in [
+        "519ef5f7d7180ebdb523b89c43036478eb9d72c8f997b93b4479602b40f4493c20d1ae68a6ab65bf09b48c150317d675",
+        "d5adcfc0123cc3db23dea677d1f803d2951b3f4e93dcb95d6fb56697ce921768f85ec3a0f34e633cd9a55d21645c8c71",
+    ] {
+        let database = opened(TestDatabase::empty_postgres().await).await;
+        let applied = format!("UPDATE _sqlx_migrations SET checksum = decode('{checksum}', 'hex') WHERE version = 9");
+        database.raw.run(&applied).await.unwrap();
+        store::open(database.database.url(), 2).await.unwrap().close().await;
+    }
+}
+
+/// The fixture is made by `sha384sum migrations/*/*.sql`; a new migration adds its lines.
+#[test]
+fn no_released_migration_is_edited() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let released = include_str!("fixtures/migrations.sha384");
+    for folder in ["migrations/postgres", "migrations/sqlite"] {
+        for file in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = file.unwrap().path();
+            let digest = digest::digest(&digest::SHA384, &std::fs::read(&path).unwrap());
+            let digest = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+            let line = format!("{digest}  {folder}/{}", path.file_name().unwrap().to_str().unwrap());
+            assert!(released.lines().any(|released| released == line), "add, or take the edit back: {line}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_that_waits_for_a_dump_lets_endings_pass_postgres() {
     let migrator = migrator("postgres").await;

@@ -41,6 +41,7 @@ type CountedForm<T> = extract::CountedForm<OAuth, T>;
 impl Family for OAuth {
     const NAME: &'static str = "oauth";
     const PREFIXES: &'static [&'static str] = &["/oauth2", "/.well-known"];
+    const ENDS_OWN_SESSION: &'static [&'static str] = &["/oauth2/revoke"];
     const STANDARD_LIMITS: bool = true;
     /// RFC 6749 section 3.2 for the token endpoint; RFC 7009 section 2.1 and RFC 7662 section 2.1 build on it.
     const IGNORING: &'static [&'static str] = &["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"];

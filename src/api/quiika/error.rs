@@ -15,6 +15,7 @@ pub struct Quiika;
 impl Family for Quiika {
     const NAME: &'static str = "quiika";
     const PREFIXES: &'static [&'static str] = &["/auth"];
+    const ENDS_OWN_SESSION: &'static [&'static str] = &["/auth/sessions/all"];
 
     fn respond(failure: &Failure) -> Response {
         let status = failure.status();

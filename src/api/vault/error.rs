@@ -15,6 +15,7 @@ pub struct Vault;
 impl Family for Vault {
     const NAME: &'static str = "vault";
     const PREFIXES: &'static [&'static str] = &["/api/v1/users"];
+    const ENDS_OWN_SESSION: &'static [&'static str] = &["/api/v1/users/me/sessions"];
 
     fn respond(failure: &Failure) -> Response {
         let status = failure.status_without_422();

@@ -105,6 +105,13 @@ impl SessionCache {
         }
     }
 
+    /// Drops the entry of a session whose end may have been committed although its answer was lost.
+    pub fn forget(&self, id: SessionId) {
+        if let Some(sessions) = &self.sessions {
+            sessions.remove(&id);
+        }
+    }
+
     /// Keeps a service key that was good when it was read.
     pub fn keep_key(&self, key: Arc<StoredServiceKey>, epoch: Epoch) {
         self.keys.insert(key.id, Entry::new(key, epoch));

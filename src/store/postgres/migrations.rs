@@ -13,11 +13,13 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const LOCKED_TIME: Duration = Duration::from_hours(1);
 const LOCKED_PAUSE: Duration = Duration::from_secs(2);
 
-/// Migration 8 as first released, which PostgreSQL 15.20 refuses. Both texts and migration 9 end at the same tables.
-const REVISED_VERSION: i64 = 8;
-const FIRST_CHECKSUM: &[u8; 48] = b"\
-    \x5f\xaf\xcc\xd2\x8f\xa6\xed\x60\x01\x5d\x05\x55\x24\xe3\x81\xef\x48\x57\x30\x74\x76\x36\x8a\xb6\
-    \x6a\x39\xb8\x2c\x75\x13\x6b\xfb\x02\xdf\xe4\x48\xe4\x5d\x3d\xa9\x37\x39\xb7\xf9\xf9\x15\xf8\x59";
+/// Earlier texts of migrations (SHA-384), each of which makes the same tables as today's. PostgreSQL 15.20 refuses the first
+/// one of migration 8; those of migration 9 took their locks in another order, and had more to say.
+const EARLIER_TEXTS: [(i64, &str); 3] = [
+    (8, "5fafccd28fa6ed60015d055524e381ef4857307476368ab66a39b82c75136bfb02dfe448e45d3da93739b7f9f915f859"),
+    (9, "519ef5f7d7180ebdb523b89c43036478eb9d72c8f997b93b4479602b40f4493c20d1ae68a6ab65bf09b48c150317d675"),
+    (9, "d5adcfc0123cc3db23dea677d1f803d2951b3f4e93dcb95d6fb56697ce921768f85ec3a0f34e633cd9a55d21645c8c71"),
+];
 
 /// Brings the tables up to date, whichever text of a migration made them what they are.
 ///
@@ -25,7 +27,7 @@ const FIRST_CHECKSUM: &[u8; 48] = b"\
 /// the checksum is then either not there yet or committed.
 pub(super) async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
     connection.lock().await?;
-    accept_first_text(connection).await?;
+    accept_earlier_texts(connection).await?;
     migrate(connection).await?;
     if failpoints::enabled(Failpoint::RelaxedCommit) {
         sqlx::query("DROP TRIGGER IF EXISTS changes_durable ON changes").execute(&mut *connection).await?;
@@ -58,16 +60,19 @@ fn is_locked(error: &MigrateError) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
 }
 
-/// Gives a database that applied the first text the checksum of the present one.
-async fn accept_first_text(connection: &mut PgConnection) -> Result<(), MigrateError> {
+/// Gives a database that applied an earlier text of a migration the checksum of the present one.
+async fn accept_earlier_texts(connection: &mut PgConnection) -> Result<(), MigrateError> {
     const IS_MIGRATED: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
-    const ACCEPT: &str = "UPDATE _sqlx_migrations SET checksum = $1 WHERE version = $2 AND checksum = $3";
-    let Some(revised) = MIGRATIONS.iter().find(|migration| migration.version == REVISED_VERSION) else {
+    const ACCEPT: &str =
+        "UPDATE _sqlx_migrations SET checksum = $1 WHERE version = $2 AND checksum = decode($3, 'hex')";
+    if !sqlx::query_scalar(IS_MIGRATED).fetch_one(&mut *connection).await? {
         return Ok(());
-    };
-    if sqlx::query_scalar(IS_MIGRATED).fetch_one(&mut *connection).await? {
-        let accept = sqlx::query(ACCEPT).bind(&*revised.checksum).bind(REVISED_VERSION).bind(FIRST_CHECKSUM.as_slice());
-        accept.execute(connection).await?;
+    }
+    for (version, earlier) in EARLIER_TEXTS {
+        if let Some(present) = MIGRATIONS.iter().find(|migration| migration.version == version) {
+            let accept = sqlx::query(ACCEPT).bind(&*present.checksum).bind(version).bind(earlier);
+            accept.execute(&mut *connection).await?;
+        }
     }
     Ok(())
 }

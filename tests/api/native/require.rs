@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use sojourn::config::HttpConfig;
 use sojourn::sessions::{Freshness, Policy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -33,6 +34,24 @@ on_both_databases! {
                 assert_eq!(verified.header("x-user-id"), "alice", "{method} {path}");
             }
         }
+    }
+
+    async fn no_check_is_passed_by_a_preflight_whatever_origins_are_allowed(database) {
+        let http = HttpConfig { cors_origins: vec!["https://app.example".parse().unwrap()], ..HttpConfig::default() };
+        let server = Server::builder().http(http).start(database).await;
+        for path in ["/v1/verify", "/v1/verify/orders/7", "/v1/require/scope=reports:read/orders/7"] {
+            let bare = server.request("OPTIONS", path);
+            let preflight = server
+                .request("OPTIONS", path)
+                .header("origin", "https://app.example")
+                .header("access-control-request-method", "DELETE");
+            for request in [bare, preflight] {
+                answer(request).await.expect_problem(401, "unauthenticated");
+            }
+        }
+        let elsewhere = server.request("OPTIONS", "/v1/me").header("origin", "https://app.example");
+        let elsewhere = answer(elsewhere.header("access-control-request-method", "GET")).await.expect(200);
+        assert_eq!(elsewhere.header("access-control-allow-origin"), "https://app.example");
     }
 
     async fn what_is_not_met_is_refused_with_the_standards_challenges(database) {

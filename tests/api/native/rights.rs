@@ -92,12 +92,16 @@ on_both_databases! {
         let by_alice = open(alice, "bob").await;
         let by_bootstrap = open(BOOTSTRAP_KEY, "carol").await;
         let id = |opened: &Value| opened["session"]["id"].as_str().unwrap().to_owned();
-        let openers = [format!("key:{key_id}"), format!("session:{}", id(&by_key)), "bootstrap".to_owned()];
-        for (opened, opener) in [&by_key, &by_alice, &by_bootstrap].into_iter().zip(&openers) {
-            let shown = server.send("GET", &format!("/v1/sessions/{}", id(opened)), BOOTSTRAP_KEY).await.expect(200).json();
-            assert_eq!(shown["opened_by"], **opener);
+        let by_bob = open(by_alice["access_token"].as_str().unwrap(), "dave").await;
+        // A session that opens another hands on its own opener: a leaked key leads to all that came of it.
+        let openers = [format!("key:{key_id}"), "bootstrap".to_owned()];
+        for (opened, opener) in [
+            (vec![&by_bob, &by_alice, &by_key], &openers[0]),
+            (vec![&by_bootstrap], &openers[1]),
+        ] {
             let found = server.send("GET", &format!("/v1/sessions?opened_by={opener}"), BOOTSTRAP_KEY).await.expect(200).json();
-            assert_eq!(ids(&found), [id(opened)], "{opener}");
+            assert_eq!(ids(&found), opened.iter().map(|opened| id(opened)).collect::<Vec<_>>(), "{opener}");
+            assert!(found["sessions"].as_array().unwrap().iter().all(|session| session["opened_by"] == **opener));
         }
         assert_eq!(by_key["session"]["opened_by"], openers[0], "told to the service that opened it");
         assert!(by_alice["session"].get("opened_by").is_none(), "and not to the user that did");
