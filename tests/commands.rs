@@ -11,10 +11,9 @@ use sojourn::clock::{Clock as _, SystemClock};
 
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::process::{Folder, Process};
+use crate::support::process::{Folder, Process, SECRET};
 use crate::support::proxy::Proxy;
 
-const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 const BOOTSTRAP_KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
 
 async fn get(server: &Process, path: &str, token: &str) -> (u16, String) {

@@ -151,7 +151,7 @@ on_both_databases! {
                     0 => None,
                     1 => {
                         let ended = server.open(&user).await;
-                        server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+                        server.end(&ended.id).await;
                         Some(ended.access)
                     }
                     2 => Some(server.open(&user).await.access),

@@ -26,8 +26,14 @@ async fn stands_strictly(server: &Server, token: &str) -> bool {
     server.send("GET", "/v1/verify?freshness=strict", token).await.status == 200
 }
 
-async fn end(server: &Server, id: &str) {
-    server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
+/// Fails unless a server refuses sessions as soon as the other one has ended them.
+async fn assert_knows_ends_at_once(server: &Server, other: &Server) {
+    for _ in 0..20 {
+        let opened = other.open("alice").await;
+        assert!(server.stands(&opened.access).await);
+        other.end(&opened.id).await;
+        assert!(!server.stands(&opened.access).await);
+    }
 }
 
 on_both_databases! {
@@ -37,7 +43,7 @@ on_both_databases! {
         for _ in 0..5 {
             let opened = one.open("alice").await;
             assert!(two.stands(&opened.access).await);
-            end(&one, &opened.id).await;
+            one.end(&opened.id).await;
             assert!(!one.stands(&opened.access).await, "the replica that was asked refuses at once");
             eventually_refused(&two, &opened.access).await;
             for _ in 0..20 {
@@ -71,7 +77,7 @@ on_both_databases! {
         for _ in 0..20 {
             let opened = one.open("alice").await;
             assert!(two.stands(&opened.access).await, "now the second has a copy");
-            end(&one, &opened.id).await;
+            one.end(&opened.id).await;
             assert!(!stands_strictly(&two, &opened.access).await);
             let form = [("token", opened.access.as_str()), ("freshness", "strict")];
             let said = two.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &form).await.expect(200).json();
@@ -104,23 +110,13 @@ on_both_databases! {
         let one = Server::start(database).await;
         let policy = Policy { freshness: sojourn::sessions::Freshness::Strict, ..Policy::default() };
         let two = one.replica_with(|with| with.policy(policy)).await;
-        for _ in 0..20 {
-            let opened = one.open("alice").await;
-            assert!(two.stands(&opened.access).await);
-            end(&one, &opened.id).await;
-            assert!(!two.stands(&opened.access).await);
-        }
+        assert_knows_ends_at_once(&two, &one).await;
     }
 
     async fn a_server_that_does_not_read_the_log_trusts_no_cache_entry(database) {
         let one = Server::start(database).await;
         let two = one.replica_with(Builder::without_change_log).await;
-        for _ in 0..20 {
-            let opened = one.open("alice").await;
-            assert!(two.stands(&opened.access).await);
-            end(&one, &opened.id).await;
-            assert!(!two.stands(&opened.access).await);
-        }
+        assert_knows_ends_at_once(&two, &one).await;
     }
 
     async fn a_copy_never_says_no(database) {
@@ -176,13 +172,13 @@ on_both_databases! {
         for path in paths {
             let opened = one.open("alice").await;
             two.send("GET", path, &opened.access).await.expect(200);
-            end(&one, &opened.id).await;
+            one.end(&opened.id).await;
             two.catch_up().await;
             two.send("GET", path, &opened.access).await.expect(401);
         }
         let opened = one.open_with(&json!({ "user_id": "alice", "scope": "sessions:admin" })).await;
         two.send("GET", "/api/v1/jans-auth-server/session", &opened.access).await.expect(200);
-        end(&one, &opened.id).await;
+        one.end(&opened.id).await;
         two.catch_up().await;
         two.send("GET", "/api/v1/jans-auth-server/session", &opened.access).await.expect(401);
     }
@@ -194,7 +190,7 @@ on_both_databases! {
             opened.push(server.open(&format!("user {user}")).await);
         }
         for session in opened.iter().step_by(3) {
-            end(&server, &session.id).await;
+            server.end(&session.id).await;
         }
         let asked = opened.iter().cycle().take(300).enumerate().map(async |(number, session)| {
             let answer = server.send("GET", "/v1/verify?freshness=strict", &session.access).await;

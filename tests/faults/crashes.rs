@@ -41,8 +41,12 @@ const WRITERS: u64 = 4;
 const CONNECTIONS: usize = 8;
 
 async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
-    let mut verdict = Verdict::new("FT-01", "PR-1", "0 lost, 0 stale; ready 1 s after the start");
-    let database = TestDatabase::postgres().await;
+    let verdict = Verdict::new("FT-01", "PR-1", "0 lost, 0 stale; ready 1 s after the start");
+    kill_server_on(&TestDatabase::postgres().await, verdict, flaw, kills).await
+}
+
+/// Kills a server several times while clients open, check and end sessions.
+pub(super) async fn kill_server_on(database: &TestDatabase, mut verdict: Verdict, flaw: Flaw, kills: u32) -> Verdict {
     let replica = Replica::start(0, database.url(), flaw, &[]);
     let seed = seed();
     let mut random = SmallRng::seed_from_u64(seed);

@@ -5,13 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 use sojourn::failpoints::Failpoint;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::checker::{Allowed, check};
+use super::crashes::kill_server_on;
 use super::flaw::Flaw;
 use super::history::History;
 use super::load::{Load, seed};
@@ -79,23 +78,8 @@ fn count_but(replica: &Replica, known: &[u16]) -> usize {
 }
 
 async fn killed_server(flaw: Flaw, kills: u32) -> Verdict {
-    let mut verdict = Verdict::new("FT-33", "PR-1", "0 lost, 0 stale; ready 1 s after the start");
-    let database = TestDatabase::sqlite().await;
-    let replica = Replica::start(0, database.url(), flaw, &[]);
-    let seed = seed();
-    let mut random = SmallRng::seed_from_u64(seed);
-    let load = Load::start(std::slice::from_ref(&replica), 4, seed);
-    let mut restarts = Vec::new();
-    for _ in 0..kills {
-        load.work(random.random_range(20..60) * if kills > 2 { 6 } else { 1 }).await;
-        restarts.push(replica.kill_and_start_again().await);
-    }
-    let history = load.stop().await;
-    verdict.measured("kills", kills);
-    verdict.sessions(&check(&history.operations(), Allowed::default()));
-    verdict.usually_within("restart to ready", restarts, Duration::from_secs(1));
-    verdict.measured("seed", seed);
-    verdict
+    let verdict = Verdict::new("FT-33", "PR-1", "0 lost, 0 stale; ready 1 s after the start");
+    kill_server_on(&TestDatabase::sqlite().await, verdict, flaw, kills).await
 }
 
 /// A killed process does not show what a power cut would lose, so the order of system calls is checked.

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 
 use super::flaw::Flaw;
 use super::history::{Event, History, Outcome, Seen};
-use crate::support::process::{Folder, Process};
+use crate::support::process::{Folder, Process, SECRET};
 use crate::support::server::BOOTSTRAP_KEY;
 use crate::support::stream::Stream;
 
-const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 /// A timeout longer than any answer may take.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Longest wait for any condition before the test fails.

@@ -8,7 +8,7 @@ use sojourn::metrics::{Kind, METRICS};
 
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::process::{Folder, Process};
+use crate::support::process::{Folder, Process, SECRET};
 use crate::support::proxy::Proxy;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
 
@@ -64,7 +64,7 @@ impl Remote {
         let folder = Folder::new();
         let process = folder.serve(&[
             ("DATABASE_URL", database_url),
-            ("SOJOURN_SECRET", "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91"),
+            ("SOJOURN_SECRET", SECRET),
             ("SOJOURN_BOOTSTRAP_KEY", BOOTSTRAP_KEY),
         ]);
         Self { process, client: reqwest::Client::builder().no_proxy().build().unwrap(), _folder: folder }

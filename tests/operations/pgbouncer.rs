@@ -4,10 +4,8 @@ use serde_json::json;
 
 use crate::support::database::TestDatabase;
 use crate::support::pgbouncer::PgBouncer;
-use crate::support::process::Folder;
+use crate::support::process::{Folder, SECRET};
 use crate::support::server::Server;
-
-const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
 /// Records the settings of each connection that opens or ends a session.
 const NOTE_SETTINGS: &str = "

@@ -13,11 +13,9 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::faults::cluster::{Cluster, free_port};
 use crate::support::database::TestDatabase;
-use crate::support::process::Folder;
+use crate::support::process::{Folder, SECRET};
 use crate::support::proxy::Proxy;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
-
-const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
 /// Records `synchronous_commit` of each connection that opens a session.
 const NOTE_COMMIT: &str = "

@@ -7,10 +7,8 @@ use sojourn::tokens::MasterSecret;
 use sqlx::Connection as _;
 
 use crate::faults::cluster::{Cluster, free_port};
+use crate::support::process::SECRET;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
-
-/// One secret for all servers of a test, because each reads the signing keys of the one before.
-const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 
 async fn serve(database_url: String, search_database_url: String) -> Server {
     let secret = MasterSecret::parse(SECRET).unwrap();

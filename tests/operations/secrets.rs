@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use crate::support::on_both_databases;
-use crate::support::process::{Folder, Process};
+use crate::support::process::{Folder, Process, SECRET};
 
-const OLD: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
+const OLD: &str = SECRET;
 const NEW: &str = "e1b84f20c6973ad5581f0be92d7c64a3fb05d81e6a49327c90b3ce1f782d56a4";
 const KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
 

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use serde_json::json;
 
 use crate::support::on_both_databases;
-use crate::support::process::Folder;
+use crate::support::process::{Folder, SECRET};
 
-const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 const KEY: &str = "a-bootstrap-key-that-only-the-tests-know";
 
 fn client() -> reqwest::Client {

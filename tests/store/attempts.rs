@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sojourn::model::{EndReason, Owner, Touch};
 use sojourn::store::{EndOutcome, EndedAtOnce, Error, RefreshAttempt, Refreshing};
 
-use super::fixture::{CONNECTIONS, Fixture, Raw, at, details, new, session_of, user};
+use super::fixture::{CONNECTIONS, Fixture, Raw, at, attempt, details, new, session_of, user};
 
 impl Raw {
     fn pool(&self) -> &sqlx::PgPool {
@@ -46,15 +46,7 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
     store.touch_sessions(&[Touch { id, seen_at: at(1), counter: 0 }]).await.unwrap();
     fill(&fixture).await;
     cut_all(&fixture).await;
-    let attempt = RefreshAttempt {
-        id,
-        presented: 0,
-        seen_counter: 0,
-        seen_at: None,
-        now: at(2),
-        grace: TimeDelta::zero(),
-        slide: None,
-    };
+    let attempt = RefreshAttempt { grace: TimeDelta::zero(), ..attempt(id, 0, at(2)) };
     assert!(matches!(store.refresh_session(attempt).await, Ok(Refreshing::Rotated(_))));
     fill(&fixture).await;
     cut_all(&fixture).await;

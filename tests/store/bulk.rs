@@ -7,8 +7,7 @@ use sojourn::model::{
 use sojourn::model::{Change, LogPosition, LogSnapshot};
 use sojourn::store::{EndedAtOnce, Opening, Refreshing};
 
-use super::fixture::{Fixture, MICROSECOND, Raw, at, ids, new, session_at, session_of, user};
-use super::refreshing::attempt;
+use super::fixture::{Fixture, MICROSECOND, Raw, at, attempt, ids, new, search_for, session_at, session_of, user};
 
 on_both_stores! {
     one_row_ends_all_sessions_for_every_query,
@@ -35,15 +34,8 @@ fn of(name: &str) -> BulkEnding {
 
 async fn active(fixture: &Fixture, seconds: i64) -> Vec<Session> {
     let filter = Filter { state: Some(State::Active), ..Filter::default() };
-    let search = Search {
-        owner: Owner::Anyone,
-        filter: &filter,
-        sort: Sort { descending: false, ..Sort::default() },
-        after: None,
-        limit: 200,
-        now: at(seconds),
-        may_lag: false,
-    };
+    let sort = Sort { descending: false, ..Sort::default() };
+    let search = Search { sort, ..search_for(&filter, 200, at(seconds)) };
     let found = fixture.store.search_sessions(search).await.unwrap();
     assert_eq!(fixture.store.count_sessions(search).await.unwrap() as usize, found.len());
     found

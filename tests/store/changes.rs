@@ -8,9 +8,8 @@ use sojourn::model::{Change, LogPosition, LogSnapshot};
 use sojourn::model::{EndReason, Ended, Owner, Session};
 use sojourn::store::{self, Announcement, Changes, MAX_CHANGES, MAX_REPLAYED, SessionChange, Store};
 
-use super::fixture::{Fixture, Raw, at, details, session_of, user};
+use super::fixture::{Fixture, Raw, at, attempt, details, session_of, user};
 use super::keys::{service_key, signing_key};
-use super::refreshing::attempt;
 
 on_both_stores! {
     every_ending_is_in_the_log_whatever_ended_it,

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use sojourn::model::{EndReason, Filter, Owner, Search, Session, Sort, Touch};
+use sojourn::model::{EndReason, Filter, Owner, Session, Touch};
 use sojourn::store::{Error, RefreshAttempt, Result, SessionChange};
 
-use super::fixture::{Fixture, Raw, at, details, new, session_of, user};
+use super::fixture::{Fixture, Raw, at, attempt, details, new, search_for, session_of, user};
 
 on_both_stores!(
     a_row_that_cannot_be_read_is_a_defect,
@@ -31,16 +31,7 @@ async fn a_row_that_cannot_be_read_is_a_defect(fixture: &Fixture) {
 
 async fn search(fixture: &Fixture) -> Result<Vec<Session>> {
     let filter = Filter::default();
-    let search = Search {
-        owner: Owner::Anyone,
-        filter: &filter,
-        sort: Sort::default(),
-        after: None,
-        limit: 9,
-        now: at(0),
-        may_lag: false,
-    };
-    fixture.store.search_sessions(search).await
+    fixture.store.search_sessions(search_for(&filter, 9, at(0))).await
 }
 
 async fn a_search_that_reads_for_too_long_is_stopped_and_holds_up_nothing(fixture: &Fixture) {
@@ -127,15 +118,7 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
     fixture.raw.run_all(&format!("{tables}{triggers}")).await;
 
     let (store, id, ann, now, anyone) = (&fixture.store, session.id, &session.user_id, at(1), Owner::Anyone);
-    let attempt = |presented| RefreshAttempt {
-        id,
-        presented,
-        seen_counter: 0,
-        seen_at: None,
-        now,
-        grace: TimeDelta::zero(),
-        slide: None,
-    };
+    let attempt = |presented| RefreshAttempt { grace: TimeDelta::zero(), ..attempt(id, presented, now) };
     let change = SessionChange { device_name: Some(None), metadata: None };
     let outcomes = [
         ("open_session", store.open_session(&new(&session_of("ann"))).await.err()),

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::model::ServiceKeyId;
-use sojourn::model::{Device, DeviceType, Metadata, Opener, Owner, Scope, Session, SessionId, SessionLimit};
+use sojourn::model::{
+    Device, DeviceType, Filter, Metadata, Opener, Owner, Scope, Search, Session, SessionId, SessionLimit, Sort,
+};
 use sojourn::model::{UserDetails, UserId};
-use sojourn::store::{self, EndedAtOnce, Idempotency, NewSession, Opening, Store};
+use sojourn::store::{self, EndedAtOnce, Idempotency, NewSession, Opening, RefreshAttempt, Store};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use uuid::Uuid;
@@ -250,6 +252,19 @@ pub(crate) fn keyed(session: &Session, key: &str, fingerprint: &[u8]) -> NewSess
 
 pub(crate) fn details(name: Option<&str>, email: Option<&str>) -> UserDetails {
     UserDetails { name: name.map(str::to_owned), email: email.map(str::to_owned) }
+}
+
+/// Time in which a spent refresh token is answered again.
+pub(crate) const GRACE: TimeDelta = TimeDelta::seconds(30);
+
+/// A search over everybody's sessions, newest first.
+pub(crate) fn search_for(filter: &Filter, limit: u32, now: DateTime<Utc>) -> Search<'_> {
+    Search { owner: Owner::Anyone, filter, sort: Sort::default(), after: None, limit, now, may_lag: false }
+}
+
+/// A refresh by a client that has not used an access token since, on a server without sliding.
+pub(crate) fn attempt(id: SessionId, presented: u32, now: DateTime<Utc>) -> RefreshAttempt {
+    RefreshAttempt { id, presented, seen_counter: 0, seen_at: None, now, grace: GRACE, slide: None }
 }
 
 pub(crate) fn ids(sessions: &[Session]) -> Vec<SessionId> {

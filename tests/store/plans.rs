@@ -8,7 +8,7 @@ use sojourn::model::{EndReason, LimitPolicy, Owner, SessionLimit, Slide, Touch};
 use sojourn::store::{RefreshAttempt, Refreshing, SessionChange};
 use sqlx::PgPool;
 
-use super::fixture::{Fixture, at, keyed, limited, new, session_at, user};
+use super::fixture::{Fixture, at, attempt, keyed, limited, new, session_at, user};
 
 const SEED: &str = "
     INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout,
@@ -59,15 +59,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         store.touch_sessions(&[Touch { id, seen_at: now, counter: 0 }]).await.unwrap();
         store.extend_session(id, anyone, TimeDelta::hours(1), now).await.unwrap().unwrap();
         store.change_session(id, anyone, &SessionChange::default(), now).await.unwrap().unwrap();
-        let attempt = RefreshAttempt {
-            id,
-            presented: 0,
-            seen_counter: 0,
-            seen_at: None,
-            now,
-            grace: TimeDelta::zero(),
-            slide: None,
-        };
+        let attempt = RefreshAttempt { grace: TimeDelta::zero(), ..attempt(id, 0, now) };
         store.refresh_session(attempt).await.unwrap();
         for policy in [LimitPolicy::Reject, LimitPolicy::EvictOldest, LimitPolicy::EvictLeastRecent] {
             let new = limited(&session_at(ann.as_str(), 20_000), SessionLimit { most: 3, policy });
@@ -98,15 +90,8 @@ async fn a_refresh_writes_no_index_unless_it_moves_the_end_postgres() {
     // Below and above the least step of a refresh: half an hour is less than a tenth of a day, three hours are more.
     for (seconds, presented) in [(1800, 0), (3 * 3600, 1)] {
         let (now, slide) = (at(seconds), Slide::by(opened.expires_at - opened.created_at, at(seconds)));
-        let attempt = RefreshAttempt {
-            id: opened.id,
-            presented,
-            seen_counter: 0,
-            seen_at: Some(now),
-            now,
-            grace: TimeDelta::zero(),
-            slide: Some(slide),
-        };
+        let (grace, seen_at, slide) = (TimeDelta::zero(), Some(now), Some(slide));
+        let attempt = RefreshAttempt { grace, seen_at, slide, ..attempt(opened.id, presented, now) };
         assert!(matches!(fixture.store.refresh_session(attempt).await.unwrap(), Refreshing::Rotated(_)));
     }
     fixture.store.close().await;

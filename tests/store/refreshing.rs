@@ -1,12 +1,12 @@
 //! Rotation of refresh tokens, without logging anybody out by accident.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sojourn::model::{EndReason, Ended, Owner, Session, SessionId, Slide, Touch};
+use sojourn::model::{EndReason, Ended, Owner, Session, Slide, Touch};
 use sojourn::store::{RefreshAttempt, Refreshing, Store};
 
-use super::fixture::{Fixture, MICROSECOND, at, new, new_id, session_of, user};
+use super::fixture::{Fixture, GRACE, MICROSECOND, at, attempt, new, new_id, session_of, user};
 
 on_both_stores!(
     the_current_token_rotates,
@@ -28,12 +28,6 @@ on_both_stores!(
     fifty_refreshes_of_one_token_at_once_give_one_successor,
     a_refresh_that_races_an_end_never_rotates_after_it,
 );
-
-const GRACE: TimeDelta = TimeDelta::seconds(30);
-
-pub(super) fn attempt(id: SessionId, presented: u32, now: DateTime<Utc>) -> RefreshAttempt {
-    RefreshAttempt { id, presented, seen_counter: 0, seen_at: None, now, grace: GRACE, slide: None }
-}
 
 fn kind(refreshing: &Refreshing) -> &'static str {
     match refreshing {

@@ -6,8 +6,7 @@ use sojourn::store;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 
-use super::fixture::{CONNECTIONS, Fixture, Raw, at, session_of};
-use super::refreshing::attempt;
+use super::fixture::{CONNECTIONS, Fixture, Raw, at, attempt, session_of};
 use crate::support::database::TestDatabase;
 
 async fn names(fixture: &Fixture, sql: &'static str) -> Vec<String> {

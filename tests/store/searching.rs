@@ -6,7 +6,7 @@ use sojourn::model::{
     State,
 };
 
-use super::fixture::{Fixture, MICROSECOND, at, full_session, ids, session_at, session_of, user};
+use super::fixture::{Fixture, MICROSECOND, at, full_session, ids, search_for, session_at, session_of, user};
 
 on_both_stores!(
     an_empty_filter_finds_everything_newest_first,
@@ -24,16 +24,7 @@ on_both_stores!(
 
 /// All sessions that a search finds.
 async fn find(fixture: &Fixture, filter: &Filter) -> Vec<SessionId> {
-    let search = Search {
-        owner: Owner::Anyone,
-        filter,
-        sort: Sort::default(),
-        after: None,
-        limit: 200,
-        now: at(100),
-        may_lag: false,
-    };
-    ids(&fixture.store.search_sessions(search).await.unwrap())
+    ids(&fixture.store.search_sessions(search_for(filter, 200, at(100))).await.unwrap())
 }
 
 async fn an_empty_filter_finds_everything_newest_first(fixture: &Fixture) {
@@ -41,15 +32,7 @@ async fn an_empty_filter_finds_everything_newest_first(fixture: &Fixture) {
     let first = fixture.open(session_at("ann", 0)).await;
     let second = fixture.open(session_at("bob", 1)).await;
     let filter = Filter::default();
-    let search = Search {
-        owner: Owner::Anyone,
-        filter: &filter,
-        sort: Sort::default(),
-        after: None,
-        limit: 9,
-        now: at(2),
-        may_lag: false,
-    };
+    let search = search_for(&filter, 9, at(2));
     assert_eq!(fixture.store.search_sessions(search).await.unwrap(), [second, first]);
 }
 
@@ -63,8 +46,7 @@ async fn a_user_finds_their_own_only(fixture: &Fixture) {
         (Filter { user_id: Some(other.user_id), ..Filter::default() }, vec![]),
     ] {
         let owner = Owner::User(&ann);
-        let search =
-            Search { owner, filter: &filter, sort: Sort::default(), after: None, limit: 9, now: at(0), may_lag: false };
+        let search = Search { owner, ..search_for(&filter, 9, at(0)) };
         assert_eq!(ids(&fixture.store.search_sessions(search).await.unwrap()), expected);
     }
 }
@@ -235,7 +217,7 @@ async fn page(
 ) -> Vec<Session> {
     let (ann, filter) = (user("ann"), Filter::default());
     let sort = Sort { field, descending };
-    let search = Search { owner: Owner::User(&ann), filter: &filter, sort, after, limit, now: at(100), may_lag: false };
+    let search = Search { owner: Owner::User(&ann), sort, after, ..search_for(&filter, limit, at(100)) };
     fixture.store.search_sessions(search).await.unwrap()
 }
 

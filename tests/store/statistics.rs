@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::model::{
-    BulkEnding, CountedEvent, Counts, CountsWanted, DeviceType, EndReason, Ended, Filter, Grouping, Owner, Search,
-    Session, SessionId, Sort, Stale, StatisticsQuery, Step, Touch,
+    BulkEnding, CountedEvent, Counts, CountsWanted, DeviceType, EndReason, Ended, Filter, Grouping, Owner, Session,
+    SessionId, Stale, StatisticsQuery, Step, Touch,
 };
 use sojourn::sessions::COUNTED_AFTER;
 
-use super::fixture::{Fixture, MICROSECOND, Raw, at, session_at, user};
+use super::fixture::{Fixture, MICROSECOND, Raw, at, search_for, session_at, user};
 
 on_both_stores! {
     what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds,
@@ -43,16 +43,7 @@ async fn roll_up(fixture: &Fixture, until: DateTime<Utc>) -> u32 {
 }
 
 async fn everybody(fixture: &Fixture, now: DateTime<Utc>) -> Vec<Session> {
-    let search = Search {
-        owner: Owner::Anyone,
-        filter: &Filter::default(),
-        sort: Sort::default(),
-        after: None,
-        limit: 10_000,
-        now,
-        may_lag: false,
-    };
-    fixture.store.search_sessions(search).await.unwrap()
+    fixture.store.search_sessions(search_for(&Filter::default(), 10_000, now)).await.unwrap()
 }
 
 /// The number of events of each kind, and the number of open sessions.

@@ -10,7 +10,7 @@ use sojourn::model::{EndReason, Owner, Session, SessionId, Slide};
 use sojourn::store::{EndOutcome, Error, NewSession, Opening, RefreshAttempt, Refreshing};
 use sqlx::PgPool;
 
-use super::fixture::{Fixture, at, details, full_session, ids, new, new_id, session_at, session_of, user};
+use super::fixture::{Fixture, at, attempt, details, full_session, ids, new, new_id, session_at, session_of, user};
 
 on_both_stores!(
     batched_extensions_are_answered_as_if_alone,
@@ -81,16 +81,8 @@ async fn batched_ends_are_answered_as_if_alone(fixture: &Fixture) {
 async fn batched_refreshes_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let refresh = |id: SessionId, presented| {
-        let attempt = RefreshAttempt {
-            id,
-            presented,
-            seen_counter: 0,
-            seen_at: None,
-            now: at(60),
-            grace: TimeDelta::seconds(30),
-            slide: Some(Slide::by(TimeDelta::days(2), at(60))),
-        };
-        fixture.store.refresh_session(attempt)
+        let slide = Some(Slide::by(TimeDelta::days(2), at(60)));
+        fixture.store.refresh_session(RefreshAttempt { slide, ..attempt(id, presented, at(60)) })
     };
     let first = join_all(sessions.iter().map(|session| refresh(session.id, 0)));
     let second = join_all(sessions.iter().map(|session| refresh(session.id, 0)));

@@ -10,6 +10,9 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+/// A master secret for servers of a test that share a database.
+pub const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
+
 /// A folder to run in, deleted afterwards.
 pub struct Folder {
     pub path: PathBuf,

@@ -219,6 +219,19 @@ impl Server {
         }
     }
 
+    /// Opens two sessions of `user` and moves the clock on, so that one has expired and the other is idle.
+    pub async fn open_expired_and_idle(&self, user: &str) -> [Opened; 2] {
+        let expired = self.open_with(&json!({ "user_id": user, "expires_in": 60 })).await;
+        let idle = self.open_with(&json!({ "user_id": user, "idle_timeout": 60 })).await;
+        self.wait(TimeDelta::minutes(2));
+        [expired, idle]
+    }
+
+    /// Ends a session as an administrator.
+    pub async fn end(&self, id: &str) {
+        self.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
+    }
+
     /// Presents a refresh token.
     pub async fn refresh(&self, token: &str) -> Answer {
         self.send_form("/oauth2/token", None, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await

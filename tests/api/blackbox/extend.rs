@@ -53,9 +53,7 @@ on_both_databases! {
 
     async fn an_inactive_session_does_not_come_back(database) {
         let server = Server::start(database).await;
-        let expired = server.open_with(&json!({ "user_id": "1001", "expires_in": 60 })).await;
-        let idle = server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;
-        server.wait(TimeDelta::minutes(2));
+        let [expired, idle] = server.open_expired_and_idle("1001").await;
         let mine = server.open("1001").await;
         for id in [&expired.id, &idle.id] {
             let path = format!("{PATH}/{id}/extend");

@@ -1,6 +1,5 @@
 //! `GET …/session` and `GET …/session/sid/{sid}`.
 
-use chrono::TimeDelta;
 use serde_json::json;
 
 use super::{PATH, READER, ids, sorted};
@@ -43,12 +42,10 @@ on_both_databases! {
 
     async fn the_list_holds_everybodys_sessions_that_nobody_ended(database) {
         let server = Server::start(database).await;
-        let expired = server.open_with(&json!({ "user_id": "1001", "expires_in": 60 })).await;
-        let idle = server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;
-        server.wait(TimeDelta::minutes(2));
+        let [expired, idle] = server.open_expired_and_idle("1001").await;
         let active = server.open("1002").await;
         let ended = server.open("1002").await;
-        server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&ended.id).await;
         let list = server.send("GET", PATH, BOOTSTRAP_KEY).await.expect(200).json();
         assert_eq!((&list["start"], &list["totalEntriesCount"]), (&json!(0), &json!(3)));
         assert_eq!(ids(&list), sorted([&expired, &idle, &active]));

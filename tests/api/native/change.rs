@@ -64,7 +64,7 @@ on_both_databases! {
         let alice = server.open("alice").await;
         let writer = server.key("sessions:write").await;
         let body = json!({ "metadata": {} });
-        server.send("DELETE", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&alice.id).await;
         let over = server.send_json("PATCH", &format!("/v1/sessions/{}", alice.id), &writer, &body).await;
         over.expect_problem(409, "session_not_active");
         let unknown = server.send_json("PATCH", "/v1/sessions/01a20114-3d06-7355-88c5-d5965a7f8762", &writer, &body).await;

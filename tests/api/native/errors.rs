@@ -163,7 +163,7 @@ on_both_databases! {
         let policy = Policy { retention: TimeDelta::zero(), ..Policy::default() };
         let server = Server::builder().policy(policy).start(database).await;
         let (gone, kept) = (server.open("alice").await, server.open("bob").await);
-        server.send("DELETE", &format!("/v1/sessions/{}", gone.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&gone.id).await;
         server.wait(TimeDelta::seconds(1));
         server.send_json("POST", "/v1/cleanup", BOOTSTRAP_KEY, &json!({})).await.expect(200);
         server.send("GET", &format!("/v1/sessions/{}", gone.id), BOOTSTRAP_KEY).await.expect(404);

@@ -20,10 +20,6 @@ async fn listen(server: &Server, query: &str, credential: &str, after: Option<&s
     .await
 }
 
-async fn end(server: &Server, id: &str) {
-    server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
-}
-
 /// All messages up to the ending of that session, inclusive.
 async fn until(stream: &mut Stream, id: &str) -> Vec<Message> {
     let mut messages = Vec::new();
@@ -44,8 +40,8 @@ on_both_databases! {
         let (alice, bob) = (one.open("alice").await, one.open("bob").await);
         let mut all = listen(&one, "", BOOTSTRAP_KEY, None).await;
         let mut bobs = listen(&one, "?user_id=bob", &one.key("sessions:read").await, None).await;
-        end(&two, &alice.id).await;
-        end(&two, &bob.id).await;
+        two.end(&alice.id).await;
+        two.end(&bob.id).await;
         let shown = one.send("GET", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.json();
         let told = all.next_event("session.ended").await;
         let expected = json!({ "session_id": alice.id, "user_id": "alice", "reason": "revoked_by_admin", "ended_at": shown["ended_at"] });
@@ -79,11 +75,11 @@ on_both_databases! {
         let mut stream = listen(&one, "", BOOTSTRAP_KEY, None).await;
         let start = stream.next().await.unwrap();
         assert!(!start.id.is_empty() && start.event.is_empty(), "where to go on from, before anything is told: {start:?}");
-        end(&one, &sessions[0]).await;
+        one.end(&sessions[0]).await;
         let first = until(&mut stream, &sessions[0]).await.pop().unwrap();
         drop(stream);
-        end(&one, &sessions[1]).await;
-        end(&two, &sessions[2]).await;
+        one.end(&sessions[1]).await;
+        two.end(&sessions[2]).await;
         for (server, id, missed) in [(&two, &first.id, &sessions[1..3]), (&one, &start.id, &sessions[..3])] {
             let mut stream = listen(server, "", BOOTSTRAP_KEY, Some(id)).await;
             let told: Vec<_> = until(&mut stream, &sessions[2]).await.iter().map(|message| message.json()["session_id"].clone()).collect();
@@ -93,7 +89,7 @@ on_both_databases! {
         }
         let mut stream = listen(&one, "", BOOTSTRAP_KEY, Some(&first.id)).await;
         until(&mut stream, &sessions[2]).await;
-        end(&two, &sessions[3]).await;
+        two.end(&sessions[3]).await;
         let rest = until(&mut stream, &sessions[3]).await;
         assert_eq!(rest.len(), 1, "and then live, once: {rest:?}");
     }
@@ -109,7 +105,7 @@ on_both_databases! {
             let missed = stream.next_event("missed").await;
             assert!(!missed.id.is_empty(), "{id}");
         }
-        end(&server, &opened.id).await;
+        server.end(&opened.id).await;
         assert_eq!(stream.next_event("session.ended").await.json()["session_id"], opened.id);
     }
 
@@ -119,7 +115,7 @@ on_both_databases! {
         let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:read" })).await;
         let (by_key, by_session) = (listen(&server, "?user_id=x", &key, None).await, listen(&server, "?user_id=x", &staff.access, None).await);
         server.store.revoke_service_key(ServiceKey::parse(&key).unwrap().id, server.now()).await.unwrap();
-        end(&server, &staff.id).await;
+        server.end(&staff.id).await;
         by_key.expect_end().await;
         by_session.expect_end().await;
     }
@@ -142,7 +138,7 @@ async fn a_late_commit_is_sent_to_a_listener_that_resumes_after_it() {
     let mut stream = listen(&server, "", BOOTSTRAP_KEY, None).await;
     let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
     end_slowly(&mut connection, &slow.id).await;
-    end(&server, &quick.id).await;
+    server.end(&quick.id).await;
     let last = until(&mut stream, &quick.id).await.pop().unwrap();
     drop(stream);
     sqlx::query("COMMIT").execute(&mut connection).await.unwrap();

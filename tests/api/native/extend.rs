@@ -127,7 +127,7 @@ on_both_databases! {
         server.wait(TimeDelta::seconds(60));
         server.send_json("POST", &path, BOOTSTRAP_KEY, &body).await.expect_problem(409, "session_not_active");
         let ended = server.open("alice").await;
-        server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&ended.id).await;
         let path = format!("/v1/sessions/{}/extend", ended.id);
         server.send_json("POST", &path, BOOTSTRAP_KEY, &body).await.expect_problem(409, "session_not_active");
         assert!(!server.stands(&ended.access).await);

@@ -26,7 +26,7 @@ on_both_databases! {
     async fn everything_else_gets_the_same_answer_to_the_byte(database) {
         let server = Server::start(database).await;
         let ended = server.open("alice").await;
-        server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&ended.id).await;
         let spent = server.open("alice").await;
         server.refresh(&spent.refresh).await.expect(200);
         let expired = server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await;

@@ -81,7 +81,7 @@ on_both_databases! {
             assert!(verifier.verify(wrong).starts_with("refused: "), "{wrong}");
         }
         let ended = Instant::now();
-        elsewhere.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+        elsewhere.end(&opened.id).await;
         verifier.until(&opened.access, "refused: its session was ended").await;
         assert!(ended.elapsed() < BOUND);
         assert!(verifier.verify(&other.access).starts_with("accepted: bob"));

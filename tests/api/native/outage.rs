@@ -45,7 +45,7 @@ async fn without_its_database_it_says_so_and_it_recovers_by_itself() {
         assert!(started.elapsed() < Duration::from_secs(20), "it does not get ready");
     }
     server.refresh(&opened.refresh).await.expect(200);
-    server.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+    server.end(&opened.id).await;
     assert!(!server.stands(&opened.access).await);
 }
 

@@ -39,10 +39,6 @@ async fn restore_log(server: &Server) {
     disconnect(server).await;
 }
 
-async fn end(server: &Server, id: &str) {
-    server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
-}
-
 async fn revocations(server: &Server, query: &str) -> Answer {
     server.send("GET", &format!("/v1/revocations{query}"), BOOTSTRAP_KEY).await
 }
@@ -70,7 +66,7 @@ async fn until(ask: impl AsyncFn() -> Answer, fits: impl Fn(&Answer) -> bool) ->
 async fn a_cursor_of_a_restored_log_gets_the_whole_list() {
     let server = Server::start_on_postgres().await;
     let (old, new) = (server.open("alice").await, server.open("alice").await);
-    end(&server, &old.id).await;
+    server.end(&old.id).await;
     let list =
         until(|| revocations(&server, ""), |list| list.status == 200 && list.text.contains(&old.id)).await.json();
     let since = format!("?since={}", list["cursor"].as_str().unwrap());

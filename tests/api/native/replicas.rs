@@ -7,7 +7,7 @@ use sojourn::clock::ShiftedClock;
 
 use crate::support::builder::Builder;
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::server::Server;
 
 on_both_databases! {
     async fn what_one_replica_opens_the_other_knows_and_ends_for_both(database) {
@@ -15,7 +15,7 @@ on_both_databases! {
         let two = one.replica().await;
         let opened = one.open("alice").await;
         assert!(two.stands(&opened.access).await, "signed by the one, verified by the other");
-        two.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+        two.end(&opened.id).await;
         assert!(!one.stands(&opened.access).await && !two.stands(&opened.access).await);
     }
 
@@ -132,7 +132,7 @@ async fn replicas_whose_clocks_differ_agree_on_what_time_it_is_postgres() {
 async fn a_clock_that_jumps_deletes_nothing_and_revives_nothing_postgres() {
     let server = Server::builder().with_shared_clock().without_change_log().start_on_postgres().await;
     let (kept, ended) = (server.open("alice").await, server.open("bob").await);
-    server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+    server.end(&ended.id).await;
     for jump in [TimeDelta::days(400), TimeDelta::days(-800)] {
         server.wait(jump);
         assert_eq!(server.sessions.delete_expired_rows().await.unwrap(), 0);

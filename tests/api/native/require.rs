@@ -157,7 +157,7 @@ on_both_databases! {
         let ended = async |at: &Server, path: &str| {
             let opened = one.open("alice").await;
             assert!(at.stands(&opened.access).await, "now it has a copy");
-            one.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+            one.end(&opened.id).await;
             at.send("GET", path, &opened.access).await.expect_problem(401, "unauthenticated");
         };
         for _ in 0..5 {
@@ -176,7 +176,7 @@ on_both_databases! {
             }
             let opened = one.open("alice").await;
             assert!(strict.stands(&opened.access).await);
-            one.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+            one.end(&opened.id).await;
             let form = [("token", opened.access.as_str()), ("freshness", "fresh")];
             let said = strict.send_form("/oauth2/introspect", Some(BOOTSTRAP_KEY), &form).await.expect(200).json();
             assert_eq!(said, json!({ "active": false }));

@@ -19,10 +19,6 @@ async fn ask(server: &Server, query: &str) -> Answer {
     server.send("GET", &format!("/v1/revocations{query}"), BOOTSTRAP_KEY).await
 }
 
-async fn end(server: &Server, id: &str) {
-    server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
-}
-
 fn sessions(list: &Value) -> BTreeSet<String> {
     let entries = list["revoked"].as_array().unwrap().iter();
     entries.map(|entry| entry["session_id"].as_str().unwrap().to_owned()).collect()
@@ -63,7 +59,7 @@ on_both_databases! {
         let one = Server::start(database).await;
         let two = one.replica().await;
         let (a, b, stays) = (one.open("alice").await, one.open("alice").await, one.open("alice").await);
-        end(&one, &a.id).await;
+        one.end(&a.id).await;
         let first = list_with(&one, &a.id).await;
         assert_eq!((sessions(&first).len(), &first["complete"]), (1, &Value::Bool(true)));
         let shown = one.send("GET", &format!("/v1/sessions/{}", a.id), BOOTSTRAP_KEY).await.json();
@@ -71,7 +67,7 @@ on_both_databases! {
         let as_of: DateTime<Utc> = first["as_of"].as_str().unwrap().parse().unwrap();
         assert!(as_of <= one.now() && one.now() - as_of < TimeDelta::seconds(10));
 
-        end(&one, &b.id).await;
+        one.end(&b.id).await;
         for server in [&one, &two] {
             let new = follow_until(server, &first, &b.id).await;
             assert_eq!(new["complete"], false);
@@ -85,7 +81,7 @@ on_both_databases! {
     async fn a_cursor_from_elsewhere_gets_the_whole_list(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
-        end(&server, &opened.id).await;
+        server.end(&opened.id).await;
         list_with(&server, &opened.id).await;
         let other = Server::start_on_sqlite().await;
         other.follows().await;
@@ -100,7 +96,7 @@ on_both_databases! {
     async fn a_server_that_has_just_started_knows_what_was_ended_before(database) {
         let before = Server::start(database).await;
         let opened = before.open("alice").await;
-        end(&before, &opened.id).await;
+        before.end(&opened.id).await;
         let list = list_with(&before, &opened.id).await;
         let after = before.replica().await;
         drop(before);
@@ -120,7 +116,7 @@ on_both_databases! {
         let started = Instant::now();
         let (waited, ()) = tokio::join!(ask(&server, &path), async {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            end(&server, &opened.id).await;
+            server.end(&opened.id).await;
         });
         assert!(sessions(&waited.expect(200).json()).contains(&opened.id));
         assert!(started.elapsed() < Duration::from_secs(15), "it waited for the end of the time");
@@ -146,7 +142,7 @@ on_both_databases! {
     async fn a_session_falls_out_when_its_last_token_has_died(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
-        end(&server, &opened.id).await;
+        server.end(&opened.id).await;
         list_with(&server, &opened.id).await;
         server.wait(TimeDelta::minutes(5));
         assert_eq!(sessions(&ask(&server, "").await.expect(200).json()).len(), 1, "verifiers allow for clocks that differ");
@@ -157,7 +153,7 @@ on_both_databases! {
     async fn the_list_is_signed_on_request(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
-        end(&server, &opened.id).await;
+        server.end(&opened.id).await;
         let list = list_with(&server, &opened.id).await;
         let request = server.request("GET", "/v1/revocations").bearer_auth(BOOTSTRAP_KEY);
         let signed = answer(request.header("accept", "application/jwt")).await.expect(200);
@@ -177,7 +173,7 @@ on_both_databases! {
     async fn an_unchanged_list_is_not_sent_again(database) {
         let server = Server::start(database).await;
         let (a, b) = (server.open("alice").await, server.open("alice").await);
-        end(&server, &a.id).await;
+        server.end(&a.id).await;
         list_with(&server, &a.id).await;
         let tag = ask(&server, "").await.header("etag").to_owned();
         let conditional = async |tag: &str| {
@@ -185,7 +181,7 @@ on_both_databases! {
         };
         let same = conditional(&format!("\"other\", {tag}")).await.expect(304);
         assert_eq!((same.text.as_str(), same.header("etag")), ("", tag.as_str()));
-        end(&server, &b.id).await;
+        server.end(&b.id).await;
         list_with(&server, &b.id).await;
         assert_ne!(conditional(&tag).await.expect(200).header("etag"), tag);
     }
@@ -202,7 +198,7 @@ async fn a_late_commit_is_sent_to_a_listener_that_has_received_later_ones() {
         .execute(&mut connection)
         .await
         .unwrap();
-    end(&server, &quick.id).await;
+    server.end(&quick.id).await;
     let list = list_with(&server, &quick.id).await;
     assert!(!sessions(&list).contains(&slow.id));
     sqlx::query("COMMIT").execute(&mut connection).await.unwrap();
@@ -228,7 +224,7 @@ async fn a_server_that_does_not_know_says_so() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     proxy.mend();
-    end(&server.replica().await, &opened.id).await;
+    server.replica().await.end(&opened.id).await;
     list_with(&server, &opened.id).await;
 }
 

@@ -30,7 +30,7 @@ on_both_databases! {
         let between = server.now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
         let two = server.open_with(&json!({ "user_id": "alice", "client_id": "app", "user_agent": phone })).await;
         let three = server.open_with(&json!({ "user_id": "bob", "client_id": "web", "ip_address": "2001:db8::1" })).await;
-        server.send("DELETE", &format!("/v1/sessions/{}", three.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&three.id).await;
         let rows = [
             (String::new(), vec![&three.id, &two.id, &one.id]),
             ("?user_id=alice".to_owned(), vec![&two.id, &one.id]),

@@ -70,7 +70,7 @@ on_both_databases! {
         server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;
         server.wait(TimeDelta::minutes(3));
         // The session has expired already, so that ending it changes nothing.
-        server.send("DELETE", &format!("/v1/sessions/{}", short.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&short.id).await;
         let mine = server.open("1001").await;
         server.send("POST", "/api/v0/sessions/cleanup", &mine.access).await.expect(200);
         server.wait(TimeDelta::minutes(1));
@@ -123,7 +123,7 @@ on_both_databases! {
         let first = server.now();
         let old = server.open("1001").await;
         server.wait(TimeDelta::hours(50));
-        server.send("DELETE", &format!("/v1/sessions/{}", old.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&old.id).await;
         open(&server, "web", COMPUTER).await;
         server.wait(TimeDelta::minutes(1));
         count(&server).await;

@@ -87,7 +87,7 @@ on_both_databases! {
             "device_name": "my laptop", "metadata": { "cart": 1 }, "client_id": "web", "tokens": "session",
         });
         let (one, standing) = (server.open_with(&body).await, server.open_with(&body).await);
-        server.send("DELETE", &format!("/v1/sessions/{}", one.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&one.id).await;
         for replica in [&server, &two] {
             assert!(replica.stands(&standing.access).await);
         }
@@ -140,7 +140,7 @@ on_both_databases! {
     async fn all_that_is_kept_of_a_user_is_one_document_however_long(database) {
         let server = Server::start(database).await;
         let first = server.open_with(&json!({ "user_id": "alice", "user": { "name": "Alice" }, "metadata": { "a": [1, "]}"] } })).await;
-        server.send("DELETE", &format!("/v1/sessions/{}", first.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&first.id).await;
         let last = server.open("alice").await;
         server.open("bob").await;
         let reader = server.key("sessions:read").await;

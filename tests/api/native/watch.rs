@@ -18,10 +18,6 @@ async fn watch(server: &Server, id: &str, credential: &str) -> Stream {
     Stream::open(server.request("GET", &format!("/v1/sessions/{id}/watch")).bearer_auth(credential)).await
 }
 
-async fn end(server: &Server, id: &str) {
-    server.send("DELETE", &format!("/v1/sessions/{id}"), BOOTSTRAP_KEY).await.expect(204);
-}
-
 on_both_databases! {
     async fn a_watcher_sees_the_session_and_then_its_end(database) {
         let server = Server::start(database).await;
@@ -31,7 +27,7 @@ on_both_databases! {
         let session = own.next_event("session").await.json();
         assert_eq!((&session["id"], &session["state"], &session["current"]), (&json!(opened.id), &json!("active"), &json!(true)));
         assert_eq!(others.next_event("session").await.json()["current"], false);
-        end(&server, &opened.id).await;
+        server.end(&opened.id).await;
         let shown = server.send("GET", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.json();
         let expected = json!({ "session_id": opened.id, "reason": "revoked_by_admin", "ended_at": shown["ended_at"] });
         assert_eq!(own.next_event("ended").await.json(), expected);
@@ -62,14 +58,14 @@ on_both_databases! {
         server.send_json("POST", "/v1/sessions/revoke", BOOTSTRAP_KEY, &body).await.expect(200);
         assert_eq!(told.next_event("ended").await.json()["reason"], "revoked_by_admin");
         told.expect_end().await;
-        end(&server, &other.id).await;
+        server.end(&other.id).await;
         assert_eq!(spared.next_event("ended").await.json()["session_id"], other.id);
     }
 
     async fn an_inactive_session_has_one_event(database) {
         let server = Server::start(database).await;
         let (ended, idle) = (server.open("alice").await, server.open_with(&json!({ "user_id": "alice", "idle_timeout": 60 })).await);
-        end(&server, &ended.id).await;
+        server.end(&ended.id).await;
         server.wait(TimeDelta::seconds(61));
         for (id, reason) in [(&ended.id, "revoked_by_admin"), (&idle.id, "idle_expired")] {
             let mut stream = watch(&server, id, BOOTSTRAP_KEY).await;
@@ -102,7 +98,7 @@ on_both_databases! {
         assert!(two.stands(&opened.access).await, "used elsewhere");
         // The wait goes past the expiry that the watch knew at its start.
         tokio::time::sleep(Duration::from_secs(3)).await;
-        end(&server, &opened.id).await;
+        server.end(&opened.id).await;
         assert_eq!(stream.next_event("ended").await.json()["reason"], "revoked_by_admin");
     }
 
@@ -111,7 +107,7 @@ on_both_databases! {
         let (own, other) = (server.open("alice").await, server.open("alice").await);
         let mut stream = watch(&server, &other.id, &own.access).await;
         stream.next_event("session").await;
-        end(&server, &own.id).await;
+        server.end(&own.id).await;
         stream.expect_end().await;
         let again = server.request("GET", &format!("/v1/sessions/{}/watch", other.id)).bearer_auth(&own.access);
         crate::support::server::answer(again).await.expect_problem(401, "unauthenticated");
@@ -207,13 +203,13 @@ async fn endings_while_the_log_could_not_be_read_are_reported_afterwards() {
         stream.next_event("session").await;
     }
     proxy.cut();
-    end(&elsewhere, &alice.id).await;
+    elsewhere.end(&alice.id).await;
     let everything = LogPosition { transaction: i64::MAX, sequence: 0 };
     while elsewhere.store.forget_changes(everything, elsewhere.sessions.now()).await.unwrap() > 0 {}
     tokio::time::sleep(Duration::from_secs(6)).await;
     proxy.mend();
     let [mut first, mut second] = streams;
     assert_eq!(first.next_event("ended").await.json()["session_id"], alice.id);
-    end(&elsewhere, &bob.id).await;
+    elsewhere.end(&bob.id).await;
     assert_eq!(second.next_event("ended").await.json()["session_id"], bob.id);
 }

@@ -9,7 +9,7 @@ on_both_databases! {
     async fn without_a_user_s_token_it_is_401_everywhere(database) {
         let server = Server::start(database).await;
         let ended = server.open("alice").await;
-        server.send("DELETE", &format!("/v1/sessions/{}", ended.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&ended.id).await;
         let key = server.key("sessions:admin").await;
         for (method, path) in [
             ("GET", "/auth/sessions"), ("GET", "/auth/sessions/active"), ("GET", "/auth/sessions/count"), ("DELETE", "/auth/sessions"),

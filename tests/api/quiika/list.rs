@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::server::Server;
 
 const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
@@ -55,7 +55,7 @@ on_both_databases! {
         let idle = server.open_with(&json!({ "user_id": "alice", "idle_timeout": 60 })).await;
         let short = server.open_with(&json!({ "user_id": "alice", "expires_in": 60 })).await;
         let bob = server.open("bob").await;
-        server.send("DELETE", &format!("/v1/sessions/{}", gone.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&gone.id).await;
         let count = async || server.send("GET", "/auth/sessions/count", &one.access).await.expect(200).json();
         assert_eq!(count().await, json!({ "activeSessions": 4 }));
         server.wait(TimeDelta::seconds(61));

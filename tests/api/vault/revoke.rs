@@ -1,6 +1,5 @@
 //! `DELETE /api/v1/users/me/sessions` and `DELETE /api/v1/users/me/sessions/{sessionId}`.
 
-use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::support::on_both_databases;
@@ -32,9 +31,7 @@ on_both_databases! {
 
     async fn a_foreign_an_ended_an_expired_and_an_unknown_session_are_not_told_apart(database) {
         let server = Server::start(database).await;
-        let expired = server.open_with(&json!({ "user_id": "1001", "expires_in": 60 })).await;
-        let idle = server.open_with(&json!({ "user_id": "1001", "idle_timeout": 60 })).await;
-        server.wait(TimeDelta::minutes(2));
+        let [expired, idle] = server.open_expired_and_idle("1001").await;
         let mine = server.open("1001").await;
         let ended = server.open("1001").await;
         server.send("DELETE", &format!("{PATH}/{}", ended.id), &mine.access).await.expect(200);

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, successor};
 use crate::support::on_both_databases;
-use crate::support::process::{Folder, Process};
+use crate::support::process::{Folder, Process, SECRET};
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 
-const SECRET: &str = "9f2c41d07be85a633cd19e0f64b7a2588137fce0d24b956a70e8134fc5aa2d91";
 const FOREIGN: &str = "sjr_a-token-that-was-made-up";
 
 async fn refresh(server: &Process, token: &str) -> Value {

@@ -62,14 +62,14 @@ on_both_databases! {
     async fn of_sessions_extended_expired_revoked_and_purged_only_the_first_is_refreshed(database) {
         let server = Server::start(database).await;
         let purged = server.open("alice").await;
-        server.send("DELETE", &format!("/v1/sessions/{}", purged.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&purged.id).await;
         purge(&server).await;
         server.send("GET", &format!("/v1/sessions/{}", purged.id), BOOTSTRAP_KEY).await.expect(404);
         let short = json!({ "user_id": "alice", "expires_in": 60 });
         let (extended, expired, revoked) = (server.open_with(&short).await, server.open_with(&short).await, server.open("alice").await);
         let extend = format!("/v1/sessions/{}/extend", extended.id);
         server.send_json("POST", &extend, BOOTSTRAP_KEY, &json!({ "extend_by": 3600 })).await.expect(200);
-        server.send("DELETE", &format!("/v1/sessions/{}", revoked.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&revoked.id).await;
         server.wait(TimeDelta::seconds(120));
         for session in [&expired, &revoked, &purged] {
             assert_refused(&server.refresh(&session.refresh).await);
@@ -108,7 +108,7 @@ on_both_databases! {
         let unnamed = server.open("bob").await;
         let form = [("grant_type", "refresh_token"), ("refresh_token", &unnamed.refresh), ("client_id", "any"), ("scope", "")];
         server.send_form("/oauth2/token", None, &form).await.expect(200);
-        server.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+        server.end(&opened.id).await;
         assert_refused(&send(&server, &[("client_id", "web")]).await);
     }
 
