@@ -26,7 +26,7 @@ pub enum Failpoint {
     PatientPool,
     /// A session is as it was when it was first read.
     StaleRead,
-    /// SessionCache outlive what the change log tells of their sessions.
+    /// Cache entries outlive the changes of their sessions.
     DeafToNotices,
     /// The change log is read only when somebody says that it has grown, and copies are trusted all the while.
     RelyOnNotices,

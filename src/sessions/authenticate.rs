@@ -1,4 +1,4 @@
-//! Telling who a credential belongs to, and whether a token still stands.
+//! Authentication of credentials, and introspection of tokens.
 
 use chrono::{DateTime, Utc};
 
@@ -20,13 +20,13 @@ use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, 
 pub enum TokenKind {
     /// A JWT.
     Access,
-    /// One bearer for the whole stay.
+    /// An opaque token for the whole session.
     Session,
-    /// Good for a new pair only.
+    /// An opaque token that gives a new pair.
     Refresh,
 }
 
-/// What a token that stands says (RFC 7662 section 2.2).
+/// The introspection of a valid token (RFC 7662 section 2.2).
 #[derive(Debug, Clone)]
 pub struct Introspection {
     /// Its session and user.
@@ -35,11 +35,11 @@ pub struct Introspection {
     pub kind: TokenKind,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
-    /// When it dies if nothing happens.
+    /// When it expires, unless its session is extended.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Whether a look at a session keeps it alive.
+/// Whether a check counts as a use of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     Counts,
@@ -57,7 +57,7 @@ impl Sessions {
         self.identify_one_of(credentials, freshness, Use::Counts).await
     }
 
-    /// As [`Sessions::authenticate`], for who only watches: no use of the session.
+    /// As [`Sessions::authenticate`], for watchers: no use of the session.
     pub async fn authenticate_watcher(&self, credentials: &[String]) -> Result<Caller, Error> {
         self.identify_one_of(credentials, None, Use::None).await
     }
@@ -111,9 +111,9 @@ impl Sessions {
         }
     }
 
-    /// What a token says if it stands, for a caller with `sessions:read`; `None` for everything else, whatever the
-    /// reason. As fresh as asked or as policy has it, whichever is stricter; what a refresh token says is always read. An
-    /// access or session token counts as used by it.
+    /// The introspection of a valid token, for a caller with `sessions:read`; `None` for anything else, whatever the reason.
+    /// The answer is as fresh as asked or as policy has it, whichever is stricter; a refresh token is always read from the
+    /// store. An access or session token counts as used.
     pub async fn introspect(
         &self,
         caller: &Caller,
@@ -177,7 +177,7 @@ impl Sessions {
         Ok((signed_in, claims))
     }
 
-    /// An active session as it is stored, or was stored lately. A copy may only say yes.
+    /// An active session from the cache or the store. The cache may only say yes: a refusal is read from the store.
     pub(super) async fn active_session(
         &self,
         id: SessionId,
@@ -205,8 +205,8 @@ impl Sessions {
         Ok(signed_in)
     }
 
-    /// A copy of a session, if what is stored says that it stands. Who its user is and what it is called are as old as the
-    /// copy; that it was ended, and be it by a ban, is in its own row or in that of a bulk ending.
+    /// A cached session, if its stored status is active. Revocation and expiry are current; the user's details and the device
+    /// name may be as old as the cache entry. A ban shows here because it ends the session's row.
     async fn still_active(&self, copy: SignedIn, now: DateTime<Utc>) -> Result<SignedIn, Error> {
         metrics::checked(AnsweredFrom::Store, 1);
         let mut signed_in = copy;
@@ -221,7 +221,7 @@ impl Sessions {
         Ok(signed_in)
     }
 
-    /// A session as it is stored, and kept if it stands.
+    /// A session from the store, which is cached if it is active.
     async fn read_session(&self, id: SessionId) -> Result<Option<SignedIn>, store::Error> {
         let epoch = self.cache.epoch();
         let found = self.session_loader.submit(id).await?;
@@ -234,12 +234,12 @@ impl Sessions {
     }
 
     fn check_active(&self, stored: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
-        // A ban ends all sessions; should one have escaped it, for all that clocks of replicas differ, it still does not stand.
+        // A ban ends all sessions; one that escaped it because of clock skew is refused here.
         if stored.user.banned_at.is_some() {
             return Err(Refusal::Banned(stored.user.id.clone()));
         }
         let mut state = stored.session.state(now);
-        // A use that is not written yet can change nothing else.
+        // An unwritten use matters to the idle timeout alone.
         if state == State::IdleExpired {
             let seen_at = self.activity.seen(stored.session.id).map(|touch| touch.seen_at);
             state = stored.session.state_as_seen(seen_at, now);
@@ -297,7 +297,7 @@ impl Sessions {
     }
 }
 
-/// What the store answers; but where a copy may stand in for it, the store is not waited for long.
+/// The store's answer, or a stale entry where the store does not answer soon (stale-if-error, RFC 5861).
 async fn or_stale<T>(
     stand_in: bool,
     read: impl Future<Output = Result<Option<T>, store::Error>>,
@@ -312,6 +312,6 @@ async fn or_stale<T>(
         Ok(answer) => return answer,
         Err(_) => store::Error::unavailable("no answer in time"),
     };
-    // Looked at again: by now it may be too old even for this.
+    // A second look, because the entry may have become too old meanwhile.
     copy().map(Some).ok_or(failure)
 }

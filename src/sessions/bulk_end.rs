@@ -1,7 +1,7 @@
-//! Ending many sessions at once, by rule.
+//! Bulk endings.
 //!
-//! One row says which sessions have ended, and from then on they have, for every check and every list. Their own rows are
-//! brought up to it afterwards, a batch at a time, by whichever replica comes first.
+//! One row with a filter ends every session that matches it, for every check and every list from then on. It is applied to
+//! the sessions' own rows afterwards, in batches, by any replica.
 
 use chrono::{DateTime, Utc};
 use tracing::field::display;
@@ -16,12 +16,12 @@ use crate::store;
 
 /// The most sessions that can be named in one request.
 pub const MAX_NAMED: usize = 500;
-/// How far the sessions that are meant are counted.
+/// The number up to which matching sessions are counted.
 pub const COUNTED_TO: u32 = 10_001;
-/// How many of the sessions that are meant are shown beforehand.
+/// Number of matching sessions that a dry run shows.
 const SAMPLE: u32 = 10;
 
-/// Which sessions are to be ended.
+/// The sessions that are to be ended.
 #[derive(Debug, Clone)]
 pub enum Selection {
     /// These.
@@ -30,7 +30,7 @@ pub enum Selection {
     Matching(Filter),
 }
 
-/// What was ended, or would have been.
+/// The result of a bulk ending or its dry run.
 #[derive(Debug, Clone)]
 pub struct EndedInBulk {
     /// Number of sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all the
@@ -41,9 +41,10 @@ pub struct EndedInBulk {
 }
 
 impl Sessions {
-    /// Ends the active sessions that are meant, for a caller with `sessions:admin`; with `dry_run` it only tells which.
-    /// Refused: [`Error::Invalid`] for a filter on what changes (state, last use), because who is meant would depend on
-    /// when it is looked at, for an address of which less is kept, because others would be meant too, and for too many names.
+    /// Ends the selected active sessions, for a caller with `sessions:admin`; a dry run only counts and shows them.
+    /// Refused: [`Error::Invalid`] for a filter on columns that change (state, last use), because the match would depend on
+    /// the time of the check; for an address of which less is stored, because it would match others too; and for too many
+    /// names.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         caller.require(Scope::ADMIN)?;
         match selection {
@@ -141,13 +142,13 @@ impl Sessions {
         Ok(())
     }
 
-    /// Brings sessions up to the bulk endings that mean them, until all are, or another process is at it.
+    /// Applies bulk endings to their sessions' rows, until none is left or another process does it.
     pub async fn apply_bulk_endings(&self) -> Result<(), Error> {
         while self.store().apply_bulk_ending(self.now()).await?.is_some() {}
         Ok(())
     }
 
-    /// Returns when there is a bulk ending that may have to be carried out.
+    /// Returns when a bulk ending may have to be applied.
     pub async fn bulk_ending_made(&self) {
         self.signals.bulk_ending_made().await;
     }

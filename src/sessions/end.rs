@@ -1,4 +1,4 @@
-//! EndOutcome sessions.
+//! The ending of sessions.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::store::{EndOutcome, EndedAtOnce};
 use crate::tokens::{Form, RefreshToken, SessionToken};
 
 impl Sessions {
-    /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. EndOutcome an ended one changes
-    /// nothing and is no error.
+    /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. A session that has ended is
+    /// left as it is, without an error.
     pub async fn end(&self, caller: &Caller, id: SessionId) -> Result<(), Error> {
         let owner = caller.reach(Scope::ADMIN)?;
         let reason = match owner {
@@ -31,7 +31,7 @@ impl Sessions {
                 self.ended(&session.user_id, &[id], reason);
                 Ok(())
             }
-            // Perhaps by this very call, when its first answer was lost.
+            // An earlier attempt of this very call may have ended it, whose answer was lost.
             Some(EndOutcome::AlreadyEnded(session)) => {
                 self.changed(&session.user_id);
                 Ok(())
@@ -111,8 +111,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// The session that a token was made for, whether it stands or not, an expired access token and a spent refresh token
-    /// too, and the user where the token names one. `None` for what is no token of ours. Nothing is looked up.
+    /// The session of a token, valid or not, also of an expired access token or a spent refresh token, and the user where the
+    /// token names one. `None` for a text that is no token of ours. Nothing is looked up.
     pub fn session_of_token(&self, token: &str) -> Option<(SessionId, Option<UserId>)> {
         let keyring = &self.parts.keyring;
         let named = match Form::of(token) {
@@ -127,8 +127,8 @@ impl Sessions {
         named.inspect_err(|refusal| tracing::debug!(%refusal, "no token of ours")).ok()
     }
 
-    /// After sessions of a user were ended here: they count as ended in this process from now on, the other replicas are
-    /// told, they are counted, and there is a line in the log for each. To be called before anybody is answered.
+    /// The steps after sessions of a user were ended: cache entries are invalidated, replicas get a notice, metrics and the log
+    /// get their share. The caller answers only after this.
     pub(crate) fn ended(&self, user: &UserId, ids: &[SessionId], reason: EndReason) {
         self.changed(user);
         metrics::sessions_ended(ids.len(), reason);
@@ -137,7 +137,7 @@ impl Sessions {
         }
     }
 
-    /// After a user or one of its sessions was changed here.
+    /// The steps after a user or one of its sessions was changed.
     pub(crate) fn changed(&self, user: &UserId) {
         self.cache.user_changed(user);
         self.signals.written();

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-/// How old an answer may be.
+/// The age that an answer may have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Freshness {
-    /// Not at all: whether the session stands is read after it was asked for. Its names and its user's may be as old as in a
-    /// fresh answer.
+    /// The session's status is read after the request. Its name and its user's details may be as old as in a fresh answer.
     Strict,
-    /// What this replica ended counts at once, what others ended after [`MAX_STALENESS`] at the latest, and usually in
+    /// Endings of this replica count at once, those of others after [`MAX_STALENESS`] at the latest, and usually in
     /// milliseconds.
     #[default]
     Fresh,
@@ -31,9 +30,9 @@ impl Freshness {
     }
 }
 
-/// For how long after the log was last read to its end copies are taken for the truth.
+/// Time after the last complete read of the change log for which cache entries are current.
 pub const MAX_STALENESS: Duration = Duration::from_millis(1500);
-/// For how long after that reading copies may stand in for a store that does not answer.
+/// Time after that read for which cache entries may be answered while the store does not answer (RFC 5861).
 pub const STALE_IF_ERROR: Duration = Duration::from_secs(5);
-/// How long the store is waited for while a copy may stand in for it.
+/// Time that the store gets to answer while a stale entry could be answered.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);

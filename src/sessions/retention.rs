@@ -1,6 +1,6 @@
-//! Counting what has expired, and deleting what need not be kept any longer.
+//! Deletion of rows past their retention.
 //!
-//! Sessions that are over are kept for the policy's retention, so that people can be told what happened; then they are
+//! Ended and expired sessions are kept for the policy's retention, so that people can see what happened; then they are
 //! deleted. Users may have their own expired sessions deleted at once. An active session is never deleted.
 
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use super::open::IDEMPOTENCY_LIFETIME;
 use crate::failpoints::{self, Failpoint};
 use crate::model::{Caller, Scope, SessionStats, SignedIn, Stale, UserId};
 
-/// How long a session must have been idle for too long before its user may have it deleted: until then another process
-/// may know of a use that is not written yet.
+/// Time after an idle timeout before its user may have the session deleted: until then another process may hold a use that
+/// is not written yet.
 const IDLE_CERTAINTY: TimeDelta = TimeDelta::minutes(1);
 /// The most batches of one kind in one request, and for how long it begins others; who wants more asks again.
 const MOST_BATCHES: u32 = 20;
@@ -52,8 +52,7 @@ impl Sessions {
         Ok(deleted)
     }
 
-    /// Deletes all that is kept no longer, unless another replica is at it. What a stop cuts short, the next time
-    /// completes.
+    /// Deletes all rows past their retention, unless another replica does it. The next run completes one that a stop cut short.
     pub async fn delete_expired_rows(&self) -> Result<u64, Error> {
         self.agree_on_time().await?;
         let over = self.retained_since();
@@ -74,7 +73,7 @@ impl Sessions {
         Ok(deleted)
     }
 
-    /// Sessions that were over at this instant are kept no longer.
+    /// The instant before which ended and expired sessions are past their retention.
     fn retained_since(&self) -> DateTime<Utc> {
         let early = if failpoints::enabled(Failpoint::CleanEarly) { TimeDelta::days(1) } else { TimeDelta::zero() };
         self.now() - self.policy().retention + early
@@ -103,7 +102,7 @@ impl Sessions {
     async fn delete_batch(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>, Error> {
         let started = Instant::now();
         let deleted = self.store().delete_stale(stale, alone).await?;
-        // Rows of other kinds take another time.
+        // The throttle compares rows of sessions only, because others take another time.
         if let (Stale::Expired(_) | Stale::Ended(_), Some(rows)) = (stale, deleted) {
             tokio::time::sleep(self.throttle.rest(rows, started.elapsed())).await;
         }

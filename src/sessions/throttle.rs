@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The longest that others are left alone after a batch.
+/// Longest pause after a batch.
 const LONGEST_REST: Duration = Duration::from_secs(1);
-/// Fewer rows than these tell nothing of how fast rows go.
+/// Batches smaller than this are too small to measure speed by.
 const TELLING: u64 = 1000;
 
-/// How fast sessions are deleted: a batch that takes twice as long as it might says that others want the database, and they come
-/// first.
+/// The throttle of deletions: a batch that takes twice as long as the quickest one shows that other callers need the
+/// database, and they come first.
 #[derive(Debug)]
 pub struct Throttle {
-    /// The least that a row has taken, in nanoseconds.
+    /// Shortest time of a row so far, in nanoseconds.
     quickest: AtomicU64,
 }
 
@@ -21,7 +21,7 @@ impl Throttle {
         Self { quickest: AtomicU64::new(u64::MAX) }
     }
 
-    /// How long to leave the database alone after a batch.
+    /// Pause after a batch of `rows` that took `took`.
     pub fn rest(&self, rows: u64, took: Duration) -> Duration {
         if rows < TELLING {
             return Duration::ZERO;

@@ -5,14 +5,14 @@ use quick_cache::sync::Cache;
 
 use crate::model::Condition;
 
-/// The lists that are known to have as many as are counted, or more, and since when. Counting so far costs more than the
-/// page, and such a list does not become short in a moment.
+/// The lists whose total reached the counting limit, and when. Counting so far costs more than the page, and such a list
+/// does not become short in a moment.
 #[derive(Debug)]
 pub struct TotalsCache(Cache<Condition, DateTime<Utc>>);
 
-/// How long a list is taken to be still as long.
+/// Time for which a list is taken to be still as long.
 const STAYS_LONG: TimeDelta = TimeDelta::seconds(5);
-/// How many lists are remembered.
+/// The most lists in the cache.
 const MOST_REMEMBERED: usize = 100;
 
 impl TotalsCache {
@@ -24,7 +24,7 @@ impl TotalsCache {
         self.0.get(condition).is_some_and(|since| (since..since + STAYS_LONG).contains(&now))
     }
 
-    /// The list has as many sessions as are counted, or more.
+    /// Notes that a list has reached the counting limit.
     pub fn insert(&self, condition: Condition, now: DateTime<Utc>) {
         self.0.insert(condition, now);
     }

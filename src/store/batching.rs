@@ -1,5 +1,5 @@
-//! Requests that come while others are under way wait for them and go together: many in one statement cost little more than
-//! one does. Nobody waits when nothing runs.
+//! The batcher: requests that arrive while a batch runs form the next one, because many in one statement cost little more
+//! than one. A request that finds nothing running starts at once.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,49 +9,50 @@ use tokio::sync::oneshot;
 
 use super::contract::{Error, Result};
 
-/// Who has waited for so long waits for something that got stuck, perhaps with its connection, and goes on without it.
+/// A request that has waited this long assumes that the running batch is stalled, perhaps on a dead connection, and starts
+/// another.
 const STALLED_AFTER: Duration = Duration::from_millis(50);
 
-/// What can be done for many at a time.
+/// A job that is done for many requests at a time.
 pub(crate) trait BatchJob: Send + Sync + 'static {
-    /// What one of them asks for.
+    /// The request of one caller.
     type Request: Send;
-    /// What it is told.
+    /// The answer to one request.
     type Answer: Send;
-    /// The most that go together.
+    /// The most requests of a batch.
     const MAX_BATCH: usize;
-    /// So many statements run at once, unless some got stuck.
+    /// The most batches that run at once, unless some have stalled.
     const MAX_IN_FLIGHT: usize;
-    /// So many when some got stuck: fewer than there are connections.
+    /// The most batches that run at once when some have stalled: fewer than there are connections.
     const MAX_IN_FLIGHT_WHEN_STALLED: usize;
-    /// How many wait before another statement is worth it: half as many statements for as many answers is less work for all.
+    /// Number of waiting requests that justify another batch: fewer and larger batches are less work in all.
     const EXTRA_BATCH_AT: usize;
 
-    /// Tells each what came of it; those that this returns have to wait for the next time. There is at least one, and at
-    /// least one is not put off.
+    /// Runs one batch and replies to each request. `requests` is never empty. Returns those that must wait for the next batch,
+    /// never all of them.
     fn run(self: &Arc<Self>, requests: Vec<Pending<Self>>) -> impl Future<Output = Vec<Pending<Self>>> + Send;
 }
 
-/// Somebody who waits.
+/// A request that waits for its answer.
 pub(crate) struct Pending<T: BatchJob + ?Sized> {
-    /// For what.
+    /// The request.
     pub(crate) request: T::Request,
     answer: oneshot::Sender<Result<T::Answer>>,
 }
 
 impl<T: BatchJob + ?Sized> Pending<T> {
-    /// Whether anybody still wants to know.
+    /// Whether the caller is gone.
     pub(crate) fn is_given_up(&self) -> bool {
         self.answer.is_closed()
     }
 
-    /// Ends the wait; who is gone by now does not matter.
+    /// Sends the answer; a caller that is gone does not matter.
     pub(crate) fn reply(self, answer: Result<T::Answer>) {
         drop(self.answer.send(answer));
     }
 }
 
-/// Who waits for the same kind of work.
+/// The queue of one kind of job, and its running batches.
 pub(crate) struct Batcher<T: BatchJob> {
     work: Arc<T>,
     queue: Mutex<Queue<T>>,
@@ -67,7 +68,7 @@ impl<T: BatchJob> Batcher<T> {
         Arc::new(Self { work: Arc::new(work), queue: Mutex::new(Queue { pending: Vec::new(), in_flight: 0 }) })
     }
 
-    /// What comes of the request, begun after this was called.
+    /// The answer to a request, from a batch that starts after this call.
     pub(crate) async fn submit(self: &Arc<Self>, request: T::Request) -> Result<T::Answer> {
         let (answer, mut receiver) = oneshot::channel();
         let start = {
@@ -79,7 +80,7 @@ impl<T: BatchJob> Batcher<T> {
             start
         };
         if start {
-            // On its own, because whoever asked first may be gone before the others have their answers.
+            // The batch is a task of its own, because the first caller may be gone before the others have their answers.
             tokio::spawn(Arc::clone(self).work());
         }
         let answer = match tokio::time::timeout(STALLED_AFTER, &mut receiver).await {
@@ -126,7 +127,7 @@ impl<T: BatchJob> Batcher<T> {
     }
 }
 
-/// Counts work as done, even should it panic; and lets nobody wait who came between the last look and now.
+/// Counts a batch as finished, even after a panic, and starts another for requests that arrived after the last look.
 struct InFlight<T: BatchJob>(Arc<Batcher<T>>);
 
 impl<T: BatchJob> Drop for InFlight<T> {
@@ -140,7 +141,7 @@ impl<T: BatchJob> Drop for InFlight<T> {
 mod tests {
     use super::*;
 
-    /// Tells how many went together; who asks for nothing gets stuck, and who asks for too much is put off once.
+    /// A job that answers with the size of its batch. `None` stalls; a number above 0 is put off as often.
     struct Counting(Mutex<Vec<usize>>);
 
     impl BatchJob for Counting {
@@ -180,7 +181,7 @@ mod tests {
             let batcher = Arc::clone(&batcher);
             all.push(tokio::spawn(async move { batcher.submit(Some(0)).await.unwrap() }));
             if number == 0 {
-                // It is under way when the others come.
+                // The first batch is running when the others arrive.
                 tokio::time::sleep(ROUND / 2).await;
             }
         }

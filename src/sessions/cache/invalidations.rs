@@ -1,4 +1,4 @@
-//! What has changed lately, remembered in a fixed space: enough to tell whether a copy is older than a change.
+//! Invalidations in a fixed amount of memory: enough to tell whether a cache entry is older than a change.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 use crate::failpoints::{self, Failpoint};
 use crate::sessions::freshness::{MAX_STALENESS, STALE_IF_ERROR};
 
-/// Subjects that share a slot share its notices: one in as many copies is thrown out without need.
+/// Subjects that share a slot share its invalidations, so one entry in as many is dropped without need.
 const SLOTS: usize = 1 << 16;
 
-/// A moment in the order of the notices that this process took.
+/// A point in the order of the invalidations of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(u64);
 
-/// How far copies can be believed.
+/// The trust in cache entries, by the time since the change log was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Invalidations flow: a copy is the truth.
+    /// The log was read lately: an entry is current.
     Full,
-    /// None have come for a while: a copy may stand in for a store that does not answer.
+    /// The log was not read for a while: an entry only counts while the store does not answer.
     StaleIfError,
-    /// None.
+    /// The log was not read for too long: no entry counts.
     Lost,
 }
 
-/// The notices taken, and when the log was last read to its end.
+/// The latest invalidations, and the time when the log was last read to its end.
 ///
-/// A reader takes a epoch, reads the store, and keeps the copy under that epoch. A notice that came after the epoch makes
-/// the copy too old, whichever of the two is written first: so nothing that was ended comes back, and nothing locks.
+/// A reader notes the epoch, reads the store, and adds the entry under that epoch. An invalidation after that epoch makes
+/// the entry too old, whichever of the two is written first: so no ended session comes back, and nothing locks.
 pub(super) struct Invalidations {
     count: AtomicU64,
     latest: Box<[AtomicU64]>,
@@ -51,35 +51,35 @@ impl Invalidations {
         }
     }
 
-    /// The present moment: to be taken before the store is asked.
+    /// The present epoch, which a reader notes before it reads the store.
     pub(super) fn epoch(&self) -> Epoch {
         Epoch(self.count.load(Ordering::SeqCst))
     }
 
-    /// Takes a notice: every copy about `subject` that was asked for before is too old.
+    /// Invalidates every entry about `subject` whose read began before this call.
     pub(super) fn invalidate(&self, subject: &(impl Hash + ?Sized)) {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         self.slot(subject).fetch_max(number, Ordering::SeqCst);
     }
 
-    /// Takes a notice about everything.
+    /// Invalidates every entry.
     pub(super) fn invalidate_all(&self) {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         self.about_everything.fetch_max(number, Ordering::SeqCst);
     }
 
-    /// Whether nothing was noticed about `subject` since `epoch`.
+    /// Whether `subject` was not invalidated since `epoch`.
     pub(super) fn unchanged_since(&self, epoch: Epoch, subject: &(impl Hash + ?Sized)) -> bool {
         self.slot(subject).load(Ordering::SeqCst) <= epoch.0 && self.about_everything.load(Ordering::SeqCst) <= epoch.0
     }
 
-    /// The log was read to its end, as it stood at `instant` or later.
+    /// Notes that the change log was read to its end, as of `instant` or later.
     pub(super) fn read_to_end(&self, instant: Instant) {
         let micros = instant.saturating_duration_since(self.started).as_micros();
         self.read_at.fetch_max(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
     }
 
-    /// How long ago the log was last read to its end; `None`: never.
+    /// Time since the change log was last read to its end; `None`: never.
     pub(super) fn age(&self) -> Option<Duration> {
         let read_at = self.read_at.load(Ordering::SeqCst);
         (read_at > 0).then(|| self.started.elapsed().saturating_sub(Duration::from_micros(read_at)))

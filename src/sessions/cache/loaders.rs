@@ -1,4 +1,4 @@
-//! Strict reads, which go together: nobody gets what was read before they asked.
+//! Loaders: batched reads, in which no caller gets an answer that was read before it asked.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,16 +10,16 @@ use crate::model::{Session, SessionId, SessionStatus, SignedIn, UserId};
 use crate::store::batching::{BatchJob, Batcher, Pending};
 use crate::store::{self, Store};
 
-/// Something that can be asked of the store for many at a time.
+/// A read of the store for many keys at a time.
 pub trait Load: Send + Sync + 'static {
-    /// What is asked about.
+    /// The key of one read.
     type Key: Clone + Eq + Hash + Send + Sync;
-    /// What is answered about one; by default what is answered about one that the store knows nothing of.
+    /// The answer for one key; its default is the answer for a key that the store does not know.
     type Answer: Clone + Default + Send;
-    /// The most that one statement asks about.
+    /// The most keys of one statement.
     const MAX_BATCH: usize;
 
-    /// Asks the store.
+    /// Reads the store.
     fn read(&self, keys: &[Self::Key]) -> impl Future<Output = store::Result<Vec<(Self::Key, Self::Answer)>>> + Send;
 }
 
@@ -37,7 +37,7 @@ impl Load for SessionOfToken {
     }
 }
 
-/// Where a session stands, for who has a copy of the rest of it.
+/// The status of a session, for callers with a cache entry of the rest.
 pub struct StatusOfSession(pub Arc<dyn Store>);
 
 impl Load for StatusOfSession {
@@ -53,16 +53,16 @@ impl Load for StatusOfSession {
 
 /// A user's active sessions, newest first.
 pub struct SessionsOfUser {
-    /// Where they are.
+    /// The store of the sessions.
     pub store: Arc<dyn Store>,
-    /// What time it is when they are read.
+    /// The clock, for the instant at which sessions are active.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Load for SessionsOfUser {
     type Key = UserId;
     type Answer = Vec<Session>;
-    // Few, because one user may have a thousand.
+    // A small batch, because one user may have a thousand sessions.
     const MAX_BATCH: usize = 32;
 
     async fn read(&self, users: &[UserId]) -> store::Result<Vec<(UserId, Vec<Session>)>> {
@@ -77,10 +77,10 @@ impl Load for SessionsOfUser {
     }
 }
 
-/// Asks for all who want to know.
+/// A batcher for reads.
 pub type Loader<Q> = Batcher<LoadJob<Q>>;
 
-/// A question, asked once for all who ask it together.
+/// A read as a batch job: keys that several callers ask for are read once.
 pub struct LoadJob<Q>(pub Q);
 
 impl<Q: Load> BatchJob for LoadJob<Q> {
@@ -112,7 +112,7 @@ impl<Q: Load> BatchJob for LoadJob<Q> {
 }
 
 fn reply<Q: Load>(mut waiting: Vec<Pending<LoadJob<Q>>>, answer: store::Result<Q::Answer>) {
-    // Usually there is but one, and nothing is copied.
+    // The last caller, usually the only one, gets the answer without a clone.
     let last = waiting.pop();
     for pending in waiting {
         pending.reply(answer.clone());

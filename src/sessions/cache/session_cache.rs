@@ -1,4 +1,4 @@
-//! SessionCache of sessions and service keys that were read lately and stood then.
+//! The cache of sessions and service keys that were valid when they were read.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,17 +11,17 @@ use super::packed::Packed;
 use crate::model::{ServiceKeyId, SessionId, SignedIn, Touch, UserId};
 use crate::tokens::StoredServiceKey;
 
-/// Programs have few keys; more than these are looked up each time.
+/// The most service keys in the cache; programs have few.
 const MOST_KEYS: usize = 1000;
-/// What a entry takes beside its texts, with its place in the table, in bytes.
+/// The size of an entry besides its texts, with its slot in the table, in bytes.
 const COPY_BYTES: usize = 256;
-/// A entry of a usual session, in bytes: from it follows for how many there is a place in the table.
+/// The size of a usual session's entry, in bytes, from which the number of slots in the table follows.
 const USUAL_BYTES: usize = 512;
 
-/// The most that a entry ages before it is read again, whatever is not noticed: the last line of defence.
+/// The age at which an entry is read again, even if an invalidation was missed: the last line of defence.
 const MAX_AGE: Duration = Duration::from_mins(5);
 
-/// A entry, and since when it is known to be one.
+/// An entry, with the epoch and the time of the read that it comes from.
 #[derive(Debug, Clone)]
 struct Entry<T> {
     value: T,
@@ -39,11 +39,11 @@ impl<T> Entry<T> {
     }
 }
 
-/// A entry found.
+/// An entry that was found.
 pub struct Hit<T> {
-    /// What was kept.
+    /// The value of the entry.
     pub value: T,
-    /// Whether it is the truth, or may only stand in for a store that does not answer.
+    /// Whether the entry is current. Otherwise it only counts while the store does not answer (stale-if-error).
     pub authoritative: bool,
 }
 
@@ -56,7 +56,7 @@ impl Weighter<SessionId, Arc<Entry<Packed>>> for ByBytes {
     }
 }
 
-/// The copies in this process.
+/// The entries of this process.
 pub struct SessionCache {
     sessions: Option<Cache<SessionId, Arc<Entry<Packed>>, ByBytes>>,
     keys: Cache<ServiceKeyId, Entry<Arc<StoredServiceKey>>>,
@@ -64,7 +64,7 @@ pub struct SessionCache {
 }
 
 impl SessionCache {
-    /// Room for about `bytes` of sessions; with 0 none are kept.
+    /// A cache for about `bytes` of sessions; 0 turns it off.
     pub fn new(bytes: u64) -> Self {
         let expected = usize::try_from(bytes).unwrap_or(usize::MAX) / USUAL_BYTES;
         Self {
@@ -74,12 +74,12 @@ impl SessionCache {
         }
     }
 
-    /// To be taken before the store is asked for what is then kept.
+    /// The present epoch, which a reader notes before it reads the store for an entry.
     pub fn epoch(&self) -> Epoch {
         self.invalidations.epoch()
     }
 
-    /// Keeps a session that stood when it was read.
+    /// Adds a session that was active when it was read.
     pub fn keep_session(&self, signed_in: &SignedIn, epoch: Epoch) {
         if let Some(sessions) = &self.sessions
             && let Some(value) = Packed::pack(signed_in)
@@ -96,7 +96,7 @@ impl SessionCache {
         good.then(|| entry.value.unpack(id)).flatten().map(|value| Hit { value, authoritative })
     }
 
-    /// Lets go of the copies of sessions that are of no use any more, and of what they know of people.
+    /// Drops invalidated entries, and with them the personal data that they hold.
     pub fn purge(&self) {
         if let Some(sessions) = &self.sessions {
             sessions.retain(|_, entry| {
@@ -112,7 +112,7 @@ impl SessionCache {
         }
     }
 
-    /// Keeps a service key that was good when it was read.
+    /// Adds a service key that was valid when it was read.
     pub fn keep_key(&self, key: Arc<StoredServiceKey>, epoch: Epoch) {
         self.keys.insert(key.id, Entry::new(key, epoch));
     }
@@ -125,7 +125,7 @@ impl SessionCache {
             .then_some(Hit { value: entry.value, authoritative })
     }
 
-    /// The copies were brought up to date with what was written about use.
+    /// Updates entries by the last-seen times that were written.
     pub fn touched(&self, touches: &[Touch]) {
         let Some(sessions) = &self.sessions else { return };
         for touch in touches {
@@ -136,42 +136,42 @@ impl SessionCache {
         }
     }
 
-    /// A user or one of its sessions has changed: copies of them are too old.
+    /// Invalidates the entries of a user whose details or sessions have changed.
     pub fn user_changed(&self, user: &UserId) {
         self.invalidations.invalidate(user.as_str());
     }
 
-    /// A service key has changed.
+    /// Invalidates the entry of a service key.
     pub fn key_changed(&self, id: ServiceKeyId) {
         self.invalidations.invalidate(&id);
     }
 
-    /// Anything may have changed.
+    /// Invalidates every entry.
     pub fn invalidate_all(&self) {
         self.invalidations.invalidate_all();
     }
 
-    /// The log was read to its end, as it stood at `instant` or later.
+    /// Notes that the change log was read to its end, as of `instant` or later.
     pub fn log_read(&self, instant: Instant) {
         self.invalidations.read_to_end(instant);
     }
 
-    /// How many sessions are kept.
+    /// Number of sessions in the cache.
     pub fn sessions_kept(&self) -> usize {
         self.sessions.as_ref().map_or(0, Cache::len)
     }
 
-    /// How long ago the log was last read to its end; `None`: never.
+    /// Time since the change log was last read to its end; `None`: never.
     pub fn log_age(&self) -> Option<Duration> {
         self.invalidations.age()
     }
 
-    /// Whether the log was read to its end lately: what is known of it is all there is to know.
+    /// Whether the change log was read to its end within [`MAX_STALENESS`](crate::sessions::MAX_STALENESS).
     pub fn is_current(&self) -> bool {
         self.invalidations.trust() == Trust::Full
     }
 
-    /// `None`: no entry may be used at all.
+    /// Whether entries are current; `None` when they may not be used at all.
     fn authoritative(&self) -> Option<bool> {
         match self.invalidations.trust() {
             Trust::Full => Some(true),

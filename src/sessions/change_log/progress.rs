@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::model::LogPosition;
 
-/// How far the log was read, and when: what was read long ago is needed by nobody any more.
+/// The history of settled positions: rows before one that was reached long ago are not needed any more.
 ///
-/// By the time this process has measured, not by what clocks say: a clock that jumps deletes nothing.
+/// Times are measured by this process and not read from clocks, so a clock that jumps deletes nothing.
 #[derive(Debug, Default)]
 pub struct ReadHistory {
     steps: Mutex<VecDeque<(Instant, LogPosition)>>,
 }
 
-/// The time between two steps that are remembered.
+/// Time between two recorded positions.
 const STEP: Duration = Duration::from_mins(1);
 
 impl ReadHistory {
@@ -25,12 +25,12 @@ impl ReadHistory {
         }
     }
 
-    /// Forgets the places of a log that is no more.
+    /// Forgets the positions of a former log.
     pub fn begin_anew(&self) {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The furthest place that was reached `ago` or longer ago.
+    /// The last position that was reached `ago` or longer ago.
     pub fn read_long_ago(&self, ago: Duration) -> Option<LogPosition> {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = None;

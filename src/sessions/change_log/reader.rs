@@ -1,4 +1,4 @@
-//! Subscription the change log: what other processes did.
+//! The reader of the change log, in which other processes log their changes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,32 +15,32 @@ use crate::sessions::feed::endings::{LogPlace, LogProgress, ReadingTime};
 use crate::sessions::freshness::STALE_IF_ERROR;
 use crate::store::{Announcement, Changes, Listener};
 
-/// How much earlier than its commit an ending may be dated: a request takes seconds at most, and clocks differ by less.
+/// Upper bound on the gap between an ending's timestamp and its commit: far above request timeouts and clock skew.
 const LATE_COMMIT: TimeDelta = TimeDelta::minutes(1);
 
-/// How far one process has read the log.
+/// The state of one process's reading of the log.
 #[derive(Debug, Default)]
 pub struct ChangeLogReader {
-    /// The log that the places below are of; `None` before the first look.
+    /// The log that the positions below belong to; `None` before the first read.
     log: Option<LogId>,
-    /// The connection of the last look.
+    /// The connection of the last read.
     connection: u64,
-    /// Nothing appears before this place any more, whatever crashes.
+    /// The settled position, which survives crashes.
     settled: LogPosition,
-    /// The snapshot of the last look.
+    /// The snapshot of the last read.
     seen: LogSnapshot,
-    /// The places that were read although that snapshot does not contain them: later parts of a look see more.
+    /// Positions that were read although that snapshot does not contain them: later pages of a read see more.
     taken: BTreeSet<LogPosition>,
-    /// The time of the last look, by this process and by the clock that replicas shared then.
+    /// The time of the last read, by this process and by the clock that replicas shared then.
     read_at: Option<Instant>,
     time: Option<DateTime<Utc>>,
-    /// The oldest transaction that was running at the last look, and when it was seen first.
+    /// The oldest transaction that was running at the last read, and when it was first seen.
     oldest_open: Option<(i64, Instant)>,
-    /// EndedEventStream before this instant were told when they stood in the log before.
+    /// Endings before this instant were sent to listeners from the log before.
     told_before: Option<DateTime<Utc>>,
-    /// The news of looks that failed after they had taken some.
+    /// The changes of reads that failed halfway.
     news: ReadSummary,
-    /// Whether there are bulk endings whose meaning is still to be read.
+    /// Whether bulk endings were made whose filters are still to be read.
     bulk_endings_made: bool,
 }
 
@@ -48,7 +48,7 @@ impl ChangeLogReader {
     /// A reader of a log that is read from its beginning, in place of `before`.
     fn instead_of(before: &Self, log: LogId, connection: u64, now: DateTime<Utc>) -> Self {
         let is_another = before.log.is_some();
-        // By either clock: that of another database may be ahead.
+        // The earlier of two clocks, because another database's may be ahead.
         let told_before = before.read_at.zip(before.time).map(|(read_at, time)| {
             let unread = TimeDelta::from_std(read_at.elapsed()).unwrap_or(TimeDelta::MAX);
             now.checked_sub_signed(unread).map_or(time, |now| now.min(time))
@@ -73,7 +73,7 @@ impl ChangeLogReader {
         metrics::open_transaction(self.oldest_open.map_or(Duration::ZERO, |(_, since)| asked - since));
     }
 
-    /// Forgets what another connection need not find at its place.
+    /// Forgets positions that may hold another change on a new connection.
     fn reconnected(&mut self, connection: u64) {
         self.connection = connection;
         self.seen = LogSnapshot::up_to(self.settled);
@@ -81,32 +81,32 @@ impl ChangeLogReader {
     }
 }
 
-/// What a look at the log brought.
+/// The result of one read of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReadSummary {
-    /// Changes that were new.
+    /// Number of new changes.
     pub changes: usize,
-    /// Whether the signing keys are among them.
+    /// Whether signing keys were added or removed.
     pub signing_keys_changed: bool,
 }
 
-/// The log that is read, and how far it is settled.
+/// The log that is read, and its settled position.
 #[derive(Debug, Clone, Copy)]
 struct ReadLog {
     log: LogId,
     settled: LogPosition,
 }
 
-/// The result of one look at the log.
+/// The first page of a read, whose snapshot counts for the whole read.
 struct Look {
     settled: LogPosition,
     seen: LogSnapshot,
-    /// All that was written before this instant was read.
+    /// The instant up to which all changes are in the read.
     as_of: Instant,
 }
 
 impl Sessions {
-    /// Reads the log from where `reader` stands to its end, and takes what is new.
+    /// Reads the log from the reader's position to its end, and applies the new changes.
     pub async fn read_changes(&self, reader: &mut ChangeLogReader) -> Result<ReadSummary, Error> {
         let (asked, now) = (Instant::now(), self.now());
         let mut look: Option<Look> = None;
@@ -120,7 +120,7 @@ impl Sessions {
             let Look { settled, .. } = *look.get_or_insert_with(|| Look {
                 settled: page.settled,
                 seen: page.snapshot,
-                // A look is as old as the proof that nobody writes elsewhere.
+                // A read is as old as the proof that nobody writes elsewhere.
                 as_of: page.proved_at.min(asked),
             });
             for change in page.changes {
@@ -136,7 +136,7 @@ impl Sessions {
                 None => break,
             }
         }
-        // Before the log counts as read: what is told to offline verifiers is whole.
+        // The list for offline verifiers must be complete before the log counts as read.
         if reader.bulk_endings_made {
             self.feed.set_bulk_endings(self.store().bulk_endings(self.revocations_count_since()).await?);
             reader.bulk_endings_made = false;
@@ -146,9 +146,9 @@ impl Sessions {
             reader.note_oldest_open(&seen, asked);
             (reader.settled, reader.seen, reader.told_before) = (settled, seen, None);
             match reader.read_at {
-                // Whoever began to wait before the first look may have missed what was written in between.
+                // A subscription from before the first read may have missed changes.
                 None => self.feed.distrust(),
-                // A reader that was away for longer may have missed what is deleted by now.
+                // After a longer pause, changes may have been deleted before they were read.
                 Some(before) if as_of.saturating_duration_since(before) > STALE_IF_ERROR => self.distrust(),
                 Some(_) => {}
             }
@@ -161,7 +161,7 @@ impl Sessions {
         Ok(std::mem::take(&mut reader.news))
     }
 
-    /// Whether a part of a look was read where the reader stands. If not, the reader is put where it can go on.
+    /// Whether a page continues the reader's log. If not, the reader is reset to where it can continue.
     async fn is_read_on(&self, reader: &mut ChangeLogReader, page: &Changes) -> Result<bool, Error> {
         let keeps_place = failpoints::enabled(Failpoint::PlaceKeptOverReconnect);
         let same_log =
@@ -173,7 +173,7 @@ impl Sessions {
             }
             return Ok(same_connection);
         }
-        // A first look has nothing to compare with: its part of the log is good.
+        // A first page has nothing to compare with, so it counts.
         let is_first = reader.log.is_none();
         if !is_first {
             tracing::warn!("the change log is another than before: the database was restarted, replaced or restored");
@@ -194,21 +194,21 @@ impl Sessions {
         let asked = Instant::now();
         let page = self.store().changes(seen, after).await?;
         if let Some(time) = page.time {
-            // It was that late somewhere between the question and now.
+            // The database read its clock at some point between the request and now.
             let uncertainty = TimeDelta::from_std(asked.elapsed() / 2).unwrap_or_default();
             self.parts.clock.learn(time + uncertainty, uncertainty);
         }
         Ok(page)
     }
 
-    /// Asks what time it is: a clock that has just jumped must not decide what is old enough to be deleted.
+    /// Synchronises the shared clock, because a clock that has just jumped must not decide what is old enough to be deleted.
     pub(in crate::sessions) async fn agree_on_time(&self) -> Result<(), Error> {
         let nothing = LogPosition { transaction: i64::MAX, sequence: i64::MAX };
         self.changes(&LogSnapshot::default(), nothing).await.map(drop)
     }
 
-    /// Takes a change, and says whether it is about the signing keys. Listeners are not told again of endings before
-    /// `told_before`.
+    /// Applies a change, and says whether it concerns the signing keys. Endings before `told_before` are not sent to listeners
+    /// again.
     fn apply_change(&self, change: LoggedChange, read: ReadLog, told_before: Option<DateTime<Utc>>) -> bool {
         let LoggedChange { position, change } = change;
         let place = LogPlace { log: read.log, position, settled: read.settled };
@@ -223,7 +223,7 @@ impl Sessions {
             }
             Change::UserChanged(user) => self.cache.user_changed(&user),
             Change::BulkEnding { user, ended } => {
-                // It may mean any session that is watched.
+                // The bulk ending may match any session that is watched.
                 self.distrust();
                 self.signals.bulk_ending();
                 self.feed.many_ended(EndedEvent::of_many(user, ended, place), is_told(ended));
@@ -238,13 +238,13 @@ impl Sessions {
         false
     }
 
-    /// Anything may have changed.
+    /// Invalidates everything, because any change may have been missed.
     fn distrust(&self) {
         self.cache.invalidate_all();
         self.feed.distrust();
     }
 
-    /// Returns when this process has written to the log, or has learnt that another has.
+    /// Returns when the log has grown, by this process or by another.
     pub async fn log_grown(&self) {
         self.signals.grown.notified().await;
     }
@@ -254,17 +254,17 @@ impl Sessions {
         self.signals.written.notified().await;
     }
 
-    /// Tells the other replicas.
+    /// Sends a notice to the other replicas.
     pub async fn announce(&self, announcement: Announcement) -> Result<(), Error> {
         Ok(self.store().announce(announcement).await?)
     }
 
-    /// Starts to hear the other replicas. `None` when there is no way to.
+    /// Starts to receive notices of other replicas. `None` when the store has no means for it.
     pub async fn listen(&self) -> Result<Option<Box<dyn Listener>>, Error> {
         Ok(self.store().listen().await?)
     }
 
-    /// Another replica has written to the log.
+    /// Notes that another replica has written to the log.
     pub fn heard_of_changes(&self) {
         self.signals.grown.notify_one();
     }

@@ -5,11 +5,11 @@ use tokio::sync::Notify;
 /// Wakes the tasks that work on the log.
 #[derive(Debug, Default)]
 pub struct Signals {
-    /// The log has grown: it should be read.
+    /// The log has grown and should be read.
     pub(in crate::sessions) grown: Notify,
-    /// This process has written to it: the others should be told.
+    /// This process has written to the log, and the other replicas need a notice.
     pub(in crate::sessions) written: Notify,
-    /// There is a bulk ending to be carried out.
+    /// A bulk ending is to be applied to its sessions' rows.
     pub(in crate::sessions) bulk_ending: Notify,
 }
 

@@ -1,4 +1,4 @@
-//! How far a client has heard, as handed to it.
+//! The cursor of listeners and offline verifiers.
 
 use chrono::{DateTime, Utc};
 
@@ -9,22 +9,22 @@ use crate::tokens::Keyring;
 
 const PURPOSE: &str = "change log";
 
-/// How far a client has heard of the change log. Means the same to every process with the same database and master secret;
-/// authenticated, so that one from elsewhere is told apart.
+/// A client's position in the change log. Every process with the same database and master secret can read it; its
+/// authentication code tells it from one of elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogCursor {
-    /// The log that the places are of.
+    /// The log of the positions.
     pub log: LogId,
-    /// All before this place is heard of.
+    /// The position before which the client has every change.
     pub settled: LogPosition,
-    /// The last place heard of; of what stands between the two some may be missing.
+    /// The last position that the client has; some changes between the two may be missing.
     pub newest: LogPosition,
-    /// When that was.
+    /// The time of that position.
     pub at: DateTime<Utc>,
 }
 
 impl LogCursor {
-    /// The cursor of somebody who has heard all that is read.
+    /// The cursor of a client that has everything this process has read.
     pub fn at_end_of(progress: LogProgress) -> Self {
         let LogProgress { log, settled, as_of } = progress;
         Self { log, settled, newest: settled, at: as_of }
@@ -64,7 +64,7 @@ impl LogCursor {
         Some(Self { log, settled, newest, at: DateTime::from_timestamp_micros(number()?)? })
     }
 
-    /// Whether its places are of this log.
+    /// Whether the positions are of this log.
     pub fn is_of(&self, log: LogId) -> bool {
         self.log == log || failpoints::enabled(Failpoint::CursorWithoutIdentity)
     }

@@ -1,4 +1,4 @@
-//! EndedEventStream, as the feed tells them.
+//! Endings, as the feed sends them.
 
 use std::time::Instant;
 
@@ -6,13 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{Ended, LogId, LogPosition, SessionId, UserId};
 
-/// The change log must be kept at least this long: offline verifiers hear of what was ended within the longest life of an
-/// access token from a process that has just started, and streams go on where they broke off.
+/// Minimum age at which changes are deleted. A process that has just started must know the endings of the longest access
+/// token lifetime, and streams resume where they broke off.
 pub const LOG_TTL: TimeDelta = TimeDelta::hours(2);
-/// That a session or a service key stands no more.
+/// The termination of a session or a service key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Termination {
-    /// Why: the reason of its ending, or `expired` or `idle_expired`.
+    /// The reason of the ending, or `expired` or `idle_expired`.
     pub reason: &'static str,
     /// When.
     pub at: DateTime<Utc>,
@@ -24,7 +24,7 @@ impl From<Ended> for Termination {
     }
 }
 
-/// That a session was ended, or many together, as everybody who listens is told.
+/// The end of one session, or of many by a bulk ending, as listeners get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndedEvent {
     /// Which; `None`: many.
@@ -36,42 +36,42 @@ pub struct EndedEvent {
     pub(super) place: LogPlace,
 }
 
-/// The place of an ending in the change log.
+/// The position of an ending, and the log it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogPlace {
     /// The log.
     pub log: LogId,
-    /// The place in it.
+    /// The position in the log.
     pub position: LogPosition,
-    /// Nothing will appear in the log before this place any more.
+    /// The settled position of the log.
     pub settled: LogPosition,
 }
 
 impl LogPlace {
-    /// Resume position: a listener that has heard of this ending has heard of everything before it. Of the places after
-    /// `settled` some may still appear in front.
+    /// Resume position: a listener that has this ending has everything before it. Changes after `settled` may still appear in
+    /// front of it.
     pub fn heard_to(self) -> LogPosition {
         self.position.min(self.settled)
     }
 }
 
-/// How far the log is read.
+/// The progress of the log's reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogProgress {
     /// The log.
     pub log: LogId,
-    /// All before this place is read.
+    /// The settled position up to which the log is read.
     pub settled: LogPosition,
-    /// Every ending before this instant is read.
+    /// The instant before which every ending is read.
     pub as_of: DateTime<Utc>,
 }
 
-/// When a reading of the log took place.
+/// The times of one read of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadingTime {
-    /// The time at which the look began.
+    /// The start of the read.
     pub asked: Instant,
-    /// Nobody had written to another database until then.
+    /// The proof that nobody wrote to another database until then.
     pub as_of: Instant,
 }
 

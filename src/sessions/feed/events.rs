@@ -1,4 +1,4 @@
-//! Hearing of every ending.
+//! Event streams of endings.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -18,41 +18,41 @@ use crate::model::{Caller, Change, LogId, LogPosition, LoggedChange, Scope, User
 use crate::sessions::error::Error;
 use crate::sessions::facade::Sessions;
 
-/// How often a listener learns how far it has heard when nothing else is told, so that it can go on from there.
+/// Time between two heartbeats, each with a cursor, so that a quiet stream can be resumed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// What a listener is told. Each comes with a cursor: who goes on from it misses nothing.
+/// An item of the stream, with the cursor to resume after it.
 #[derive(Debug, Clone)]
 pub enum FeedItem {
     /// A session was ended.
     Ended(Arc<EndedEvent>, String),
-    /// The place to go on from was not known, or is kept no longer: endings may have been missed.
+    /// The cursor to resume from is unknown or too old, so endings may have been missed.
     Missed(String),
-    /// Nothing has happened.
+    /// A heartbeat.
     Nothing(String),
 }
 
-/// One who hears of every ending, or of one user's.
+/// A stream of every ending, or of one user's.
 pub struct EventStream {
     sessions: Arc<Sessions>,
     caller: Option<Lifeline>,
     user: Option<UserId>,
     ready: VecDeque<FeedItem>,
-    /// Where to read on in the log, before what is told live.
+    /// The position to replay the log from, before live items.
     replay: Option<LogPosition>,
-    /// FeedItem from the log, and perhaps once more live.
+    /// Positions that were replayed from the log and may come once more live.
     replayed: BTreeSet<LogPosition>,
     live: broadcast::Receiver<Arc<EndedEvent>>,
-    /// What was told live has a later place than this, or was told before.
+    /// The settled position at the start: live items come after it, or were sent before.
     joined_at: LogPosition,
-    /// The log that the places are of.
+    /// The log of the positions.
     log: LogId,
     heartbeat_at: Instant,
     _place: StreamPlace,
 }
 
 impl Sessions {
-    /// Starts to hear of the endings, of one user's sessions or of everybody's, for a caller with `sessions:read`: from now
+    /// Opens a stream of the endings of one user's sessions, or of everybody's, for a caller with `sessions:read`: from now
     /// on, or from the cursor `after` as far back as the log is kept.
     pub async fn events(
         self: &Arc<Self>,
@@ -63,7 +63,7 @@ impl Sessions {
         caller.require(Scope::READ)?;
         let place = self.feed.places.place(caller)?;
         let caller = self.lifeline_of(caller).await?;
-        // In this order: what is told live from here on stands after this place.
+        // The position is read before the subscription starts, so live items come after it.
         let progress = self.feed.ring().progress().ok_or_else(not_known)?;
         let live = self.feed.endings.subscribe();
         let (joined_at, cursor) = (progress.settled, LogCursor::at_end_of(progress).write(&self.parts.keyring));
@@ -74,7 +74,7 @@ impl Sessions {
                 None
             }
             Some(known) => {
-                // Places of another log mean nothing: what stood in between is not known.
+                // A position of another log means nothing, so endings may have been missed.
                 let known = known.filter(|known| known.is_of(progress.log));
                 let kept_since = self.now() - LOG_TTL;
                 if known.as_ref().is_none_or(|known| known.at < kept_since) {
@@ -103,8 +103,8 @@ impl Sessions {
 }
 
 impl EventStream {
-    /// What there is to tell next. `None` when the caller's credential has died, when it does not keep up, or when the log
-    /// cannot be read: it may come back with its last cursor.
+    /// The next item. `None` when the caller's credential ends, when the listener does not keep up, or when the log cannot be
+    /// read: the client may resume with its last cursor.
     pub async fn next(&mut self) -> Option<FeedItem> {
         let told = loop {
             if self.caller.as_ref().is_some_and(Lifeline::is_terminated) {
@@ -120,7 +120,7 @@ impl EventStream {
             tokio::select! {
                 () = terminated_of(&mut self.caller) => return None,
                 ending = self.live.recv() => {
-                    // Either it was too slow, or nothing will be told any more.
+                    // An error means that the listener was too slow, or that the process stops.
                     let ending = ending.ok()?;
                     let is_replayed = ending.place.log == self.log && self.replayed.remove(&ending.place.position);
                     if self.wants(&ending) && !is_replayed {
@@ -141,7 +141,7 @@ impl EventStream {
 
     /// Reads a page of the log. `None` when it cannot be read.
     async fn read_on(&mut self, after: LogPosition) -> Option<()> {
-        // After a restart all listeners come back at once, and there are others who need the database and the processors.
+        // All listeners come back at once after a restart, and other callers need the database too.
         let sessions = Arc::clone(&self.sessions);
         let _turn = sessions.feed.replays.acquire().await.ok()?;
         let started = Instant::now();
@@ -169,7 +169,7 @@ impl EventStream {
                 self.ready.push_back(told);
             }
         }
-        // A turn takes twice as long as its work: the rest belongs to others.
+        // Each turn pauses for as long as it worked, which leaves half of the time to other callers.
         tokio::time::sleep(started.elapsed()).await;
         Some(())
     }
@@ -186,9 +186,9 @@ impl EventStream {
         FeedItem::Ended(ending, cursor.write(&self.sessions.parts.keyring))
     }
 
-    /// A cursor after everything, if this listener has heard everything.
+    /// A cursor after everything, if this listener has every item.
     fn heard_all(&self) -> Option<String> {
-        // In this order: what is told live later stands after this place.
+        // The position is read before the queue, so later live items come after it.
         let progress = self.sessions.feed.ring().progress()?;
         self.live.is_empty().then(|| LogCursor::at_end_of(progress).write(&self.sessions.parts.keyring))
     }

@@ -11,28 +11,28 @@ use super::stream_limits::{StreamLimits, StreamPlaces};
 use super::subscriptions::{Registry, Subject};
 use crate::model::{BulkEnding, ServiceKeyId, SessionId};
 
-/// How many endings a stream may be behind before it is closed.
+/// The most endings that a stream may be behind before it is closed.
 const MOST_BEHIND: usize = 8192;
-/// How many listeners read a page of the log again at once.
+/// The most listeners that replay a page of the log at once.
 const MOST_REPLAYS: usize = 1;
-/// What this process knows of the endings.
+/// The recent endings, and the subscriptions to further ones.
 pub struct Hub {
     pub(super) registry: Arc<Registry>,
     pub(super) places: Arc<StreamPlaces>,
-    /// Turns to read the log again.
+    /// Permits to replay the log.
     pub(super) replays: Semaphore,
     pub(super) endings: broadcast::Sender<Arc<EndedEvent>>,
     pub(super) ring: Mutex<RecentEndedEventStream>,
-    /// The latest complete reading of the log.
+    /// The times of the latest complete read of the log.
     pub(super) readings: watch::Sender<Option<ReadingTime>>,
-    /// The ring has grown.
+    /// A signal that recent endings were added.
     pub(super) news: watch::Sender<()>,
-    /// Something may have been missed.
+    /// A signal that endings may have been missed.
     pub(super) distrusted: Notify,
 }
 
 impl Hub {
-    /// With room for so many streams.
+    /// A hub with these limits on streams.
     pub fn new(limits: StreamLimits) -> Self {
         Self {
             registry: Arc::default(),
@@ -46,8 +46,8 @@ impl Hub {
         }
     }
 
-    /// The log tells that a session was ended. What was ended before `counts_since` is of no use to offline verifiers, and
-    /// listeners may have been told of it already.
+    /// Adds an ending from the log. Offline verifiers do not need one from before `counts_since`, and listeners may have it
+    /// already.
     pub fn session_ended(&self, session_id: SessionId, ending: EndedEvent, counts_since: DateTime<Utc>, is_told: bool) {
         let EndedEvent { ended, place, .. } = ending;
         self.registry.terminated(Subject::Session(session_id), ended.into());
@@ -55,7 +55,7 @@ impl Hub {
         self.tell(ending, is_told);
     }
 
-    /// The log tells that many sessions were ended together, of which listeners may have been told already.
+    /// Adds a bulk ending from the log, which listeners may have already.
     pub fn many_ended(&self, ending: EndedEvent, is_told: bool) {
         self.ring().bulk_ended(ending.place.position);
         self.tell(ending, is_told);
@@ -63,35 +63,35 @@ impl Hub {
 
     fn tell(&self, ending: EndedEvent, is_told: bool) {
         if !is_told {
-            // Nobody may be listening.
+            // An error means that there is no listener.
             drop(self.endings.send(Arc::new(ending)));
         }
         self.news.send_replace(());
     }
 
-    /// The bulk endings whose sessions' tokens can still be alive.
+    /// Replaces the bulk endings whose sessions may have unexpired tokens.
     pub fn set_bulk_endings(&self, endings: Vec<BulkEnding>) {
         self.ring().set_bulk_endings(endings);
         self.news.send_replace(());
     }
 
-    /// The log tells that a service key was revoked.
+    /// Terminates the subscriptions to a service key that was revoked.
     pub fn key_revoked(&self, id: ServiceKeyId, now: DateTime<Utc>) {
         self.registry.terminated(Subject::Key(id), Termination { reason: "revoked", at: now });
     }
 
-    /// EndedEventStream may have been missed: whoever waits for one is looked at again.
+    /// Requests a recheck of all subscriptions, because endings may have been missed.
     pub fn distrust(&self) {
         self.distrusted.notify_one();
     }
 
-    /// The log is another than before: places in the old one mean nothing.
+    /// Forgets the positions of a former log.
     pub fn begin_anew(&self) {
         *self.ring() = RecentEndedEventStream::default();
         self.readings.send_replace(None);
     }
 
-    /// The log was read to its end.
+    /// Notes that the log was read to its end.
     pub fn log_read(&self, progress: LogProgress, time: ReadingTime) {
         self.ring().read_to(progress);
         self.readings.send_replace(Some(time));

@@ -1,4 +1,4 @@
-//! One session or service key, known to stand until it is over.
+//! The lifeline of one session or service key: its subscription and its clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use crate::sessions::freshness::Freshness;
 
 /// The pause before a store that does not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The clock may be set, so the time that is left is looked at this often at least. That asks nobody.
+/// Longest sleep between two looks at the clock, because the clock may be set.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
-/// Tells when one session or service key is over, whether somebody ended it or its time came. Asks the store only when a
-/// session's time seems to have come, because it may have been extended or used.
+/// Waits until one session or service key has ended or expired. The store is read only when a session seems to have
+/// expired, because it may have been extended or used.
 pub struct Lifeline {
     sessions: Arc<Sessions>,
     following: Subscription,
-    /// When it is over by itself, as far as is known; `None`: never.
+    /// The expiry, as far as it is known; `None`: never.
     due_at: Option<DateTime<Utc>>,
 }
 
@@ -32,18 +32,18 @@ enum Look {
 }
 
 impl Lifeline {
-    /// Of a session that was read after it was followed.
+    /// The lifeline of a session that was read after its subscription started.
     pub fn of_session(sessions: &Arc<Sessions>, following: Subscription, session: &Session) -> Self {
         let due_at = Some(sessions.due_at(session));
         Self { sessions: Arc::clone(sessions), following, due_at }
     }
 
-    /// Whether it is known already that it is over.
+    /// Whether a termination is known.
     pub fn is_terminated(&self) -> bool {
         self.following.termination().is_some()
     }
 
-    /// Returns when it is over. May be given up and asked again.
+    /// Returns at the termination. Safe to cancel and call again.
     pub async fn terminated(&mut self) -> Termination {
         loop {
             let left = self.due_at.map(|due_at| (due_at - self.sessions.now()).to_std().unwrap_or_default());
@@ -67,10 +67,10 @@ impl Lifeline {
     async fn look(&self, due_at: DateTime<Utc>) -> Result<Look, Error> {
         let expired = Termination { reason: State::Expired.as_str(), at: due_at };
         match self.following.subject() {
-            // The end of a service key is never moved.
+            // A service key's expiry never moves.
             Subject::Key(_) | Subject::BootstrapKey => Ok(Look::Termination(expired)),
             Subject::Session(id) => {
-                // Only what is over is deleted.
+                // Only sessions past their retention are deleted.
                 let Some(signed_in) = self.sessions.session_loader.submit(id).await? else {
                     return Ok(Look::Termination(expired));
                 };
@@ -85,8 +85,8 @@ impl Lifeline {
 }
 
 impl Sessions {
-    /// What the caller's credential hangs on; `None` when that never ends. Refuses a caller whose credential has died since
-    /// it was looked at.
+    /// The lifeline of the caller's credential; `None` when it never ends. Refuses a caller whose credential has ended since it
+    /// was authenticated.
     pub(super) async fn lifeline_of(self: &Arc<Self>, caller: &Caller) -> Result<Option<Lifeline>, Error> {
         match caller {
             Caller::User(signed_in) => {
@@ -114,7 +114,7 @@ impl Sessions {
         Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at: key.until }))
     }
 
-    /// Why and since when a session stands no more; `None` if it stands.
+    /// The termination of a session; `None` while it is active.
     pub(super) fn terminated(&self, session: &Session) -> Option<Termination> {
         let seen_at = self.activity.seen(session.id).map(|touch| touch.seen_at);
         match session.state_as_seen(seen_at, self.now()) {
@@ -125,7 +125,7 @@ impl Sessions {
         }
     }
 
-    /// When a session is over if nothing happens.
+    /// The expiry of a session that is not used or extended again.
     fn due_at(&self, session: &Session) -> DateTime<Utc> {
         session.due_at(self.activity.seen(session.id).map(|touch| touch.seen_at))
     }

@@ -1,9 +1,9 @@
-//! Telling at once what has ended, to whoever keeps a stream open or verifies tokens without asking.
+//! The feed of endings: watches of one session, event streams, and the list for offline verifiers.
 //!
-//! Everything here is fed by the change log as this process follows it ([`super::freshness`]), so it costs memory and no
-//! queries: those who wait for one session hang on a [`registry`], those who want to hear of every ending on a channel,
-//! and those who verify offline read a [`ring`] of what was ended lately. Nobody can be slow at the cost of others: a
-//! stream that does not keep up is closed, and goes on from its [`cursor`] when it comes back.
+//! All of it comes from the change log as this process reads it ([`super::change_log`]), so it costs memory and no queries:
+//! a watch has a subscription to its session ([`subscriptions`]), an event stream a channel, and offline verifiers read the
+//! [`recent_endings`]. No client is slow at the cost of others: a stream that does not keep up is closed, and resumes from
+//! its [`cursor`].
 
 mod cursor;
 pub mod endings;

@@ -1,4 +1,4 @@
-//! What was ended lately, for those who verify tokens without asking.
+//! Recent endings, for clients that verify tokens offline.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use super::endings::LogProgress;
 use crate::model::{BulkEnding, LogPosition, SessionId};
 
-/// The most endings kept, about 50 bytes each. When there are more, the whole list is told to nobody.
+/// The most endings kept, about 50 bytes each. With more, no client gets the complete list.
 const MOST_KEPT: usize = 200_000;
 
-/// A session whose tokens do not stand, whatever their `exp`.
+/// A session whose tokens are invalid, whatever their `exp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revoked {
     /// Which.
@@ -20,15 +20,15 @@ pub struct Revoked {
     pub ended_at: DateTime<Utc>,
 }
 
-/// The endings whose tokens can still be alive, by their place in the change log.
+/// The endings of sessions that may have unexpired tokens, by their position in the change log.
 #[derive(Debug, Default)]
 pub struct RecentEndedEventStream {
     entries: BTreeMap<LogPosition, Revoked>,
-    /// How far the log is here; `None` before it was read to its end.
+    /// The progress of the log's reader; `None` before the first complete read.
     read_to: Option<LogProgress>,
-    /// What stands up to this place is here no more, though it counts.
+    /// The position up to which endings were dropped that still matter.
     forgotten_to: Option<LogPosition>,
-    /// The bulk endings, which are always told all, and the place of the last one.
+    /// All bulk endings that matter, each in every answer, and the position of the last one.
     bulk: Vec<BulkEnding>,
     bulk_at: Option<LogPosition>,
 }
@@ -44,7 +44,7 @@ impl RecentEndedEventStream {
         }
     }
 
-    /// Forgets from the front; the few that stand behind a younger one are passed over when the list is told.
+    /// Drops old endings from the front; the few behind a younger one are left out when the list is made.
     fn forget_before(&mut self, counts_since: DateTime<Utc>) {
         while self.entries.first_key_value().is_some_and(|(_, revoked)| revoked.ended_at < counts_since) {
             self.entries.pop_first();
@@ -68,18 +68,18 @@ impl RecentEndedEventStream {
         self.read_to = Some(progress);
     }
 
-    /// How far the log is read.
+    /// The progress of the log's reader.
     pub fn progress(&self) -> Option<LogProgress> {
         self.read_to
     }
 
-    /// The place of the last ending that is known.
+    /// The position of the last known ending.
     pub fn newest(&self) -> Option<LogPosition> {
         self.entries.last_key_value().map(|(position, _)| *position).max(self.bulk_at)
     }
 
-    /// What was ended after a place, or at all; what was ended before `counts_since` is not told any more. `None` when it
-    /// is not known in full.
+    /// The endings after a position, or all of them, without those before `counts_since`. `None` when the list would be
+    /// incomplete.
     pub fn after(&self, place: Option<LogPosition>, counts_since: DateTime<Utc>) -> Option<Vec<Revoked>> {
         if self.forgotten_to.is_some_and(|forgotten_to| place.is_none_or(|place| place < forgotten_to)) {
             return None;
@@ -89,7 +89,7 @@ impl RecentEndedEventStream {
         Some(entries.filter(|revoked| revoked.ended_at >= counts_since).collect())
     }
 
-    /// Whether anything stands after a place.
+    /// Whether there is an ending after a position.
     pub fn has_after(&self, place: LogPosition) -> bool {
         self.newest().is_some_and(|newest| newest > place)
     }

@@ -1,4 +1,4 @@
-//! Reading again what somebody waits for, after changes may have been missed.
+//! The recheck of all subscriptions, after endings may have been missed.
 
 use super::endings::Termination;
 use super::subscriptions::Subject;
@@ -6,22 +6,22 @@ use crate::model::State;
 use crate::sessions::error::Error;
 use crate::sessions::facade::Sessions;
 
-/// The most sessions read in one statement when everything is looked at again.
+/// The most sessions of one statement of a recheck.
 const MAX_BATCH: usize = 250;
 
 impl Sessions {
-    /// Returns when the change log was read to its end for the first time.
+    /// Returns after the first complete read of the change log.
     pub async fn log_known(&self) {
-        // The sender is this one's own.
+        // The hub owns the sender, so the wait cannot fail.
         drop(self.feed.readings.subscribe().wait_for(Option::is_some).await);
     }
 
-    /// Returns when endings may have been missed: then [`Sessions::look_again`] is due.
+    /// Returns when endings may have been missed and [`Sessions::look_again`] is due.
     pub async fn distrusted(&self) {
         self.feed.distrusted.notified().await;
     }
 
-    /// Reads everything again that somebody waits for, many at once, and tells what has ended meanwhile.
+    /// Reads every session and key that has a subscription, in batches, and terminates the subscriptions of those that ended.
     pub async fn look_again(&self) -> Result<(), Error> {
         let (sessions, keys) = self.feed.registry.subjects();
         for ids in sessions.chunks(MAX_BATCH) {
@@ -29,7 +29,7 @@ impl Sessions {
             for id in ids {
                 let over = match found.iter().find(|signed_in| signed_in.session.id == *id) {
                     Some(signed_in) => signed_in.session.ended.map(Termination::from),
-                    // Only what is over for long is deleted.
+                    // Only sessions past their retention are deleted.
                     None => Some(Termination { reason: State::Expired.as_str(), at: self.now() }),
                 };
                 if let Some(over) = over {

@@ -15,25 +15,25 @@ use crate::sessions::facade::Sessions;
 use crate::sessions::freshness::MAX_STALENESS;
 use crate::store;
 
-/// The longest that a request may wait for news.
+/// Longest time that a request may wait for new endings.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
-/// For how long after its `exp` a token may be believed: clocks differ, and verifiers allow for it.
+/// Leeway that verifiers allow after a token's `exp`, because clocks differ.
 const LEEWAY: TimeDelta = TimeDelta::minutes(1);
-/// What stands after a client's settled place was told to it, or committed late. It is told again, but not all the time.
+/// Entries after a client's settled position may be repeats or late commits. They are sent again, once a second at most.
 const REPETITION: Duration = Duration::from_secs(1);
 
 /// Sessions whose tokens must be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocations {
-    /// Asking with it brings what is new.
+    /// The cursor that the next request sends for what is new.
     pub cursor: String,
-    /// Whether these are all there are, or to be added to those known.
+    /// Whether the list is complete, or to be added to the client's.
     pub complete: bool,
-    /// Every ending before this instant is told.
+    /// The instant before which every ending is in the list.
     pub as_of: DateTime<Utc>,
-    /// The sessions. Some may be told again.
+    /// The sessions. Some may be repeats.
     pub revoked: Vec<Revoked>,
-    /// The endings of many sessions together: all of them, each time.
+    /// The bulk endings: all of them in every answer.
     pub bulk: Vec<BulkEnding>,
 }
 
@@ -54,13 +54,13 @@ impl Sessions {
         let since = self.of_this_log(since).await?;
         if let Some(since) = since.filter(|_| !wait.is_zero()) {
             self.wait_for_news(since, wait.min(MAX_WAIT)).await;
-            // The credential may have died meanwhile.
+            // The caller's credential may have ended during the wait.
             drop(self.lifeline_of(caller).await?);
         }
         self.revocations_since(since)
     }
 
-    /// What was ended before this instant is of no use to offline verifiers: no token of it is alive.
+    /// The instant before which endings do not matter to offline verifiers, because every token of theirs has expired.
     pub(in crate::sessions) fn revocations_count_since(&self) -> DateTime<Utc> {
         self.now() - self.policy().access_token_lifetime - LEEWAY
     }
@@ -102,7 +102,7 @@ impl Sessions {
             (ring.has_after(since.newest), ring.has_after(since.settled))
         };
         if !new {
-            // The time being up is an answer too.
+            // A timeout is an answer too.
             drop(timeout_at(if again { repetition } else { end }, news.changed()).await);
         }
     }
@@ -110,12 +110,12 @@ impl Sessions {
     fn revocations_since(&self, since: Option<LogCursor>) -> Result<Revocations, Error> {
         let counts_since = self.revocations_count_since();
         let ring = self.feed.ring();
-        // Looked at while the list cannot change.
+        // The check is made under the lock of the list.
         if !self.cache.is_current() {
             return Err(not_known());
         }
         let progress = ring.progress().ok_or_else(not_known)?;
-        // The log may have become another meanwhile.
+        // The log may have been replaced during the wait.
         let since = since.filter(|since| since.is_of(progress.log));
         let revoked = ring.after(since.map(|since| since.settled), counts_since).ok_or_else(too_many)?;
         let end = LogCursor::at_end_of(progress);
@@ -128,7 +128,7 @@ impl Sessions {
     }
 }
 
-/// The log was not read lately: nothing can be told of what was ended.
+/// The failure while the log was not read lately, so that the endings are not known.
 pub(super) fn not_known() -> Error {
     store::Error::unavailable("the change log was not read lately").into()
 }

@@ -45,14 +45,14 @@ impl StreamPlaces {
     }
 }
 
-/// The place of one stream, free again when this is dropped.
+/// The slot of one stream, released when dropped.
 pub struct StreamPlace {
     places: Arc<StreamPlaces>,
     caller: String,
 }
 
 impl StreamPlaces {
-    /// A place for a stream of this caller.
+    /// Takes a slot for a stream of this caller.
     pub fn place(self: &Arc<Self>, caller: &Caller) -> Result<StreamPlace, Error> {
         let StreamLimits { most, of_user, of_service } = self.limits;
         let (caller, of_caller) = match caller {

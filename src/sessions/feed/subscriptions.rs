@@ -1,4 +1,4 @@
-//! Who waits for the end of what.
+//! Subscriptions to the termination of sessions and service keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::endings::Termination;
 use crate::model::{ServiceKeyId, SessionId};
 
-/// What can end while somebody waits for it.
+/// The subject of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A session.
@@ -19,7 +19,7 @@ pub enum Subject {
     BootstrapKey,
 }
 
-/// The subjects that somebody waits for; others are not kept.
+/// The subjects that have subscriptions.
 #[derive(Debug, Default)]
 pub struct Registry {
     subjects: Mutex<HashMap<Subject, Entry>>,
@@ -32,7 +32,7 @@ struct Entry {
 }
 
 impl Registry {
-    /// From now on nothing that is told of `subject` is missed.
+    /// Subscribes to `subject`; every later termination reaches the subscription.
     pub fn follow(self: &Arc<Self>, subject: Subject) -> Subscription {
         let mut subjects = self.lock();
         let entry = subjects.entry(subject).or_insert_with(|| Entry { followers: 0, news: watch::Sender::new(None) });
@@ -40,7 +40,7 @@ impl Registry {
         Subscription { registry: Arc::clone(self), subject, news: entry.news.subscribe() }
     }
 
-    /// Tells all who wait for `subject` that it is over.
+    /// Sends a termination to all subscriptions of `subject`.
     pub fn terminated(&self, subject: Subject, over: Termination) {
         if let Some(entry) = self.lock().get(&subject) {
             entry.news.send_if_modified(|known| {
@@ -51,14 +51,14 @@ impl Registry {
         }
     }
 
-    /// Everything that somebody waits for.
+    /// All subjects that have subscriptions.
     pub fn subjects(&self) -> (Vec<SessionId>, Vec<ServiceKeyId>) {
         let (mut sessions, mut keys) = (Vec::new(), Vec::new());
         for subject in self.lock().keys() {
             match subject {
                 Subject::Session(id) => sessions.push(*id),
                 Subject::Key(id) => keys.push(*id),
-                // Nobody can revoke it.
+                // The bootstrap key cannot be revoked.
                 Subject::BootstrapKey => {}
             }
         }
@@ -70,7 +70,7 @@ impl Registry {
     }
 }
 
-/// One who waits.
+/// One subscription.
 #[derive(Debug)]
 pub struct Subscription {
     registry: Arc<Registry>,
@@ -79,21 +79,21 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// What is waited for.
+    /// The subject.
     pub fn subject(&self) -> Subject {
         self.subject
     }
 
-    /// What was told so far.
+    /// The termination, if it has come.
     pub fn termination(&self) -> Option<Termination> {
         *self.news.borrow()
     }
 
-    /// Returns when it is told that the subject is over.
+    /// Returns at the termination of the subject.
     pub async fn terminated(&mut self) -> Termination {
         match self.news.wait_for(Option::is_some).await.map(|over| *over) {
             Ok(Some(over)) => over,
-            // The sender lives as long as anybody follows.
+            // The sender lives as long as there is a subscription.
             Ok(None) | Err(_) => std::future::pending().await,
         }
     }

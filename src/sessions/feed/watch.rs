@@ -1,4 +1,4 @@
-//! Watching one session until it is over.
+//! Watches of one session.
 
 use std::sync::Arc;
 
@@ -10,20 +10,20 @@ use crate::model::{Caller, Owner, Scope, Session, SessionId};
 use crate::sessions::error::Error;
 use crate::sessions::facade::Sessions;
 
-/// What a watcher is told.
+/// An item of a watch.
 #[derive(Debug, Clone)]
 pub enum Watched {
-    /// The session as it stands at the beginning.
+    /// The session at the start.
     Session(Box<Session>),
-    /// It is over; nothing comes after this.
+    /// The termination, which is the last item.
     Ended(Termination),
 }
 
-/// One who watches a session.
+/// A watch of one session.
 pub struct Watch {
     next: Next,
     watched: Lifeline,
-    /// `None` when it is the watched session, or never ends.
+    /// The lifeline of the caller's credential; `None` when that is the watched session, or never ends.
     caller: Option<Lifeline>,
     _place: StreamPlace,
 }
@@ -35,16 +35,16 @@ enum Next {
 }
 
 impl Sessions {
-    /// Starts to watch a session: a user's own, or anybody's for a caller with `sessions:read`. No use of any session.
+    /// Starts a watch of a session: a user's own, or anybody's for a caller with `sessions:read`. It counts as no use.
     pub async fn watch(self: &Arc<Self>, caller: &Caller, id: SessionId) -> Result<Watch, Error> {
         let owner = caller.reach(Scope::READ)?;
         let own = caller.session_id() == Some(id);
         let place = self.feed.places.place(caller)?;
-        // ReadSummary before it is read: what happens between is told.
+        // The subscription starts before the read, so nothing in between is missed.
         let following = self.feed.registry.follow(Subject::Session(id));
         let caller_line = if own { None } else { self.lifeline_of(caller).await? };
         let session = if own || owner == Owner::Anyone {
-            // Together with others: after a restart all watchers come back at once.
+            // The read is batched, because all watchers come back at once after a restart.
             let mut session = self.session_loader.submit(id).await?.ok_or(Error::SessionNotFound)?.session;
             self.activity.overlay(&mut session);
             session
@@ -58,7 +58,7 @@ impl Sessions {
 }
 
 impl Watch {
-    /// What there is to tell next; `None` when that was all, or when the caller's credential has died.
+    /// The next item; `None` after the last, or when the caller's credential has ended.
     pub async fn next(&mut self) -> Option<Watched> {
         match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::First(first) => {
@@ -77,7 +77,7 @@ impl Watch {
     }
 }
 
-/// Returns when the caller's credential has died.
+/// Returns when the caller's credential has ended.
 pub(super) async fn terminated_of(caller: &mut Option<Lifeline>) {
     match caller {
         Some(lifeline) => drop(lifeline.terminated().await),

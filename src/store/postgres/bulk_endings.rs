@@ -1,4 +1,4 @@
-//! EndOutcome many sessions by one row, and bringing their own rows up to it.
+//! Bulk endings: one row for many sessions, applied to their own rows afterwards.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -28,7 +28,7 @@ impl BulkEndingStore for PostgresStore {
     }
 }
 
-/// Any number, as long as nobody takes it for something else in this database.
+/// Advisory lock key: "bulkend" in ASCII, unique within this database.
 const CARRYING_OUT_LOCK: i64 = 0x0062_756c_6b65_6e64;
 
 pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx::Result<()> {

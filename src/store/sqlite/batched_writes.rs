@@ -11,27 +11,27 @@ use crate::store::contract::{Error, Result};
 
 /// A kind of write.
 pub(super) trait BatchedWrite: Send + Sync + 'static {
-    /// What is asked for.
+    /// The request of one caller.
     type Request: Send + Sync + 'static;
-    /// What is told of it.
+    /// The answer to one request.
     type Answer: Send + 'static;
 
-    /// Does it, in a transaction that is taken back when this fails.
+    /// Runs one request in a transaction that is rolled back on failure.
     fn write(
         connection: &mut SqliteConnection,
         request: &Self::Request,
     ) -> impl Future<Output = sqlx::Result<Self::Answer>> + Send;
 }
 
-/// Where requests for a kind of write gather.
+/// The batcher of one kind of write.
 pub(super) type WriteBatcher<W> = Arc<Batcher<WriteJob<W>>>;
 
-/// Where they will.
+/// Creates the batcher for writes of kind `W`.
 pub(super) fn write_batcher<W: BatchedWrite>(writer: &SqlitePool) -> WriteBatcher<W> {
     Batcher::new(WriteJob { writer: writer.clone(), kind: PhantomData })
 }
 
-/// A kind of write, and where to.
+/// A kind of write as a batch job.
 pub(super) struct WriteJob<W> {
     writer: SqlitePool,
     kind: PhantomData<W>,
@@ -53,7 +53,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
                     pending.reply(Ok(answer));
                 }
             }
-            // One of them is at fault, and the others shall not suffer for it.
+            // One request may have failed the batch, so each runs alone.
             Err(Error::Internal(_)) if requests.len() > 1 => {
                 for pending in requests.into_iter().filter(|pending| !pending.is_given_up()) {
                     let answer = self.write_all(std::slice::from_ref(&pending)).await;
@@ -75,7 +75,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
 impl<W: BatchedWrite> WriteJob<W> {
     async fn write_all(&self, requests: &[Pending<Self>]) -> Result<Vec<W::Answer>> {
         let written = async {
-            // Takes the write lock before anything is read.
+            // The write lock is taken before the first read.
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             let mut answers = Vec::with_capacity(requests.len());
             for pending in requests {

@@ -1,4 +1,4 @@
-//! EndOutcome many sessions by one row, and bringing their own rows up to it.
+//! Bulk endings: one row for many sessions, applied to their own rows afterwards.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
