@@ -4,13 +4,13 @@ use super::query::Filter;
 use super::session::Ended;
 use super::session_id::SessionId;
 
-/// An ending of many sessions.
+/// A bulk ending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BulkEnding {
-    /// Which sessions: by what never changes of them.
+    /// The sessions to end, by conditions on columns that never change.
     pub filter: Filter,
-    /// Not this one.
+    /// The one session that is spared.
     pub except: Option<SessionId>,
-    /// When and why.
+    /// The time and the reason.
     pub ended: Ended,
 }

@@ -7,24 +7,24 @@ use super::session::{Session, SignedIn};
 use super::session_id::SessionId;
 use super::user::UserId;
 
-/// A program with a service key.
+/// A program, identified by its service key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Tells services apart, and never changes for one: the key's id, `bootstrap`, or `command-line`.
+    /// The stable identifier: the service key's id, `bootstrap`, or `command-line`.
     pub id: String,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// What it may do.
+    /// The rights.
     pub scope: Scope,
 }
 
 impl Service {
-    /// The bearer of the bootstrap key, who may do everything.
+    /// The bearer of the bootstrap key, with every right.
     pub fn bootstrap() -> Self {
         Self::with_everything(Opener::BOOTSTRAP)
     }
 
-    /// Whoever may run this program on this database may do everything.
+    /// The command line, with every right: access to the program and its database is permission enough.
     pub fn command_line() -> Self {
         Self::with_everything(Opener::COMMAND_LINE)
     }
@@ -33,13 +33,13 @@ impl Service {
         Self { id: id.to_owned(), name: id.to_owned(), scope: Scope::everything() }
     }
 
-    /// Its key; the bootstrap key has no id.
+    /// The service key's id; `None` for the bootstrap key and the command line.
     pub fn key_id(&self) -> Option<ServiceKeyId> {
         self.id.parse().ok().map(ServiceKeyId)
     }
 }
 
-/// What a credential resolves to.
+/// The identity behind a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
     /// A user, in one of their sessions.
@@ -48,17 +48,17 @@ pub enum Caller {
     Service(Service),
 }
 
-/// Whose sessions a store may look at: there is no look-up without it.
+/// The users whose sessions a query may reach. Every query for somebody's session takes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner<'a> {
-    /// This user's only; anybody else's do not exist.
+    /// One user. Sessions of other users are answered as if they did not exist.
     User(&'a UserId),
-    /// Anybody's, for callers whose scope says so.
+    /// Every user, for callers with the scope for it.
     Anyone,
 }
 
 impl<'a> Owner<'a> {
-    /// The one user whose sessions they are.
+    /// The one user, or `None` for [`Owner::Anyone`].
     pub fn user(self) -> Option<&'a UserId> {
         match self {
             Self::User(user) => Some(user),
@@ -68,7 +68,7 @@ impl<'a> Owner<'a> {
 }
 
 impl Caller {
-    /// What it may do.
+    /// The caller's rights.
     pub fn scope(&self) -> &Scope {
         match self {
             Self::User(signed_in) => &signed_in.session.scope,
@@ -89,7 +89,7 @@ impl Caller {
         self.session().map(|session| session.id)
     }
 
-    /// As which it opens sessions.
+    /// The opener that is recorded for sessions of this caller.
     pub fn opener(&self) -> Opener {
         match self {
             // The root of the chain: whoever ends everything that a leaked key opened must find what came of it later.

@@ -1,4 +1,4 @@
-//! The change log: the changes that every replica must learn of, and their places.
+//! The change log: the changes that every replica must learn of, and their positions.
 
 use super::service_key::ServiceKeyId;
 use super::session::Ended;
@@ -6,45 +6,46 @@ use super::session_id::SessionId;
 use super::user::UserId;
 use crate::clock::{Entropy, EntropyUnavailable};
 
-/// The identity of a change log. PostgreSQL gives transaction numbers again after a crash, a promotion or a restore, so a
-/// place means nothing without it.
+/// The identity of a change log. PostgreSQL reuses transaction ids after a crash, a promotion or a restore, so a
+/// position means nothing without it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogId {
-    /// The cluster, as `initdb` numbered it; drawn by chance for a log that cannot tell.
+    /// The cluster's system identifier, assigned by `initdb`; random for a log without a readable identity.
     pub system: u64,
     /// The timeline: a promotion or a restore to a point in time begins another.
     pub timeline: u32,
-    /// When the database was started, in microseconds: a copy of its files that is put back has the same system and timeline.
+    /// The start of the database server, in microseconds: a restored copy of its files has the same system and
+    /// timeline.
     pub started: i64,
-    /// The database within the cluster: a copy of it has the same table.
+    /// The database's OID within the cluster: a copy of the database has a table with the same OID.
     pub database: u32,
-    /// The table: a dump that is put back into the same database makes another.
+    /// The table's OID: a dump that is restored into the same database creates another table.
     pub table: u32,
 }
 
 impl LogId {
-    /// An identity that no other log has.
+    /// A random identity, which no other log has.
     pub(crate) fn drawn(entropy: &dyn Entropy) -> std::result::Result<Self, EntropyUnavailable> {
         let mut bytes = [0; 8];
         entropy.fill(&mut bytes)?;
         Ok(Self { system: u64::from_be_bytes(bytes), ..Self::default() })
     }
 
-    /// Whether both logs are of one server, unless it was started anew meanwhile.
+    /// Whether both logs are on one server that was not restarted in between.
     pub(crate) fn is_of_server_of(&self, other: &Self) -> bool {
         (self.system, self.timeline, self.started) == (other.system, other.timeline, other.started)
     }
 
-    /// Whether the log did not tell its identity.
+    /// Whether the identity is random, because the log's own could not be read.
     pub(crate) fn is_drawn(&self) -> bool {
         self.started == 0
     }
 }
 
-/// The transactions that a look at the log saw the end of: those before `end`, without the `open` ones.
+/// The transactions that had ended when the log was read: all before `end` except the `open` ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogSnapshot {
-    /// No transaction from this place on had ended.
+    /// The position from which on no transaction had ended.
     pub end: LogPosition,
     /// The transactions before `end` that were still running.
     pub open: Vec<i64>,
@@ -56,55 +57,55 @@ impl LogSnapshot {
         Self { end, open: Vec::new() }
     }
 
-    /// Whether a change at this place was visible.
+    /// Whether a change at this position was visible.
     pub fn contains(&self, position: LogPosition) -> bool {
         position < self.end && !self.open.contains(&position.transaction)
     }
 }
 
-/// A place in the change log. Places are in order within one log ([`LogId`]).
+/// A position in the change log. Positions are ordered within one log ([`LogId`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogPosition {
-    /// The transaction, by the number it drew when it first wrote.
+    /// The transaction id, assigned at the transaction's first write.
     pub transaction: i64,
-    /// The change within it.
+    /// The number of the change within the transaction.
     pub sequence: i64,
 }
 
-/// What changed.
+/// A change that every replica must learn of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A session was ended.
     SessionEnded {
-        /// Which.
+        /// The session.
         id: SessionId,
-        /// Whose.
+        /// The session's user.
         user: UserId,
-        /// When and why.
+        /// The time and the reason.
         ended: Ended,
     },
-    /// What is shown of a session or its user is another.
+    /// Details of the user, or of one of the user's sessions, changed.
     UserChanged(UserId),
-    /// Many sessions were ended together.
+    /// A bulk ending was made.
     BulkEnding {
-        /// Of this user; `None`: of anybody.
+        /// The user whose sessions are ended; `None`: sessions of any user.
         user: Option<UserId>,
-        /// When and why.
+        /// The time and the reason.
         ended: Ended,
     },
     /// A service key was revoked.
     ServiceKeyRevoked(ServiceKeyId),
-    /// A signing key was added or forgotten.
+    /// A signing key was added or deleted.
     SigningKeysChanged,
-    /// A newer version wrote it: anything may have changed.
+    /// A change of a kind that only a newer version knows: anything may have changed.
     Unknown,
 }
 
-/// A change and its place.
+/// A change and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedChange {
-    /// Where it stands.
+    /// The position in the log.
     pub position: LogPosition,
-    /// What it is.
+    /// The change.
     pub change: Change,
 }

@@ -1,11 +1,11 @@
-//! The counts that statistics are made of.
+//! The counts behind the statistics.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::device::DeviceType;
 use super::session::EndReason;
 
-/// What one point of a series stands for.
+/// The length of time that one point of a series covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// An hour.
@@ -15,7 +15,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// How long it is.
+    /// The duration.
     pub fn length(self) -> TimeDelta {
         match self {
             Self::Hour => TimeDelta::hours(1),
@@ -23,7 +23,7 @@ impl Step {
         }
     }
 
-    /// The word that is stored.
+    /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -31,7 +31,7 @@ impl Step {
         }
     }
 
-    /// The start of the step that an instant is in.
+    /// The start of the step that contains an instant.
     pub(crate) fn start(self, at: DateTime<Utc>) -> DateTime<Utc> {
         let length = self.length().num_seconds();
         DateTime::from_timestamp(at.timestamp().div_euclid(length) * length, 0).unwrap_or(at)
@@ -44,7 +44,7 @@ impl Step {
     }
 }
 
-/// What the numbers are broken down by.
+/// A dimension to break the numbers down by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
     /// The application.
@@ -63,36 +63,36 @@ impl Grouping {
     }
 }
 
-/// Which numbers are wanted.
+/// A request for statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatisticsQuery {
-    /// From the step with this instant in it; by default 24 hours or 30 days before `to`.
+    /// Inclusive start, rounded down to a whole step; by default 24 hours or 30 days before `to`.
     pub from: Option<DateTime<Utc>>,
-    /// Up to the step before the one that starts at this instant or with it in it; by default, and at most, up to now.
+    /// Exclusive end, rounded up to a whole step; the current step at most, which is also the default.
     pub to: Option<DateTime<Utc>>,
-    /// A point for each of these.
+    /// The time that each point covers.
     pub step: Step,
     /// Only sessions of this application.
     pub client_id: Option<String>,
-    /// Only sessions on such a device.
+    /// Only sessions on this kind of device.
     pub device_type: Option<DeviceType>,
-    /// Broken down by this too.
+    /// A dimension to break the total down by.
     pub group_by: Option<Grouping>,
 }
 
-/// What happened to a session.
+/// An event in the life of a session, as it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountedEvent {
-    /// It was opened.
+    /// The session was opened.
     Opened,
-    /// It came to its end by itself, or was idle for too long and then deleted.
+    /// The session reached its expiry, or was deleted after it had been idle for too long.
     Expired,
-    /// Somebody ended it before.
+    /// The session was ended before its expiry.
     Ended(EndReason),
 }
 
 impl CountedEvent {
-    /// The event behind the word that is stored, if it is one.
+    /// The event of a stored word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "opened" => Some(Self::Opened),
@@ -102,38 +102,38 @@ impl CountedEvent {
     }
 }
 
-/// What a store is asked to read of what it has counted: whole steps.
+/// The counts that a store is asked for, in whole steps.
 #[derive(Debug, Clone, Copy)]
 pub struct CountsWanted<'a> {
     /// The start of the first step.
     pub from: DateTime<Utc>,
-    /// The end of the last.
+    /// The end of the last step, exclusive.
     pub to: DateTime<Utc>,
     /// The first midnight (UTC) that is not before `to`.
     pub midnight: DateTime<Utc>,
-    /// How long they are, whom they are of, and how they are broken down.
+    /// The length of the steps, the sessions to count, and the dimension to break them down by.
     pub query: &'a StatisticsQuery,
-    /// How many groups at most; one more tells that there are too many.
+    /// The maximum number of groups. An answer with one more means that there are too many.
     pub most_groups: usize,
 }
 
-/// What a store has counted.
+/// The counts that a store answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
-    /// What happened before this instant is counted.
+    /// The instant before which all events are counted.
     pub counted_until: DateTime<Utc>,
-    /// Each group, its sessions open at `counted_until`, and how many more were opened than left from the end of the
-    /// last step on. A group's name is empty for sessions without a client, and where nothing is broken down.
+    /// Each group's name, its sessions open at `counted_until`, and the number opened less the number ended or expired
+    /// since the end of the last step. The name is empty for sessions without a client, and without a dimension.
     pub groups: Vec<(String, i64, i64)>,
-    /// How often something happened in a step: its start, the group, what, how often. In the order of the starts.
+    /// The events by step, ordered by its start: the start, the group's name, the event, and its count.
     pub events: Vec<(DateTime<Utc>, String, CountedEvent, i64)>,
 }
 
-/// A user's sessions in numbers; ended ones are not among them.
+/// The numbers of a user's sessions. Ended sessions are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionStats {
-    /// Those that stand.
+    /// Active sessions.
     pub active: u64,
-    /// Those past their end or idle for too long.
+    /// Sessions past `expires_at`, or idle for too long.
     pub expired: u64,
 }

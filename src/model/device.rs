@@ -1,8 +1,8 @@
-//! What a User-Agent header tells of the device behind it.
+//! The device behind a User-Agent header.
 //!
 //! The header is the client's own word: good for showing people their sessions, never for a decision.
 
-/// The longest User-Agent that is kept, in characters; the rest is cut off.
+/// The maximum length of a stored User-Agent, in characters; the rest is cut off.
 pub const MAX_USER_AGENT_CHARS: usize = 512;
 
 /// A kind of device.
@@ -16,7 +16,7 @@ pub enum DeviceType {
     Tablet,
     /// A program, not a person.
     Bot,
-    /// Nothing that we know.
+    /// An unrecognised device.
     #[default]
     Unknown,
 }
@@ -36,7 +36,7 @@ impl DeviceType {
         }
     }
 
-    /// The kind behind the word, if it is one.
+    /// The kind of a stored word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -45,7 +45,7 @@ impl DeviceType {
 /// A device, as shown to people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Device {
-    /// Its kind.
+    /// The kind.
     pub kind: DeviceType,
     /// The name that its user or the opener gave it.
     pub name: Option<String>,
@@ -56,7 +56,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Reads a User-Agent header, and keeps the name that was given.
+    /// Parses a User-Agent header. `name` is stored unchanged.
     pub fn from_user_agent(user_agent: Option<&str>, name: Option<String>) -> Self {
         let Some(user_agent) = user_agent else {
             return Self { name, ..Self::default() };
@@ -72,7 +72,7 @@ impl Device {
         }
     }
 
-    /// What to call it: the given name, else something like `Chrome on Windows`; `None` when nothing is known.
+    /// The label for people: the given name, else something like `Chrome on Windows`; `None` when nothing is known.
     pub fn label(&self) -> Option<String> {
         match (&self.name, &self.browser, &self.os) {
             (Some(name), _, _) => Some(name.clone()),
@@ -83,7 +83,8 @@ impl Device {
     }
 }
 
-/// The parser knows no tablets: an iPad is a phone to it, and so is an Android tablet, which leaves out `Mobile`.
+/// The parser has no category for tablets. An iPad is recognised by its name, an Android tablet by the missing
+/// `Mobile`.
 fn kind(category: &str, user_agent: &str) -> DeviceType {
     let tablet = user_agent.contains("iPad") || (user_agent.contains("Android") && !user_agent.contains("Mobile"));
     match category {
@@ -95,8 +96,8 @@ fn kind(category: &str, user_agent: &str) -> DeviceType {
     }
 }
 
-/// Browsers have stopped telling versions of systems (every Windows since 10 says 10), so only the name is kept,
-/// as its maker writes it.
+/// Browsers freeze the version of the system (every Windows since 10 says 10), so only the name is stored, as its maker
+/// writes it.
 fn operating_system(name: &str) -> &str {
     match name {
         "Mac OSX" => "macOS",
@@ -107,7 +108,7 @@ fn operating_system(name: &str) -> &str {
     }
 }
 
-/// The parser's word for what it does not know.
+/// `None` for the parser's placeholder for an unknown name.
 fn known(name: &str) -> Option<String> {
     (name != "UNKNOWN" && !name.is_empty()).then(|| name.to_owned())
 }

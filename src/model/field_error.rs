@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-/// One field of a request that cannot be taken, and why.
+/// One refused field of a request, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The field's name as the native API spells it.
     pub field: Cow<'static, str>,
-    /// What is wrong with it, for a person.
+    /// The problem, for a person.
     pub message: Cow<'static, str>,
 }
 
 impl FieldError {
-    /// Names a field and what is wrong with it.
+    /// The refusal of `field`, with `message` as the reason.
     pub fn new(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { field: field.into(), message: message.into() }
     }

@@ -1,4 +1,4 @@
-//! The nouns: plain data that every other room speaks of. Nothing here asks a database, waits or decides.
+//! The words of the domain: plain data that every other room uses. No code here queries a database or waits.
 
 mod bulk_ending;
 mod caller;

@@ -26,9 +26,9 @@ impl Opener {
     const KEY: &'static str = "key:";
     const SESSION: &'static str = "session:";
 
-    /// Reads what its `Display` writes.
+    /// Parses the form that `Display` writes.
     pub fn parse(text: &str) -> Option<Self> {
-        // One form only: a filter compares texts.
+        // Only the canonical form is accepted, because filters compare text.
         let id = |id: &str| id.parse::<Uuid>().ok().filter(|uuid| uuid.to_string() == id);
         match text {
             Self::BOOTSTRAP => Some(Self::BootstrapKey),

@@ -1,4 +1,4 @@
-//! What can be searched for, typed: wire formats translate into it, the stores compile it.
+//! Typed searches: wire formats translate into them, the stores compile them to SQL.
 
 use std::net::IpAddr;
 
@@ -12,24 +12,24 @@ use super::session::State;
 use super::session_id::SessionId;
 use super::user::UserId;
 
-/// The most sessions on one page.
+/// The maximum number of sessions on one page.
 pub const MAX_PAGE: u32 = 200;
-/// The sessions on a page when none was asked for.
+/// The number of sessions on a page when the request names none.
 pub const DEFAULT_PAGE: u32 = 50;
 
 /// A half-open range of instants: `from <= x < to`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Range {
-    /// The first instant in it.
+    /// The first instant in the range; `None`: unbounded.
     pub from: Option<DateTime<Utc>>,
-    /// The first instant after it.
+    /// The first instant after the range; `None`: unbounded.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// A text that a condition can look into.
+/// A text that a condition can match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TextField {
-    /// The id as it is written.
+    /// The session's id, as text.
     Id,
     /// The user's id.
     UserId,
@@ -46,34 +46,34 @@ pub enum TextField {
 /// An instant that a condition can compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeField {
-    /// When it was opened.
+    /// The time of opening.
     CreatedAt,
-    /// When it was last used, as far as it is written.
+    /// The time of the last use, as far as it has been written.
     LastSeenAt,
-    /// When it ends by itself.
+    /// The expiry.
     ExpiresAt,
 }
 
-/// What a session must be like: a small algebra. Text is compared byte for byte, and no character in it is special.
+/// A condition on a session: a small algebra. Text is compared byte for byte, and no character in it is a wildcard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Condition {
-    /// All of these; none of them: every session.
+    /// All of these; an empty list matches every session.
     All(Vec<Condition>),
-    /// One of these at least; none of them: no session.
+    /// At least one of these; an empty list matches no session.
     Any(Vec<Condition>),
-    /// Nobody has ended it.
+    /// The session was not ended; it may have expired.
     NotEnded,
-    /// It is this one.
+    /// The session has this id.
     IsSession(SessionId),
-    /// The field is exactly this text.
+    /// The field equals this text.
     Is(TextField, String),
-    /// This text is somewhere in the field.
+    /// The field contains this text.
     Contains(TextField, String),
-    /// This text is somewhere in what the field is between two others.
+    /// The field, written between a prefix and a suffix, contains this text.
     ContainsAround {
         /// The field.
         field: TextField,
-        /// The text before and after the field.
+        /// The prefix and the suffix.
         around: (String, String),
         /// The text to be found.
         text: String,
@@ -85,39 +85,39 @@ pub enum Condition {
 /// Conditions that a session must meet, all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of this user.
+    /// The user.
     pub user_id: Option<UserId>,
-    /// In this state at the time of the search.
+    /// The state at the time of the search.
     pub state: Option<State>,
-    /// Opened for this application.
+    /// The application that the session was opened for.
     pub client_id: Option<String>,
-    /// On such a device.
+    /// The kind of device.
     pub device_type: Option<DeviceType>,
-    /// From exactly this address.
+    /// The exact address that the user signed in from.
     pub ip_address: Option<IpAddr>,
-    /// Opened with this credential.
+    /// The credential that the session was opened with.
     pub opened_by: Option<Opener>,
-    /// Opened in this range.
+    /// The range for the time of opening.
     pub created: Range,
-    /// Last seen in this range.
+    /// The range for the time of the last use.
     pub last_seen: Range,
 }
 
-/// What to sort by. The session's id decides between equals, so that pages neither skip nor repeat.
+/// A column to sort by. The session's id breaks ties, so that pages neither skip nor repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortField {
-    /// When it was opened.
+    /// The time of opening.
     CreatedAt,
-    /// When it was last seen: only within one user, because no index holds all sessions in this order.
+    /// The time of the last use: only within one user, because no index over all sessions has this order.
     LastSeenAt,
-    /// When it ends by itself.
+    /// The expiry.
     ExpiresAt,
 }
 
 /// An order of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort {
-    /// What to sort by.
+    /// The column.
     pub field: SortField,
     /// Whether the latest come first.
     pub descending: bool,
@@ -150,32 +150,33 @@ impl Sort {
 /// The last session of a page: the next page starts after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The value it was sorted by.
+    /// The session's value in the sort column.
     pub at: DateTime<Utc>,
-    /// Its id.
+    /// The session's id.
     pub id: SessionId,
 }
 
-/// One page of a search, as a store answers it.
+/// The query for one page of a search.
 #[derive(Debug, Clone, Copy)]
 pub struct Search<'a> {
-    /// Whose sessions may appear.
+    /// The owner, whose sessions alone may appear.
     pub owner: Owner<'a>,
-    /// Which of them.
+    /// The conditions.
     pub filter: &'a Filter,
-    /// In which order.
+    /// The order.
     pub sort: Sort,
-    /// After which one.
+    /// The last session of the page before.
     pub after: Option<Position>,
-    /// How many at most.
+    /// The maximum number of sessions.
     pub limit: u32,
-    /// The instant that states are told at.
+    /// The instant that states are computed for.
     pub now: DateTime<Utc>,
-    /// A read replica's answer, a few seconds old, is good enough: never where a decision follows, or for one user's own.
+    /// Whether a read replica, a few seconds behind, may answer: never when a decision follows, or for a user's own
+    /// sessions.
     pub may_lag: bool,
 }
 
-/// What a list is sorted by; the id decides between equals.
+/// The order of a list; the id breaks ties.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ListingOrder {
     /// The id, which is nearly the order of opening.
@@ -183,27 +184,27 @@ pub enum ListingOrder {
     Id,
     /// The user's id.
     UserId,
-    /// When it was opened.
+    /// The time of opening.
     CreatedAt,
-    /// When it was last used: read from no index, so only short lists come back in time.
+    /// The time of the last use. No index has this order, so only short lists are answered in time.
     LastSeenAt,
-    /// When it ends by itself.
+    /// The expiry.
     ExpiresAt,
 }
 
-/// One page of a list.
+/// The query for one page of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct Listing<'a> {
-    /// Which sessions are in it.
+    /// The condition on the sessions.
     pub condition: &'a Condition,
-    /// What it is sorted by.
+    /// The order.
     pub order: ListingOrder,
     /// Whether the latest come first.
     pub descending: bool,
-    /// How many to skip.
+    /// The number of sessions to skip.
     pub offset: u32,
-    /// How many to answer.
+    /// The maximum number of sessions.
     pub limit: u32,
-    /// How far to count them all; `None`: not at all.
+    /// The bound up to which all matches are counted; `None`: no count.
     pub count_to: Option<u32>,
 }

@@ -9,22 +9,22 @@ use super::field_error::FieldError;
 pub struct Scope(String);
 
 impl Scope {
-    /// Opening sessions and telling who their users are: the right of a login service.
+    /// Opening sessions and describing their users: the right of a login service.
     pub const WRITE: &'static str = "sessions:write";
-    /// Seeing anybody's sessions: introspection and search.
+    /// Reading anybody's sessions: introspection and search.
     pub const READ: &'static str = "sessions:read";
     /// Everything, on anybody's sessions.
     pub const ADMIN: &'static str = "sessions:admin";
-    /// Opening sessions with rights that one has not oneself: a right of service keys only.
+    /// Opening sessions with rights that the service key itself lacks. A right of service keys only.
     pub const GRANT: &'static str = "sessions:grant";
-    /// The words that mean something to this server.
+    /// The words with a meaning to this server.
     pub const RESERVED: [&'static str; 4] = [Self::WRITE, Self::READ, Self::ADMIN, Self::GRANT];
-    /// The beginning of every word that is ours, now or later.
+    /// The prefix of every word that is ours, now or later.
     pub(crate) const PREFIX: &'static str = "sessions:";
-    /// The longest scope, in bytes.
+    /// The maximum length of a scope, in bytes.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Reads a scope; spaces are made single. Refuses characters that RFC 6749 does not allow.
+    /// Parses a scope and collapses repeated spaces. Refuses characters that RFC 6749 does not allow.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         if text.len() > Self::MAX_BYTES {
             return Err(FieldError::new("scope", format!("must have at most {} bytes", Self::MAX_BYTES)));
@@ -36,7 +36,7 @@ impl Scope {
         Ok(Self(text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")))
     }
 
-    /// Every right there is, for the bootstrap key.
+    /// Every right, for the bootstrap key and the command line.
     pub fn everything() -> Self {
         Self(Self::RESERVED.join(" "))
     }
@@ -51,12 +51,12 @@ impl Scope {
         self.0.split(' ').filter(|word| !word.is_empty())
     }
 
-    /// Whether `word` is among them.
+    /// Whether `word` is one of the words.
     pub fn contains(&self, word: &str) -> bool {
         self.0.split(' ').any(|own| own == word)
     }
 
-    /// Whether it grants `right`, which `sessions:admin` always does, but for `sessions:grant`.
+    /// Whether the scope grants `right`. `sessions:admin` implies every right except `sessions:grant`.
     pub fn allows(&self, right: &str) -> bool {
         self.contains(right) || right != Self::GRANT && self.contains(Self::ADMIN)
     }

@@ -11,16 +11,16 @@ use super::scope::Scope;
 use super::session_id::SessionId;
 use super::user::{User, UserId};
 
-/// Why a session was ended before its time.
+/// The reason why a session was ended before its expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndReason {
-    /// The user left, with this very session or its token.
+    /// The user signed out, with the session itself or one of its tokens.
     Logout,
     /// The user ended it from another of their sessions.
     RevokedByUser,
     /// Somebody with `sessions:admin` ended it.
     RevokedByAdmin,
-    /// A newer session of the same user took its place, because their number is limited.
+    /// A newer session of the same user replaced it, because the number of sessions is limited.
     Replaced,
     /// A spent refresh token was presented: one of its two holders is a thief.
     ReuseDetected,
@@ -55,46 +55,46 @@ impl EndReason {
         }
     }
 
-    /// The reason behind the word, if it is one.
+    /// The reason of a stored word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 }
 
-/// That a session was ended, when and why.
+/// The ending of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// When; never changes once set.
+    /// The time; never changes once set.
     pub at: DateTime<Utc>,
-    /// Why; never changes once set.
+    /// The reason; never changes once set.
     pub reason: EndReason,
 }
 
-/// All that a session's state is computed from and that may change while it is open.
+/// The columns of a session that change while it is open and that its state or its refreshes depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// Which session.
+    /// The session.
     pub id: SessionId,
-    /// As [`Session::last_seen_at`].
+    /// See [`Session::last_seen_at`].
     pub last_seen_at: DateTime<Utc>,
-    /// As [`Session::expires_at`].
+    /// See [`Session::expires_at`].
     pub expires_at: DateTime<Utc>,
-    /// As [`Session::ended`].
+    /// See [`Session::ended`].
     pub ended: Option<Ended>,
-    /// As [`Session::refresh_counter`].
+    /// See [`Session::refresh_counter`].
     pub refresh_counter: u32,
-    /// As [`Session::confirmed_counter`].
+    /// See [`Session::confirmed_counter`].
     pub confirmed_counter: u32,
 }
 
-/// Where a session stands in its life. Always computed, never stored.
+/// The state of a session. Always computed, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It stands.
+    /// Neither ended nor expired.
     Active,
-    /// Not used for longer than its idle timeout.
+    /// Unused for longer than the idle timeout.
     IdleExpired,
-    /// Past its end.
+    /// Past the expiry.
     Expired,
     /// Ended by somebody.
     Ended,
@@ -114,21 +114,21 @@ impl State {
         }
     }
 
-    /// The state behind the word, if it is one.
+    /// The state of a word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
 
-/// What the opener wants kept with a session: the text of a JSON object, opaque to us and given back as it came.
+/// The opener's own data for a session: the text of a JSON object, opaque to us and returned unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata(String);
 
 impl Metadata {
-    /// The longest text, in bytes.
+    /// The maximum length, in bytes.
     pub const MAX_BYTES: usize = 8 * 1024;
 
-    /// Takes the text of a JSON object, whose form the caller has checked; refuses it when it is too long.
+    /// Wraps the text of a JSON object. The caller has checked its form; only the length is checked here.
     pub fn from_json(text: String) -> Result<Self, FieldError> {
         if text.len() > Self::MAX_BYTES {
             return Err(FieldError::new("metadata", format!("must have at most {} bytes", Self::MAX_BYTES)));
@@ -151,37 +151,38 @@ impl Default for Metadata {
 /// One sign-in of one user on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The handle.
+    /// The id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user.
     pub user_id: UserId,
-    /// When it was opened, which is also when the user authenticated.
+    /// The time of opening, which is also when the user authenticated.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, as far as it is written; see `sessions::activity`.
+    /// The time of the last use, as far as it has been written; see `sessions::activity`.
     pub last_seen_at: DateTime<Utc>,
-    /// When it ends by itself. Can be moved, never past `absolute_expires_at`.
+    /// The expiry. Refreshes and extensions can move it, never past `absolute_expires_at`.
     pub expires_at: DateTime<Utc>,
-    /// The end that nothing moves.
+    /// The latest possible expiry, which never moves.
     pub absolute_expires_at: DateTime<Utc>,
-    /// For how long it may stay unused; `None`: for ever. Whole seconds.
+    /// The maximum time without use, in whole seconds; `None`: unlimited.
     pub idle_timeout: Option<TimeDelta>,
-    /// That it was ended, if it was.
+    /// The ending, if the session was ended.
     pub ended: Option<Ended>,
-    /// How often its refresh token was rotated: the number in the refresh token that is current.
+    /// The number of rotations of the refresh token: the number in the current one.
     pub refresh_counter: u32,
-    /// The highest such number that was seen in an access token, as far as it is written: that refresh's answer arrived.
+    /// The highest such number seen in an access token, as far as it has been written: proof that the client received
+    /// the answer to that refresh.
     pub confirmed_counter: u32,
     /// The application that it was opened for.
     pub client_id: Option<String>,
-    /// The address that the user signed in from, as far as policy keeps it.
+    /// The address that the user signed in from, or the part of it that the policy stores.
     pub ip_address: Option<IpAddr>,
-    /// The place that the user signed in from, as the opener told it.
+    /// The location that the user signed in from, as given by the opener.
     pub location: Option<String>,
     /// The User-Agent header that the user signed in with.
     pub user_agent: Option<String>,
-    /// The device, as read from the User-Agent, with the name it was given.
+    /// The device, parsed from the User-Agent, with the name it was given.
     pub device: Device,
-    /// What its tokens may do.
+    /// The rights of the session's tokens.
     pub scope: Scope,
     /// The authentication context class (OpenID Connect Core section 2).
     pub acr: Option<String>,
@@ -189,19 +190,19 @@ pub struct Session {
     pub amr: Vec<String>,
     /// The opener's own data.
     pub metadata: Metadata,
-    /// The credential that it was opened with; `None` when that was not kept yet.
+    /// The credential that the session was opened with; `None` for sessions from before it was recorded.
     pub opened_by: Option<Opener>,
 }
 
 impl Session {
-    /// Where the session stands at `now`: the one definition of active, together with its SQL twin in each store.
+    /// The state at `now`. Together with its SQL twin in each store, this is the only definition of an active session.
     ///
-    /// Both ends are exclusive: at `expires_at` itself the session has expired.
+    /// Both limits are exclusive: at `expires_at` itself the session has expired.
     pub fn state(&self, now: DateTime<Utc>) -> State {
         self.state_as_seen(None, now)
     }
 
-    /// As [`Session::state`], when it is known to have been used at `seen_at` at least.
+    /// The state at `now`, given a use at `seen_at` that may not have been written yet.
     pub(crate) fn state_as_seen(&self, seen_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> State {
         if self.ended.is_some() {
             State::Ended
@@ -214,19 +215,19 @@ impl Session {
         }
     }
 
-    /// When it has been unused for too long, if it was used at `seen_at` at the latest; `None`: never.
+    /// The instant from which on the session is idle for too long, given a use at `seen_at`; `None`: never.
     fn idle_at(&self, seen_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         let last_seen_at = seen_at.map_or(self.last_seen_at, |seen_at| self.last_seen_at.max(seen_at));
         self.idle_timeout.map(|idle| last_seen_at + idle)
     }
 
-    /// When it is over if nothing happens, if it was used at `seen_at` at the latest.
+    /// The instant at which the session expires unless it is used again, given a use at `seen_at`.
     pub(crate) fn due_at(&self, seen_at: Option<DateTime<Utc>>) -> DateTime<Utc> {
         self.idle_at(seen_at).map_or(self.expires_at, |idle_at| idle_at.min(self.expires_at))
     }
 
-    /// Whether the user authenticated with more than one factor: the methods say so themselves (`mfa`), or are of two
-    /// kinds. RFC 8176 names them; a method that it does not name proves nothing.
+    /// Whether the user authenticated with more than one factor: the methods include `mfa`, or are of two kinds. RFC
+    /// 8176 names the methods; any other proves nothing.
     pub fn is_multi_factor(&self) -> bool {
         let any_of = |methods: &[&str]| self.amr.iter().any(|method| methods.contains(&method.as_str()));
         let knowledge = any_of(&["pwd", "pin", "kba"]);
@@ -235,17 +236,17 @@ impl Session {
         any_of(&["mfa"]) || [knowledge, possession, inherence].into_iter().filter(|used| *used).count() > 1
     }
 
-    /// Whether the session stands at `now`.
+    /// Whether the session is active at `now`.
     pub fn is_active(&self, now: DateTime<Utc>) -> bool {
         self.state(now) == State::Active
     }
 }
 
-/// A session together with its user, as one look-up brings them.
+/// A session and its user, read by one query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
     /// The session.
     pub session: Session,
-    /// Its user; a deleted user appears with its id alone.
+    /// The session's user; of a deleted one, only the id is known.
     pub user: User,
 }

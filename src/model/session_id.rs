@@ -9,20 +9,20 @@ use uuid::Uuid;
 use super::user::UserId;
 use crate::clock::{self, Entropy, EntropyUnavailable};
 
-/// What a session's id says of the time, and when the session was opened, differ by less than this: more than clocks of
-/// replicas do that go by the database's.
+/// Upper bound on the gap between the timestamp in a session's UUIDv7 and its `created_at`: far above the clock skew of
+/// replicas.
 const ID_MARGIN: TimeDelta = TimeDelta::hours(1);
-/// The last that there is room for in an id.
+/// The latest timestamp that fits into an id.
 const LAST_MILLISECOND: u64 = (1 << 48) - 1;
 
-/// The bits of an id that are a hash of its user.
+/// The bits of an id that hold a hash of its user.
 const USER_BITS: u128 = (1 << 10) - 1;
 
 /// A session's id: a UUID version 7. A handle, never a credential.
 ///
-/// Its last ten bits are the first ten of the SHA-256 of the user's id, so that a token alone will lead to the database of
-/// its user once users are spread over several. Nothing reads them yet: ids made before this are random there. 64 random bits
-/// remain beside the time.
+/// The last ten bits are the first ten of the SHA-256 of the user's id. Once users are spread over several databases, a
+/// token alone will lead to its user's database. Nothing reads these bits yet, and in older ids they are random. 64
+/// random bits remain besides the timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
 
@@ -49,8 +49,8 @@ impl SessionId {
         self.0
     }
 
-    /// Between which two ids are those of all sessions opened at `time`: ids tell the time too, but by the clock of the
-    /// replica that made them.
+    /// The bounds of the ids of all sessions opened at `time`. The timestamp in an id comes from the clock of the
+    /// replica that made it, hence the margin.
     pub fn around(time: DateTime<Utc>) -> (Self, Self) {
         let at = |time: Option<DateTime<Utc>>, otherwise| {
             let milliseconds = time.map_or(otherwise, |time| u64::try_from(time.timestamp_millis()).unwrap_or(0));
@@ -59,7 +59,7 @@ impl SessionId {
         (at(time.checked_sub_signed(ID_MARGIN), 0), at(time.checked_add_signed(ID_MARGIN), LAST_MILLISECOND))
     }
 
-    /// Reads the hyphenated form (36 characters). `None` for anything else: no session has such an id.
+    /// Parses the hyphenated form (36 characters). `None` for anything else: no session has such an id.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
     }

@@ -1,13 +1,13 @@
 //! The limit on the sessions of one user.
 
-/// What happens when a user has as many sessions as allowed and opens another.
+/// The action when a user at the limit opens another session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitPolicy {
-    /// The session opened first makes place.
+    /// The oldest session is ended.
     EvictOldest,
-    /// The session unused for longest makes place.
+    /// The session unused for longest is ended.
     EvictLeastRecent,
-    /// The new one is refused.
+    /// The new session is refused.
     Reject,
 }
 
@@ -23,11 +23,11 @@ impl LimitPolicy {
     }
 }
 
-/// How many active sessions a user may have.
+/// The limit on a user's active sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionLimit {
-    /// The most, at least 1.
+    /// The maximum, at least 1.
     pub most: u32,
-    /// What happens at the most.
+    /// The action at the maximum.
     pub policy: LimitPolicy,
 }

@@ -4,24 +4,24 @@ use chrono::{DateTime, Utc};
 
 use super::user::UserId;
 
-/// What is kept no longer.
+/// Rows to delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stale<'a> {
-    /// Sessions whose end was at this instant or before, whether somebody ended them earlier or not.
+    /// Sessions with an expiry at or before this instant, ended or not.
     Expired(DateTime<Utc>),
-    /// Sessions that somebody ended at this instant or before.
+    /// Sessions ended at or before this instant.
     Ended(DateTime<Utc>),
-    /// One user's sessions that nobody ended.
+    /// One user's sessions that have expired and were not ended.
     ExpiredOf {
         /// The user.
         user: &'a UserId,
-        /// Past their end at this instant.
+        /// The instant that the expiry is compared with.
         at: DateTime<Utc>,
-        /// Idle for too long at this instant.
+        /// The instant that the idle timeout is compared with.
         idle_at: DateTime<Utc>,
     },
-    /// Idempotency keys first used at this instant or before.
+    /// Idempotency keys first used at or before this instant.
     IdempotencyKeys(DateTime<Utc>),
-    /// Bulk endings that all sessions had been brought up to at this instant.
+    /// Bulk endings that had been applied to all sessions at this instant.
     BulkEndings(DateTime<Utc>),
 }

@@ -1,4 +1,4 @@
-//! Checks on text that comes from outside.
+//! Checks on text from outside.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,8 +18,8 @@ pub fn required(field: &'static str, value: String, most: usize) -> Result<Strin
     Ok(value)
 }
 
-/// A description for people, made fit to be kept: no sign-in fails because of one. Control characters become
-/// spaces, spaces at both ends go, what is longer than `most` characters is cut off; nothing left is `None`.
+/// Cleans a description for people, which never makes a sign-in fail. Control characters become spaces, spaces at both
+/// ends are removed, and text beyond `most` characters is cut off; `None` when nothing remains.
 pub fn cleaned(value: Option<String>, most: usize) -> Option<String> {
     let plain = |character: char| if character.is_control() { ' ' } else { character };
     let cleaned: String = value?.trim().chars().take(most).map(plain).collect();
@@ -27,8 +27,8 @@ pub fn cleaned(value: Option<String>, most: usize) -> Option<String> {
     (!cleaned.is_empty()).then(|| cleaned.to_owned())
 }
 
-/// The address in what proxies and frameworks make of one: with a port, a zone, or brackets. `None` when there is none
-/// in it.
+/// The address in a text from a proxy or a framework, which may add a port, a zone or brackets. `None` when there is
+/// none.
 pub fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     if let Ok(with_port) = text.parse::<SocketAddr>() {
@@ -38,7 +38,7 @@ pub fn address(text: &str) -> Option<IpAddr> {
     inner.split('%').next()?.parse().ok()
 }
 
-/// As [`required`], but absent or empty text is `None`.
+/// Same as [`required`], except that absent or empty text is `None`.
 pub fn optional(field: &'static str, value: Option<String>, most: usize) -> Result<Option<String>, FieldError> {
     value.filter(|text| !text.is_empty()).map(|text| required(field, text, most)).transpose()
 }

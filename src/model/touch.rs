@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::session_id::SessionId;
 
-/// A use of one session, to be written.
+/// A use of a session, to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Touch {
-    /// Which session.
+    /// The session.
     pub id: SessionId,
-    /// When it was last used.
+    /// The time of the last use.
     pub seen_at: DateTime<Utc>,
-    /// The highest refresh counter among the access tokens seen: proof that its holder got that refresh too.
+    /// The highest refresh counter in the access tokens seen: proof that the client received the answer to that
+    /// refresh.
     pub counter: u32,
 }

@@ -1,4 +1,4 @@
-//! Users, as far as sessions care: an opaque id, a name and an address to show, and whether they are banned.
+//! Users, as far as sessions need them: an opaque id, a name and an email address to show, and a ban.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use super::field_error::FieldError;
 use super::text;
 
-/// The longest user id, in characters.
+/// The maximum length of a user id, in characters.
 pub const MAX_USER_ID_CHARS: usize = 255;
-/// The longest name or email address, in characters.
+/// The maximum length of a name or email address, in characters.
 pub const MAX_USER_DETAIL_CHARS: usize = 255;
 
 /// A user's id: opaque, 1 to 255 characters, no control characters, no space at its ends, compared byte for byte.
@@ -19,7 +19,7 @@ pub const MAX_USER_DETAIL_CHARS: usize = 255;
 pub struct UserId(String);
 
 impl UserId {
-    /// Takes `text` as a user id, or says why it is none.
+    /// Parses a user id, or returns the reason why it is refused.
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let id = text::required("user_id", text.into(), MAX_USER_ID_CHARS)?;
         // Gateways pass the id on in a header, where outer space is not part of the value (RFC 9110 section 5.5).
@@ -47,7 +47,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// What an opener or an administrator tells of a user. `None` leaves what is stored.
+/// The details of a user that an opener or an administrator sends. `None` leaves the stored value unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserDetails {
     /// A name to show.
@@ -57,8 +57,8 @@ pub struct UserDetails {
 }
 
 impl UserDetails {
-    /// The details that an opener sends. No sign-in fails because of them: a name is cut to length, and an address that
-    /// cannot be one is left out, because half an address is somebody else's.
+    /// The details that an opener sends. They never make a sign-in fail: a name is cut to length, and an invalid
+    /// address is left out, because half an address is somebody else's.
     pub fn cleaned(name: Option<String>, email: Option<String>) -> Self {
         let name = text::cleaned(name, MAX_USER_DETAIL_CHARS);
         Self { name, email: text::optional("user.email", email, MAX_USER_DETAIL_CHARS).unwrap_or_default() }
@@ -76,16 +76,16 @@ impl UserDetails {
 /// A user as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Who it is.
+    /// The id.
     pub id: UserId,
     /// A name to show.
     pub name: Option<String>,
     /// An email address to show.
     pub email: Option<String>,
-    /// Since when the user may have no session; `None` when it may.
+    /// The time since which the user may have no session; `None`: not banned.
     pub banned_at: Option<DateTime<Utc>>,
-    /// When we first heard of the user.
+    /// The time when this server first saw the user.
     pub created_at: DateTime<Utc>,
-    /// When name, address or ban last changed.
+    /// The time of the last change to the name, the address or the ban.
     pub updated_at: DateTime<Utc>,
 }
