@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::BulkEnding;
 
-/// The part of the contract of a store about this.
+/// Bulk endings, and their application to rows.
 #[async_trait]
 pub trait BulkEndingStore: Send + Sync {
     /// Ends, at once and by one row, every active session that meets what the filter says of things that never change: its

@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 
-/// The most changes that [`super::Store::changes`] answers at once.
+/// The most changes that [`ChangeLogStore::changes`] answers at once.
 pub const MAX_CHANGES: u32 = 5000;
-/// The most changes that [`super::Store::replay_changes`] answers at once: listeners are many, and a long page would keep a
+/// The most changes that [`ChangeLogStore::replay_changes`] answers at once: listeners are many, and a long page would keep a
 /// thread from everybody else.
 pub const MAX_REPLAYED: u32 = 250;
 
@@ -72,12 +72,12 @@ pub enum Announcement {
     Heartbeat,
 }
 
-/// The part of the contract of a store about this.
+/// The change log, and notices between replicas.
 #[async_trait]
 pub trait ChangeLogStore: Send + Sync {
     /// A part of a look at the change log: the changes after a place that the look before (`seen`) could not see, at most
     /// [`MAX_CHANGES`]. Every change that committed before this was asked for is in it, in a further part, or was seen.
-    /// [`Error::Unavailable`] when the database cannot prove that it is the one that others write to.
+    /// [`Error::Unavailable`](super::error::Error::Unavailable) when the database cannot prove that it is the one that others write to.
     async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes>;
 
     /// The changes after a place, at most [`MAX_REPLAYED`], for a listener that comes back. Holds up no look at the log.

@@ -27,7 +27,7 @@ pub enum EndedAtOnce {
     TooMany,
 }
 
-/// The part of the contract of a store about this.
+/// Endings of one session, of a user's, and of named ones.
 #[async_trait]
 pub trait EndStore: Send + Sync {
     /// Ends a session of `owner`, expired or not. The first call wins: when and why never change after it.
@@ -40,7 +40,7 @@ pub trait EndStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<EndOutcome>>;
 
-    /// Ends an active session of `user`, and says whether there was one. As [`Store::end_sessions_of`] it ends one idle
+    /// Ends an active session of `user`, and says whether there was one. As [`EndStore::end_sessions_of`] it ends one idle
     /// for too long too, but says that there was none.
     async fn end_active_session(
         &self,
@@ -53,7 +53,7 @@ pub trait EndStore: Send + Sync {
     /// Ends every active session of `user` but `except`, and answers their ids, in order; or none when they are too many.
     ///
     /// Sessions idle for too long are ended too, though not answered: a use that another process has not written yet
-    /// would bring them back. The same goes for [`Store::ban_user`] and [`Store::delete_user`].
+    /// would bring them back. The same goes for [`UserStore::ban_user`](crate::store::UserStore::ban_user) and [`UserStore::delete_user`](crate::store::UserStore::delete_user).
     async fn end_sessions_of(
         &self,
         user: &UserId,
@@ -63,7 +63,7 @@ pub trait EndStore: Send + Sync {
     ) -> Result<EndedAtOnce>;
 
     /// Ends the active ones among these sessions of `owner`, and answers them with their users, in the order of their ids.
-    /// As in [`Store::end_sessions_of`], those idle for too long are ended too, though not answered.
+    /// As in [`EndStore::end_sessions_of`], those idle for too long are ended too, though not answered.
     async fn end_named_sessions(
         &self,
         ids: &[SessionId],

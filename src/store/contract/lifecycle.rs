@@ -15,7 +15,7 @@ pub struct Pool {
     pub idle: usize,
 }
 
-/// The part of the contract of a store about this.
+/// Health and shutdown of a store.
 #[async_trait]
 pub trait StoreLifecycle: Send + Sync {
     /// Asks the database whether it has the tables of this version.

@@ -46,7 +46,7 @@ pub enum Opening {
     Opened {
         /// The user as stored now.
         user: User,
-        /// The sessions ended with [`EndReason::Replaced`].
+        /// The sessions ended with [`EndReason::Replaced`](crate::model::EndReason::Replaced).
         evicted: Vec<SessionId>,
     },
     /// The idempotency key stands for this session, opened before; nothing was written.
@@ -62,7 +62,7 @@ pub enum Opening {
     Outrun(DateTime<Utc>),
 }
 
-/// The part of the contract of a store about this.
+/// The opening of sessions.
 #[async_trait]
 pub trait OpenStore: Send + Sync {
     /// Opens a session: keeps its user, honours the user's ban, the limit and the idempotency key, all in one.

@@ -59,7 +59,7 @@ pub enum Refreshing {
     NotActive,
 }
 
-/// The part of the contract of a store about this.
+/// The rotation of refresh tokens.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
     /// Rotates a refresh token, or tells why not, in one compare-and-set: by the rules of [`Refreshing`].

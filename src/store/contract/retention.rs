@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::Stale;
 
-/// The part of the contract of a store about this.
+/// The deletion of rows past their retention.
 #[async_trait]
 pub trait RetentionStore: Send + Sync {
     /// Deletes one batch of what is kept no longer, and answers how many; 0 when nothing is left. May be lost in a crash:

@@ -7,7 +7,7 @@ use super::error::Result;
 use crate::model::ServiceKeyId;
 use crate::tokens::StoredServiceKey;
 
-/// The part of the contract of a store about this.
+/// Service keys.
 #[async_trait]
 pub trait ServiceKeyStore: Send + Sync {
     /// Keeps a new service key.

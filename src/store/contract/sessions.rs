@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::error::Result;
 use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
 
-/// The most sessions that [`Store::active_sessions_of`] answers; a user with more sees the newest.
+/// The most sessions that [`SessionStore::active_sessions_of`] answers; a user with more sees the newest.
 pub const MAX_LISTED: u32 = 1000;
 
 /// A change to a session; `None` leaves the field.
@@ -18,14 +18,14 @@ pub struct SessionChange {
     pub metadata: Option<crate::model::Metadata>,
 }
 
-/// The part of the contract of a store about this.
+/// Reads of sessions, and changes that leave them active.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// The sessions that tokens name, with their users, in any order; an id that there is none of is passed over. The
     /// tokens are the proof that their holders may ask, so no owner is named.
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>>;
 
-    /// Where sessions stand, as [`Store::sessions_of_tokens`] would answer them.
+    /// Where sessions stand, as [`SessionStore::sessions_of_tokens`] would answer them.
     async fn session_statuses(&self, ids: &[SessionId]) -> Result<Vec<SessionStatus>>;
 
     /// One session of `owner`, whatever its state. `None` when there is none or it is another's.
@@ -34,13 +34,13 @@ pub trait SessionStore: Send + Sync {
     /// The active sessions of each user at `now`, newest first (by creation, then id), at most [`MAX_LISTED`] of each.
     async fn active_sessions_of_users(&self, users: &[UserId], now: DateTime<Utc>) -> Result<Vec<Session>>;
 
-    /// The active sessions of one user, as [`Store::active_sessions_of_users`] answers them.
+    /// The active sessions of one user, as [`SessionStore::active_sessions_of_users`] answers them.
     async fn active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<Vec<Session>> {
         self.active_sessions_of_users(std::slice::from_ref(user), now).await
     }
 
     /// A user's active sessions at `now` that were opened in the range `from <= x < to`, as
-    /// [`Store::active_sessions_of`] answers them.
+    /// [`SessionStore::active_sessions_of`] answers them.
     async fn active_sessions_opened(
         &self,
         user: &UserId,
@@ -49,7 +49,7 @@ pub trait SessionStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>>;
 
-    /// The number of a user's active sessions at `now`, also of those that [`Store::active_sessions_of`] leaves out.
+    /// The number of a user's active sessions at `now`, also of those that [`SessionStore::active_sessions_of`] leaves out.
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u64>;
 
     /// How many sessions of a user stand at `now`, and how many have expired or been idle for too long; ended ones do

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::error::Result;
 use crate::tokens::SealedSigningKey;
 
-/// The part of the contract of a store about this.
+/// Sealed signing keys.
 #[async_trait]
 pub trait SigningKeyStore: Send + Sync {
     /// All signing keys, by sequence, oldest first.

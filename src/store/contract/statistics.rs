@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::{Counts, CountsWanted};
 
-/// The part of the contract of a store about this.
+/// The counts of what happened to sessions.
 #[async_trait]
 pub trait StatisticsStore: Send + Sync {
     /// Counts a batch of what happened to sessions before `until`, from where it was last done, and how far it is done; both
