@@ -122,11 +122,34 @@ pub struct CountsWanted<'a> {
 pub struct Counts {
     /// The instant before which all events are counted.
     pub counted_until: DateTime<Utc>,
-    /// Each group's name, its sessions open at `counted_until`, and the number opened less the number ended or expired
-    /// since the end of the last step. The name is empty for sessions without a client, and without a dimension.
-    pub groups: Vec<(String, i64, i64)>,
-    /// The events by step, ordered by its start: the start, the group's name, the event, and its count.
-    pub events: Vec<(DateTime<Utc>, String, CountedEvent, i64)>,
+    /// The groups, in the order of their names. Without a dimension there is one without a name.
+    pub groups: Vec<GroupCount>,
+    /// The events of each step, in the order of the steps.
+    pub events: Vec<EventCount>,
+}
+
+/// The sessions of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupCount {
+    /// The group; empty for sessions without a client.
+    pub name: String,
+    /// Sessions open at [`Counts::counted_until`].
+    pub open: i64,
+    /// Sessions opened since the end of the last step, less those ended or expired.
+    pub since: i64,
+}
+
+/// The events of one kind in one step and group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventCount {
+    /// The start of the step.
+    pub start: DateTime<Utc>,
+    /// The group, as [`GroupCount::name`].
+    pub group: String,
+    /// The kind of event.
+    pub event: CountedEvent,
+    /// Number of events.
+    pub count: i64,
 }
 
 /// The numbers of a user's sessions. Ended sessions are not counted.

@@ -73,7 +73,7 @@ impl Activity {
         }
     }
 
-    /// What this process knows of the session's use and has not written yet.
+    /// The session's use that is not written yet.
     pub fn seen(&self, id: SessionId) -> Option<Touch> {
         self.part(id).get(&id).map(|pending| pending.touch)
     }

@@ -29,9 +29,9 @@ pub enum TokenKind {
 /// The introspection of a valid token (RFC 7662 section 2.2).
 #[derive(Debug, Clone)]
 pub struct Introspection {
-    /// Its session and user.
+    /// The session and its user.
     pub signed_in: SignedIn,
-    /// Its kind.
+    /// The token's kind.
     pub kind: TokenKind,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,

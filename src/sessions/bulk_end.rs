@@ -12,7 +12,7 @@ use crate::model::{
     BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Owner, Range, Scope, Search, Session, SessionId, Sort,
     State, UserId,
 };
-use crate::store;
+use crate::store::{self, BatchProgress};
 
 /// The most sessions that can be named in one request.
 pub const MAX_NAMED: usize = 500;
@@ -144,7 +144,7 @@ impl Sessions {
 
     /// Applies bulk endings to their sessions' rows, until none is left or another process does it.
     pub async fn apply_bulk_endings(&self) -> Result<(), Error> {
-        while self.store().apply_bulk_ending(self.now()).await?.is_some() {}
+        while self.store().apply_bulk_ending(self.now()).await? != BatchProgress::Idle {}
         Ok(())
     }
 

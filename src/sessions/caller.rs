@@ -9,7 +9,7 @@ impl Caller {
         if self.scope().allows(right) { Ok(()) } else { Err(Error::needs(right)) }
     }
 
-    /// Whose sessions the caller reaches: anybody's with `right`, else its own. A service without `right` has none.
+    /// The sessions that the caller reaches: anybody's with `right`, else its own. A service without `right` has none.
     pub fn reach(&self, right: &'static str) -> Result<Owner<'_>, Error> {
         match self {
             caller if caller.scope().allows(right) => Ok(Owner::Anyone),

@@ -1,4 +1,4 @@
-//! What can go wrong, in the words of the core. Each API family says it in its own.
+//! The errors of the core. Each API family has its own words for them.
 
 use super::requirements::Unmet;
 use crate::clock::EntropyUnavailable;
@@ -12,22 +12,22 @@ pub enum Refusal {
     /// The request carried none.
     #[error("no credential")]
     Missing,
-    /// It carried more than one.
+    /// The request had more than one credential.
     #[error("more than one credential")]
     Several,
     /// A cookie came with a state-changing request from another site.
     #[error("cross-site request by cookie")]
     CrossSite,
-    /// It is no token of ours, or not one for this use.
+    /// The credential is no token of ours, or not one for this use.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
-    /// Its session does not exist, or is not its subject's.
+    /// The token's session does not exist, or is not its subject's.
     #[error("unknown session")]
     UnknownSession,
-    /// Its session is over.
+    /// The token's session has ended or expired.
     #[error("session is {}", .0.as_str())]
     NotActive(State),
-    /// Its session is over and its user is banned.
+    /// The token's session has ended, and its user is banned.
     #[error("user is banned")]
     Banned(UserId),
     /// The service key is unknown, revoked or expired.
@@ -62,10 +62,10 @@ pub enum GrantRefusal {
     /// No refresh token of ours.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
-    /// Its session does not exist or does not stand any more.
+    /// The token's session does not exist, or is not active.
     #[error("no active session")]
     NotActive,
-    /// It was spent long ago: the session has been ended.
+    /// The token was spent before: the session has been ended.
     #[error("spent token presented again")]
     Reuse,
     /// The token's session was opened for another client.
@@ -82,12 +82,12 @@ pub enum NotReady {
     /// The database does not answer.
     #[error("the database does not answer")]
     Database(#[source] store::Error),
-    /// Its tables are not those of this version.
+    /// The database's tables are not those of this version.
     #[error("the database has not been migrated to this version")]
     Migrations,
 }
 
-/// What can go wrong in the core.
+/// The errors of the core.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller could not be told.

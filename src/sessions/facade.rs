@@ -29,13 +29,13 @@ const MOST_TOUCHES: usize = 1000;
 /// Time that one answer about readiness is shared for.
 const READINESS_TTL: Duration = Duration::from_millis(200);
 
-/// What the core is made of.
+/// The parts that the core is put together from.
 pub struct Dependencies {
-    /// Where sessions are kept.
+    /// The store of sessions.
     pub store: Arc<dyn Store>,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
     /// The keys derived from the master secret.
     pub keyring: Keyring,
@@ -92,7 +92,7 @@ impl Sessions {
         }
     }
 
-    /// What time it is for every decision made here.
+    /// The time for every decision of the core.
     pub fn now(&self) -> DateTime<Utc> {
         self.parts.clock.now()
     }

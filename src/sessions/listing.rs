@@ -15,7 +15,7 @@ pub const MAX_OFFSET: u32 = 1_000_000;
 pub struct Listed {
     /// The sessions on the page.
     pub sessions: Vec<Session>,
-    /// How many the list has; at the limit: or more.
+    /// Number of sessions in the list; at the limit: or more.
     pub total: u32,
 }
 

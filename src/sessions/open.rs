@@ -23,7 +23,7 @@ const MAX_CLAIM_BYTES: usize = 4096;
 const MAX_METHODS: usize = 16;
 const MAX_METHOD_CHARS: usize = 64;
 
-/// Which tokens the opener wants.
+/// The tokens that the opener wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TokenChoice {
     /// A short-lived access token and a refresh token.
@@ -33,10 +33,10 @@ pub enum TokenChoice {
     Session,
 }
 
-/// What an opener asks for, unchecked.
+/// The request of an opener, unchecked.
 #[derive(Debug, Clone, Default)]
 pub struct SessionDraft {
-    /// Whose session it is to be.
+    /// The user of the session.
     pub user_id: String,
     /// The user's name, if told.
     pub user_name: Option<String>,
@@ -52,7 +52,7 @@ pub struct SessionDraft {
     pub user_agent: Option<String>,
     /// A name for the device.
     pub device_name: Option<String>,
-    /// What the session's tokens may do.
+    /// The scope of the session's tokens.
     pub scope: Option<String>,
     /// The authentication context class.
     pub acr: Option<String>,
@@ -66,7 +66,7 @@ pub struct SessionDraft {
     pub idle_timeout: Option<i64>,
     /// The opener's own data.
     pub metadata: Option<Metadata>,
-    /// Which tokens are wanted.
+    /// The tokens that are wanted.
     pub tokens: TokenChoice,
 }
 
@@ -92,7 +92,7 @@ pub enum IssuedTokens {
     Pair {
         /// The access token.
         access: Secret,
-        /// How long the access token lives.
+        /// The lifetime of the access token.
         access_lifetime: TimeDelta,
         /// The refresh token.
         refresh: Secret,
@@ -106,7 +106,7 @@ pub enum IssuedTokens {
 pub struct Opened {
     /// The session with its user.
     pub signed_in: SignedIn,
-    /// Its tokens.
+    /// The tokens.
     pub tokens: IssuedTokens,
     /// The sessions that had to make place for it.
     pub evicted: Vec<SessionId>,
@@ -150,7 +150,7 @@ impl Sessions {
             Opening::Opened { user, evicted } => {
                 let session = new.session;
                 if evicted.is_empty() {
-                    // What the opener told of the user may be new.
+                    // The user's details may be new.
                     self.cache.user_changed(&session.user_id);
                 } else {
                     self.ended(&session.user_id, &evicted, EndReason::Replaced);

@@ -1,4 +1,4 @@
-//! How long sessions live and how many there may be: the operator's choices, made once at the start.
+//! The policy: the operator's choices of lifetimes and limits, made once at the start.
 
 use std::net::IpAddr;
 
@@ -59,7 +59,7 @@ impl Profile {
         }
     }
 
-    /// Its limits.
+    /// The limits of the profile.
     pub fn lifetime(self) -> Lifetime {
         match self {
             Self::Default => Lifetime { absolute: TimeDelta::days(30), idle: Some(TimeDelta::days(7)) },
@@ -70,12 +70,12 @@ impl Profile {
     }
 }
 
-/// How much of a client's address is kept.
+/// The part of a client's address that is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IpStorage {
     /// All of it.
     Full,
-    /// Its network: the first 24 bits of IPv4, the first 48 of IPv6.
+    /// The network: the first 24 bits of IPv4, the first 48 of IPv6.
     Truncated,
     /// Nothing.
     Off,
@@ -92,7 +92,7 @@ impl IpStorage {
         }
     }
 
-    /// What may be kept of `address`. An IPv4 address in IPv6 clothes is kept as IPv4.
+    /// The part of `address` that may be stored. An IPv4-mapped IPv6 address is stored as IPv4.
     pub fn keep(self, address: IpAddr) -> Option<IpAddr> {
         match (self, address.to_canonical()) {
             (Self::Full, address) => Some(address),
@@ -112,18 +112,18 @@ impl IpStorage {
 pub struct Policy {
     /// The limits of every session.
     pub lifetime: Lifetime,
-    /// How long an access token lives, at most.
+    /// Longest lifetime of an access token.
     pub access_token_lifetime: TimeDelta,
     /// For how long a spent refresh token still gets the successor that is already in use.
     pub refresh_grace: TimeDelta,
     /// How far refreshes move `expires_at` ahead of now, in steps (see [`Slide`](crate::model::Slide)); `None`: it stays.
     pub sliding: Option<TimeDelta>,
-    /// How many sessions a user may have; `None`: any number.
+    /// The limit on a user's active sessions; `None`: any number.
     pub session_limit: Option<SessionLimit>,
     /// The most that one request may extend a session by; zero: only administrators may, by as much as a session may
     /// live.
     pub longest_extension: TimeDelta,
-    /// How much of a client's address is kept.
+    /// The part of a client's address that is stored.
     pub ip_storage: IpStorage,
     /// For how long sessions that are over are kept.
     pub retention: TimeDelta,
@@ -131,9 +131,9 @@ pub struct Policy {
     pub erase_deleted_users: bool,
     /// The most sessions on a page of a list of everybody's.
     pub search_page_limit: u32,
-    /// How far such a list is counted.
+    /// The number up to which such a list is counted.
     pub search_total_limit: u32,
-    /// How old an answer may be when nobody says otherwise.
+    /// The default freshness of answers.
     pub freshness: Freshness,
     /// Room for copies of sessions, in bytes; 0: none are kept.
     pub cache_bytes: u64,

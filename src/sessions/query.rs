@@ -16,7 +16,7 @@ use crate::store::MAX_LISTED;
 pub struct Page {
     /// The sessions on it.
     pub sessions: Vec<Session>,
-    /// Where the next page starts; `None` on the last.
+    /// The cursor of the next page; `None` on the last.
     pub next_cursor: Option<String>,
 }
 

@@ -27,11 +27,11 @@ pub struct RefreshRequest<'a> {
 pub struct Refreshed {
     /// The session as it stands now.
     pub session: Session,
-    /// Its new pair.
+    /// The new pair.
     pub tokens: IssuedTokens,
 }
 
-/// What came of a refresh: one word for the operator, who is told more than the client.
+/// The outcome of a refresh in one word for the operator, who learns more than the client.
 ///
 /// A refresh that the store did not answer has none, because nobody knows whether it rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

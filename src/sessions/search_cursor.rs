@@ -5,7 +5,7 @@ use chrono::DateTime;
 use crate::model::{FieldError, Filter, Owner, Position, SessionId, Sort, SortField};
 use crate::tokens::Keyring;
 
-/// Where the next page of a search starts, as handed to a client: authenticated, and good for the same search only.
+/// The cursor of a search's next page: authenticated, and valid for the same search only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor;
 

@@ -10,17 +10,17 @@ use crate::tokens::{Algorithm, KeySet, Keyring, PUBLICATION_LEAD, SealedSigningK
 
 /// The signing keys in the store: made when there are none, replaced when they are old.
 pub struct SigningKeys {
-    /// Where they are kept.
+    /// The store of the keys.
     pub store: Arc<dyn Store>,
-    /// What they are sealed with.
+    /// The keyring that seals them.
     pub keyring: Keyring,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// What new keys sign with.
+    /// The algorithm of new keys.
     pub algorithm: Algorithm,
-    /// How old a key gets before its successor is made.
+    /// Age at which a key gets a successor.
     pub age: TimeDelta,
 }
 

@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Error;
 use super::facade::Sessions;
-use crate::model::{Caller, CountedEvent, CountsWanted, FieldError, Scope, StatisticsQuery, Step};
+use crate::store::BatchProgress;
+use crate::model::{Caller, CountedEvent, CountsWanted, EventCount, FieldError, GroupCount, Scope, StatisticsQuery, Step};
 
 /// How long ago something must have happened to be counted: by then every replica has written what it did, however
 /// its clock differs (by 5 seconds at most) and however long the database took (4.5 seconds at most).
@@ -17,25 +18,25 @@ pub const COUNTED_AFTER: TimeDelta = TimeDelta::seconds(15);
 /// The most points in one answer, of all groups together.
 pub const MAX_POINTS: usize = 5000;
 
-/// What happened in one step.
+/// The events of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// Its start.
+    /// The start of the step.
     pub from: DateTime<Utc>,
-    /// How many sessions were open at its end, as far as it is counted.
+    /// Sessions open at the end of the step, as far as it is counted.
     pub open: u64,
-    /// How many were opened.
+    /// Sessions opened.
     pub opened: u64,
-    /// How many expired.
+    /// Sessions expired.
     pub expired: u64,
-    /// How many were ended, by reason.
+    /// Sessions ended, by reason.
     pub ended: BTreeMap<&'static str, u64>,
 }
 
-/// How many sessions are open, and how it came to be.
+/// The number of open sessions over time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
-    /// How many sessions nobody has ended and are not past their end. Those idle for too long are among them.
+    /// Sessions that are neither ended nor past their end. Those idle for too long are among them.
     pub open: u64,
     /// Each step, also those in which nothing happened.
     pub points: Vec<Point>,
@@ -44,7 +45,7 @@ pub struct Series {
 /// Sessions in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statistics {
-    /// What happened before this instant is counted.
+    /// The instant before which all events are counted.
     pub as_of: DateTime<Utc>,
     /// The start of the first step.
     pub from: DateTime<Utc>,
@@ -60,7 +61,7 @@ impl Sessions {
     /// Counts some of what has happened since it was last done, and says whether there is more. When another replica is
     /// at it, there is not.
     pub async fn roll_up(&self) -> Result<bool, Error> {
-        Ok(self.store().roll_up(self.now() - COUNTED_AFTER).await? == Some(true))
+        Ok(self.store().roll_up(self.now() - COUNTED_AFTER).await? == BatchProgress::More)
     }
 
     /// Sessions in numbers over time, for a caller with `sessions:read`. Refused: [`Error::Invalid`] for no time at all,
@@ -88,12 +89,13 @@ impl Sessions {
         if counts.groups.len() > most_groups {
             return Err(too_many("group_by").into());
         }
-        let groups = counts.groups.iter().map(|(name, open, since)| {
-            let events = counts.events.iter().filter(move |event| event.1 == *name);
+        let groups = counts.groups.iter().map(|GroupCount { name, open, since }| {
+            let events = counts.events.iter().filter(move |counted| counted.group == *name);
             (name.clone(), series(*open, *since, events, &wanted))
         });
         let groups = if query.group_by.is_some() { groups.collect() } else { Vec::new() };
-        let (open, since) = counts.groups.iter().fold((0, 0), |sum, group| (sum.0 + group.1, sum.1 + group.2));
+        let open = counts.groups.iter().map(|group| group.open).sum();
+        let since = counts.groups.iter().map(|group| group.since).sum();
         let total = series(open, since, counts.events.iter(), &wanted);
         Ok(Statistics { as_of: counts.counted_until, from, to, total, groups })
     }
@@ -104,7 +106,7 @@ impl Sessions {
 fn series<'a>(
     open: i64,
     since: i64,
-    events: impl DoubleEndedIterator<Item = &'a (DateTime<Utc>, String, CountedEvent, i64)>,
+    events: impl DoubleEndedIterator<Item = &'a EventCount>,
     wanted: &CountsWanted<'_>,
 ) -> Series {
     let mut events = events.rev().peekable();
@@ -115,7 +117,7 @@ fn series<'a>(
         start -= wanted.query.step.length();
         let mut point =
             Point { from: start, open: counted(open_at_end), opened: 0, expired: 0, ended: BTreeMap::new() };
-        while let Some((_, _, event, count)) = events.next_if(|event| event.0 >= start) {
+        while let Some(EventCount { event, count, .. }) = events.next_if(|counted| counted.start >= start) {
             match event {
                 CountedEvent::Opened => point.opened += counted(*count),
                 CountedEvent::Expired => point.expired += counted(*count),

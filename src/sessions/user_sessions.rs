@@ -12,17 +12,17 @@ use crate::model::{
 };
 use crate::store::MAX_LISTED;
 
-/// That a caller may manage a user's sessions: it has `sessions:admin`, or is that user.
+/// A user whose sessions the caller may manage, because it has `sessions:admin` or is that user.
 #[derive(Debug, Clone)]
 pub struct ManagedUser {
     caller: Caller,
     user: UserId,
 }
 
-/// What a client calls a session by.
+/// The handle that a client calls a session by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handle {
-    /// Its id.
+    /// The session's id.
     Id(SessionId),
     /// The whole second that it was opened in, which several of a user's sessions may share.
     OpenedIn(DateTime<Utc>),

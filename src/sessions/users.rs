@@ -1,4 +1,4 @@
-//! What administrators and login services do with users.
+//! Users, as administrators and login services manage them.
 
 use super::error::Error;
 use super::facade::Sessions;

@@ -10,7 +10,7 @@ use crate::model::{
     Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SessionStatus, SignedIn, User, UserId,
 };
 
-/// What is left of a row; each call takes the next column.
+/// The columns of a row that are not read yet; each call takes the next one.
 pub(super) trait Columns<'r> {
     fn uuid(&mut self) -> sqlx::Result<Uuid>;
     fn text(&mut self) -> sqlx::Result<&'r str>;

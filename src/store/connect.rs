@@ -1,4 +1,4 @@
-//! Which store a URL names, and what its connections are for.
+//! Opening the store that a URL names.
 
 use std::sync::Arc;
 

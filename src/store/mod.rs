@@ -1,4 +1,4 @@
-//! Where sessions are kept: the contract, and the two stores that fulfil it.
+//! The store: its contract, and the two implementations.
 
 #[macro_use]
 mod fragments;

@@ -38,7 +38,7 @@ pub enum OpenError {
     Encoding {
         /// The server.
         place: String,
-        /// Its encoding.
+        /// The encoding.
         encoding: String,
     },
     /// A setting that a promise rests on cannot be made.
@@ -73,7 +73,7 @@ pub enum OpenError {
         /// The requirement that is not met.
         problem: String,
     },
-    /// Its tables could not be brought up to date.
+    /// The database's tables could not be migrated.
     #[error("the database could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }

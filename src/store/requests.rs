@@ -1,4 +1,4 @@
-//! What is asked of one session, while it waits for what is asked of others.
+//! Requests that wait for a batch.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

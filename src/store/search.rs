@@ -8,7 +8,7 @@ use crate::model::{
     Condition, Filter, Listing, ListingOrder, Owner, Range, Search, SessionId, SortField, State, TextField, TimeField,
 };
 
-/// What differs between the databases.
+/// The differences between the databases.
 pub(super) struct Dialect {
     /// The columns of a session in whatever state.
     pub(super) columns: &'static str,
@@ -56,14 +56,14 @@ impl Compiled {
     }
 }
 
-/// How a search is best carried out.
+/// The plan of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// From the newest session on: most of the first ones are active.
     FromTheNewest,
     /// Through what an index holds of one user, or in the index's own order.
     ByOneIndex,
-    /// That depends on what is asked for.
+    /// The plan depends on the filter.
     ByValues,
 }
 
@@ -186,7 +186,7 @@ impl Conditions {
 pub(super) struct CompiledListing {
     /// One page.
     pub(super) page: Compiled,
-    /// How many there are, where that is asked for.
+    /// The count, where it is asked for.
     pub(super) total: Option<Compiled>,
 }
 
@@ -268,7 +268,7 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         let id = conditions.bind(Bind::Id(position.id.as_uuid()));
         conditions.sql.push(format!("({column}, id) {beyond} ({at}, {id})"));
     }
-    // Those in one state are as their rows say.
+    // A filter on state has already taken unapplied bulk endings into account, so the row's own columns are right.
     let columns = if search.filter.state.is_some() { columns!() } else { dialect.columns };
     // A plan for whatever is asked for can only be made when the length of the page is known.
     let sql = format!(
@@ -289,7 +289,7 @@ fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Con
             State::Active => active.to_owned(),
             State::IdleExpired => format!("{} AND expires_at > $1 AND NOT {}", dialect.not_ended, dialect.not_idle),
             State::Expired => format!("{} AND expires_at <= $1", dialect.not_ended),
-            // Those that a bulk ending means are among them once it is carried out.
+            // Sessions of a bulk ending are among them once it is applied.
             State::Ended => "ended_at IS NOT NULL".to_owned(),
         });
     }

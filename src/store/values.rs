@@ -43,7 +43,7 @@ pub(super) fn owned_by(owner: Owner<'_>) -> Option<&str> {
     owner.user().map(UserId::as_str)
 }
 
-/// What became of a refresh that wrote this. Without a time of rotation there is no grace.
+/// The outcome of a refresh that wrote this. Without a time of rotation there is no grace.
 pub(super) fn refreshed(session: Box<Session>, repeated: bool, within_grace: Option<bool>) -> Refreshing {
     match (session.ended, repeated, within_grace) {
         (Some(_), ..) => Refreshing::Reused(session),
@@ -73,7 +73,7 @@ pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, s
         .map_err(|_| sqlx::Error::Encode(Box::new(TooLarge("idle_timeout"))))
 }
 
-/// How somebody authenticated, as JSON.
+/// The authentication methods, as JSON.
 pub(super) fn methods_to_store(methods: &[String]) -> Result<String, sqlx::Error> {
     serde_json::to_string(methods).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

@@ -5,7 +5,7 @@ use sojourn::model::{
     BulkEnding, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, Search, Session, Sort, Stale, State,
 };
 use sojourn::model::{Change, LogPosition, LogSnapshot};
-use sojourn::store::{EndedAtOnce, Opening, Refreshing};
+use sojourn::store::{BatchProgress, EndedAtOnce, Opening, Refreshing};
 
 use super::fixture::{Fixture, MICROSECOND, Raw, at, attempt, ids, new, search_for, session_at, session_of, user};
 
@@ -42,7 +42,7 @@ async fn active(fixture: &Fixture, seconds: i64) -> Vec<Session> {
 }
 
 async fn carry_out(fixture: &Fixture) {
-    while fixture.store.apply_bulk_ending(at(20)).await.unwrap().is_some() {}
+    while fixture.store.apply_bulk_ending(at(20)).await.unwrap() != BatchProgress::Idle {}
 }
 
 async fn one_row_ends_all_sessions_for_every_query(fixture: &Fixture) {
@@ -143,9 +143,13 @@ async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
     fixture.database.copy_session(one.id.as_uuid(), many).await;
     fixture.store.end_in_bulk(&everything(10)).await.unwrap();
     let mut batches = 0;
-    while let Some(more) = fixture.store.apply_bulk_ending(at(20)).await.unwrap() {
+    loop {
+        let progress = fixture.store.apply_bulk_ending(at(20)).await.unwrap();
+        if progress == BatchProgress::Idle {
+            break;
+        }
         batches += 1;
-        assert!(more || fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NULL").await == 0);
+        assert!(progress == BatchProgress::More || fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NULL").await == 0);
     }
     assert!(batches > 2, "{batches}");
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, many + 1);
@@ -160,7 +164,7 @@ async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
 async fn where_nothing_is_meant_nothing_happens(fixture: &Fixture) {
     fixture.store.end_in_bulk(&everything(1)).await.unwrap();
     fixture.store.end_in_bulk(&of("ann")).await.unwrap();
-    assert_eq!(fixture.store.apply_bulk_ending(at(2)).await.unwrap(), None);
+    assert_eq!(fixture.store.apply_bulk_ending(at(2)).await.unwrap(), BatchProgress::Idle);
     fixture.open(session_at("ann", 0)).await;
     assert_eq!(active(fixture, 2).await.len(), 1);
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL's catalogue: tables and functions must work behind poolers, under logical replication, and in any schema.
 
+use sojourn::store::BatchProgress;
 use sojourn::model::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
 use sojourn::model::{LogPosition, LogSnapshot};
 use sojourn::store;
@@ -56,7 +57,7 @@ async fn every_table_has_a_key_and_can_be_replicated_postgres() {
     // With a publication PostgreSQL refuses to update a row without a replica identity.
     fixture.raw.run("CREATE PUBLICATION everything FOR ALL TABLES").await.unwrap();
     fixture.open(session_of("ann")).await;
-    assert_eq!(fixture.store.roll_up(at(1)).await.unwrap(), Some(false));
+    assert_eq!(fixture.store.roll_up(at(1)).await.unwrap(), BatchProgress::Done);
     assert_eq!(fixture.raw.number("SELECT count(*) FROM statistics_progress").await, 1);
     let second = fixture.raw.run("INSERT INTO statistics_progress (counted_until) VALUES ('2026-01-01Z')").await;
     assert!(matches!(second, Err(sqlx::Error::Database(_))), "{second:?}");
@@ -142,9 +143,9 @@ async fn a_store_works_in_a_schema_of_any_name_postgres() {
     let ended = Ended { at: at(3), reason: EndReason::RevokedByAdmin };
     fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
     assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
-    assert_eq!(fixture.store.apply_bulk_ending(at(4)).await.unwrap(), Some(false));
+    assert_eq!(fixture.store.apply_bulk_ending(at(4)).await.unwrap(), BatchProgress::Done);
     assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
-    while fixture.store.roll_up(at(5)).await.unwrap() == Some(true) {}
+    while fixture.store.roll_up(at(5)).await.unwrap() == BatchProgress::More {}
     assert_eq!(fixture.store.delete_stale(Stale::Ended(at(6)), false).await.unwrap(), Some(2));
     let kinds = fixture.store.changes(&LogSnapshot::default(), LogPosition::default()).await.unwrap().changes.len();
     assert_eq!(kinds, 2, "the ending and the bulk ending");

@@ -1,12 +1,10 @@
 //! Counting of events, in the background and by deletions.
 
+use sojourn::store::BatchProgress;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::model::{
-    BulkEnding, CountedEvent, Counts, CountsWanted, DeviceType, EndReason, Ended, Filter, Grouping, Owner, Session,
-    SessionId, Stale, StatisticsQuery, Step, Touch,
-};
+use sojourn::model::{BulkEnding, CountedEvent, Counts, CountsWanted, DeviceType, EndReason, Ended, EventCount, Filter, Grouping, Owner, Session, SessionId, Stale, StatisticsQuery, Step, Touch};
 use sojourn::sessions::COUNTED_AFTER;
 
 use super::fixture::{Fixture, MICROSECOND, Raw, at, search_for, session_at, user};
@@ -36,7 +34,7 @@ async fn counts(fixture: &Fixture) -> Counts {
 async fn roll_up(fixture: &Fixture, until: DateTime<Utc>) -> u32 {
     let mut batches = 1;
     // A worker that stopped a moment ago may still hold the lock.
-    while fixture.store.roll_up(until).await.unwrap() != Some(false) {
+    while fixture.store.roll_up(until).await.unwrap() != BatchProgress::Done {
         batches += 1;
     }
     batches
@@ -49,10 +47,10 @@ async fn everybody(fixture: &Fixture, now: DateTime<Utc>) -> Vec<Session> {
 /// The number of events of each kind, and the number of open sessions.
 fn sums(counts: &Counts) -> (BTreeMap<String, i64>, i64) {
     let mut sums = BTreeMap::new();
-    for (_, _, event, count) in &counts.events {
+    for EventCount { event, count, .. } in &counts.events {
         *sums.entry(format!("{event:?}")).or_default() += count;
     }
-    (sums, counts.groups.iter().map(|group| group.1).sum())
+    (sums, counts.groups.iter().map(|group| group.open).sum())
 }
 
 /// Pseudo-random numbers below `limit` (SplitMix64).
@@ -126,10 +124,10 @@ type Counted = (BTreeMap<(DateTime<Utc>, String, String), i64>, BTreeMap<String,
 
 fn counted(counts: &Counts) -> Counted {
     let mut events = BTreeMap::new();
-    for (start, name, event, count) in &counts.events {
+    for EventCount { start, group: name, event, count } in &counts.events {
         assert!(events.insert((*start, name.clone(), format!("{event:?}")), *count).is_none());
     }
-    (events, counts.groups.iter().map(|(name, open, _)| (name.clone(), *open)).collect())
+    (events, counts.groups.iter().map(|group| (group.name.clone(), group.open)).collect())
 }
 
 fn full_count(all: &[(&Session, Events)], query: &StatisticsQuery) -> Counted {
@@ -192,7 +190,7 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
             11 => drop(store.apply_bulk_ending(now).await.unwrap()),
             12 => {
                 // Open bulk endings are applied first: an ending of a deleted session could not be counted any more.
-                while store.apply_bulk_ending(now).await.unwrap().is_some() {}
+                while store.apply_bulk_ending(now).await.unwrap() != BatchProgress::Idle {}
                 let before = everybody(fixture, now).await;
                 let instant = now - TimeDelta::seconds(*numbers.one_of(&[0, 60, 3600]).unwrap());
                 for stale in [
@@ -215,12 +213,12 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
             history.compare(fixture, now).await;
         }
     }
-    while store.apply_bulk_ending(now).await.unwrap().is_some() {}
+    while store.apply_bulk_ending(now).await.unwrap() != BatchProgress::Idle {}
     now += TimeDelta::days(3);
     roll_up(fixture, now - COUNTED_AFTER).await;
     history.compare(fixture, now).await;
     assert!(history.deleted.len() > 20, "{}", history.deleted.len());
-    assert!(counts(fixture).await.groups.iter().all(|group| group.1 == 0), "all of them have left");
+    assert!(counts(fixture).await.groups.iter().all(|group| group.open == 0), "all of them have left");
 }
 
 async fn several_at_once_count_nothing_twice(fixture: &Fixture) {
@@ -228,7 +226,7 @@ async fn several_at_once_count_nothing_twice(fixture: &Fixture) {
         fixture.open(session_at("ann", number)).await;
     }
     let until = at(0) + TimeDelta::days(2);
-    fixture.race(8, move |_, store| async move { while store.roll_up(until).await.unwrap() == Some(true) {} }).await;
+    fixture.race(8, move |_, store| async move { while store.roll_up(until).await.unwrap() == BatchProgress::More {} }).await;
     roll_up(fixture, until).await;
     assert_eq!(sums(&counts(fixture).await), (BTreeMap::from([("Opened".into(), 40), ("Expired".into(), 40)]), 0));
 }
@@ -256,11 +254,11 @@ async fn so_many_that_ended_at_one_instant_are_counted_little_by_little(fixture:
     let ended = Ended { at: at(10), reason: EndReason::RevokedByAdmin };
     let filter = Filter { user_id: Some(user("ann")), ..Filter::default() };
     fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
-    while fixture.store.apply_bulk_ending(at(20)).await.unwrap().is_some() {}
+    while fixture.store.apply_bulk_ending(at(20)).await.unwrap() != BatchProgress::Idle {}
 
     // Counting stops in the middle of one instant: deletions must tell counted sessions from the others.
     while fixture.raw.number("SELECT count(*) FROM statistics_progress WHERE opened_until IS NOT NULL").await == 0 {
-        assert_eq!(fixture.store.roll_up(at(100)).await.unwrap(), Some(true));
+        assert_eq!(fixture.store.roll_up(at(100)).await.unwrap(), BatchProgress::More);
     }
     assert_eq!(counts(fixture).await.counted_until, at(10));
     let every_other = match fixture.raw {
@@ -281,10 +279,10 @@ async fn a_bulk_ending_is_waited_for(fixture: &Fixture) {
     fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
     roll_up(fixture, at(100)).await;
     assert_eq!(counts(fixture).await.counted_until, at(10));
-    while fixture.store.apply_bulk_ending(at(20)).await.unwrap().is_some() {}
+    while fixture.store.apply_bulk_ending(at(20)).await.unwrap() != BatchProgress::Idle {}
     roll_up(fixture, at(100)).await;
     assert_eq!(sums(&counts(fixture).await).1, 0);
-    assert_eq!(fixture.store.roll_up(at(50)).await.unwrap(), Some(false), "and never goes back");
+    assert_eq!(fixture.store.roll_up(at(50)).await.unwrap(), BatchProgress::Done, "and never goes back");
     assert_eq!(counts(fixture).await.counted_until, at(100));
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use sojourn::model::User;
 use sojourn::model::{EndReason, Ended, Owner, Session};
-use sojourn::store::{self, EndOutcome, Opening, Store};
+use sojourn::store::{BatchProgress, self, EndOutcome, Opening, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -294,8 +294,8 @@ impl Rows {
         assert_eq!(raw.number(&logged).await, 1);
         let opening = store.open_session(&new(&Session { created_at: at(10), ..session_of("ann") })).await.unwrap();
         assert!(matches!(opening, Opening::Opened { .. }), "{opening:?}");
-        while store.apply_bulk_ending(at(11)).await.unwrap() == Some(true) {}
-        while store.roll_up(at(11)).await.unwrap() == Some(true) {}
+        while store.apply_bulk_ending(at(11)).await.unwrap() == BatchProgress::More {}
+        while store.roll_up(at(11)).await.unwrap() == BatchProgress::More {}
         let counted = "SELECT CAST(sum(count) AS bigint) FROM statistics WHERE step = 'ever' AND kind = 'opened'";
         assert_eq!(raw.number(counted).await, 4);
     }

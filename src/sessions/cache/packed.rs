@@ -103,7 +103,7 @@ impl Packed {
         })
     }
 
-    /// What was packed, under its id.
+    /// The session that was packed.
     pub(super) fn unpack(&self, id: SessionId) -> Option<SignedIn> {
         let mut texts = self.texts.split(SEPARATOR);
         let user_id = UserId::parse(texts.next()?).ok()?;
@@ -146,12 +146,12 @@ impl Packed {
         Some(SignedIn { session, user })
     }
 
-    /// Whose it is.
+    /// The session's user.
     pub(super) fn user_id(&self) -> &str {
         self.texts.split(SEPARATOR).next().unwrap_or_default()
     }
 
-    /// How long its texts are together, in bytes.
+    /// The length of all texts, in bytes.
     pub(super) fn text_bytes(&self) -> usize {
         self.texts.len()
     }

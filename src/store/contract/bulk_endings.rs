@@ -14,12 +14,11 @@ pub trait BulkEndingStore: Send + Sync {
     /// it, whatever the clocks say.
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
 
-    /// The bulk endings made at `since` or later, in their order, carried out or not. Each says up to when its sessions were
+    /// The bulk endings made at `since` or later, in their order, applied or not. Each says up to when its sessions were
     /// opened (`filter.created.to`).
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>>;
 
-    /// Brings a batch of sessions up to the oldest bulk ending whose sessions are not all there yet. `Some(true)`: there is
-    /// more to do for it. `None` when there is nothing to do, or another process is at it. May be lost in a crash: then it
-    /// is still to be done.
-    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>>;
+    /// Applies the oldest unfinished bulk ending to a batch of sessions' rows. A crash may lose the batch, which is then
+    /// still to be done.
+    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<BatchProgress>;
 }

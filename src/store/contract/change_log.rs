@@ -32,7 +32,7 @@ pub struct Changes {
     pub next: Option<LogPosition>,
     /// When the database last proved to be the one that others write to.
     pub proved_at: Instant,
-    /// What time it was by the clock that all replicas share; `None` when there is but one process.
+    /// The time by the clock that all replicas share; `None` for a store with one process.
     pub time: Option<DateTime<Utc>>,
 }
 
@@ -63,7 +63,7 @@ pub trait Listener: Send {
     async fn hear(&mut self) -> Result<bool>;
 }
 
-/// What replicas tell each other.
+/// The notices that replicas send each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announcement {
     /// The log has grown.

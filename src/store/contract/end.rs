@@ -6,19 +6,19 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::{EndReason, Owner, Session, SessionId, UserId};
 
-/// What became of a session to be ended.
+/// The outcome of ending one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndOutcome {
-    /// It was ended by this call.
+    /// The session was ended by this call.
     Ended(Box<Session>),
-    /// It had been ended before; when and why stay as they were.
+    /// The session had ended before; its time and reason stay as they were.
     AlreadyEnded(Box<Session>),
 }
 
 /// The most sessions that are ended by one statement; a bulk ending takes the rest.
 pub const MAX_ENDED_AT_ONCE: i64 = 5000;
 
-/// What became of a user's sessions that were to be ended together.
+/// The outcome of ending a user's sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndedAtOnce {
     /// All were ended: these are the active ones among them, in order.

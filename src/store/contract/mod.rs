@@ -4,6 +4,7 @@
 //! crash, but for [`SessionStore::touch_sessions`]. Times come in from the caller; no statement asks the database for the
 //! time. The same cases run against both stores in `tests/store/`.
 
+mod batch_progress;
 mod bulk_endings;
 mod change_log;
 mod end;
@@ -20,6 +21,7 @@ mod signing_keys;
 mod statistics;
 mod users;
 
+pub use batch_progress::BatchProgress;
 pub use bulk_endings::BulkEndingStore;
 pub use change_log::{Announcement, ChangeLogStore, Changes, Listener, MAX_CHANGES, MAX_REPLAYED, ReplayedChanges};
 pub use end::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE};

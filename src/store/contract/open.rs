@@ -11,9 +11,9 @@ use crate::model::{Session, SessionId, SessionLimit, SignedIn, User, UserDetails
 pub struct NewSession {
     /// The session, complete and active.
     pub session: Session,
-    /// What the opener tells of its user; `None` leaves what is stored.
+    /// The user's details; `None` leaves the stored ones.
     pub user: UserDetails,
-    /// How many active sessions the user may have.
+    /// The limit on the user's active sessions.
     pub limit: Option<SessionLimit>,
     /// The opener's promise that a repeat of the request means the same session.
     pub idempotency: Option<Idempotency>,
@@ -39,10 +39,10 @@ pub struct Idempotency {
     pub forget_before: DateTime<Utc>,
 }
 
-/// What became of a session to be opened.
+/// The outcome of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
-    /// It was opened. `evicted` had to make place, in the order of their ids.
+    /// The session was opened. `evicted` made room for it, in the order of their ids.
     Opened {
         /// The user as stored now.
         user: User,

@@ -19,13 +19,13 @@ pub struct RefreshAttempt {
     pub seen_at: Option<DateTime<Utc>>,
     /// Now.
     pub now: DateTime<Utc>,
-    /// How long after a rotation its predecessor is welcome whatever happened since.
+    /// The grace: time after a rotation in which the predecessor is answered, whatever happened since.
     pub grace: TimeDelta,
-    /// Where the end moves; `None`: it stays.
+    /// The move of the session's end; `None`: it stays.
     pub slide: Option<Slide>,
 }
 
-/// What became of a refresh.
+/// The outcome of a refresh.
 ///
 /// With `c` the session's counter and `p` the one presented, for an active session:
 /// `p >= c` rotates to `p + 1` (`p > c` happens when a database was restored from a backup: the token is genuine, so nobody

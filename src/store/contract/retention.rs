@@ -14,6 +14,6 @@ pub trait RetentionStore: Send + Sync {
     /// process at a time deletes: `None` when it is another.
     async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>>;
 
-    /// How many sessions had expired or been ended at `instant` or before.
+    /// Number of sessions that had expired or ended at `instant` or before.
     async fn count_ended_before(&self, instant: DateTime<Utc>) -> Result<u64>;
 }

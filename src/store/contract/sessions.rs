@@ -25,7 +25,7 @@ pub trait SessionStore: Send + Sync {
     /// tokens are the proof that their holders may ask, so no owner is named.
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>>;
 
-    /// Where sessions stand, as [`SessionStore::sessions_of_tokens`] would answer them.
+    /// The statuses of sessions, as [`SessionStore::sessions_of_tokens`] would answer them.
     async fn session_statuses(&self, ids: &[SessionId]) -> Result<Vec<SessionStatus>>;
 
     /// One session of `owner`, whatever its state. `None` when there is none or it is another's.

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
 use super::store::PostgresStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
-use crate::store::contract::{BulkEndingStore, Result};
+use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
 use crate::store::values;
 
 #[async_trait]
@@ -23,13 +23,13 @@ impl BulkEndingStore for PostgresStore {
         self.read(|| self::bulk_endings(&self.database.pool, since)).await
     }
 
-    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<BatchProgress> {
         self.database.retry_if_rolled_back(|| self::apply_bulk_ending(&self.database.pool, now)).await
     }
 }
 
 /// Advisory lock key: "bulkend" in ASCII, unique within this database.
-const CARRYING_OUT_LOCK: i64 = 0x0062_756c_6b65_6e64;
+const APPLYING_LOCK: i64 = 0x0062_756c_6b65_6e64;
 
 pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx::Result<()> {
     // The second lock waits for who is opening a session and holds up who comes next, so that the newest session there
@@ -91,10 +91,10 @@ pub(super) async fn bulk_endings(pool: &PgPool, since: DateTime<Utc>) -> sqlx::R
         .collect()
 }
 
-pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
     const FIND: &str = "SELECT sequence, user_id FROM bulk_endings WHERE done_at IS NULL ORDER BY sequence LIMIT 1";
     /// Goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
-    macro_rules! carry_out {
+    macro_rules! apply {
         ($of_user:literal) => {
             concat!(
                 "WITH ending AS (
@@ -133,17 +133,17 @@ pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx
     const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL sojourn.carrying_out = 'on'; \
                          SET LOCAL sojourn.knows_openers = 'on'";
     let mut tx = pool.begin_with(BEGIN).await?;
-    let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(CARRYING_OUT_LOCK);
+    let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(APPLYING_LOCK);
     if !lock.fetch_one(&mut *tx).await? {
-        return Ok(None);
+        return Ok(BatchProgress::Idle);
     }
-    let Some(row) = sqlx::query(FIND).fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let Some(row) = sqlx::query(FIND).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
     let (sequence, user): (i64, Option<String>) = (row.try_get("sequence")?, row.try_get("user_id")?);
-    let carry_out = match user {
-        None => sqlx::query_scalar(carry_out!("TRUE")).bind(sequence).bind(now),
-        Some(user) => sqlx::query_scalar(carry_out!("user_id = $3")).bind(sequence).bind(now).bind(user),
+    let apply = match user {
+        None => sqlx::query_scalar(apply!("TRUE")).bind(sequence).bind(now),
+        Some(user) => sqlx::query_scalar(apply!("user_id = $3")).bind(sequence).bind(now).bind(user),
     };
-    let more = carry_out.fetch_one(&mut *tx).await?;
+    let more = apply.fetch_one(&mut *tx).await?;
     tx.commit().await?;
-    Ok(Some(more))
+    Ok(BatchProgress::of_batch(more))
 }

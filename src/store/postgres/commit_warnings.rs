@@ -12,7 +12,7 @@ use tracing_subscriber::layer::Context;
 
 use crate::store::contract::{Error, Result};
 
-/// Where SQLx logs what PostgreSQL tells beside an answer.
+/// The log target of SQLx for PostgreSQL's notices.
 const NOTICES: &str = "sqlx::postgres::notice";
 
 tokio::task_local! {

@@ -12,7 +12,7 @@ use super::session::SessionSettings;
 use crate::model::LogId;
 use crate::store::contract::{Error, Result};
 
-/// How long one use may take.
+/// Time limit of one use.
 pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Makes connections with the settings of one purpose.

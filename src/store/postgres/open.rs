@@ -200,7 +200,7 @@ pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Resul
 
 const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
-/// How far the bulk endings reach, if that is past the session's opening.
+/// The reach of the bulk endings, if it is past the session's opening.
 fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Utc>> {
     reach.filter(|reach| *reach >= session.created_at)
 }

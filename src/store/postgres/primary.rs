@@ -20,13 +20,13 @@ use crate::failpoints::{self, Failpoint};
 use crate::model::LogId;
 use crate::store::contract::{Error, Result};
 
-/// How long after a proof the next one begins.
+/// Time between two proofs.
 const PROOF_INTERVAL: Duration = Duration::from_millis(250);
-/// How old the proof may be that a look at the change log rests on.
+/// Age limit of the proof for a read of the change log.
 const PROOF_FOR_LOG: Duration = Duration::from_secs(1);
-/// How long a look waits for the proof that was begun with it.
+/// Time that a read waits for the proof that was begun with it.
 const PROOF_PATIENCE: Duration = Duration::from_millis(50);
-/// How old the proof may be that an answer rests on.
+/// Age limit of the proof for an answer.
 const PROOF_FOR_ANSWER: Duration = Duration::from_secs(5);
 /// How long a commit may wait to be confirmed before its connection is given up: it may be the connection that is dead.
 const PROOF_TIME: Duration = Duration::from_secs(2);

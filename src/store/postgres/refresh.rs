@@ -20,21 +20,21 @@ impl RefreshStore for PostgresStore {
     }
 }
 
-/// That the predecessor comes back after the grace. Without a time of rotation there is no grace.
+/// The condition that the predecessor comes back after the grace. Without a time of rotation there is no grace.
 macro_rules! late {
     () => {
         "(refresh_counter = presented + 1 AND coalesce(rotated_at <= grace_since, TRUE))"
     };
 }
 
-/// That an access token of the present generation was seen.
+/// The condition that an access token of the present generation was seen.
 macro_rules! confirmed {
     () => {
         "greatest(confirmed_counter, seen_counter) >= refresh_counter"
     };
 }
 
-/// That the presented counter is a spent one.
+/// The condition that the presented counter is spent.
 macro_rules! reuse {
     () => {
         concat!(

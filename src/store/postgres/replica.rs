@@ -224,7 +224,7 @@ impl Progress {
         }
     }
 
-    /// How far the replica is behind at most; `None` while nothing is known.
+    /// Upper bound of the replica's lag; `None` while nothing is known.
     fn lag(&self, now: Instant) -> Option<Duration> {
         self.replayed_as_of.map(|at| now.duration_since(at))
     }

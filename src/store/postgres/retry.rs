@@ -1,4 +1,4 @@
-//! How long an intention may take, how often it is tried, and on which connection.
+//! Deadlines, retries and connections of the store's operations.
 //!
 //! Within its deadline an intention is tried up to three times, a little later each time. What has certainly not happened is
 //! always tried again: a deadlock, a serialization failure. When the connection broke, it may have happened, and only the
@@ -48,13 +48,13 @@ use crate::store::pools::SEARCH_TIME;
 /// How long one intention may take in all. The database keeps to its own limits as long as it runs; this one is for when
 /// nothing comes back at all.
 const DEADLINE: Duration = Duration::from_millis(4500);
-/// How long a health check waits.
+/// Deadline of a health check.
 const PING_DEADLINE: Duration = Duration::from_secs(1);
-/// How long a request waits for a connection.
+/// Time limit for a connection from the pool.
 const ACQUIRE_TIME: Duration = Duration::from_secs(1);
-/// How long a connection is kept that nobody uses.
+/// Time after which an idle connection is closed.
 const IDLE_TIME: Duration = Duration::from_secs(5);
-/// How long an ending waits for one of the connections that all share, before it takes the one that is kept for it.
+/// Time that an ending waits for a shared connection before it takes the reserved one.
 const SHARED_ACQUIRE_TIME: Duration = Duration::from_millis(100);
 
 const THREE_ATTEMPTS: ExponentialBuilder = ExponentialBuilder::new()
@@ -98,7 +98,7 @@ impl Connections {
         }
     }
 
-    /// How many there are, of each kind.
+    /// The pools.
     pub(super) fn pools(&self) -> Vec<Pool> {
         vec![
             Pool::of("main", &self.pool),
@@ -114,7 +114,7 @@ impl Connections {
         self.servers.close();
     }
 
-    /// What comes of a request that goes together with others, in time.
+    /// The answer to a batched request, within the deadline.
     pub(super) async fn batched<T: BatchJob>(
         &self,
         batcher: &Arc<Batcher<T>>,

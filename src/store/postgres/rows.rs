@@ -44,7 +44,7 @@ macro_rules! bulk_ending {
     };
 }
 
-/// That no bulk ending means a session.
+/// The condition that no bulk ending matches a session.
 macro_rules! not_ended_in_bulk {
     () => {
         concat!("(NOT ", bulk_endings_are_open!(), " OR ", bulk_ending!("at"), " IS NULL)")

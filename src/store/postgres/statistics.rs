@@ -5,13 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgPool, Row};
 
 use super::store::PostgresStore;
-use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, Grouping};
-use crate::store::contract::{Result, StatisticsStore};
+use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping};
+use crate::store::contract::{BatchProgress, Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
 
 #[async_trait]
 impl StatisticsStore for PostgresStore {
-    async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
+    async fn roll_up(&self, until: DateTime<Utc>) -> Result<BatchProgress> {
         self.database.retry_if_rolled_back(|| self::roll_up(&self.database.pool, until)).await
     }
 
@@ -71,7 +71,7 @@ const PROGRESS: &str = "UPDATE statistics_progress SET counted_until = $1, opene
 
 const MICROSECOND: TimeDelta = TimeDelta::microseconds(1);
 
-pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
     const LOCK: &str = "SELECT counted_until, opened_until FROM statistics_progress FOR UPDATE SKIP LOCKED";
     // A bulk ending that is not carried out will give its sessions an end at its own time.
     const SETTLED: &str = "SELECT least($1, (SELECT min(at) FROM bulk_endings WHERE done_at IS NULL))";
@@ -89,12 +89,12 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
     // Planned for the very values: how many rows are between them differs by orders of magnitude.
     const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_custom_plan";
     let mut tx = pool.begin_with(BEGIN).await?;
-    let Some(row) = sqlx::query(LOCK).fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let Some(row) = sqlx::query(LOCK).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
     let from: DateTime<Utc> = row.try_get("counted_until")?;
     let opened_until: Option<DateTime<Utc>> = row.try_get("opened_until")?;
     let until: DateTime<Utc> = sqlx::query_scalar(SETTLED).bind(until).fetch_one(&mut *tx).await?;
     if until <= from {
-        return Ok(Some(false));
+        return Ok(BatchProgress::Done);
     }
     let reach = sqlx::query(REACH).bind(from).bind(until).fetch_one(&mut *tx).await?;
     let ended_at: Option<DateTime<Utc>> = reach.try_get("ended_at")?;
@@ -109,7 +109,7 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
         if span_end.is_some() {
             sqlx::query(PROGRESS).bind(from).bind(span_end).execute(&mut *tx).await?;
             tx.commit().await?;
-            return Ok(Some(true));
+            return Ok(BatchProgress::More);
         }
         (reach, ended_from) = (from + MICROSECOND, from + MICROSECOND);
     }
@@ -117,10 +117,10 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
     count.execute(&mut *tx).await?;
     sqlx::query(PROGRESS).bind(reach).bind(None::<DateTime<Utc>>).execute(&mut *tx).await?;
     tx.commit().await?;
-    Ok(Some(reach < until))
+    Ok(BatchProgress::of_batch(reach < until))
 }
 
-/// Whose numbers are wanted, and under which name.
+/// The counts that are wanted, and the name of their group.
 macro_rules! selected {
     () => {
         "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \
@@ -157,7 +157,7 @@ pub(super) async fn statistics(pool: &PgPool, wanted: CountsWanted<'_>) -> sqlx:
     let rows = select(GROUPS).bind(to).bind(midnight).bind(most).fetch_all(&mut *tx).await?;
     let groups: Vec<_> = rows
         .iter()
-        .map(|row| Ok((row.try_get("name")?, row.try_get("open")?, row.try_get("since")?)))
+        .map(|row| Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? }))
         .collect::<sqlx::Result<_>>()?;
     if groups.len() > most_groups {
         return Ok(Counts { counted_until, groups, events: Vec::new() });
@@ -165,7 +165,7 @@ pub(super) async fn statistics(pool: &PgPool, wanted: CountsWanted<'_>) -> sqlx:
     let rows = select(EVENTS).bind(query.step.as_str()).bind(from).bind(to).fetch_all(&mut *tx).await?;
     let event = |row: &sqlx::postgres::PgRow| {
         let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
-        Ok((row.try_get("start")?, row.try_get("name")?, event, row.try_get("count")?))
+        Ok(EventCount { start: row.try_get("start")?, group: row.try_get("name")?, event, count: row.try_get("count")? })
     };
     Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })
 }

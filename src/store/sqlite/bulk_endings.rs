@@ -8,7 +8,7 @@ use super::failure::failure;
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
-use crate::store::contract::{BulkEndingStore, Result};
+use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
 use crate::store::values;
 
 #[async_trait]
@@ -21,7 +21,7 @@ impl BulkEndingStore for SqliteStore {
         self::bulk_endings(&self.readers, since).await.map_err(failure)
     }
 
-    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>> {
+    async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<BatchProgress> {
         self::apply_bulk_ending(&self.writer, now).await.map_err(failure)
     }
 }
@@ -78,7 +78,7 @@ pub(super) async fn bulk_endings(pool: &SqlitePool, since: DateTime<Utc>) -> sql
         .collect()
 }
 
-pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
     // 2 lets a trigger tell this version from one that would end more than is meant.
     const BEGIN: &str = "
         UPDATE bulk_endings SET carrying_out = 2
@@ -99,7 +99,7 @@ pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> 
     const REACHED: &str = "
         UPDATE bulk_endings SET carrying_out = FALSE, reached_at = $2, reached_id = $3, done_at = $4 WHERE sequence = $1";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let Some(row) = sqlx::query(BEGIN).fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let Some(row) = sqlx::query(BEGIN).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
     let (sequence, until): (i64, i64) = (row.try_get("sequence")?, row.try_get("opened_until")?);
     let (from_at, from_id): (i64, Vec<u8>) = (row.try_get("reached_at")?, row.try_get("reached_id")?);
     let end_of_span: Option<(i64, Vec<u8>)> =
@@ -111,5 +111,5 @@ pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> 
     let done_at = (!more).then(|| now.timestamp_micros());
     sqlx::query(REACHED).bind(sequence).bind(to_at).bind(to_id).bind(done_at).execute(&mut *tx).await?;
     tx.commit().await?;
-    Ok(Some(more))
+    Ok(BatchProgress::of_batch(more))
 }

@@ -20,7 +20,7 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     result_code(error) == Some(5)
 }
 
-/// What comes of a request that goes together with others. Those before it may take as long as one may.
+/// The answer to a batched request. The batch before it may take as long as one request may.
 pub(super) async fn in_time<T: BatchJob>(batcher: &Arc<Batcher<T>>, request: T::Request) -> Result<T::Answer> {
     tokio::time::timeout(WRITER_TIME, batcher.submit(request)).await.unwrap_or_else(|_| {
         metrics::database_failed(DatabaseFailure::Deadline);

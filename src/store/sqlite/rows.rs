@@ -11,14 +11,14 @@ use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 
-/// That a session has not been unused for too long at `$1`.
+/// The condition that a session is within its idle timeout at `$1`.
 macro_rules! not_idle {
     ($last_seen:literal) => {
         concat!("(idle_timeout IS NULL OR $1 - ", $last_seen, " < idle_timeout * 1000000)")
     };
 }
 
-/// What the bulk ending says that means a session and is not carried out yet; null when there is none.
+/// The column of the unapplied bulk ending that matches a session; null when there is none.
 macro_rules! bulk_ending {
     ($what:literal) => {
         concat!(
@@ -31,7 +31,7 @@ macro_rules! bulk_ending {
     };
 }
 
-/// That no bulk ending means a session. Usually there is none at all, which is asked once a statement.
+/// The condition that no bulk ending matches a session. Usually there is none at all, which each statement checks once.
 macro_rules! not_ended_in_bulk {
     () => {
         concat!("(NOT EXISTS (SELECT 1 FROM bulk_endings WHERE done_at IS NULL) OR ", bulk_ending!("b.at"), " IS NULL)")
@@ -48,7 +48,7 @@ macro_rules! as_they_stand {
     };
 }
 
-/// That a session is active at `$1`: the twin of `Session::state`. With an argument: as if it was last seen then.
+/// The condition that a session is active at `$1`: the twin of `Session::state`. With an argument: as if last seen then.
 macro_rules! active {
     () => {
         active!("last_seen_at")

@@ -7,13 +7,13 @@ use sqlx::{Row, SqlitePool};
 use super::failure::failure;
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, Grouping};
-use crate::store::contract::{Result, StatisticsStore};
+use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping};
+use crate::store::contract::{BatchProgress, Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
 
 #[async_trait]
 impl StatisticsStore for SqliteStore {
-    async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>> {
+    async fn roll_up(&self, until: DateTime<Utc>) -> Result<BatchProgress> {
         self::roll_up(&self.writer, until).await.map_err(failure)
     }
 
@@ -67,7 +67,7 @@ const COUNT_ENDED_TOGETHER: &str = count_events!(
 
 const PROGRESS: &str = "UPDATE statistics_progress SET counted_until = $1, opened_until = $2";
 
-pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
     // A bulk ending that is not carried out will give its sessions an end at its own time.
     const BEGIN: &str = "
         SELECT counted_until, opened_until,
@@ -88,7 +88,7 @@ pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Re
     let (from, until): (i64, i64) = (row.try_get("counted_until")?, row.try_get("until")?);
     let opened_until: Option<i64> = row.try_get("opened_until")?;
     if until <= from {
-        return Ok(Some(false));
+        return Ok(BatchProgress::Done);
     }
     let reach = sqlx::query_as::<_, (Option<i64>, i64)>(REACH).bind(from).bind(until).fetch_one(&mut *tx).await?;
     let (ended_at, reach) = reach;
@@ -102,17 +102,17 @@ pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Re
         if span_end.is_some() {
             sqlx::query(PROGRESS).bind(from).bind(span_end).execute(&mut *tx).await?;
             tx.commit().await?;
-            return Ok(Some(true));
+            return Ok(BatchProgress::More);
         }
         (reach, ended_from) = (from + 1, from + 1);
     }
     sqlx::query(COUNT).bind(from).bind(reach).bind(ended_from).execute(&mut *tx).await?;
     sqlx::query(PROGRESS).bind(reach).bind(None::<i64>).execute(&mut *tx).await?;
     tx.commit().await?;
-    Ok(Some(reach < until))
+    Ok(BatchProgress::of_batch(reach < until))
 }
 
-/// Whose numbers are wanted, and under which name.
+/// The counts that are wanted, and the name of their group.
 macro_rules! selected {
     () => {
         "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \
@@ -151,7 +151,7 @@ pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> s
     let rows = select(GROUPS).bind(to).bind(midnight).bind(most).fetch_all(&mut *tx).await?;
     let groups: Vec<_> = rows
         .iter()
-        .map(|row| Ok((row.try_get("name")?, row.try_get("open")?, row.try_get("since")?)))
+        .map(|row| Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? }))
         .collect::<sqlx::Result<_>>()?;
     if groups.len() > most_groups {
         return Ok(Counts { counted_until, groups, events: Vec::new() });
@@ -160,7 +160,7 @@ pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> s
     let rows = select.fetch_all(&mut *tx).await?;
     let event = |row: &sqlx::sqlite::SqliteRow| {
         let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
-        Ok((rows::time(row, "start")?, row.try_get("name")?, event, row.try_get("count")?))
+        Ok(EventCount { start: rows::time(row, "start")?, group: row.try_get("name")?, event, count: row.try_get("count")? })
     };
     Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })
 }

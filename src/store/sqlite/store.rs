@@ -24,9 +24,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// Time that a statement waits for another process that writes: shorter than a request waits, so that the log and the metrics
 /// name the lock as the cause.
 const LOCK_TIME: Duration = Duration::from_secs(4);
-/// How long a request waits for a connection to read.
+/// Time limit for a connection to read.
 const READER_TIME: Duration = Duration::from_secs(1);
-/// How long to try at the start while another process prepares the same file.
+/// Time for which the start is retried while another process prepares the same file.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 const PING: &str = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success)";
