@@ -1,6 +1,6 @@
 //! The table of settings.
 
-/// Every setting with its default and what it is for, in the order in which `--help` shows them.
+/// Every setting with its default and its description, in the order of `--help`.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("SOJOURN_LISTEN", "127.0.0.1:8080", "Where to listen. PORT alone means 0.0.0.0 and that port"),
     (
