@@ -84,13 +84,13 @@ impl Clock for SharedClock {
         }
         let ahead = (shared - self.machine.now()).num_microseconds().unwrap_or(0);
         self.ahead.store(ahead, Ordering::Relaxed);
-        tracing::warn!(seconds = off.as_seconds_f64(), "this machine's clock is off; going by the database's");
+        tracing::warn!(seconds = off.as_seconds_f64(), "this machine's clock is off; the database's is used");
     }
 }
 
 /// The operating system's random source gave nothing.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the random source of the operating system gave nothing")]
+#[error("the random source of the operating system failed")]
 pub struct EntropyUnavailable;
 
 /// A cryptographically secure source of random bytes.

@@ -40,7 +40,7 @@ pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) 
         Err(_) if is_new => {}
         Err(_) => {
             return Err(error(
-                &"the master secret of this database is not there: bring the file back, or set SOJOURN_SECRET to what was in it",
+                &"the master secret of this database is missing: restore the file, or set SOJOURN_SECRET to its content",
             ));
         }
     }

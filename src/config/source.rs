@@ -108,7 +108,7 @@ pub(super) fn read_secret_file(path: &Path) -> std::io::Result<Zeroizing<String>
     let mode = std::fs::metadata(path)?.permissions().mode();
     if mode & 0o004 != 0 {
         let (file, mode) = (path.display(), format!("{:o}", mode & 0o777));
-        tracing::warn!(%file, mode, "everybody on this machine may read a file with a secret: chmod 600 would keep it");
+        tracing::warn!(%file, mode, "every user of this machine may read a file with a secret: chmod 600 would protect it");
     }
     Ok(text)
 }

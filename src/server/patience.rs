@@ -184,7 +184,7 @@ impl<S> Patient<S> {
             return result;
         }
         let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + WRITE_TIME);
-        self.writing.poll(context, deadline).map(|()| Err(late("the client takes nothing")))
+        self.writing.poll(context, deadline).map(|()| Err(late("the client reads nothing")))
     }
 }
 

@@ -61,7 +61,7 @@ async fn read(sessions: Arc<Sessions>, keys_changed: Arc<Notify>, deaf: watch::R
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(error = %chain(&error), "the change log cannot be read: nothing is answered from memory");
+                    tracing::warn!(error = %chain(&error), "the change log cannot be read: the cache is bypassed");
                 }
                 failing = true;
             }
@@ -88,7 +88,7 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
             }
             Ok(Some(listener)) => {
                 if failing {
-                    tracing::info!("other replicas are heard again");
+                    tracing::info!("notifications from other replicas arrive again");
                 }
                 failing = false;
                 // Notifications from before the connection are lost, but their changes are in the log.
@@ -101,7 +101,7 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(error = %chain(&error), "other replicas cannot be heard; reading the log alone");
+                    tracing::warn!(error = %chain(&error), "no notifications from other replicas: polling the log");
                 }
                 failing = true;
             }
@@ -117,11 +117,11 @@ async fn hear(sessions: &Sessions, mut listener: Box<dyn Listener>) {
             Ok(Ok(true)) => sessions.heard_of_changes(),
             Ok(Ok(false)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(error = %chain(&error), "the line to other replicas broke off");
+                tracing::warn!(error = %chain(&error), "the connection for notifications broke");
                 return;
             }
             Err(_) => {
-                tracing::warn!("nothing was heard on the line to other replicas");
+                tracing::warn!("the connection for notifications is silent");
                 return;
             }
         }
@@ -144,7 +144,7 @@ async fn tell(sessions: Arc<Sessions>) {
         let written = tokio::time::timeout(HEARTBEAT, sessions.log_written()).await.is_ok();
         let announcement = if written { Announcement::Changes } else { Announcement::Heartbeat };
         if let Err(error) = sessions.announce(announcement).await {
-            tracing::debug!(error = %chain(&error), "other replicas could not be told");
+            tracing::debug!(error = %chain(&error), "other replicas could not be notified");
         }
         if written {
             tokio::time::sleep(GATHERING).await;

@@ -92,7 +92,7 @@ fn reload_keys(
         async move {
             match keys.load().await {
                 Ok(keys) => sessions.access_tokens().replace_keys(keys),
-                Err(error) => tracing::warn!(%error, "the signing keys could not be read; going on with those known"),
+                Err(error) => tracing::warn!(%error, "the signing keys could not be read; the known ones stay in use"),
             }
         }
     };
@@ -101,7 +101,7 @@ fn reload_keys(
 
 async fn apply_bulk_endings(sessions: Arc<Sessions>) {
     if let Err(error) = sessions.apply_bulk_endings().await {
-        tracing::warn!(error = %chain(&error), "bringing sessions up to a bulk ending is put off");
+        tracing::warn!(error = %chain(&error), "applying a bulk ending is postponed");
     }
 }
 
@@ -109,8 +109,8 @@ async fn apply_bulk_endings(sessions: Arc<Sessions>) {
 pub async fn clean_up(sessions: &Sessions) {
     match sessions.delete_expired_rows().await {
         Ok(0) => {}
-        Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
-        Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),
+        Ok(deleted) => tracing::info!(deleted, "rows past their retention were deleted"),
+        Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is postponed"),
     }
 }
 
@@ -124,7 +124,7 @@ async fn warn_of_ending_keys(sessions: Arc<Sessions>) {
 /// next run goes on.
 async fn count(sessions: &Sessions) -> bool {
     sessions.roll_up().await.unwrap_or_else(|error| {
-        tracing::warn!(error = %chain(&error), "counting for the statistics is put off");
+        tracing::warn!(error = %chain(&error), "counting for the statistics is postponed");
         false
     })
 }
