@@ -1,6 +1,6 @@
 //! Time and randomness: the only room that asks the machine for either.
 //!
-//! Everything else gets them handed in, so that a test can move time and repeat a run.
+//! Other code receives both as arguments, so that a test can move time and repeat a run.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
 
-/// Tells the time, in whole microseconds, because that is what PostgreSQL keeps.
+/// A source of time, in whole microseconds: PostgreSQL stores no finer ones.
 pub trait Clock: Send + Sync {
     /// The present instant, UTC, truncated to the microsecond.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Learns what time it is by the clock that all replicas share, give or take `uncertainty`. Most clocks do not care.
+    /// Offers the time of the clock that all replicas share, give or take `uncertainty`. Most clocks ignore it.
     fn learn(&self, _shared: DateTime<Utc>, _uncertainty: TimeDelta) {}
 }
 
@@ -28,7 +28,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The microseconds of the machine's clock, for numbers that must grow over restarts.
+/// The machine's clock in microseconds, for numbers that must grow across restarts.
 pub fn machine_microseconds() -> i64 {
     SystemClock.now().timestamp_micros()
 }
@@ -54,19 +54,19 @@ impl Clock for ShiftedClock {
     }
 }
 
-/// A clock that keeps to the one all replicas share, the database's, however far the machine's own is off: so replicas
-/// agree on what has expired.
+/// A clock that follows the one all replicas share, the database's, however far the machine's own is off. So replicas
+/// agree on which sessions have expired.
 pub struct SharedClock {
     machine: Arc<dyn Clock>,
-    /// What the shared clock is ahead of the machine's, in microseconds.
+    /// The lead of the shared clock over the machine's, in microseconds.
     ahead: AtomicI64,
 }
 
-/// Nearer than this the machine's clock is left alone: it is steadier than what can be measured from afar.
+/// Smaller differences are ignored: the machine's clock is steadier than a measurement over the network.
 const TOLERANCE: TimeDelta = TimeDelta::milliseconds(500);
 
 impl SharedClock {
-    /// Goes by `machine` until it learns better.
+    /// Follows `machine` until the shared clock turns out to differ.
     pub fn new(machine: Arc<dyn Clock>) -> Self {
         Self { machine, ahead: AtomicI64::new(0) }
     }
@@ -84,13 +84,13 @@ impl Clock for SharedClock {
         }
         let ahead = (shared - self.machine.now()).num_microseconds().unwrap_or(0);
         self.ahead.store(ahead, Ordering::Relaxed);
-        tracing::warn!(seconds = off.as_seconds_f64(), "this machine's clock is off; going by the database's");
+        tracing::warn!(seconds = off.as_seconds_f64(), "this machine's clock is off; the database's is used");
     }
 }
 
 /// The operating system's random source gave nothing.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the random source of the operating system gave nothing")]
+#[error("the random source of the operating system failed")]
 pub struct EntropyUnavailable;
 
 /// A cryptographically secure source of random bytes.

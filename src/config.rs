@@ -30,7 +30,7 @@ use crate::sessions::{Freshness, IpStorage, MIN_LIFETIME, Policy, Profile};
 use crate::store;
 use crate::tokens::{Algorithm, MAX_ACCESS_TOKEN_LIFETIME, MasterSecret};
 
-/// How the log looks.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// Lines for people.
@@ -42,14 +42,14 @@ pub enum LogFormat {
 /// The settings of the log: read first, so that everything after can be logged.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    /// The filter, in the syntax of `tracing_subscriber::EnvFilter`.
     pub filter: String,
-    /// How it looks.
+    /// The format.
     pub format: LogFormat,
 }
 
 impl LogConfig {
-    /// Reads and checks them.
+    /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         let format = source.parse("SOJOURN_LOG_FORMAT", "pretty or json", |text| match text {
             "pretty" => Some(LogFormat::Pretty),
@@ -62,7 +62,7 @@ impl LogConfig {
     }
 }
 
-/// Where to listen, also for a health check.
+/// The address to listen on, which the health check asks too.
 pub fn listen_address(source: &Source) -> Result<String, SettingError> {
     let listen = address(source, "SOJOURN_LISTEN")?;
     let port = source.parse("PORT", "a port number", |text| text.parse::<u16>().ok())?;
@@ -76,25 +76,25 @@ fn address(source: &Source, name: &str) -> Result<Option<String>, SettingError> 
     })
 }
 
-/// Where sessions are kept and with which secret: what every command needs.
+/// The database and the master secrets: the settings that every command needs.
 #[derive(Debug, Clone)]
 pub struct StorageConfig {
-    /// The database.
+    /// The URL of the database.
     pub database_url: SecretString,
-    /// The read replica for searches.
+    /// The URL of the read replica for searches.
     pub search_database_url: Option<SecretString>,
-    /// Where it is, without a password, to be shown.
+    /// The location of the database without a password, for display.
     pub database_shown: String,
-    /// The most connections to it.
+    /// The maximum number of connections to the database.
     pub connections: u32,
     /// The master secret.
     pub secret: MasterSecret,
-    /// Former master secrets, whose tokens still stand.
+    /// Former master secrets, whose tokens are still valid.
     pub previous_secrets: Vec<MasterSecret>,
 }
 
 impl StorageConfig {
-    /// Reads and checks them. With SQLite it makes the data folder, and the secret when none is set.
+    /// Reads and checks the settings. With SQLite, creates the data folder, and the secret when none is set.
     pub fn read(source: &Source, entropy: &dyn Entropy) -> Result<Self, SettingError> {
         let data_dir = PathBuf::from(source.text("SOJOURN_DATA_DIR").unwrap_or("./sojourn-data"));
         let (database_url, database_shown) = match source.secret("DATABASE_URL")? {
@@ -153,21 +153,21 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// What access tokens say of themselves.
+/// The settings of access tokens.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {
-    /// Their `iss`.
+    /// The `iss` claim.
     pub issuer: String,
-    /// Their `aud`.
+    /// The `aud` claim.
     pub audience: String,
-    /// What they are signed with.
+    /// The signature algorithm.
     pub algorithm: Algorithm,
-    /// How old a signing key gets.
+    /// The age at which a signing key is replaced.
     pub key_age: TimeDelta,
 }
 
 impl TokenConfig {
-    /// Reads and checks them.
+    /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         let plain = |text: &str| (!text.chars().any(|c| c.is_control() || c.is_whitespace())).then(|| text.to_owned());
         let url = "an http or https URL without query and fragment";
@@ -247,27 +247,27 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     })
 }
 
-/// What only the server needs.
+/// The settings that only the server needs.
 #[derive(Debug, Clone, Default)]
 pub struct HttpConfig {
     /// The name of the cookie that may carry a session token.
     pub cookie: Option<String>,
     /// The origins that browsers may call from.
     pub cors_origins: Vec<HeaderValue>,
-    /// What users are called in the Janssen API.
+    /// The names of users in the Janssen API.
     pub janssen_user_dn: DnTemplate,
-    /// The requests per five minutes and caller; 0: any number.
+    /// The maximum number of requests per five minutes and caller; 0: unlimited.
     pub rate_limit: u32,
-    /// The proxies that may speak for a client's address.
+    /// The proxies that are trusted to name a client's address.
     pub trusted_proxies: Vec<IpNet>,
-    /// The header in which they do; `None`: `X-Forwarded-For`.
+    /// The header in which they name it; `None`: `X-Forwarded-For`.
     pub forwarding_header: Option<HeaderName>,
-    /// Where the metrics are, if not where everything else is.
+    /// The separate address of the metrics; `None`: the main address.
     pub metrics_listen: Option<String>,
 }
 
 impl HttpConfig {
-    /// Reads and checks them.
+    /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         let name = "a cookie name, any prefix written __Host- or __Secure-";
         let cookie = source.parse("SOJOURN_COOKIE", name, matching::cookie_name)?;

@@ -1,50 +1,50 @@
-//! Deliberate defects that a debug build can be told to have, so that the fault tests can prove that they would find the
-//! real ones. A release build has none of them and no setting for them.
+//! Deliberate defects for debug builds: the fault tests prove with them that they would find the real ones. A release
+//! build has no defect and no setting for one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::{SessionId, SignedIn};
 
-/// The setting that names the one defect to have.
+/// The setting that names the one active defect.
 pub const SETTING: &str = "SOJOURN_TEST_FAILPOINT";
 
 /// A deliberate defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failpoint {
-    /// That a session is ended is answered before it is written.
+    /// The end of a session is answered before it is written.
     AnswerBeforeWrite,
     /// A user's sessions are ended one after the other, each in a transaction of its own.
     EndOneByOne,
-    /// Commits are only as durable as the operator set the database to be, and SQLite's as durable as is usual.
+    /// Commits are only as durable as the database is configured, and those of SQLite lack a sync.
     RelaxedCommit,
-    /// An outage of the database passes for a defect of ours.
+    /// An outage of the database is reported as an internal error.
     OutageIsDefect,
-    /// The database may take as long as it likes.
+    /// Statements have no deadline.
     NoDeadline,
-    /// A request waits for a connection for as long as its client does.
+    /// A request waits thirty times as long for a connection.
     PatientPool,
-    /// A session is as it was when it was first read.
+    /// A session is answered as it was first read.
     StaleRead,
-    /// Cache entries outlive the changes of their sessions.
+    /// Cache entries survive the endings that the change log reports.
     DeafToNotices,
-    /// The change log is read only when somebody says that it has grown, and copies are trusted all the while.
+    /// The change log is read only after a notification, and cache entries are trusted in between.
     RelyOnNotices,
-    /// Places of another change log are compared with those of the present one.
+    /// Positions in one change log are compared with positions in another.
     LogIdentityIgnored,
-    /// A client's cursor is taken whichever change log it is of.
+    /// A client's cursor is accepted whichever change log it belongs to.
     CursorWithoutIdentity,
-    /// The place in the change log is kept over a reconnect, and includes what a crash can take back.
+    /// The position in the change log survives a reconnect, and includes changes that a crash can undo.
     PlaceKeptOverReconnect,
-    /// A database that only answers passes for the primary.
+    /// A database that merely answers is taken for the primary.
     AnswersAreProof,
-    /// No connection is kept for ending sessions.
+    /// No connection is reserved for ending sessions.
     NoReserve,
-    /// What was not kept long enough is cleaned up too.
+    /// Rows are deleted before their retention has ended.
     CleanEarly,
-    /// Requests under way are broken off at the end.
+    /// The process exits at the signal to stop, in the middle of requests.
     NoDrain,
-    /// Every connection leaves some memory behind.
+    /// Every connection leaks some memory.
     Leak,
 }
 
@@ -63,7 +63,7 @@ pub const fn enabled(_: Failpoint) -> bool {
     false
 }
 
-/// The first answer of all for each session, in a process that has [`Failpoint::StaleRead`].
+/// The first answer ever given for each session, in a process that has [`Failpoint::StaleRead`].
 pub fn as_first_read(read: Vec<SignedIn>) -> Vec<SignedIn> {
     static FIRST: Mutex<BTreeMap<SessionId, SignedIn>> = Mutex::new(BTreeMap::new());
     if !enabled(Failpoint::StaleRead) {
@@ -73,7 +73,7 @@ pub fn as_first_read(read: Vec<SignedIn>) -> Vec<SignedIn> {
     read.into_iter().map(|read| first.entry(read.session.id).or_insert(read).clone()).collect()
 }
 
-/// Does what was answered already, when it is too late to tell anybody that it failed.
+/// Runs `work` half a second after the answer, too late for anybody to learn that it failed.
 pub fn later(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;

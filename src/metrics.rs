@@ -1,4 +1,4 @@
-//! What is counted and measured, for Prometheus.
+//! Metrics for Prometheus.
 //!
 //! A new metric gets a line in [`METRICS`] and a function here that records it; nothing else names a metric. Labels have few
 //! values, all known beforehand: never an id, a token or anything that a client chose.
@@ -12,18 +12,18 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::model::EndReason;
 
-/// How a metric behaves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only ever grows while the process runs.
+    /// A number that only grows while the process runs.
     Counter,
-    /// Goes up and down.
+    /// A number that rises and falls.
     Gauge,
-    /// Sorts durations, in seconds, into buckets.
+    /// Durations in seconds, sorted into buckets.
     Histogram,
 }
 
-/// Every metric: its name, how it behaves, its labels, and what it tells.
+/// Every metric: its name, kind, labels and description.
 pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
     (
         REQUESTS,
@@ -31,7 +31,7 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
         &["family", "route", "method", "status"],
         "Requests answered, by family, route template, method and class of status",
     ),
-    (REQUEST_SECONDS, Kind::Histogram, &["family", "route"], "How long answers took, in seconds"),
+    (REQUEST_SECONDS, Kind::Histogram, &["family", "route"], "Time until the answer, in seconds"),
     (CONNECTIONS, Kind::Gauge, &[], "Connections of clients that are open"),
     (
         CONNECTIONS_CLOSED,
@@ -41,18 +41,23 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
     ),
     (OPENED, Kind::Counter, &[], "Sessions opened"),
     (ENDED, Kind::Counter, &["reason"], "Sessions ended before their time, by reason"),
-    (REFRESHES, Kind::Counter, &["outcome"], "Refresh tokens presented, by what became of them"),
+    (REFRESHES, Kind::Counter, &["outcome"], "Refresh tokens presented, by outcome"),
     (REFUSALS, Kind::Counter, &["reason"], "Credentials refused, by reason"),
-    (CHECKS, Kind::Counter, &["answered_from"], "Tokens checked, by where the answer came from: a copy or the store"),
-    (COPIES, Kind::Gauge, &[], "Sessions kept as copies"),
-    (LOG_AGE, Kind::Gauge, &[], "For how many seconds the change log has not been read to its end"),
+    (
+        CHECKS,
+        Kind::Counter,
+        &["answered_from"],
+        "Tokens checked, by the source of the answer: copy (the cache) or store",
+    ),
+    (COPIES, Kind::Gauge, &[], "Sessions in the cache"),
+    (LOG_AGE, Kind::Gauge, &[], "Seconds since the change log was last read to its end"),
     (
         OPEN_TRANSACTION,
         Kind::Gauge,
         &[],
-        "For how many seconds the oldest transaction of the database cluster has been open; the change log is kept as long",
+        "Age of the oldest open transaction of the database cluster, in seconds; the change log is kept as long",
     ),
-    (LISTENING, Kind::Gauge, &[], "1 while other replicas are heard, 0 while the log alone is read"),
+    (LISTENING, Kind::Gauge, &[], "1 while notifications from other replicas arrive, 0 while the change log is polled"),
     (DATABASE_CONNECTIONS, Kind::Gauge, &["pool", "state"], "Connections to the database, idle or in use"),
     (
         DATABASE_FAILURES,
@@ -61,7 +66,7 @@ pub const METRICS: &[(&str, Kind, &[&str], &str)] = &[
         "Failures of the database, by kind; repeated statements count each time",
     ),
     (DATABASE_RETRIES, Kind::Counter, &[], "Statements repeated after a failure"),
-    (DATABASE_UNAVAILABLE, Kind::Gauge, &[], "For how many seconds the database has not answered; 0 when it does"),
+    (DATABASE_UNAVAILABLE, Kind::Gauge, &[], "Age of the current outage of the database, in seconds; 0 without one"),
     (
         REPLICA_SEARCHES,
         Kind::Counter,
@@ -93,10 +98,10 @@ const BUILD: &str = "sojourn_build_info";
 
 const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// One recorder serves the whole process, because what it counts, such as connections, is the process's.
+/// One recorder serves the whole process, because much of what is counted, such as connections, belongs to the process.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// Starts recording; what was recorded before is lost. A second call changes nothing.
+/// Starts recording; earlier records are lost. A second call changes nothing.
 pub fn start() {
     RECORDER.get_or_init(|| {
         let builder = PrometheusBuilder::new();
@@ -135,21 +140,22 @@ pub fn start() {
     });
 }
 
-/// Everything, in the Prometheus text format.
+/// All metrics in the Prometheus text format.
 pub fn render() -> String {
     gauge!(DATABASE_UNAVAILABLE).set(outage().map_or(0.0, |since| since.elapsed().as_secs_f64()));
     RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
 }
 
-/// Sorts into buckets what was measured since the last time; without it memory would grow as long as nobody reads.
+/// Sorts the measurements since the last call into buckets. Without it, memory would grow for as long as nobody
+/// scrapes.
 pub fn tidy() {
     if let Some(Some(recorder)) = RECORDER.get() {
         recorder.run_upkeep();
     }
 }
 
-/// What is recorded of the requests to one route, which belongs to one family. Kept, because to look a metric up by its
-/// labels costs much more than to record it.
+/// The metrics of one route, which belongs to one family. The handles are cached, because a look-up by labels costs
+/// much more than a record.
 struct Route {
     durations: Histogram,
     answers: RwLock<HashMap<(&'static str, &'static str), Counter>>,
@@ -194,19 +200,19 @@ pub fn disconnected() {
     gauge!(CONNECTIONS).decrement(1.0);
 }
 
-/// Why a connection is closed without an answer.
+/// The reason why a connection is closed without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClosedFor {
-    /// All places were taken, and the client of this one kept the server waiting.
+    /// All places were taken, and the client kept the server waiting.
     Newcomer,
-    /// The same, of the places that one address may have.
+    /// All places of the address were taken, and the client kept the server waiting.
     SameAddress,
     /// The address has as many connections as it may have.
     AddressLimit,
 }
 
 impl ClosedFor {
-    /// All of them.
+    /// Every reason.
     pub const ALL: [Self; 3] = [Self::Newcomer, Self::SameAddress, Self::AddressLimit];
 
     fn as_str(self) -> &'static str {
@@ -238,10 +244,10 @@ pub fn refreshed(outcome: &'static str) {
     counter!(REFRESHES, "outcome" => outcome).increment(1);
 }
 
-/// Where the answer to a check came from.
+/// The source of the answer to a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnsweredFrom {
-    /// A copy in this process.
+    /// A cache entry in this process.
     Copy,
     /// The store.
     Store,
@@ -256,7 +262,7 @@ pub fn checked(answered_from: AnsweredFrom, times: u64) {
     counter!(CHECKS, "answered_from" => answered_from).increment(times);
 }
 
-/// How many copies are kept, and how long ago the change log was read; `None`: never.
+/// The number of cache entries, and the time since the change log was last read; `None`: never read.
 pub fn freshness(copies: usize, log_age: Option<Duration>) {
     gauge!(COPIES).set(u32::try_from(copies).unwrap_or(u32::MAX));
     gauge!(LOG_AGE).set(log_age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
@@ -267,7 +273,7 @@ pub fn open_transaction(age: Duration) {
     gauge!(OPEN_TRANSACTION).set(age.as_secs_f64());
 }
 
-/// Whether other replicas are heard.
+/// Whether notifications from other replicas arrive.
 pub fn listening(heard: bool) {
     gauge!(LISTENING).set(if heard { 1.0 } else { 0.0 });
 }
@@ -277,27 +283,27 @@ pub fn refused(reason: &'static str) {
     counter!(REFUSALS, "reason" => reason).increment(1);
 }
 
-/// How many connections a pool of the store has.
+/// The number of connections of one of the store's pools.
 pub fn database_connections(pool: &'static str, in_use: usize, idle: usize) {
     for (state, number) in [("in_use", in_use), ("idle", idle)] {
         gauge!(DATABASE_CONNECTIONS, "pool" => pool, "state" => state).set(u32::try_from(number).unwrap_or(u32::MAX));
     }
 }
 
-/// How the database can fail.
+/// The kind of a database failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseFailure {
     /// All connections were in use for too long.
     AcquireTimeout,
-    /// A connection could not be made, or broke.
+    /// A connection could not be opened, or broke.
     Connection,
     /// No answer came in time.
     Deadline,
-    /// A lock was not to be had in time.
+    /// A lock was not available in time.
     LockTimeout,
     /// A statement took too long, and the database stopped it.
     StatementTimeout,
-    /// Two transactions were in each other's way.
+    /// Two transactions conflicted.
     Conflict,
     /// The database is out of space, memory or connections.
     Resources,
@@ -306,7 +312,7 @@ pub enum DatabaseFailure {
 }
 
 impl DatabaseFailure {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 8] = [
         Self::AcquireTimeout,
         Self::Connection,
@@ -337,7 +343,7 @@ impl DatabaseFailure {
 pub enum AnsweringServer {
     /// The read replica.
     Replica,
-    /// The primary, because the replica was not to be had or was too far behind.
+    /// The primary, because the replica was unavailable or too far behind.
     Primary,
 }
 
@@ -355,14 +361,14 @@ pub fn searched(by: AnsweringServer) {
     counter!(REPLICA_SEARCHES, "answered_by" => by.as_str()).increment(1);
 }
 
-/// Since when the database has not answered.
+/// The start of the database's current outage.
 static OUTAGE: Mutex<Option<Instant>> = Mutex::new(None);
 
 fn outage() -> MutexGuard<'static, Option<Instant>> {
     OUTAGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The database did what it was asked.
+/// The database answered.
 pub fn database_answered() {
     *outage() = None;
 }

@@ -37,26 +37,27 @@ use outgoing::Outgoing;
 use patience::{Patient, Progress};
 use places::{Admission, Place, Places};
 
-/// The longest head of a request, in bytes, give or take what one read brings.
+/// The maximum length of a request's head, in bytes, give or take one read.
 const LONGEST_HEAD: usize = 32 * 1024;
-/// How long a connection that was taken just before the port closed has for its request to arrive.
+/// The time that a connection accepted just before the port closed has for its request to arrive.
 const LAST_CALL: Duration = Duration::from_millis(250);
-/// Time between two searches for a connection to close, while all are taken.
+/// The pause between two searches for a connection to close, while all places are taken.
 const FULL_PAUSE: Duration = Duration::from_millis(50);
-/// How long running requests are waited for at the end. With the usual drain delay and the last writes it stays below the 15
-/// seconds that an orchestrator is told to wait.
+/// The time limit for running requests at the end. Together with the usual drain delay and the last writes it stays
+/// below the 15 seconds that an orchestrator is told to wait.
 const FINISHING_TIME: Duration = Duration::from_secs(8);
 
 /// Serves `router` on `listener` until `stop` turns true.
 ///
-/// Then it goes on for the drain delay, so that whoever sends the requests can find out and go elsewhere; every answer now
-/// closes its connection. After that it takes no more connections, finishes the requests that run, and returns.
+/// After that, requests are served for the drain delay, so that clients can find another server; every answer then
+/// closes its connection. At its end no more connections are accepted, and the function returns when running requests
+/// are finished.
 pub async fn serve(listener: TcpListener, router: Router, config: ServerConfig, stop: watch::Receiver<bool>) {
     let door = Door::new(router, &config, stop.clone());
     let graceful = GracefulShutdown::new();
     let mut closing = stop;
     let closing = async move {
-        // Who drops the sender wants an end as well.
+        // A dropped sender counts as a stop.
         drop(closing.wait_for(|stopped| *stopped).await);
         tokio::time::sleep(config.drain_delay).await;
     };
@@ -68,7 +69,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: ServerConfig, 
         };
         match accepted {
             Ok((stream, peer)) => {
-                // The clients behind it wait in the system's queue.
+                // Later clients wait in the system's accept queue.
                 let taken = tokio::select! {
                     taken = door.place(peer) => taken,
                     () = &mut closing => break,
@@ -87,7 +88,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: ServerConfig, 
     }
 }
 
-/// Connections that the system has accepted, and we have not, would be reset with the port.
+/// Takes the connections in the system's accept queue, which would be reset when the port closes.
 fn take_waiting(listener: TcpListener, door: &Door, graceful: &GracefulShutdown) {
     let Ok(listener) = listener.into_std() else { return };
     while let Ok((stream, peer)) = listener.accept() {
@@ -123,7 +124,7 @@ fn take(door: &Door, place: Place, progress: Progress, stream: TcpStream, peer: 
     });
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Clone)]
 struct Door {
     router: Router,
@@ -136,7 +137,7 @@ impl Door {
         Self { router, stop, places: Places::new(config) }
     }
 
-    /// A place for a connection, as soon as there is one; `None` when its address may have no more.
+    /// A place for a connection, as soon as one is free; `None` when its address may have no more.
     async fn place(&self, peer: SocketAddr) -> Option<(Place, Progress)> {
         loop {
             let progress = Progress::new();
@@ -173,7 +174,7 @@ impl Door {
                 Ok::<_, Infallible>(Outgoing::of(response, progress))
             }
         });
-        // The time for a head is kept by `Patient`.
+        // `Patient` enforces the time limit for a head.
         http1::Builder::new().header_read_timeout(None).max_buf_size(LONGEST_HEAD).serve_connection(stream, answer)
     }
 
@@ -189,7 +190,7 @@ impl Door {
             request.extensions_mut().insert(Reserved);
         }
         let mut response = self.router.clone().oneshot(request).await?;
-        // A reserved place must be free again for the next who needs one.
+        // A reserved place must be free again for the next request that needs one.
         if is_reserved || *self.stop.borrow() || self.places.are_few() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -197,7 +198,7 @@ impl Door {
     }
 }
 
-/// A client that is gone before it is served is no matter; being out of file descriptors is, and passes only with time.
+/// A client that left before it was served needs no pause. Exhausted file descriptors do, because only time frees them.
 async fn after_failed_accept(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {

@@ -1,4 +1,4 @@
-//! Puts the core together from the settings: the same way for the server, the commands and the tests.
+//! Assembles the core from the settings, in the same way for the server, the commands and the tests.
 
 use std::sync::Arc;
 
@@ -12,26 +12,26 @@ use crate::sessions::{KeysError, SigningKeys};
 use crate::store::{self, OpenError, Store};
 use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
 
-/// Everything that the core is put together from.
+/// The parts that the core is assembled from.
 pub struct Setup {
-    /// Where sessions are kept, and the master secret.
+    /// The database and the master secrets.
     pub storage: StorageConfig,
-    /// What access tokens say of themselves.
+    /// The settings of access tokens.
     pub tokens: TokenConfig,
     /// The operator's choices.
     pub policy: Policy,
-    /// A service key that is in no database.
+    /// The bootstrap key, which is in no database.
     pub bootstrap_key: Option<BootstrapKey>,
-    /// What time it is.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// Why nothing could be started: one line for the operator.
+/// The reason why the start failed: one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting cannot be taken.
+    /// A setting is invalid.
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// The database cannot be used.
@@ -42,13 +42,13 @@ pub enum StartError {
     Keys(#[from] KeysError),
 }
 
-/// The core, put together.
+/// The assembled core.
 pub struct Assembled {
     /// The core.
     pub sessions: Arc<Sessions>,
-    /// Its store.
+    /// The core's store.
     pub store: Arc<dyn Store>,
-    /// The upkeep of its signing keys.
+    /// The upkeep of the core's signing keys.
     pub signing_keys: SigningKeys,
 }
 
@@ -56,7 +56,7 @@ impl Setup {
     /// Reads all settings that the core needs.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         let entropy = Arc::new(SystemEntropy);
-        // What can be refused without a trace is read first: the storage settings make the data folder.
+        // Settings that can be refused without a trace are read first: the storage settings create the data folder.
         let (tokens, policy) = (TokenConfig::read(source)?, config::policy(source)?);
         let bootstrap_key = config::bootstrap_key(source)?;
         let storage = StorageConfig::read(source, entropy.as_ref())?;
@@ -70,7 +70,7 @@ impl Setup {
         })
     }
 
-    /// Opens the store, brings its tables and signing keys up to date, and puts the core together.
+    /// Opens the store, brings its tables and signing keys up to date, and assembles the core.
     pub async fn assemble(self) -> Result<Assembled, StartError> {
         let Self { storage, tokens, policy, bootstrap_key, clock, entropy } = self;
         let search_url = storage.search_database_url.as_ref().map(ExposeSecret::expose_secret);

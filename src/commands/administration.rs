@@ -1,4 +1,4 @@
-//! What an operator does at the command line, on the same database as the server.
+//! The operator's commands, on the same database as the server.
 
 use std::io::{self, Write as _};
 
@@ -17,9 +17,9 @@ use crate::setup::Assembled;
 pub(super) enum SigningKeyCommand {
     /// List the keys
     List,
-    /// Make a successor: published now, signing in ten minutes
+    /// Create a successor: published now, signing in ten minutes
     Rotate {
-        /// The present keys are known to somebody else: the successor signs at once, and every access token dies
+        /// The present keys are compromised: the successor signs at once, and every access token becomes invalid
         #[arg(long)]
         compromised: bool,
     },
@@ -29,10 +29,10 @@ pub(super) enum SigningKeyCommand {
 pub(super) enum SessionCommand {
     /// Open a session and print it with its tokens
     Open {
-        /// Whose session
+        /// The session's user
         #[arg(long)]
         user: String,
-        /// What its tokens may do
+        /// The scope of the session's tokens
         #[arg(long)]
         scope: Option<String>,
         /// The application
@@ -50,13 +50,13 @@ pub(super) enum SessionCommand {
     },
     /// Print sessions, newest first
     List {
-        /// Of this user only
+        /// Only sessions of this user
         #[arg(long)]
         user: Option<String>,
-        /// How many, 1 to 200
+        /// The maximum number of sessions, 1 to 200
         #[arg(long, default_value_t = 50)]
         limit: u32,
-        /// Where to go on: the next_cursor of the page before
+        /// The next_cursor of the previous page
         #[arg(long)]
         cursor: Option<String>,
     },

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::CommandError;
 use crate::config::{Source, listen_address};
 
-/// How long the server may take to answer.
+/// The time within which the server must answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks `/readyz` of the server that the same settings would start.

@@ -14,7 +14,7 @@ use crate::tokens::StoredServiceKey;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Make a key and print it: it is shown this once
+    /// Create a key and print it: it is never shown again
     Create {
         /// The key's name
         #[arg(long)]
@@ -33,7 +33,7 @@ pub(super) enum KeyCommand {
     Revoke {
         /// The key's id, from the list
         id: Uuid,
-        /// End the sessions that it opened, too
+        /// End the sessions that the key opened, too
         #[arg(long)]
         end_sessions: bool,
     },
@@ -70,7 +70,7 @@ async fn create(name: String, scope: &str, lifetime: Lifetime, assembled: &Assem
     print(new.key.expose())
 }
 
-/// The errors of fields that have the names of arguments, in one line.
+/// The errors in one line. Each field has the name of an argument.
 fn of_arguments(errors: &[FieldError]) -> String {
     let lines = errors.iter().map(|error| format!("--{}: {}", error.field, error.message));
     lines.collect::<Vec<_>>().join("; ")
@@ -94,7 +94,7 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
     }
     if end_sessions {
         let first = end_sessions_of(sessions, id).await?;
-        // Until they have heard of it, servers may still open sessions with the key.
+        // Servers may still open sessions with the key until they have read of the revocation.
         drop(sessions.announce(Announcement::Changes).await);
         tokio::time::sleep(MAX_STALENESS).await;
         let late = end_sessions_of(sessions, id).await?;

@@ -1,4 +1,4 @@
-//! What the command line can do. Without a command, it serves.
+//! The command line. Without a command, it serves.
 
 mod administration;
 mod healthcheck;
@@ -29,16 +29,16 @@ pub struct Arguments {
     command: Option<Command>,
 }
 
-/// The settings that a person would type.
+/// The settings that have a flag.
 #[derive(Debug, Args)]
 struct Flags {
-    /// Where to listen (SOJOURN_LISTEN)
+    /// The address to listen on (SOJOURN_LISTEN)
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
     /// sqlite://… or postgres://… (DATABASE_URL)
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
-    /// Where the SQLite file and the generated secret are kept (SOJOURN_DATA_DIR)
+    /// The folder of the SQLite file and the generated secret (SOJOURN_DATA_DIR)
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<String>,
     /// A TOML file with settings (SOJOURN_CONFIG)
@@ -74,7 +74,7 @@ enum Command {
     /// The keys that sign access tokens
     #[command(subcommand)]
     SigningKey(administration::SigningKeyCommand),
-    /// Master secrets: which are in use, and when a former one may go
+    /// Master secrets: their use, and when a former one may go
     #[command(subcommand)]
     Secret(secrets::SecretCommand),
     /// Sessions
@@ -82,7 +82,7 @@ enum Command {
     Session(administration::SessionCommand),
     /// Print the OpenAPI document
     Openapi {
-        /// Of one family only
+        /// Only this family
         #[arg(long, value_parser = PossibleValuesParser::new(api::FAMILIES.iter().map(|family| family.name)))]
         family: Option<String>,
     },
@@ -99,7 +99,7 @@ fn settings_help() -> String {
     format!("Settings (environment, or a TOML file with the same names):\n{lines}")
 }
 
-/// Why a command failed: one line for the person who typed it.
+/// The reason why a command failed: one line for the person who typed it.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
     #[error(transparent)]
@@ -118,12 +118,12 @@ enum CommandError {
     Other(String),
 }
 
-/// Runs one command, and says in one line on standard error why it failed.
+/// Runs one command. A failure is reported in one line on standard error.
 pub fn run(arguments: Arguments) -> ExitCode {
     match execute(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error being gone leaves nobody to tell.
+            // A closed standard error leaves nowhere to report to.
             drop(writeln!(io::stderr(), "sojourn: {error}"));
             ExitCode::FAILURE
         }
@@ -143,7 +143,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
             Command::Healthcheck => healthcheck::healthcheck(&source).await,
             command => {
                 let mut log = LogConfig::read(&source)?;
-                // A person waits for the result, not for the log: only what is wrong is told.
+                // A person waits for the result, not for the log: only warnings and errors are logged.
                 if log.filter == "info" {
                     "warn".clone_into(&mut log.filter);
                 }
@@ -157,7 +157,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                     Command::Session(command) => administration::session(command, &assembled).await,
                     _ => print("The database is up to date."),
                 };
-                // Servers would find out by themselves a little later.
+                // Without the announcement, servers would learn of the changes a little later.
                 drop(store.announce(Announcement::Changes).await);
                 store.close().await;
                 result
@@ -166,11 +166,11 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
     })
 }
 
-/// A dump of the memory would hold the master secret and the signing keys.
+/// Forbids core dumps, which would hold the master secret and the signing keys.
 ///
-/// Zero bytes would not do: Linux pays no heed to the limit where dumps go to a program, but for the limit of one byte.
+/// The limit is one byte, because Linux ignores any other, zero included, when dumps are piped to a program.
 fn forbid_core_dumps() {
-    // A failure means that the limit is zero already.
+    // A failure means that the hard limit is zero already.
     drop(rlimit::Resource::CORE.set(1, 1));
 }
 

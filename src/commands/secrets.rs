@@ -16,7 +16,7 @@ To rotate the master secret:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SecretCommand {
-    /// Print each secret by an id that gives nothing away, what needs it, and whether it may go
+    /// Print each secret by its id, with its uses, and whether it may go
     #[command(after_help = ROTATION)]
     Status,
 }
@@ -25,7 +25,7 @@ pub(super) async fn secret(command: SecretCommand, assembled: &Assembled) -> Res
     let SecretCommand::Status = command;
     let secrets = assembled.signing_keys.secrets().await;
     for secret in secrets.map_err(|error| CommandError::Start(error.into()))? {
-        // One that is neither set nor needed is history.
+        // A secret that is neither set nor needed is history.
         if secret.set || !secret.may_go() {
             print(&line(&secret))?;
         }
@@ -44,7 +44,7 @@ fn line(secret: &SecretStatus) -> String {
     format!("{id}  {role:<8}  {used}  seals {seals} signing keys  {}", verdict(secret))
 }
 
-/// The first thing that keeps a secret from going.
+/// The first reason for keeping a secret, or that it may go.
 fn verdict(secret: &SecretStatus) -> String {
     if secret.current {
         return "stays: new tokens are made with it".to_owned();

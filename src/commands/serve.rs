@@ -14,11 +14,11 @@ use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address}
 use crate::setup::{Assembled, Setup};
 use crate::{metrics, server, tasks, telemetry};
 
-/// How long the last writes may take. With the time for running requests it stays below 15 seconds.
+/// The time limit for the last writes. Together with the time for running requests it stays below 15 seconds.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
-/// Time between two removals of callers whose budget is full again.
+/// Time between two removals of callers with a full budget from the rate limits.
 const IDLE_CALLERS_INTERVAL: Duration = Duration::from_mins(1);
-/// How long the start waits for the first look at the change log.
+/// The time for which the start waits for the first read of the change log.
 const FIRST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until a signal comes.
@@ -30,7 +30,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let mut setup = Setup::read(&source)?;
     setup.policy.streams = config.room_for(setup.policy.streams);
     warn_of_endless_bootstrap_key(&setup);
-    // With it go the copies of the secrets.
+    // The source holds copies of the secrets.
     drop(source);
     let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
@@ -41,12 +41,12 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         None => None,
     };
     let stop = server::stop_signal()?;
-    // What happens in the background goes on as long as requests are served.
+    // The tasks run as long as requests are served.
     let (end, ended) = watch::channel(false);
     let tasks = tasks::start(&sessions, signing_keys, &ended);
     let app = Arc::new(App::new(Arc::clone(&sessions), http, entropy.as_ref(), stop.clone())?);
     forget_idle_callers(&app, &ended);
-    // Requests that come before the first look at the change log would all be answered from the database.
+    // Requests before the first read of the change log would all be answered from the database.
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
         tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
     }
@@ -58,7 +58,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     server::serve(listener, api::router(app), config, stop).await;
     end.send_replace(true);
 
-    // A database that hangs must not keep the process: what cannot be written by then is lost, as in a crash.
+    // A database that hangs must not keep the process alive: writes that do not finish in time are lost, as in a crash.
     let ending = async {
         for task in tasks {
             drop(task.await);
@@ -73,7 +73,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Keeps the table of rate limits from growing with every caller ever seen.
+/// Removes idle callers from the table of rate limits, which would otherwise grow with every caller ever seen.
 fn forget_idle_callers(app: &Arc<App>, stop: &watch::Receiver<bool>) {
     let app = Arc::clone(app);
     drop(tasks::every(IDLE_CALLERS_INTERVAL, stop, move || {
@@ -82,8 +82,8 @@ fn forget_idle_callers(app: &Arc<App>, stop: &watch::Receiver<bool>) {
     }));
 }
 
-/// With PostgreSQL it is more than a trial, and a key with every right should not lie in a container's environment for
-/// ever.
+/// Warns of a bootstrap key without expiry. PostgreSQL suggests more than a trial, and a key with every right should
+/// not stay in a container's environment for ever.
 fn warn_of_endless_bootstrap_key(setup: &Setup) {
     let is_postgres = setup.storage.database_url.expose_secret().starts_with("postgres");
     if is_postgres && setup.bootstrap_key.as_ref().is_some_and(|key| key.until.is_none()) {
@@ -98,7 +98,7 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandErro
     TcpListener::bind(address).await.map_err(failed)
 }
 
-/// What a person wants to know who has just started it.
+/// The lines for the person who has just started the server.
 fn welcome(listener: &TcpListener, database: &str) -> Result<(), CommandError> {
     let address = listener.local_addr()?;
     let program = std::env::args().next().unwrap_or_else(|| "sojourn".to_owned());

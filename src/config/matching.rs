@@ -10,7 +10,7 @@ use url::Url;
 const COOKIE_PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
 
 /// An origin as browsers write it (RFC 6454 section 6.2): lower case, no path, no default port, no name in Unicode. An
-/// asterisk in it stands for nothing else.
+/// asterisk is refused, because it would be no wildcard.
 pub(super) fn origin(text: &str) -> Option<HeaderValue> {
     let text = text.trim();
     let url = web(text)?;
@@ -33,8 +33,8 @@ pub(super) fn issuer(text: &str) -> Option<String> {
     (plain && url.query().is_none() && url.fragment().is_none()).then(|| text.to_owned())
 }
 
-/// A cookie's name (RFC 6265 section 4.1.1). A prefix in another case binds browsers but is another name to us, and a prefix
-/// alone names nothing.
+/// A cookie's name (RFC 6265 section 4.1.1). A prefix in another case has its effect in browsers but is another name to
+/// us, and a prefix alone names nothing.
 pub(super) fn cookie_name(text: &str) -> Option<String> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let misspelt = COOKIE_PREFIXES.iter().any(|prefix| {
@@ -44,8 +44,8 @@ pub(super) fn cookie_name(text: &str) -> Option<String> {
     (!text.is_empty() && text.bytes().all(is_token) && !misspelt).then(|| text.to_owned())
 }
 
-/// A network that a proxy's address can be in. Addresses are compared in their shortest form, so IPv4 in IPv6 clothes
-/// matches none, and nobody calls from the unspecified address, from a group or from the broadcast address.
+/// A network that a proxy's address can be in. Addresses are compared in their canonical form, so an IPv4-mapped
+/// network matches none, and no client has the unspecified address, a multicast or the broadcast address.
 pub(super) fn proxy_network(text: &str) -> Option<IpNet> {
     let text = text.trim();
     let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
@@ -59,7 +59,7 @@ pub(super) fn proxy_network(text: &str) -> Option<IpNet> {
     (!nobody).then_some(network)
 }
 
-/// A header that names a client's address. Those that mean something else would be read as no address at all.
+/// A header that names a client's address. Headers with another meaning would never yield one.
 pub(super) fn forwarding_header(text: &str) -> Option<HeaderName> {
     let name: HeaderName = text.parse().ok()?;
     let other = [header::HOST, header::AUTHORIZATION, header::COOKIE, header::VIA, header::ORIGIN, header::USER_AGENT];

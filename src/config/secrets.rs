@@ -1,4 +1,4 @@
-//! The settings that nobody else may know: the master secrets and the bootstrap key.
+//! The secret settings: the master secrets and the bootstrap key.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -12,10 +12,10 @@ use super::source::{SettingError, Source, read_secret_file};
 use crate::clock::Entropy;
 use crate::tokens::{BootstrapKey, MasterSecret, Secret, is_weak};
 
-/// Each costs a forged token one more authentication code.
+/// The maximum number of former master secrets. Each costs a forged token one more authentication code.
 const MAX_PREVIOUS_SECRETS: usize = 4;
 
-/// Reads the former master secrets: between commas, or on lines of their own in a file.
+/// Reads the former master secrets, separated by commas or white space.
 pub(super) fn previous_secrets(source: &Source) -> Result<Vec<MasterSecret>, SettingError> {
     const NAME: &str = "SOJOURN_PREVIOUS_SECRETS";
     let Some(text) = source.secret(NAME)? else { return Ok(Vec::new()) };
@@ -28,8 +28,8 @@ pub(super) fn previous_secrets(source: &Source) -> Result<Vec<MasterSecret>, Set
     Ok(secrets)
 }
 
-/// The secret in the data folder, readable by its owner only. One is made only for a new database: for any other it could
-/// not be the right one.
+/// The master secret in the data folder, readable by its owner only. A new one is generated only for a new database: an
+/// existing database needs its own.
 pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) -> Result<MasterSecret, SettingError> {
     let path = data_dir.join("secret");
     let error = |problem: &dyn Display| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", path.display()));
@@ -40,7 +40,7 @@ pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) 
         Err(_) if is_new => {}
         Err(_) => {
             return Err(error(
-                &"the master secret of this database is not there: bring the file back, or set SOJOURN_SECRET to what was in it",
+                &"the master secret of this database is missing: restore the file, or set SOJOURN_SECRET to its content",
             ));
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) 
             file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(|problem| error(&problem))?;
             Ok(secret)
         }
-        // Another process was faster.
+        // Another process created the file first.
         Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists => {
             read_secret_file(&path).map_err(|problem| error(&problem)).and_then(read)
         }
@@ -60,7 +60,7 @@ pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) 
     }
 }
 
-/// Reads and checks the bootstrap key and its end.
+/// Reads and checks the bootstrap key and its expiry.
 pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingError> {
     const NAME: &str = "SOJOURN_BOOTSTRAP_KEY";
     const UNTIL: &str = "SOJOURN_BOOTSTRAP_KEY_UNTIL";
@@ -79,7 +79,7 @@ pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingErr
     Ok(Some(BootstrapKey::new(Secret::new(key.as_str().to_owned()), until)))
 }
 
-/// Makes the data folder where there is none.
+/// Creates the data folder unless it exists.
 pub(super) fn make_folder(data_dir: &Path) -> Result<(), SettingError> {
     let error = |problem| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", data_dir.display()));
     std::fs::create_dir_all(data_dir).map_err(error)

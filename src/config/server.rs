@@ -8,26 +8,26 @@ use ipnet::IpNet;
 use super::source::{SettingError, Source};
 use crate::sessions::StreamLimits;
 
-/// File descriptors that are kept for everything but clients: databases, files, the listener itself.
+/// File descriptors reserved for everything but clients: databases, files, the listener itself.
 const OTHER_FILES: u64 = 100;
-/// The most connections when nothing is set, however many files the system allows.
+/// The maximum number of connections by default, however many files the system allows.
 const MOST_BY_DEFAULT: u64 = 10_000;
 
-/// How connections are taken, and how the server stops.
+/// The limits on connections, and the delay of a stop.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// How long requests are served after the signal to stop, before the port is closed.
+    /// The time for which requests are still served after the signal to stop, before the port is closed.
     pub drain_delay: Duration,
-    /// The most connections of clients at once.
+    /// The maximum number of client connections.
     pub most_connections: usize,
-    /// The most of them from one address that is no trusted proxy; an IPv6 network of 64 bits counts as one.
+    /// The maximum from one address that is no trusted proxy; an IPv6 network of 64 bits counts as one address.
     pub most_connections_of_address: usize,
-    /// The proxies that speak for many clients.
+    /// The proxies that forward requests of many clients.
     pub trusted_proxies: Vec<IpNet>,
 }
 
 impl ServerConfig {
-    /// Reads and checks them.
+    /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         let delay = source.duration("SOJOURN_DRAIN_DELAY", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
         let number = |text: &str| text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
@@ -39,26 +39,26 @@ impl ServerConfig {
         Ok(Self { most_connections_of_address, ..defaults })
     }
 
-    /// So many connections, of which half may come from one address.
+    /// The limit `most_connections`, half of which may come from one address.
     pub fn new(drain_delay: Duration, most_connections: usize) -> Self {
         let most_connections_of_address = (most_connections / 2).max(1);
         Self { drain_delay, most_connections, most_connections_of_address, trusted_proxies: Vec::new() }
     }
 
-    /// With proxies that may have any number of connections.
+    /// Adds proxies that may have any number of connections.
     #[must_use]
     pub fn trusting(self, trusted_proxies: Vec<IpNet>) -> Self {
         Self { trusted_proxies, ..self }
     }
 
-    /// As many streams as `limits` allow, on half of the connections at most: whatever else is asked needs some too.
+    /// Caps streams at half of the connections, because other requests need connections too.
     pub fn room_for(&self, limits: StreamLimits) -> StreamLimits {
         let half = u32::try_from(self.most_connections / 2).unwrap_or(u32::MAX);
         StreamLimits { most: limits.most.min(half), ..limits }
     }
 }
 
-/// Reads and checks how many streams may be open.
+/// Reads and checks the limits on open streams.
 pub(super) fn stream_limits(source: &Source) -> Result<StreamLimits, SettingError> {
     let defaults = StreamLimits::default();
     let limit = |name, default| {
@@ -72,7 +72,8 @@ pub(super) fn stream_limits(source: &Source) -> Result<StreamLimits, SettingErro
     })
 }
 
-/// What the system's limit of open files leaves for clients. The limit is raised as far as an ordinary process may.
+/// The connections that the limit on open files leaves for clients. Raises that limit as far as an unprivileged process
+/// may.
 fn most_by_default() -> usize {
     let files = rlimit::increase_nofile_limit(MOST_BY_DEFAULT + OTHER_FILES).unwrap_or(1024);
     let most = files.saturating_sub(OTHER_FILES).max(files / 2).min(MOST_BY_DEFAULT);

@@ -1,8 +1,8 @@
 //! The table of settings.
 
-/// Every setting with its default and what it is for, in the order in which `--help` shows them.
+/// Every setting with its default and its description, in the order of `--help`.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
-    ("SOJOURN_LISTEN", "127.0.0.1:8080", "Where to listen. PORT alone means 0.0.0.0 and that port"),
+    ("SOJOURN_LISTEN", "127.0.0.1:8080", "The address to listen on. PORT alone means 0.0.0.0 and that port"),
     (
         "SOJOURN_MAX_CONNECTIONS",
         "what the limit of open files allows, at most 10000",
@@ -30,7 +30,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "24",
         "The most connections to the database; with PostgreSQL four more follow the change log",
     ),
-    ("SOJOURN_DATA_DIR", "./sojourn-data", "Where the SQLite file and the generated secret are kept"),
+    ("SOJOURN_DATA_DIR", "./sojourn-data", "The folder of the SQLite file and the generated secret"),
     (
         "SOJOURN_SECRET",
         "made once, with SQLite",
@@ -39,7 +39,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_PREVIOUS_SECRETS",
         "none",
-        "Former master secrets whose tokens still stand, separated by commas; also as SOJOURN_PREVIOUS_SECRETS_FILE",
+        "Former master secrets whose tokens are still valid, separated by commas; also as SOJOURN_PREVIOUS_SECRETS_FILE",
     ),
     (
         "SOJOURN_BOOTSTRAP_KEY",
@@ -54,7 +54,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ),
     ("SOJOURN_AUDIENCE", "sojourn", "The aud of access tokens"),
     ("SOJOURN_SIGNING_ALGORITHM", "EdDSA", "EdDSA, ES256 or RS256"),
-    ("SOJOURN_SIGNING_KEY_AGE", "90d", "How old a signing key gets before the next takes over"),
+    ("SOJOURN_SIGNING_KEY_AGE", "90d", "The age at which a signing key is replaced"),
     (
         "SOJOURN_PROFILE",
         "default",
@@ -63,7 +63,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "SOJOURN_ABSOLUTE_LIFETIME",
         "the profile's",
-        "From opening to the end that nothing moves; within an aal profile only shorter",
+        "Time from opening to the latest possible expiry; within an aal profile only shorter",
     ),
     ("SOJOURN_IDLE_TIMEOUT", "the profile's", "How long a session may stay unused; within an aal profile only shorter"),
     ("SOJOURN_ACCESS_TOKEN_LIFETIME", "5m", "How long an access token lives, at most an hour"),
@@ -82,20 +82,20 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("SOJOURN_MAX_SESSIONS_PER_USER", "no limit", "How many active sessions a user may have"),
     ("SOJOURN_SESSION_LIMIT_POLICY", "evict_oldest", "At the limit: evict_oldest, evict_least_recent or reject"),
     ("SOJOURN_IP_STORAGE", "full", "How much of a client's address is kept: full, truncated (/24, /48) or off"),
-    ("SOJOURN_RETENTION", "30d", "For how long sessions that have ended or expired are kept"),
+    ("SOJOURN_RETENTION", "30d", "The time for which ended and expired sessions are stored"),
     (
         "SOJOURN_ERASE_DELETED_USERS",
         "false",
-        "With true each deletion of a user takes what describes the person out of everything kept, as with erase=true",
+        "With true each deletion of a user erases what describes the person from everything stored, as with erase=true",
     ),
     ("SOJOURN_SEARCH_PAGE_LIMIT", "200", "The most sessions on a page of the Janssen search, at most 1000"),
-    ("SOJOURN_SEARCH_TOTAL_LIMIT", "10001", "How far the Janssen search counts what it found"),
+    ("SOJOURN_SEARCH_TOTAL_LIMIT", "10001", "The bound up to which the Janssen search counts matches"),
     (
         "SOJOURN_FRESHNESS",
         "fresh",
-        "How old an answer may be: strict (never), or fresh (what other replicas ended counts in milliseconds)",
+        "How old an answer may be: strict (never), or fresh (endings by other replicas apply within milliseconds)",
     ),
-    ("SOJOURN_CACHE_MEGABYTES", "64", "Memory for sessions checked lately, about 2000 a megabyte; 0 for none"),
+    ("SOJOURN_CACHE_MEGABYTES", "64", "Memory for the cache of sessions, about 2000 a megabyte; 0 for none"),
     ("SOJOURN_STREAM_LIMIT", "10000", "Streams of events and watched sessions open at once, about 15 kB each"),
     ("SOJOURN_STREAMS_PER_USER", "16", "The most of these streams that one user may have"),
     ("SOJOURN_STREAMS_PER_SERVICE", "1000", "The most of these streams that one service key may have"),

@@ -1,4 +1,4 @@
-//! Where settings come from: a flag, else the environment, else a file; and which names there are.
+//! The sources of settings: a flag, else the environment, else a file. Unknown names are refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::settings::SETTINGS;
 
-/// A setting that cannot be taken: one line that names it.
+/// An invalid setting: one line that names it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct SettingError {
@@ -32,7 +32,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the environment and the file, under `flags`, which win. Refuses names that mean nothing.
+    /// Reads the environment and the file, under `flags`, which win. Refuses unknown names.
     pub fn read(flags: BTreeMap<String, String>) -> Result<Self, SettingError> {
         Self::layer(flags, environment())
     }
@@ -57,7 +57,7 @@ impl Source {
         self.values.get(name).map(ExposeSecret::expose_secret)
     }
 
-    /// The value of a secret setting, from itself or from the file that `NAME_FILE` names.
+    /// The value of a secret setting, given directly or in the file that `NAME_FILE` names.
     pub(super) fn secret(&self, name: &str) -> Result<Option<Zeroizing<String>>, SettingError> {
         let file_name = format!("{name}_FILE");
         match (self.text(name), self.text(&file_name)) {
@@ -100,20 +100,20 @@ impl Source {
     }
 }
 
-/// Reads a file with a secret, and warns when everybody on this machine may.
+/// Reads a file with a secret, and warns when every user of this machine may read it.
 ///
-/// The group may read without a warning, because an orchestrator's mounts are often the group's.
+/// Read access for the group raises no warning, because orchestrators often mount secrets with a group.
 pub(super) fn read_secret_file(path: &Path) -> std::io::Result<Zeroizing<String>> {
     let text = std::fs::read_to_string(path).map(Zeroizing::new)?;
     let mode = std::fs::metadata(path)?.permissions().mode();
     if mode & 0o004 != 0 {
         let (file, mode) = (path.display(), format!("{:o}", mode & 0o777));
-        tracing::warn!(%file, mode, "everybody on this machine may read a file with a secret: chmod 600 would keep it");
+        tracing::warn!(%file, mode, "every user of this machine may read a file with a secret: chmod 600 would protect it");
     }
     Ok(text)
 }
 
-/// Seconds, or what `humantime` reads; nothing longer than 10 years.
+/// Parses seconds, or a text in the syntax of `humantime`; at most 10 years.
 pub fn parse_duration(text: &str) -> Option<TimeDelta> {
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => seconds,
@@ -137,8 +137,8 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether Kubernetes made the variable, which describes each service of the namespace to every container: also those of
-/// services called `sojourn` or `sojourn-postgresql`. No setting has such a name.
+/// Whether Kubernetes made the variable. Every container has variables that describe the services of its namespace,
+/// among them services called `sojourn` or `sojourn-postgresql`. No setting has such a name.
 pub(super) fn is_service_link(name: &str, value: &str) -> bool {
     let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     let is_numbered = |rest: &str| {

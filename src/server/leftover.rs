@@ -1,4 +1,4 @@
-//! What is left of a request's body when its answer is there already, because it was too long or of the wrong kind.
+//! The rest of a request's body after an early answer, for a body that is too long or of the wrong kind.
 //!
 //! A connection that is closed while the client still sends is reset, and the reset may overtake the answer: the client
 //! would be told of a broken connection and not of what was wrong. So the rest is read and thrown away, within limits.
@@ -15,16 +15,16 @@ use hyper::header::EXPECT;
 
 use super::patience::Progress;
 
-/// How much of a body that nobody wants is read, in bytes.
+/// The maximum number of bytes read from an unwanted body.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// How long the rest of a body is waited for.
+/// The time limit for the rest of a body.
 const TIME: Duration = Duration::from_secs(2);
 
-/// A request's body that is read to its end, whoever drops it before.
+/// A request's body that is read to its end, even if it is dropped before.
 pub(super) struct ReadToTheEnd {
-    /// There until this is dropped.
+    /// Present until the drop.
     body: Option<Incoming>,
-    /// The client has not been asked for the body, so none comes (RFC 9110 section 10.1.1).
+    /// Whether the client has not been asked for the body, so that none comes (RFC 9110 section 10.1.1).
     held_back: bool,
     progress: Progress,
 }

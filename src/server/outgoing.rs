@@ -1,4 +1,4 @@
-//! The body of an answer, which tells when nothing more will be added to it.
+//! The body of an answer, which reports when nothing more will be added to it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

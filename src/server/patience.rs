@@ -1,7 +1,7 @@
-//! How long a client is waited for: a connection that closes by itself when nothing comes, or nothing is taken.
+//! Time limits for clients: a connection closes by itself when the client sends nothing, or reads nothing.
 //!
-//! Hyper's own limit for a request's head counts from the end of the answer before, so it would close a connection that is
-//! kept for the next request as soon as one whose head comes a byte at a time.
+//! Hyper's own limit for a request's head counts from the end of the previous answer. A limit short enough for a head
+//! that comes a byte at a time would thus close idle connections, too.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,42 +13,42 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long a client may take to send a request's head, from its first byte or, for the first request, from the
-/// connection's beginning.
+/// The time limit for a request's head, from its first byte or, for the first request, from the start of the
+/// connection.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// How long a connection is kept for the next request: longer than load balancers keep theirs, mostly 60 seconds, so that it
-/// is they who close, and no request meets a connection that is just being closed.
+/// The time limit for an idle connection: longer than load balancers keep theirs, mostly 60 seconds. They then close
+/// first, and no request meets a connection that is just being closed.
 const IDLE_TIME: Duration = Duration::from_secs(75);
-/// How long a client may take none of an answer that waits for it.
+/// The time limit for a client that reads nothing of its answer.
 const WRITE_TIME: Duration = Duration::from_secs(15);
 
-/// What a connection is waiting for.
+/// The phase of a connection, named after the awaited part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// The rest of a request's head.
     Head,
     /// The rest of a request's body.
     Body,
-    /// An answer of ours: as long as it takes, because requests have a time limit of their own.
+    /// An answer of ours, without a limit, because requests have a time limit of their own.
     Answering,
-    /// The client's taking of the answer.
+    /// The client's reading of the answer.
     Sending,
     /// The next request.
     Idle,
-    /// Nothing more: it is closed for another connection.
+    /// Nothing more: the connection is closed in favour of another.
     GivenUp,
 }
 
-/// For what, and since when, the server waits for a client; the least is the one to give up first.
+/// The part of a request that the server waits for, and since when; the least is the first to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Waiting {
-    /// The rest of a request, whose first byte came then.
+    /// The rest of a request, since its beginning.
     Request(Instant),
-    /// A next request, since the end of the answer before.
+    /// The next request, since the end of the previous answer.
     NextRequest(Instant),
 }
 
-/// Where a connection stands: known by who serves its requests and by who moves its bytes.
+/// The progress of a connection, shared by the service for its requests and the stream of its bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Progress(Arc<State>);
 
@@ -68,7 +68,7 @@ impl Progress {
         self.enter(Phase::Answering);
     }
 
-    /// A handler wants more of the body than has come; the time goes on from the request's beginning.
+    /// A handler waits for more of the body. The time is still counted from the request's beginning.
     pub(super) fn body_is_awaited(&self) {
         self.turn(Phase::Answering, Phase::Body);
     }
@@ -78,13 +78,13 @@ impl Progress {
         self.turn(Phase::Body, Phase::Answering);
     }
 
-    /// An answer is there, and goes to the client.
+    /// An answer is ready and goes to the client.
     pub(super) fn request_is_answered(&self) {
         self.enter(Phase::Sending);
     }
 
-    /// Nothing more will be added to the answer. What remains of it may still be on its way, so whatever is written starts
-    /// the idle time anew.
+    /// Nothing more will be added to the answer. Its rest may still be on its way, so every write restarts the idle
+    /// time.
     pub(super) fn answer_is_complete(&self) {
         self.enter(Phase::Idle);
     }
@@ -99,7 +99,7 @@ impl Progress {
         }
     }
 
-    /// Has the connection closed, unless it is being answered by now. Whether it is.
+    /// Closes the connection, unless it is answering by now. Returns whether it closes.
     pub(super) fn give_up(&self) -> bool {
         let mut phase = self.lock();
         let may = matches!(phase.0, Phase::Head | Phase::Body | Phase::Idle);
@@ -133,7 +133,7 @@ impl Progress {
         }
     }
 
-    /// Until when bytes must come.
+    /// The instant by which bytes must arrive.
     fn deadline(&self) -> Option<Instant> {
         let (phase, since) = *self.lock();
         match phase {
@@ -162,7 +162,7 @@ impl Progress {
     }
 }
 
-/// A connection that is an error as soon as its client has been waited for long enough.
+/// A connection that fails as soon as its client has exceeded a time limit.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
     stream: S,
@@ -184,7 +184,7 @@ impl<S> Patient<S> {
             return result;
         }
         let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + WRITE_TIME);
-        self.writing.poll(context, deadline).map(|()| Err(late("the client takes nothing")))
+        self.writing.poll(context, deadline).map(|()| Err(late("the client reads nothing")))
     }
 }
 

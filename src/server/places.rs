@@ -1,10 +1,10 @@
-//! Room for connections: how many there may be in all and of one address, and which of them makes room for another.
+//! Limits on connections, in all and from one address, and the choice of the connection that is closed for another.
 //!
-//! A connection whose server waits for its client is worth less than one that has just come, because it costs a client
-//! nothing to be waited for. So a newcomer that finds no room gets the place of the connection that has kept the server
-//! waiting longest, and half-sent requests keep nobody out, however many they are. Connections that are being answered
-//! are never closed for another; when they leave only the last places, these are for what
-//! [`Reserved`](crate::api::Reserved) tells.
+//! A connection that waits for its client is worth less than a new one, because waiting costs a client nothing. So a
+//! new connection without a free place gets that of the connection that has kept the server waiting longest, and
+//! half-sent requests keep nobody out, however many they are. Connections that are answering are never closed for
+//! another. When they leave only the last places, these serve only the requests that [`Reserved`](crate::api::Reserved)
+//! allows.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -18,9 +18,9 @@ use super::patience::{Progress, Waiting};
 use crate::config::ServerConfig;
 use crate::metrics::{self, ClosedFor};
 
-/// One of so many places is kept.
+/// One in this many places is reserved.
 const SHARE_KEPT: usize = 10;
-/// Room is made for one of so many at once, because a look through all connections takes time.
+/// One in this many places is freed at once, because a search through all connections takes time.
 const SHARE_CLOSED: usize = 16;
 
 /// All connections of a listener.
@@ -30,7 +30,7 @@ pub(super) struct Places {
     trusted_proxies: Vec<IpNet>,
     open: Mutex<Open>,
     count: AtomicUsize,
-    /// A place has become free.
+    /// Notified when a place becomes free.
     left: Notify,
 }
 
@@ -43,7 +43,7 @@ struct Open {
 
 struct Connection {
     progress: Progress,
-    /// The address that it counts for; `None` when that is a trusted proxy, which speaks for many clients.
+    /// The address that the connection counts for; `None` for a trusted proxy, which forwards requests of many clients.
     address: Option<IpAddr>,
 }
 
@@ -51,17 +51,17 @@ struct Connection {
 pub(super) struct Place {
     places: Arc<Places>,
     number: u64,
-    /// Whether it is one of the last.
+    /// Whether it is one of the last places, which are reserved.
     pub(super) is_reserved: bool,
 }
 
 /// The answer to a connection that wants a place.
 pub(super) enum Admission {
-    /// There is one.
+    /// A place.
     Place(Place),
-    /// All are taken by connections that are being answered.
+    /// No place: all are taken by connections that are answering.
     Full,
-    /// The address has as many as it may have, and all of them are being answered.
+    /// No place: the address has its maximum, and all of its connections are answering.
     Refused,
 }
 
@@ -77,7 +77,7 @@ impl Places {
         })
     }
 
-    /// A place for a connection from `peer`, if need be that of another one.
+    /// A place for a connection from `peer`, if need be that of another connection.
     pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr, progress: &Progress) -> Admission {
         let address = self.counted_address(peer.ip().to_canonical());
         let mut open = self.open();
@@ -102,12 +102,12 @@ impl Places {
         Admission::Place(Place { places: Arc::clone(self), number, is_reserved })
     }
 
-    /// Returns when a place has become free since it was asked last.
+    /// Returns when a place has become free since the last call.
     pub(super) async fn left(&self) {
         self.left.notified().await;
     }
 
-    /// Whether places are so few that none is kept for a next request that may come.
+    /// Whether so few places are free that connections close after their answer.
     pub(super) fn are_few(&self) -> bool {
         self.most - self.count.load(Ordering::Relaxed).min(self.most) < self.most / 4
     }
@@ -118,7 +118,7 @@ impl Places {
         }
         Some(match address {
             IpAddr::V4(_) => address,
-            // One household has 2^64 of them.
+            // One household has 2^64 addresses.
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         })
     }
@@ -149,8 +149,8 @@ impl Open {
         }
     }
 
-    /// Closes up to `most` connections of those that `may_go`, the ones that have been waited for longest; unfinished
-    /// requests before connections that are kept for a next one. Whether there was any.
+    /// Closes up to `most` of the connections that `may_go`: unfinished requests before idle connections, and those
+    /// that have waited longest first. Returns whether any was closed.
     fn make_room(&mut self, most: usize, cause: ClosedFor, may_go: impl Fn(&Connection) -> bool) -> bool {
         let waiting = self.connections.iter().filter(|(_, connection)| may_go(connection));
         let waiting = waiting.filter_map(|(number, connection)| Some((connection.progress.waiting()?, *number)));

@@ -1,4 +1,4 @@
-//! Clients that take their time, on a clock that jumps ahead whenever everybody waits.
+//! Slow clients, on a clock that jumps ahead whenever every task waits.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -65,7 +65,7 @@ impl Client {
         String::from_utf8(buffer[..read].to_vec()).unwrap()
     }
 
-    /// Waits until the server has closed, and says in which second since the start.
+    /// Waits until the server has closed, and returns the second since the start.
     async fn closed_after(&mut self) -> u64 {
         (&mut self.served).await.unwrap();
         self.start.elapsed().as_secs()

@@ -1,4 +1,4 @@
-//! Hearing of what other processes did, and telling them of what this one did.
+//! Following the change log, and notifying other processes of its growth.
 //!
 //! The log is read every so often whatever happens, and at once when it is said to have grown. Saying so is a courtesy
 //! that may get lost: what holds is the reading.
@@ -16,20 +16,21 @@ use crate::metrics;
 use crate::sessions::{ChangeLogReader, Sessions};
 use crate::store::{Announcement, Listener};
 
-/// How often the log is read where others are heard.
+/// The interval between two reads of the log while notifications arrive.
 const READING_INTERVAL: Duration = Duration::from_millis(500);
-/// How often it is read where nobody can be heard: then the store is a file at hand.
+/// The interval between two reads of a log without notifications: its store is a local file.
 const DEAF_READING_INTERVAL: Duration = Duration::from_millis(100);
-/// What is written within this time is told of together.
+/// The time within which writes share one notification.
 const GATHERING: Duration = Duration::from_millis(3);
-/// How often the line is tried when there is nothing to tell.
+/// The interval of heartbeats while there is nothing to announce.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// For how long nothing is heard from a line that is broken.
+/// The time without a notification or heartbeat after which a connection counts as broken.
 const SILENCE: Duration = Duration::from_millis(2500);
-/// The pause before a broken line is made anew.
+/// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Starts to read the log, to listen and to tell. `keys_changed` is notified when the signing keys should be read again.
+/// Starts to read the log, to listen and to announce. `keys_changed` is notified when the signing keys should be read
+/// again.
 pub fn follow(
     sessions: &Arc<Sessions>,
     keys_changed: &Arc<Notify>,
@@ -60,7 +61,7 @@ async fn read(sessions: Arc<Sessions>, keys_changed: Arc<Notify>, deaf: watch::R
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(error = %chain(&error), "the change log cannot be read: nothing is answered from memory");
+                    tracing::warn!(error = %chain(&error), "the change log cannot be read: the cache is bypassed");
                 }
                 failing = true;
             }
@@ -87,10 +88,10 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
             }
             Ok(Some(listener)) => {
                 if failing {
-                    tracing::info!("other replicas are heard again");
+                    tracing::info!("notifications from other replicas arrive again");
                 }
                 failing = false;
-                // What was said before is not heard any more, but it is in the log.
+                // Notifications from before the connection are lost, but their changes are in the log.
                 if !failpoints::enabled(Failpoint::RelyOnNotices) {
                     sessions.heard_of_changes();
                 }
@@ -100,7 +101,7 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(error = %chain(&error), "other replicas cannot be heard; reading the log alone");
+                    tracing::warn!(error = %chain(&error), "no notifications from other replicas: polling the log");
                 }
                 failing = true;
             }
@@ -109,25 +110,25 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
     }
 }
 
-/// Until the line breaks.
+/// Listens until the connection breaks.
 async fn hear(sessions: &Sessions, mut listener: Box<dyn Listener>) {
     loop {
         match tokio::time::timeout(SILENCE, listener.hear()).await {
             Ok(Ok(true)) => sessions.heard_of_changes(),
             Ok(Ok(false)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(error = %chain(&error), "the line to other replicas broke off");
+                tracing::warn!(error = %chain(&error), "the connection for notifications broke");
                 return;
             }
             Err(_) => {
-                tracing::warn!("nothing was heard on the line to other replicas");
+                tracing::warn!("the connection for notifications is silent");
                 return;
             }
         }
     }
 }
 
-/// Where endings may have been missed, those who wait for one must not wait for ever.
+/// Reads watched sessions again when endings may have been missed, so that no watch waits for ever.
 async fn look_again(sessions: Arc<Sessions>) {
     loop {
         sessions.distrusted().await;
@@ -143,7 +144,7 @@ async fn tell(sessions: Arc<Sessions>) {
         let written = tokio::time::timeout(HEARTBEAT, sessions.log_written()).await.is_ok();
         let announcement = if written { Announcement::Changes } else { Announcement::Heartbeat };
         if let Err(error) = sessions.announce(announcement).await {
-            tracing::debug!(error = %chain(&error), "other replicas could not be told");
+            tracing::debug!(error = %chain(&error), "other replicas could not be notified");
         }
         if written {
             tokio::time::sleep(GATHERING).await;

@@ -24,14 +24,14 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 const KEY_INTERVAL: Duration = Duration::from_secs(10);
 /// Time between two looks for a bulk ending that another replica has left unfinished.
 const BULK_ENDING_INTERVAL: Duration = Duration::from_mins(1);
-/// Time between two counts for the statistics.
+/// Time between two counts of events for the statistics.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 /// Time between two warnings about service keys that will expire.
 const WARNING_INTERVAL: Duration = Duration::from_hours(24);
 /// Time between two deletions of rows past their retention.
 const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
 
-/// Starts the tasks. They end soon after `stop` turns true; after the last request [`flush_all`] is due.
+/// Starts the tasks. They end soon after `stop` turns true; the caller runs [`flush_all`] after the last request.
 pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let keys_changed = Arc::new(Notify::new());
     let mut tasks = follow(sessions, &keys_changed, stop);
@@ -67,7 +67,7 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
     tasks
 }
 
-/// `work` on these sessions, each time it is called.
+/// A closure that runs `work` on these sessions at each call.
 fn on<W, F>(sessions: &Arc<Sessions>, work: W) -> impl FnMut() -> F + use<W, F>
 where
     W: Fn(Arc<Sessions>) -> F,
@@ -92,7 +92,7 @@ fn reload_keys(
         async move {
             match keys.load().await {
                 Ok(keys) => sessions.access_tokens().replace_keys(keys),
-                Err(error) => tracing::warn!(%error, "the signing keys could not be read; going on with those known"),
+                Err(error) => tracing::warn!(%error, "the signing keys could not be read; the known ones stay in use"),
             }
         }
     };
@@ -101,16 +101,16 @@ fn reload_keys(
 
 async fn apply_bulk_endings(sessions: Arc<Sessions>) {
     if let Err(error) = sessions.apply_bulk_endings().await {
-        tracing::warn!(error = %chain(&error), "bringing sessions up to a bulk ending is put off");
+        tracing::warn!(error = %chain(&error), "applying a bulk ending is postponed");
     }
 }
 
-/// Deletes rows past their retention; a failure is logged, and the rest is left for the next time.
+/// Deletes rows past their retention. A failure is logged, and the next run deletes the rest.
 pub async fn clean_up(sessions: &Sessions) {
     match sessions.delete_expired_rows().await {
         Ok(0) => {}
-        Ok(deleted) => tracing::info!(deleted, "what was kept long enough is deleted"),
-        Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is put off"),
+        Ok(deleted) => tracing::info!(deleted, "rows past their retention were deleted"),
+        Err(error) => tracing::warn!(error = %chain(&error), "the clean-up is postponed"),
     }
 }
 
@@ -120,11 +120,11 @@ async fn warn_of_ending_keys(sessions: Arc<Sessions>) {
     }
 }
 
-/// Counts some events for the statistics, and says whether there are more; a failure is logged, and the rest is left for
-/// the next time.
+/// Counts a batch of events for the statistics. Returns whether there are more; after a failure, which is logged, the
+/// next run goes on.
 async fn count(sessions: &Sessions) -> bool {
     sessions.roll_up().await.unwrap_or_else(|error| {
-        tracing::warn!(error = %chain(&error), "counting for the statistics is put off");
+        tracing::warn!(error = %chain(&error), "counting for the statistics is postponed");
         false
     })
 }

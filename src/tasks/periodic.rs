@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Runs `work` each time that `interval` has passed, until `stop` turns true. A stop breaks off work that is running, so
-/// each of its steps must be done wholly or not at all.
+/// Runs `work` at every `interval`, until `stop` turns true. A stop cancels running work, so each of its steps must be
+/// done wholly or not at all.
 pub fn every<F>(
     interval: Duration,
     stop: &watch::Receiver<bool>,
@@ -18,7 +18,7 @@ where
     spawn(interval, interval, std::future::pending, stop, work)
 }
 
-/// As [`every`], and for the first time at once.
+/// Same as [`every`], but starts with a run at once.
 pub fn now_and_every<F>(
     interval: Duration,
     stop: &watch::Receiver<bool>,
@@ -30,7 +30,7 @@ where
     spawn(Duration::ZERO, interval, std::future::pending, stop, work)
 }
 
-/// As [`every`], and also each time that `signal` resolves.
+/// Same as [`every`], with a run also each time that `signal` resolves.
 pub fn whenever<S, F>(
     signal: impl FnMut() -> S + Send + 'static,
     interval: Duration,

@@ -1,7 +1,7 @@
 //! Access tokens: JWTs after RFC 9068, checked after RFC 8725.
 //!
-//! The library checks the signature; everything else it would let pass, so that is checked here: size and characters,
-//! type, critical headers, issuer, audience, subject, and all times, against our own clock.
+//! The library checks the signature only. Size and characters, type, critical headers, issuer, audience, subject, and
+//! all times against our own clock are checked here.
 
 use std::sync::{Arc, RwLock};
 
@@ -21,12 +21,12 @@ use super::secret::Secret;
 use super::signing::{KeySet, NoSigningKey, SigningKey};
 use crate::model::{Session, SessionId, UserId};
 
-/// Clocks of replicas may differ by this much (RFC 8725 allows "a few minutes"; we do not).
+/// The clock difference between replicas that is tolerated (RFC 8725 allows "a few minutes"; we do not).
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 const LONGEST_TOKEN: usize = 8 * 1024;
 const LONGEST_KID: usize = 64;
 const TYPE: &str = "at+jwt";
-/// RFC 9068 wants a client id in every token; this one stands for "the opener named none".
+/// The client id of sessions that were opened without one: RFC 9068 requires it in every token.
 const NO_CLIENT: &str = "default";
 
 /// The claims on the wire, RFC 9068 section 2.2. `refresh_count` is ours: see [`AccessClaims::refresh_counter`].
@@ -53,22 +53,22 @@ struct Claims {
     refresh_count: u32,
 }
 
-/// What a good access token says.
+/// The claims of a verified access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessClaims {
-    /// The session it belongs to.
+    /// The session that the token belongs to.
     pub session_id: SessionId,
-    /// Whose session that is.
+    /// The session's user.
     pub user_id: UserId,
-    /// When it was issued.
+    /// The time of issue.
     pub issued_at: DateTime<Utc>,
-    /// When it dies.
+    /// The expiry.
     pub expires_at: DateTime<Utc>,
-    /// The refresh that it came with: seeing the token proves that the answer to that refresh arrived.
+    /// The refresh that issued the token. Seeing the token proves that the client received the answer to that refresh.
     pub refresh_counter: u32,
 }
 
-/// Mints and checks access tokens, with whatever signing keys count at the moment.
+/// Mints and checks access tokens with the current signing keys.
 pub struct AccessTokens {
     issuer: String,
     audience: String,
@@ -79,13 +79,14 @@ pub struct AccessTokens {
 /// The SHA-256 of a whole token.
 type Digest = [u8; 32];
 
-/// A token whose signature was good. The same bytes need no second look at it, but the key may be gone by then.
+/// A token with a verified signature. The same bytes are not verified again, but the key may have been retired
+/// meanwhile.
 struct Checked {
     kid: String,
     claims: AccessClaims,
 }
 
-/// The most tokens remembered, about 300 bytes each.
+/// The maximum number of remembered tokens, about 300 bytes each.
 const MOST_CHECKED: usize = 50_000;
 
 impl AccessTokens {
@@ -104,7 +105,7 @@ impl AccessTokens {
         &self.audience
     }
 
-    /// Takes another set of keys from now on.
+    /// Replaces the signing keys.
     pub fn replace_keys(&self, keys: KeySet) {
         *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(keys);
     }
@@ -118,8 +119,8 @@ impl AccessTokens {
         Arc::clone(&self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Mints a token for `session`, good for `lifetime` and never past the session's end, and says how long it lives in
-    /// whole seconds. `jti` must be new.
+    /// Mints a token for `session` that is valid for `lifetime`, but never beyond the session's expiry. Returns it with
+    /// its lifetime in whole seconds. `jti` must be unique.
     pub fn mint(
         &self,
         session: &Session,
@@ -150,18 +151,18 @@ impl AccessTokens {
         Ok((Secret::new(token), TimeDelta::seconds(claims.exp - claims.iat)))
     }
 
-    /// Signs something else than an access token, with the same key. Its `typ` keeps the one from being taken for the other.
+    /// Signs claims other than an access token's with the same key. `typ` keeps the two kinds from being confused.
     pub fn sign(&self, typ: &str, claims: &impl Serialize, now: DateTime<Utc>) -> Result<String, NoSigningKey> {
         encode(typ, claims, self.keys().signing(now)?)
     }
 
-    /// Reads an access token of ours that is good at `now`. Whether its session stands is for the caller to ask.
+    /// Checks that an access token is ours and valid at `now`. The caller checks that its session is active.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
         let claims = self.verify_owner(token, now)?;
         if claims.expires_at <= now { Err(TokenError::Expired) } else { Ok(claims) }
     }
 
-    /// As [`AccessTokens::verify`], but an expired token is read too: enough to give it back, never to use it.
+    /// Same as [`AccessTokens::verify`], but accepts an expired token: good enough to revoke it, never to use it.
     pub fn verify_owner(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Malformed);
@@ -169,7 +170,7 @@ impl AccessTokens {
         let digest = sha256(token.as_bytes());
         if let Some(checked) = self.checked.get(&digest) {
             self.keys().find(&checked.kid, now).ok_or(TokenError::UnknownKey)?;
-            // Also where the clock was set back meanwhile.
+            // The clock may have been set back since the token was first verified.
             return if checked.claims.issued_at > now + LEEWAY {
                 Err(TokenError::Premature)
             } else {
@@ -250,12 +251,12 @@ fn compact(header: &Header, claims: &impl Serialize, key: &SigningKey) -> Option
     Some(token)
 }
 
-/// The client id that a session's tokens name (RFC 9068 section 2.2 wants one in each).
+/// The client id in a session's tokens (RFC 9068 section 2.2 requires one in each).
 pub fn client_id_of(session: &Session) -> &str {
     session.client_id.as_deref().unwrap_or(NO_CLIENT)
 }
 
-/// Three parts of base64url: refused before anything is decoded (RFC 8725 section 3.11 and its revision).
+/// Three parts of base64url. Anything else is refused before it is decoded (RFC 8725 section 3.11 and its revision).
 fn well_formed(token: &str) -> Result<(), TokenError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let dots = token.bytes().filter(|byte| *byte == b'.').count();

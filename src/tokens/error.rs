@@ -1,42 +1,42 @@
 //! Reasons why a token is refused.
 
-/// Why something is not a token of ours, or not good any more: for the log, never for the answer.
+/// The reason why a token is not ours or not valid: for the log, never for the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It has none of our forms.
+    /// None of our forms.
     #[error("malformed")]
     Malformed,
-    /// It has the right form, and its checksum is wrong: mistyped or cut off.
+    /// The right form with a wrong checksum: mistyped or cut off.
     #[error("wrong checksum")]
     Checksum,
-    /// It was not made with our secret.
+    /// An authentication code that was not made with any of our secrets.
     #[error("wrong authentication code")]
     Forged,
-    /// It names no key that counts now.
+    /// A key id that names no current signing key.
     #[error("unknown signing key")]
     UnknownKey,
-    /// Its signature is wrong, or of another algorithm than its key's.
+    /// A wrong signature, or one of another algorithm than the key's.
     #[error("wrong signature")]
     Signature,
-    /// It is another type of token.
+    /// Another type of token.
     #[error("wrong type of token")]
     WrongType,
-    /// It asks for a header extension that we do not have.
+    /// A critical header extension that is not supported.
     #[error("unknown critical header")]
     Critical,
-    /// It is from another issuer.
+    /// Another issuer.
     #[error("wrong issuer")]
     Issuer,
-    /// It is for another audience.
+    /// Another audience.
     #[error("wrong audience")]
     Audience,
-    /// Its claims are missing, of the wrong type, or absurd.
+    /// Claims that are missing, of the wrong type, or absurd.
     #[error("wrong claims")]
     Claims,
-    /// It has expired.
+    /// The token has expired.
     #[error("expired")]
     Expired,
-    /// It is from the future.
+    /// The token is from the future.
     #[error("not valid yet")]
     Premature,
 }

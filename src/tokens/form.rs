@@ -2,7 +2,7 @@
 
 use super::{opaque, service_key};
 
-/// What form a bearer credential has.
+/// The form of a bearer credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// `sjs_…`
@@ -11,7 +11,7 @@ pub enum Form {
     RefreshToken,
     /// `sjk_…`
     ServiceKey,
-    /// Anything else: an access token, or nothing of ours.
+    /// Anything else: an access token, or no credential of ours.
     AccessToken,
 }
 
@@ -19,7 +19,7 @@ impl Form {
     /// The prefixes of opaque tokens.
     pub const PREFIXES: [&'static str; 3] = [opaque::SESSION_PREFIX, opaque::REFRESH_PREFIX, service_key::PREFIX];
 
-    /// The form that `token` has by its beginning; says nothing about whether it is good.
+    /// The form of `token` by its prefix, which says nothing about its validity.
     pub fn of(token: &str) -> Self {
         if token.starts_with(opaque::SESSION_PREFIX) {
             Self::SessionToken

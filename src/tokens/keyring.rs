@@ -1,4 +1,4 @@
-//! The keys derived from the master secrets. Nothing derived is ever stored but a secret's id.
+//! The keys derived from the master secrets. Of everything derived, only a secret's id is ever stored.
 
 use std::fmt;
 
@@ -10,20 +10,19 @@ use zeroize::Zeroizing;
 use super::master_secret::{MasterSecret, SecretId};
 use crate::clock::{Entropy, EntropyUnavailable};
 
-/// The bytes of a cursor's authentication code: it guards against nonsense, not against forgery of rights.
+/// The length of a cursor's authentication code, in bytes: it guards against nonsense, not against forgery of rights.
 const CURSOR_CODE_BYTES: usize = 16;
 
-/// Every key that comes from a master secret, by HKDF-SHA-256 (RFC 5869) with one label per use.
+/// Every key that is derived from one master secret, by HKDF-SHA-256 (RFC 5869) with one label per use.
 struct Keys {
     id: SecretId,
     root: hkdf::Prk,
     cursors: Option<hmac::Key>,
 }
 
-/// The keys of the current master secret, which all that is new is made with, and of the previous ones, which stand for what
-/// was made before.
+/// The keys of the current master secret, for everything new, and of the previous ones, for tokens made before.
 ///
-/// Nothing that is authenticated says by which secret: the few there are take turns, the current one first.
+/// No token names the secret that authenticated it, so all secrets are tried, the current one first.
 pub struct Keyring {
     current: Keys,
     previous: Vec<Keys>,
@@ -35,13 +34,13 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// A plain text, and the secret that it was sealed with.
+/// A decrypted text, and the id of the secret that sealed it.
 pub(super) struct Opened {
     pub(super) plain: Zeroizing<Vec<u8>>,
     pub(super) sealed_with: SecretId,
 }
 
-/// A 256-bit authenticated cipher key, as HKDF wants to be told.
+/// The length of a 256-bit cipher key, in the form that HKDF expects.
 struct CipherKey;
 
 impl hkdf::KeyType for CipherKey {
@@ -76,7 +75,7 @@ impl Keys {
 
     fn cursor_code(&self, position: &[u8], query: &str) -> Option<[u8; CURSOR_CODE_BYTES]> {
         let mut code = hmac::Context::with_key(self.cursors.as_ref()?);
-        // The length separates the two, so that no other pair has the same bytes.
+        // The length separates the two inputs, so that no other pair has the same bytes.
         code.update(&position.len().to_be_bytes());
         code.update(position);
         code.update(query.as_bytes());
@@ -85,12 +84,12 @@ impl Keys {
 }
 
 impl Keyring {
-    /// Derives from `secret` alone.
+    /// Derives the keys of `secret` alone.
     pub fn new(secret: &MasterSecret) -> Self {
         Self { current: Keys::from(secret), previous: Vec::new() }
     }
 
-    /// Derives from `previous` secrets as well. The current one among them, or one twice, counts once.
+    /// Adds the keys of `previous` secrets. Duplicates, also of the current secret, count once.
     #[must_use]
     pub fn with_previous(mut self, previous: &[MasterSecret]) -> Self {
         for keys in previous.iter().map(Keys::from) {
@@ -101,7 +100,7 @@ impl Keyring {
         self
     }
 
-    /// The id of the secret that all that is new is made with.
+    /// The id of the current secret, which everything new is made with.
     pub fn current_id(&self) -> SecretId {
         self.current.id
     }
@@ -120,7 +119,7 @@ impl Keyring {
         Some(hmac::sign(&code_key(&self.current.root, label, context)?, message))
     }
 
-    /// Whether `code` is that of `message` under any of the secrets; each comparison takes the same time whatever the code.
+    /// Whether `code` is the authentication code of `message` under any of the secrets, each compared in constant time.
     pub(super) fn code_matches(&self, label: &[u8], context: &[u8], message: &[u8], code: &[u8]) -> bool {
         let matches = |key: hmac::Key| hmac::verify(&key, message, code).is_ok();
         self.all().any(|keys| code_key(&keys.root, label, context).is_some_and(matches))
@@ -143,19 +142,19 @@ impl Keyring {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    /// Decrypts what [`Keyring::seal`] made; `None` when it was with none of these secrets, or for another label or context.
+    /// Decrypts the output of [`Keyring::seal`]. `None` for another secret, another label or another context.
     pub(super) fn open(&self, label: &[u8], context: &[u8], sealed: &[u8]) -> Option<Opened> {
         self.all().find_map(|keys| keys.open(label, context, sealed))
     }
 
-    /// Writes a paging cursor: `position`, readable again only together with the same `query`.
+    /// Writes a paging cursor: `position`, readable only together with the same `query`.
     pub fn seal_cursor(&self, position: &[u8], query: &str) -> String {
         let mut bytes = position.to_vec();
         bytes.extend(self.current.cursor_code(position, query).unwrap_or_default());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`Keyring::seal_cursor`] wrote for the same `query`; `None` for anything else.
+    /// Reads a cursor of [`Keyring::seal_cursor`] with the same `query`; `None` for anything else.
     pub fn open_cursor(&self, text: &str, query: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (position, code) = bytes.split_at_checked(bytes.len().checked_sub(CURSOR_CODE_BYTES)?)?;
@@ -180,7 +179,7 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
-/// A hash that tells one request from another (SHA-256).
+/// A hash that identifies a request (SHA-256).
 pub fn fingerprint(request: &[u8]) -> Vec<u8> {
     sha256(request).to_vec()
 }

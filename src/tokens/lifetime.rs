@@ -2,5 +2,5 @@
 
 use chrono::TimeDelta;
 
-/// The longest that any access token may live. Also how long a retired key must be kept.
+/// The maximum lifetime of an access token, and so the time for which a retired signing key must be kept.
 pub const MAX_ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::hours(1);

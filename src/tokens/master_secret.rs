@@ -1,4 +1,4 @@
-//! The master secret: how it is written, and which texts are too weak for one.
+//! The master secret: its encoding, and the check against weak texts.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,26 +9,26 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::clock::{Entropy, EntropyUnavailable};
 
-/// The shortest master secret, in bytes.
+/// The minimum length of a master secret, in bytes.
 const SHORTEST_SECRET: usize = 32;
-/// The fewest different bytes, and steps from one byte to the next, of anything random. Of a million random texts of 32
-/// hexadecimal digits, the weakest that people make at random, less than one has fewer.
+/// The minimum number of different bytes, and of different steps between neighbouring bytes, in a random text. Of random
+/// texts of 32 hexadecimal digits, the weakest kind in use, fewer than one in a million falls below it.
 const FEWEST_DIFFERENT: usize = 8;
 
 /// The secret that everything else is derived from. Its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
 pub struct MasterSecret(Vec<u8>);
 
-/// Why a text is no master secret.
+/// The reason why a text is not a master secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MasterSecretError {
     /// Neither hexadecimal nor base64.
     #[error("must be base64 or hexadecimal")]
     Encoding,
-    /// Too short to keep anything safe.
+    /// Too short to protect anything.
     #[error("must have 32 bytes or more")]
     TooShort,
-    /// A pattern, a sequence, or a few characters over and over: an example that was never replaced.
+    /// A pattern, a sequence, or a few repeated characters: an example that was never replaced.
     #[error(
         "must be random (openssl rand -base64 32 makes one); if this one is in use, take a new one and move this to \
          SOJOURN_PREVIOUS_SECRETS"
@@ -37,13 +37,13 @@ pub enum MasterSecretError {
 }
 
 impl MasterSecret {
-    /// Reads a secret written in hexadecimal (any text of hexadecimal digits alone) or in base64 of either alphabet.
+    /// Parses a secret in hexadecimal (any text of hexadecimal digits alone) or in base64 of either alphabet.
     pub fn parse(text: &str) -> Result<Self, MasterSecretError> {
         let secret = Self::parse_previous(text)?;
         if is_weak(&secret.0) { Err(MasterSecretError::Weak) } else { Ok(secret) }
     }
 
-    /// As [`MasterSecret::parse`], for a secret to get away from, however weak it is.
+    /// Same as [`MasterSecret::parse`], but accepts a weak secret, because it is about to be replaced.
     pub fn parse_previous(text: &str) -> Result<Self, MasterSecretError> {
         let text = text.trim();
         let bytes = if text.len() >= 2 * SHORTEST_SECRET && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -55,14 +55,14 @@ impl MasterSecret {
         if secret.0.len() < SHORTEST_SECRET { Err(MasterSecretError::TooShort) } else { Ok(secret) }
     }
 
-    /// Makes a new secret of 32 random bytes.
+    /// Generates a secret of 32 random bytes.
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyUnavailable> {
         let mut secret = Self(vec![0; SHORTEST_SECRET]);
         entropy.fill(&mut secret.0)?;
         Ok(secret)
     }
 
-    /// The secret as base64, to be written to its file.
+    /// The secret in base64, to be written to its file.
     pub fn to_base64(&self) -> String {
         STANDARD.encode(&self.0)
     }
@@ -78,8 +78,8 @@ impl fmt::Debug for MasterSecret {
     }
 }
 
-/// The name of a master secret, derived from it, so that an operator can tell several apart. It gives nothing of the secret
-/// away.
+/// The id of a master secret, derived from it so that an operator can tell several apart. It reveals nothing of the
+/// secret.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretId([u8; Self::BYTES]);
 
@@ -90,7 +90,7 @@ impl SecretId {
         Self(bytes)
     }
 
-    /// Reads what its `Display` wrote.
+    /// Parses the form that `Display` writes.
     pub fn parse(text: &str) -> Option<Self> {
         let is_one = text.len() == 2 * Self::BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_one.then(|| hexadecimal(text)).flatten()?.try_into().ok().map(Self)
@@ -109,8 +109,8 @@ impl fmt::Debug for SecretId {
     }
 }
 
-/// Whether no random source can have made these bytes: they or the steps between them are few, or one part is repeated from
-/// beginning to end.
+/// Whether no random source can have made these bytes: they, or the steps between them, take few values, or one part is
+/// repeated from beginning to end.
 pub fn is_weak(bytes: &[u8]) -> bool {
     let different = bytes.iter().collect::<BTreeSet<_>>().len();
     let steps = bytes.windows(2).map(|pair| match pair {

@@ -1,7 +1,7 @@
-//! Minting tokens, and telling our own from everything else.
+//! Minting and verifying tokens.
 //!
-//! Four kinds, each with a form that no other kind can be mistaken for: access tokens (JWT), refresh tokens (`sjr_`),
-//! session tokens (`sjs_`) and service keys (`sjk_`). Whether the session behind a token stands is not decided here.
+//! The four kinds each have a form of their own: access tokens (JWT), refresh tokens (`sjr_`), session tokens (`sjs_`)
+//! and service keys (`sjk_`). Whether the session behind a token is active is not decided here.
 
 mod access;
 mod error;

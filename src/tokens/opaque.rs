@@ -1,4 +1,4 @@
-//! Refresh tokens and session tokens: derived from the session they belong to, so that no table holds them.
+//! Refresh tokens and session tokens: derived from their session, so that no table holds them.
 //!
 //! `prefix` + base64url(version, session id, number, authentication code) + checksum. The code's key is derived from the
 //! master secret and the session id, so a stolen database forges nothing. The checksum (CRC-32 in hexadecimal) lets a
@@ -23,37 +23,37 @@ const CHECKSUM_CHARS: usize = 8;
 /// base64 of content and code, without padding.
 const BODY_CHARS: usize = ((CONTENT_BYTES + CODE_BYTES) * 4).div_ceil(3);
 
-/// What a derived token says once its authentication code was found right.
+/// The content of a derived token with a verified authentication code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Derived {
-    /// The session it belongs to.
+    /// The session that the token belongs to.
     pub session_id: SessionId,
-    /// A refresh token's counter, a session token's generation.
+    /// The counter of a refresh token, or the generation of a session token.
     pub number: u32,
 }
 
-/// Refresh tokens: the counter in them says which of a session's is the current one.
+/// Refresh tokens. The counter tells a session's current token from the spent ones.
 #[derive(Debug)]
 pub struct RefreshToken;
 
-/// Session tokens: one bearer for the whole stay.
+/// Session tokens: one token for the whole life of a session.
 #[derive(Debug)]
 pub struct SessionToken;
 
 impl RefreshToken {
-    /// The session's refresh token number `counter`: the same whenever it is asked for.
+    /// The session's refresh token number `counter`, which is the same at every call.
     pub fn mint(keys: &Keyring, session_id: SessionId, counter: u32) -> Secret {
         mint(keys, REFRESH_PREFIX, Derived { session_id, number: counter })
     }
 
-    /// Reads a refresh token of ours.
+    /// Verifies a refresh token of ours.
     pub fn verify(keys: &Keyring, token: &str) -> Result<Derived, TokenError> {
         verify(keys, REFRESH_PREFIX, token)
     }
 }
 
 impl SessionToken {
-    /// The generation of every session token so far: a column would follow with the second.
+    /// The generation of every session token so far. A second generation will need a column.
     const GENERATION: u32 = 0;
 
     /// The session's session token.
@@ -61,7 +61,7 @@ impl SessionToken {
         mint(keys, SESSION_PREFIX, Derived { session_id, number: Self::GENERATION })
     }
 
-    /// Reads a session token of ours.
+    /// Verifies a session token of ours.
     pub fn verify(keys: &Keyring, token: &str) -> Result<Derived, TokenError> {
         let derived = verify(keys, SESSION_PREFIX, token)?;
         if derived.number == Self::GENERATION { Ok(derived) } else { Err(TokenError::Claims) }
@@ -93,14 +93,14 @@ fn verify(keys: &Keyring, prefix: &str, token: &str) -> Result<Derived, TokenErr
     Ok(Derived { session_id: SessionId::from_uuid(Uuid::from_bytes(*id)), number: u32::from_be_bytes(*number) })
 }
 
-/// Writes `bytes` as one of our opaque tokens.
+/// Encodes `bytes` as one of our opaque tokens.
 pub(super) fn with_checksum(prefix: &str, bytes: &[u8]) -> String {
     let text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes));
     let checksum = crc32fast::hash(text.as_bytes());
     format!("{text}{checksum:08x}")
 }
 
-/// Reads the bytes of an opaque token whose base64 part has exactly `body_chars` characters.
+/// Decodes the bytes of an opaque token with a base64 part of exactly `body_chars` characters.
 pub(super) fn without_checksum(prefix: &str, body_chars: usize, token: &str) -> Result<Vec<u8>, TokenError> {
     if token.len() != prefix.len() + body_chars + CHECKSUM_CHARS || !token.is_ascii() {
         return Err(TokenError::Malformed);

@@ -1,4 +1,4 @@
-//! Service keys: the credentials of programs. Shown once, kept as a hash.
+//! Service keys: the credentials of programs. Shown once, stored as a hash.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -12,17 +12,17 @@ use crate::model::{Scope, ServiceKeyId};
 
 pub(super) const PREFIX: &str = "sjk_";
 
-/// Time before a key's expiry from which its operator is warned.
+/// The time before a key's expiry from which on its operator is warned.
 const WARNING: TimeDelta = TimeDelta::days(30);
 
 const VERSION: u8 = 1;
 const SECRET_BYTES: usize = 32;
 const BODY_CHARS: usize = ((1 + 16 + SECRET_BYTES) * 4usize).div_ceil(3);
 
-/// A service key as a client presents it, its form found right.
+/// A service key of the right form, as a client presents it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceKey {
-    /// Which key it claims to be.
+    /// The id that it claims.
     pub id: ServiceKeyId,
     secret_hash: [u8; 32],
 }
@@ -30,45 +30,45 @@ pub struct ServiceKey {
 /// A service key as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredServiceKey {
-    /// Its id.
+    /// The id.
     pub id: ServiceKeyId,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// What it may do.
+    /// The rights.
     pub scope: Scope,
     /// SHA-256 of its secret part. The secret has 256 random bits, so a slow hash would add nothing.
     pub secret_hash: [u8; 32],
-    /// When it was made.
+    /// The time of creation.
     pub created_at: DateTime<Utc>,
-    /// When it stops working by itself; `None`: never.
+    /// The expiry; `None`: never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
+    /// The time of the revocation; `None`: not revoked.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
 impl StoredServiceKey {
-    /// Whether the key works at `now`.
+    /// Whether the key is valid at `now`.
     pub fn is_active(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Whether the key works at `now` and will not much longer.
+    /// Whether the key is valid at `now` but expires soon enough for a warning.
     pub fn ends_soon(&self, now: DateTime<Utc>) -> bool {
         self.is_active(now) && is_soon(self.expires_at, now)
     }
 }
 
-/// A key that was just made: what to store, and what to show once.
+/// A new key: the part to store, and the part to show once.
 #[derive(Debug, Clone)]
 pub struct NewServiceKey {
-    /// What to store.
+    /// The part to store.
     pub stored: StoredServiceKey,
-    /// What to show, once.
+    /// The part to show once.
     pub key: Secret,
 }
 
 impl ServiceKey {
-    /// Makes a key with the given name, scope and end.
+    /// Generates a key with the given name, scope and expiry.
     pub fn generate(
         id: ServiceKeyId,
         name: String,
@@ -85,7 +85,7 @@ impl ServiceKey {
         Ok(NewServiceKey { stored, key: Secret::new(opaque::with_checksum(PREFIX, &bytes)) })
     }
 
-    /// Reads a key's form. Whether it is a real one, [`ServiceKey::matches`] tells.
+    /// Parses the form of a key. [`ServiceKey::matches`] tells whether it is genuine.
     pub fn parse(token: &str) -> Result<Self, TokenError> {
         let bytes = opaque::without_checksum(PREFIX, BODY_CHARS, token)?;
         let [VERSION, rest @ ..] = bytes.as_slice() else { return Err(TokenError::Malformed) };
@@ -107,7 +107,7 @@ fn is_soon(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
 #[derive(Debug, Clone)]
 pub struct BootstrapKey {
     key: Secret,
-    /// When it stops working; `None`: never.
+    /// The expiry; `None`: never.
     pub until: Option<DateTime<Utc>>,
 }
 
@@ -117,17 +117,17 @@ impl BootstrapKey {
         Self { key, until }
     }
 
-    /// Whether it works at `now` and will not much longer.
+    /// Whether the key is valid at `now` but expires soon enough for a warning.
     pub fn ends_soon(&self, now: DateTime<Utc>) -> bool {
         self.is_active(now) && is_soon(self.until, now)
     }
 
-    /// Whether it works at `now`.
+    /// Whether the key is valid at `now`.
     pub fn is_active(&self, now: DateTime<Utc>) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 
-    /// Whether `presented` is it; the time taken tells nothing but whether it is as long.
+    /// Whether `presented` is this key. The time of the comparison reveals only whether the lengths are equal.
     pub fn matches(&self, presented: &str) -> bool {
         same(presented.as_bytes(), self.key.expose().as_bytes())
     }

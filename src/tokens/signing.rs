@@ -1,5 +1,5 @@
-//! The keys that sign access tokens: made here, sealed for the store, published before they are used, and kept until
-//! the last token they signed is dead.
+//! The keys that sign access tokens: generated here, sealed for the store, published before their first signature, and
+//! published until the last token that they signed has expired.
 
 use std::fmt;
 
@@ -19,7 +19,8 @@ use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::master_secret::SecretId;
 use crate::clock::{Entropy, EntropyUnavailable};
 
-/// How long a new key is published before it signs: longer than verifiers may cache the key set (5 minutes).
+/// The time between the publication of a key and its first signature: longer than verifiers may cache the key set (5
+/// minutes).
 pub const PUBLICATION_LEAD: TimeDelta = TimeDelta::minutes(10);
 
 const SEAL_LABEL: &[u8] = b"signing key";
@@ -46,7 +47,7 @@ impl Algorithm {
         }
     }
 
-    /// Its JWA name.
+    /// The JWA name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
@@ -95,17 +96,17 @@ impl Algorithm {
 /// A signing key as stored: its private part opens only with the master secret that sealed it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedSigningKey {
-    /// One more than its predecessor's. Unique, so that of several replicas that rotate at once one wins.
+    /// The predecessor's number plus one. Uniqueness makes one replica win when several rotate at once.
     pub sequence: i64,
-    /// Its name in token headers: the key's thumbprint (RFC 7638).
+    /// The key's name in token headers: its thumbprint (RFC 7638).
     pub kid: String,
-    /// What it signs with.
+    /// The signature algorithm.
     pub algorithm: Algorithm,
-    /// Its private part, sealed.
+    /// The sealed private part.
     pub sealed: Vec<u8>,
-    /// When it was made, and published.
+    /// The time of creation and of publication.
     pub created_at: DateTime<Utc>,
-    /// From when on it signs.
+    /// The time from which on the key signs.
     pub active_from: DateTime<Utc>,
 }
 
@@ -115,7 +116,7 @@ impl fmt::Debug for SealedSigningKey {
     }
 }
 
-/// Why there is no usable signing key.
+/// The reason why no signing key can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
     /// The stored key was sealed with a master secret that is not set.
@@ -124,16 +125,16 @@ pub enum SigningKeyError {
          name the former one in SOJOURN_PREVIOUS_SECRETS"
     )]
     WrongSecret,
-    /// Making one failed.
+    /// A key could not be generated.
     #[error("no signing key could be made")]
     Generation,
-    /// No random bytes were to be had.
+    /// Random bytes were not available.
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
 }
 
 impl SealedSigningKey {
-    /// Makes a key, sealed with `keys`.
+    /// Generates a key and seals it with `keys`.
     pub fn generate(
         keys: &Keyring,
         algorithm: Algorithm,
@@ -148,12 +149,12 @@ impl SealedSigningKey {
         Ok(Self { sequence, kid, algorithm, sealed, created_at, active_from })
     }
 
-    /// The secret that it is sealed with.
+    /// The id of the secret that the key is sealed with.
     pub fn sealed_with(&self, keys: &Keyring) -> Result<SecretId, SigningKeyError> {
         self.unseal(keys).map(|opened| opened.sealed_with)
     }
 
-    /// The same key, its private part sealed with the current secret of `keys`.
+    /// The private part of the same key, sealed with the current secret of `keys`.
     pub fn sealed_anew(&self, keys: &Keyring, entropy: &dyn Entropy) -> Result<Vec<u8>, SigningKeyError> {
         let private = self.unseal(keys)?.plain;
         Ok(keys.seal(SEAL_LABEL, self.kid.as_bytes(), &private, entropy)?)
@@ -189,7 +190,8 @@ fn public_key(algorithm: Algorithm, private: &[u8]) -> Option<(Jwk, String)> {
     Some((jwk, kid))
 }
 
-/// A private key, ready to sign. The JWT library reads one anew for each token, which takes Ed25519 nearly as long as to sign.
+/// A private key, ready to sign. The JWT library would parse the key for each token, which takes nearly as long as an
+/// Ed25519 signature.
 pub(super) enum Signer {
     EdDsa(Ed25519KeyPair),
     Es256(EcdsaKeyPair),
@@ -227,7 +229,7 @@ pub(super) struct SigningKey {
     pub(super) decoding: DecodingKey,
     public: Jwk,
     active_from: DateTime<Utc>,
-    /// From when on no token that it signed can be alive; unknown while no successor is there.
+    /// The time by which every token that the key signed has expired; unknown until there is a successor.
     dead_from: Option<DateTime<Utc>>,
 }
 
@@ -236,7 +238,7 @@ pub(super) struct SigningKey {
 #[error("there is no signing key")]
 pub struct NoSigningKey;
 
-/// All signing keys that count, opened.
+/// All current signing keys, opened.
 pub struct KeySet {
     /// By sequence, oldest first.
     keys: Vec<SigningKey>,
@@ -259,18 +261,18 @@ impl KeySet {
         Ok(Self { keys: opened })
     }
 
-    /// The key that signs at `now`: the newest whose time has come. Should none have come, for all that clocks differ, the
-    /// oldest: signing early harms nobody, not signing would.
+    /// The key that signs at `now`: the newest that is active. If none is active yet, because clocks differ, the oldest
+    /// signs: signing early harms nobody, not signing would.
     pub(super) fn signing(&self, now: DateTime<Utc>) -> Result<&SigningKey, NoSigningKey> {
         self.keys.iter().rev().find(|key| key.active_from <= now).or(self.keys.first()).ok_or(NoSigningKey)
     }
 
-    /// The key of that name, if tokens that it signed can still be alive.
+    /// The key of that name, unless every token that it signed has expired.
     pub(super) fn find(&self, kid: &str, now: DateTime<Utc>) -> Option<&SigningKey> {
         self.alive(now).find(|key| key.kid == kid)
     }
 
-    /// The public keys as a JSON Web Key Set (RFC 7517 section 5), those to come included.
+    /// The public keys as a JSON Web Key Set (RFC 7517 section 5), future keys included.
     pub fn published(&self, now: DateTime<Utc>) -> JwkSet {
         JwkSet { keys: self.alive(now).map(|key| key.public.clone()).collect() }
     }
@@ -280,8 +282,8 @@ impl KeySet {
     }
 }
 
-/// When the last token signed by a key is dead whose successor signs from `successor_active_from` on: replicas may go
-/// on signing with the old one for a moment, hence the extra minute.
+/// The time by which the last token of a key has expired, when its successor signs from `successor_active_from` on.
+/// Replicas may sign with the old key for a moment longer, hence the extra minute.
 pub(crate) fn last_token_dead(successor_active_from: DateTime<Utc>) -> DateTime<Utc> {
     successor_active_from + MAX_ACCESS_TOKEN_LIFETIME + TimeDelta::minutes(1)
 }

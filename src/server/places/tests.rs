@@ -1,4 +1,4 @@
-//! Connections that want a place where there is none.
+//! Connections that ask for a place when all are taken.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn places() -> Arc<Places> {
     Places::new(&config)
 }
 
-/// A connection, with its place if it got one.
+/// A connection, and its place if it got one.
 struct Client {
     progress: Progress,
     admission: Admission,
@@ -24,7 +24,7 @@ fn connect(places: &Arc<Places>, address: &str) -> Client {
 }
 
 impl Client {
-    /// The client sends a whole request, whose answer takes its time.
+    /// The client sends a whole request, and the answer takes time.
     fn asks(self) -> Self {
         self.progress.request_begins();
         self

@@ -1,4 +1,4 @@
-//! What an access token must not be. Every token here is signed with a key that counts, unless the case is about that.
+//! Access tokens that are refused. Each is signed with a current key, unless the case is about the key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -78,7 +78,7 @@ impl Fixture {
         })
     }
 
-    /// A token of any header and payload with a right signature.
+    /// A token with any header and payload and a right signature.
     fn sign(&self, header: &str, payload: &[u8]) -> String {
         let keys = self.tokens.keys();
         let key = keys.signing(self.now).unwrap();
