@@ -40,8 +40,8 @@ impl Activity {
     /// Remembers that `session`, as stored, was used at `now` with a token of refresh counter `counter`, and brings its
     /// `last_seen_at` up to that, as [`Activity::overlay`] does.
     ///
-    /// It is due one interval after the use that is stored: `INTERVAL`, or a quarter of the idle timeout where that is
-    /// shorter. The first access token of a refresh is due at once, because it tells that the refresh arrived.
+    /// The write is due one interval after the stored use: `INTERVAL`, or a quarter of the idle timeout where that is
+    /// shorter. The first access token of a refresh is due at once, because it proves that the refresh arrived.
     pub fn note(&self, session: &mut Session, counter: u32, now: DateTime<Utc>) {
         let interval = session.idle_timeout.map_or(INTERVAL, |idle| INTERVAL.min(idle / 4));
         let refresh_arrived = counter > session.confirmed_counter;

@@ -20,7 +20,7 @@ const IN_USE_FOR: TimeDelta = TimeDelta::minutes(2);
 /// A master secret, and whether it may be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretStatus {
-    /// Its id.
+    /// The id of the secret.
     pub id: SecretId,
     /// Whether it is set: as `SOJOURN_SECRET` or as a previous one. Others use one that is not.
     pub set: bool,

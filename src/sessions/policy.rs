@@ -116,7 +116,7 @@ pub struct Policy {
     pub access_token_lifetime: TimeDelta,
     /// For how long a spent refresh token still gets the successor that is already in use.
     pub refresh_grace: TimeDelta,
-    /// How far refreshes move `expires_at` ahead of now, in steps (see [`Slide`](crate::model::Slide)); `None`: it stays.
+    /// The lead over now that refreshes give `expires_at`, in steps (see [`Slide`](crate::model::Slide)); `None`: it stays.
     pub sliding: Option<TimeDelta>,
     /// The limit on a user's active sessions; `None`: any number.
     pub session_limit: Option<SessionLimit>,

@@ -12,8 +12,8 @@ use super::facade::Sessions;
 use crate::store::BatchProgress;
 use crate::model::{Caller, CountedEvent, CountsWanted, EventCount, FieldError, GroupCount, Scope, StatisticsQuery, Step};
 
-/// How long ago something must have happened to be counted: by then every replica has written what it did, however
-/// its clock differs (by 5 seconds at most) and however long the database took (4.5 seconds at most).
+/// Age at which an event is counted: by then every replica has committed it, in spite of clock skew (5 seconds at most) and
+/// a slow database (4.5 seconds at most).
 pub const COUNTED_AFTER: TimeDelta = TimeDelta::seconds(15);
 /// The most points in one answer, of all groups together.
 pub const MAX_POINTS: usize = 5000;

@@ -53,14 +53,12 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
                 clean_up(&sessions).await;
             }),
         ),
-        {
-            let signalled = Arc::clone(sessions);
-            let made = move || {
-                let sessions = Arc::clone(&signalled);
-                async move { sessions.bulk_ending_made().await }
-            };
-            whenever(made, BULK_ENDING_INTERVAL, stop, on(sessions, apply_bulk_endings))
-        },
+        whenever(
+            on(sessions, |sessions| async move { sessions.bulk_ending_made().await }),
+            BULK_ENDING_INTERVAL,
+            stop,
+            on(sessions, apply_bulk_endings),
+        ),
         now_and_every(COUNT_INTERVAL, stop, on(sessions, |sessions| async move { while count(&sessions).await {} })),
         now_and_every(WARNING_INTERVAL, stop, on(sessions, warn_of_ending_keys)),
     ]);

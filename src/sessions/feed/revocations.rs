@@ -38,11 +38,11 @@ pub struct Revocations {
 }
 
 impl Sessions {
-    /// What was ended within the longest life of an access token, for a caller with `sessions:read`: what is new since a
-    /// cursor, waiting up to `wait` until there is something, or all of it.
+    /// The endings of the longest access token lifetime, for a caller with `sessions:read`: those since a cursor, waiting
+    /// up to `wait` for one, or all of them.
     ///
-    /// A cursor that is not of this change log gets all of it. [`Error::Unavailable`] when the log was not read lately: an
-    /// empty list means that nothing was ended, never that nothing is known.
+    /// A cursor of another change log gets all of them. [`Error::Unavailable`] when the log was not read lately: an empty
+    /// list means that nothing was ended, never that nothing is known.
     pub async fn revocations(
         self: &Arc<Self>,
         caller: &Caller,

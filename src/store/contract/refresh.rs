@@ -34,9 +34,9 @@ pub struct RefreshAttempt {
 /// Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long only if `seen_at` is long
 /// past as well. A counter that has no successor is of no session.
 ///
-/// Where applications check access tokens by themselves, none is ever seen here. A predecessor that comes back after the
-/// grace then means a lost answer once or twice in a row. In the third generation in a row it ends the session too, because
-/// two holders of one token do so in every generation.
+/// Applications that verify access tokens offline show none here. A predecessor that comes back after the grace is then
+/// taken for a lost answer, once or twice in a row. In the third generation in a row it ends the session too, because two
+/// holders of one token repeat it in every generation.
 ///
 /// Sliding moves the end to [`Slide::to`] if it is at [`Slide::due`] or before, and to the absolute end as soon as that is no
 /// later than `to`. A rotation that moves the end later is not in the change log.

@@ -52,8 +52,8 @@ pub trait SessionStore: Send + Sync {
     /// The number of a user's active sessions at `now`, also of those that [`SessionStore::active_sessions_of`] leaves out.
     async fn count_active_sessions_of(&self, user: &UserId, now: DateTime<Utc>) -> Result<u64>;
 
-    /// How many sessions of a user stand at `now`, and how many have expired or been idle for too long; ended ones do
-    /// not count.
+    /// Numbers of a user's sessions that are active at `now`, and that have expired or been idle for too long. Ended
+    /// sessions do not count.
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats>;
 
     /// Writes when sessions were last used and the highest refresh counters seen. Never moves either back, never

@@ -28,7 +28,7 @@ const PROOF_FOR_LOG: Duration = Duration::from_secs(1);
 const PROOF_PATIENCE: Duration = Duration::from_millis(50);
 /// Age limit of the proof for an answer.
 const PROOF_FOR_ANSWER: Duration = Duration::from_secs(5);
-/// How long a commit may wait to be confirmed before its connection is given up: it may be the connection that is dead.
+/// Time limit for the confirmation of a commit, after which its connection is replaced: the connection may be dead.
 const PROOF_TIME: Duration = Duration::from_secs(2);
 
 /// The proof that the database is the primary.

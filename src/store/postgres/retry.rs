@@ -1,30 +1,30 @@
 //! Deadlines, retries and connections of the store's operations.
 //!
-//! Within its deadline an intention is tried up to three times, a little later each time. What has certainly not happened is
-//! always tried again: a deadlock, a serialization failure. When the connection broke, it may have happened, and only the
-//! answer was lost; then it depends on what a repeat would do:
+//! Within its deadline an operation has up to three attempts, with growing pauses. One that was certainly rolled back (a
+//! deadlock, a serialization failure) is always retried. After a broken connection its fate is unknown: it may have
+//! committed, and only the answer was lost. Then a retry depends on its effect:
 //!
-//! | intention | repeated when its fate is unknown | because |
+//! | operation | retried when its fate is unknown | because |
 //! |---|---|---|
 //! | everything that only reads | yes | |
 //! | `touch_sessions` | yes | a time is only ever moved forward |
 //! | `refresh_session` | yes | the predecessor gets the same successor as long as that was never used, and it was not |
-//! | `end_session` | yes | it tells that the session is ended already |
+//! | `end_session` | yes | a repeat reports that the session has ended already |
 //! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
-//! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time stands; what is gone is gone |
-//! | `end_in_bulk` | yes | the second means what the first did, and nothing more |
-//! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | it would be another batch; the next time goes on |
-//! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer what they ended, and a repeat would find nothing. Their connection is proved alive first |
-//! | `extend_session` | no | it would be extended twice |
-//! | `open_session` | no | it would find its own id, or a place taken by itself |
+//! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time stays; a removed key stays removed |
+//! | `end_in_bulk` | yes | the second matches the same sessions, and no more |
+//! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | a retry would be another batch; the next run continues |
+//! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer the sessions that they ended, and a repeat would find none. Their connection is tested first |
+//! | `extend_session` | no | a repeat would extend twice |
+//! | `open_session` | no | a repeat would find its own id, or a slot that it took itself |
 //! | `add_service_key`, `add_signing_key` | no | a repeat would find its own key and take it for another's |
 //!
-//! Too long a wait for a lock or for a connection is never repeated: it would only be longer.
+//! A timeout of a lock or of a connection is never retried: the wait would only be longer.
 //!
-//! What goes together with others (`together.rs`) keeps to the same rules as a whole; a part of it then may go alone.
+//! A batch (`batched_writes.rs`) follows the same rules as a whole; afterwards one of its requests may run alone.
 //!
-//! An intention that is not repeated is answered as not available. That goes for a lost COMMIT too: it is never a success,
-//! nor a "not there".
+//! An operation that is not retried fails as unavailable. That includes a lost COMMIT: it is neither a success nor a "not
+//! found".
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,8 +45,8 @@ use crate::store::batching::{BatchJob, Batcher};
 use crate::store::contract::{Error, Pool, Result};
 use crate::store::pools::SEARCH_TIME;
 
-/// How long one intention may take in all. The database keeps to its own limits as long as it runs; this one is for when
-/// nothing comes back at all.
+/// Deadline of one operation with all its attempts. The database enforces its own limits while it runs; this one is for
+/// when nothing comes back at all.
 const DEADLINE: Duration = Duration::from_millis(4500);
 /// Deadline of a health check.
 const PING_DEADLINE: Duration = Duration::from_secs(1);

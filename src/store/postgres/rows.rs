@@ -51,7 +51,7 @@ macro_rules! not_ended_in_bulk {
     };
 }
 
-/// What it says of the end of a session: its own row, else the bulk ending that means it.
+/// The end of a session: from its own row, else from the bulk ending that matches it.
 macro_rules! end_as_it_stands {
     ($own:literal, $of_bulk_ending:literal) => {
         concat!(
@@ -73,8 +73,8 @@ macro_rules! as_they_stand {
     };
 }
 
-/// That a session is active at `$1`: the twin of `Session::state`. With arguments: as if it was last seen then, and at
-/// another time.
+/// The condition that a session is active at `$1`: the twin of `Session::state`. With arguments: as if it was last seen
+/// then, and at another time.
 macro_rules! active {
     () => {
         active!("last_seen_at", "$1")
@@ -188,7 +188,7 @@ pub(super) fn signed_in(row: &PgRow) -> sqlx::Result<SignedIn> {
     columns::signed_in(&mut InOrder::of(row))
 }
 
-/// What each row tells of its session: one that cannot be read spoils no other's answer.
+/// The result of each row, by session: one that cannot be read spoils no other's answer.
 pub(super) fn each<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> sqlx::Result<T>) -> Result<Vec<(SessionId, Result<T>)>> {
     let each = |row| Ok((session_id(row)?, read(row).map_err(failure)));
     rows.iter().map(each).collect::<sqlx::Result<_>>().map_err(failure)

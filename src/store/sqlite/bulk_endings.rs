@@ -85,7 +85,7 @@ pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> 
         WHERE sequence = (SELECT min(sequence) FROM bulk_endings WHERE done_at IS NULL)
         RETURNING sequence, opened_until, coalesce(reached_at, opened_from - 1, 0) AS reached_at,
             coalesce(reached_id, x'') AS reached_id";
-    // It goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
+    // A batch is a span of sessions in the order of their opening, whether they match or not.
     const END_OF_SPAN: &str = "
         SELECT created_at, id FROM sessions WHERE created_at <= $1 AND (created_at, id) > ($2, $3)
         ORDER BY created_at, id LIMIT 1 OFFSET 999";

@@ -63,7 +63,7 @@ impl SqliteStore {
         let reading = options.clone().pragma("query_only", "ON");
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
         let writer = pool(1).acquire_timeout(WRITER_TIME).idle_timeout(None).max_lifetime(None);
-        // Where SQLite has taken a transaction back by itself (the disk is full), SQLx believes that it is still in it, and
+        // After SQLite has rolled back a transaction by itself (the disk is full), SQLx believes that it is still open, and
         // begins no other on that connection.
         let writer = writer.before_acquire(|connection, _| {
             let is_free = !connection.is_in_transaction();
