@@ -9,8 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Error;
 use super::facade::Sessions;
+use crate::model::{
+    Caller, CountedEvent, CountsWanted, EventCount, FieldError, GroupCount, Scope, StatisticsQuery, Step,
+};
 use crate::store::BatchProgress;
-use crate::model::{Caller, CountedEvent, CountsWanted, EventCount, FieldError, GroupCount, Scope, StatisticsQuery, Step};
 
 /// Age at which an event is counted: by then every replica has committed it, in spite of clock skew (5 seconds at most) and
 /// a slow database (4.5 seconds at most).

@@ -149,7 +149,10 @@ async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
             break;
         }
         batches += 1;
-        assert!(progress == BatchProgress::More || fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NULL").await == 0);
+        assert!(
+            progress == BatchProgress::More
+                || fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NULL").await == 0
+        );
     }
     assert!(batches > 2, "{batches}");
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, many + 1);

@@ -1,9 +1,9 @@
 //! PostgreSQL's catalogue: tables and functions must work behind poolers, under logical replication, and in any schema.
 
-use sojourn::store::BatchProgress;
 use sojourn::model::{BulkEnding, EndReason, Ended, Filter, Owner, Stale};
 use sojourn::model::{LogPosition, LogSnapshot};
 use sojourn::store;
+use sojourn::store::BatchProgress;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 

@@ -4,7 +4,10 @@ use sojourn::store::BatchProgress;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::model::{BulkEnding, CountedEvent, Counts, CountsWanted, DeviceType, EndReason, Ended, EventCount, Filter, Grouping, Owner, Session, SessionId, Stale, StatisticsQuery, Step, Touch};
+use sojourn::model::{
+    BulkEnding, CountedEvent, Counts, CountsWanted, DeviceType, EndReason, Ended, EventCount, Filter, Grouping, Owner,
+    Session, SessionId, Stale, StatisticsQuery, Step, Touch,
+};
 use sojourn::sessions::COUNTED_AFTER;
 
 use super::fixture::{Fixture, MICROSECOND, Raw, at, search_for, session_at, user};
@@ -226,7 +229,9 @@ async fn several_at_once_count_nothing_twice(fixture: &Fixture) {
         fixture.open(session_at("ann", number)).await;
     }
     let until = at(0) + TimeDelta::days(2);
-    fixture.race(8, move |_, store| async move { while store.roll_up(until).await.unwrap() == BatchProgress::More {} }).await;
+    fixture
+        .race(8, move |_, store| async move { while store.roll_up(until).await.unwrap() == BatchProgress::More {} })
+        .await;
     roll_up(fixture, until).await;
     assert_eq!(sums(&counts(fixture).await), (BTreeMap::from([("Opened".into(), 40), ("Expired".into(), 40)]), 0));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use sojourn::model::User;
 use sojourn::model::{EndReason, Ended, Owner, Session};
-use sojourn::store::{BatchProgress, self, EndOutcome, Opening, Store};
+use sojourn::store::{self, BatchProgress, EndOutcome, Opening, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};

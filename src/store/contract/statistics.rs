@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::batch_progress::BatchProgress;
 use super::error::Result;
 use crate::model::{Counts, CountsWanted};
 

@@ -157,7 +157,9 @@ pub(super) async fn statistics(pool: &PgPool, wanted: CountsWanted<'_>) -> sqlx:
     let rows = select(GROUPS).bind(to).bind(midnight).bind(most).fetch_all(&mut *tx).await?;
     let groups: Vec<_> = rows
         .iter()
-        .map(|row| Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? }))
+        .map(|row| {
+            Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? })
+        })
         .collect::<sqlx::Result<_>>()?;
     if groups.len() > most_groups {
         return Ok(Counts { counted_until, groups, events: Vec::new() });
@@ -165,7 +167,12 @@ pub(super) async fn statistics(pool: &PgPool, wanted: CountsWanted<'_>) -> sqlx:
     let rows = select(EVENTS).bind(query.step.as_str()).bind(from).bind(to).fetch_all(&mut *tx).await?;
     let event = |row: &sqlx::postgres::PgRow| {
         let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
-        Ok(EventCount { start: row.try_get("start")?, group: row.try_get("name")?, event, count: row.try_get("count")? })
+        Ok(EventCount {
+            start: row.try_get("start")?,
+            group: row.try_get("name")?,
+            event,
+            count: row.try_get("count")?,
+        })
     };
     Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })
 }

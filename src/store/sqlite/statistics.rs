@@ -151,7 +151,9 @@ pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> s
     let rows = select(GROUPS).bind(to).bind(midnight).bind(most).fetch_all(&mut *tx).await?;
     let groups: Vec<_> = rows
         .iter()
-        .map(|row| Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? }))
+        .map(|row| {
+            Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? })
+        })
         .collect::<sqlx::Result<_>>()?;
     if groups.len() > most_groups {
         return Ok(Counts { counted_until, groups, events: Vec::new() });
@@ -160,7 +162,12 @@ pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> s
     let rows = select.fetch_all(&mut *tx).await?;
     let event = |row: &sqlx::sqlite::SqliteRow| {
         let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
-        Ok(EventCount { start: rows::time(row, "start")?, group: row.try_get("name")?, event, count: row.try_get("count")? })
+        Ok(EventCount {
+            start: rows::time(row, "start")?,
+            group: row.try_get("name")?,
+            event,
+            count: row.try_get("count")?,
+        })
     };
     Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })
 }
