@@ -9,6 +9,7 @@ mod change_log;
 mod end;
 mod failure;
 mod keys;
+mod log_file;
 mod log_numbers;
 mod master_secrets;
 mod open;

@@ -6,6 +6,7 @@ use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::end::end_sessions_within;
 use super::failure::failure;
+use super::log_file::truncate_log;
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
@@ -26,7 +27,11 @@ impl UserStore for SqliteStore {
     }
 
     async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
-        self::erase_user(&self.writer, id, service).await.map_err(failure)
+        let erased = self::erase_user(&self.writer, id, service).await.map_err(failure)?;
+        if erased == 0 {
+            truncate_log(&self.options).await;
+        }
+        Ok(erased)
     }
 
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
