@@ -8,6 +8,7 @@ mod bulk_endings;
 mod change_log;
 mod end;
 mod failure;
+mod idempotency_keys;
 mod keys;
 mod log_file;
 mod log_numbers;
