@@ -144,7 +144,7 @@ fn a_made_secret_is_kept_and_readable_by_its_owner_only() {
 fn no_secret_is_made_for_a_database_that_had_one() {
     let folder = std::env::temp_dir().join(format!("sojourn-no-secret-{}", std::process::id()));
     let error = secrets::kept_secret(&folder, false, &crate::clock::SystemEntropy).unwrap_err();
-    assert!(error.to_string().contains("the master secret of this database is not there"), "{error}");
+    assert!(error.to_string().contains("the master secret of this database is missing"), "{error}");
     assert!(!folder.exists());
 }
 

@@ -10,6 +10,7 @@ use crate::model::{
     BulkEnding, Change, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, ServiceKeyId, Session, SessionId,
     UserId,
 };
+use crate::tokens;
 
 /// A stored value that this version cannot read: something else wrote it.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,19 @@ struct Unreadable(&'static str);
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is too large to be stored")]
 struct TooLarge(&'static str);
+
+/// The most idempotency keys that one transaction erases.
+pub(super) const KEYS_ERASED_AT_ONCE: i64 = 1000;
+
+/// The text in place of an erased idempotency key, by which a repeat of its request is recognised. A client's key has no
+/// line break.
+pub(super) fn erased_key(service: &str, key: &str) -> String {
+    let mut text = "erased\n".to_owned();
+    for byte in tokens::fingerprint(format!("{service}\n{key}").as_bytes()) {
+        text.extend([byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
+    }
+    text
+}
 
 /// Names the column of a stored value that is not what this version writes.
 pub(super) trait OrUnreadable<T> {

@@ -137,3 +137,52 @@ async fn below_the_path_of_a_reverse_proxy_addresses_are_right() {
     let script = answer(server.request("GET", "/docs/swagger-initializer.js")).await.expect(200);
     assert!(script.text.contains("\"../openapi.yaml\"") && !script.text.contains("\"/openapi"), "{}", script.text);
 }
+
+/// The text of `docs/gateways.md` between a heading that begins so and the next one.
+fn guide_to(gateway: &str) -> String {
+    let guide = include_str!("../../docs/gateways.md");
+    let (_, rest) = guide.split_once(&format!("\n## {gateway}")).unwrap();
+    rest.split("\n## ").next().unwrap().to_owned()
+}
+
+/// Whether Traefik's pattern in the guide means a header. Go's syntax is read here as far as that pattern uses it.
+fn traefik_replaces(name: &str) -> bool {
+    assert!(guide_to("Traefik").contains(r#"&identity "(?i)^x[^a-z0-9](user|session)[^a-z0-9]""#));
+    let parts: Vec<&str> = name.split(|character: char| !character.is_ascii_alphanumeric()).collect();
+    matches!(parts.as_slice(), ["x", "user" | "session", _, ..])
+}
+
+#[tokio::test]
+async fn every_recipe_replaces_every_header_of_an_identity() {
+    let server = Server::builder().start_on_sqlite().await;
+    let opened = server.open("alice").await;
+    let verified = server.send("GET", "/v1/verify", &opened.access).await.expect(200);
+    let names: Vec<&str> = verified.headers.keys().map(reqwest::header::HeaderName::as_str).collect();
+    let names: Vec<&str> =
+        names.into_iter().filter(|name| name.starts_with("x-user-") || name.starts_with("x-session-")).collect();
+    assert_eq!(names.len(), 6, "a user without a name and an email address has all headers too: {names:?}");
+    let [nginx, caddy, envoy] = ["nginx", "Caddy", "Envoy"].map(|name| guide_to(name).to_lowercase());
+    let copied = caddy.lines().find(|line| line.contains("copy_headers")).unwrap();
+    // Inside of `handle` Caddy would order the deletion behind `forward_auth`.
+    let (before, _) = caddy.split_once("\thandle ").unwrap();
+    for name in names {
+        assert!(nginx.contains(&format!("proxy_set_header {name} $")), "nginx: {name}");
+        assert!(copied.split_whitespace().any(|word| word == name), "Caddy copies {name}");
+        assert!(before.lines().any(|line| line == format!("\trequest_header -{name}")), "Caddy deletes {name}");
+        assert!(envoy.contains(&format!("exact: {name} ")), "Envoy: {name}");
+        assert!(traefik_replaces(name), "Traefik: {name}");
+        assert!(traefik_replaces(&name.replace('-', "_")), "Traefik: {name}");
+    }
+    for spelling in ["-*_*", "-*.*"] {
+        assert!(before.lines().any(|line| line == format!("\trequest_header {spelling}")), "{spelling}");
+    }
+}
+
+#[test]
+fn no_recipe_leaves_the_path_without_its_slash_unguarded() {
+    for gateway in ["nginx", "Caddy", "Traefik", "Envoy"] {
+        let guide = guide_to(gateway);
+        assert!(guide.contains("/reports"), "{gateway}");
+        assert!(!guide.contains("/reports/ ") && !guide.contains("/reports/*"), "{gateway}");
+    }
+}

@@ -2,9 +2,9 @@
 
 use sojourn::model::User;
 use sojourn::model::{BulkEnding, Device, EndReason, Ended, Filter, Metadata, Owner, Session};
-use sojourn::store::{EndedAtOnce, Opening};
+use sojourn::store::{EndedAtOnce, NewSession, Opening};
 
-use super::fixture::{Fixture, all, at, details, full_session, keyed, new, session_at, session_of, sorted, user};
+use super::fixture::{Fixture, Raw, all, at, details, full_session, keyed, new, session_at, session_of, sorted, user};
 
 on_both_stores!(
     an_unknown_user_is_not_there,
@@ -19,6 +19,9 @@ on_both_stores!(
     users_put_at_once_are_one,
     personal_data_is_removed_from_every_row,
     a_user_with_very_many_sessions_is_erased_a_batch_at_a_time,
+    of_an_erased_user_s_idempotency_keys_hashes_remain_that_open_nothing,
+    a_key_that_was_erased_is_free_again_after_its_time,
+    a_user_with_very_many_idempotency_keys_is_erased_in_one_call,
 );
 
 async fn an_unknown_user_is_not_there(fixture: &Fixture) {
@@ -190,4 +193,89 @@ async fn a_user_with_very_many_sessions_is_erased_a_batch_at_a_time(fixture: &Fi
     ];
     assert_eq!(counts, [5000, 6, 0]);
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE location IS NOT NULL").await, 0);
+}
+
+/// As [`keyed`], of another service.
+fn keyed_of(service: &str, session: &Session, key: &str) -> NewSession {
+    let mut new = keyed(session, key, b"hash");
+    service.clone_into(&mut new.idempotency.as_mut().unwrap().service);
+    new
+}
+
+async fn erase(fixture: &Fixture, name: &str) {
+    while fixture.store.erase_user(&user(name), &format!("user:{name}")).await.unwrap() > 0 {}
+}
+
+async fn of_an_erased_user_s_idempotency_keys_hashes_remain_that_open_nothing(fixture: &Fixture) {
+    let open = async |new: NewSession| fixture.store.open_session(&new).await.unwrap();
+    let key = "ann@example.org";
+    // Of the user's session, and of one that the user opened for somebody else.
+    let others = [("web", "ann"), ("user:ann", "bob")];
+    for (service, name) in others {
+        assert!(matches!(open(keyed_of(service, &session_of(name), key)).await, Opening::Opened { .. }));
+    }
+    assert!(matches!(open(keyed_of("web", &session_of("bob"), "bob@example.org")).await, Opening::Opened { .. }));
+    erase(fixture, "ann").await;
+    let texts = "SELECT count(*) FROM idempotency_keys WHERE key LIKE";
+    assert_eq!(fixture.raw.number(&format!("{texts} '%ann%'")).await, 0);
+    assert_eq!(fixture.raw.number(&format!("{texts} 'erased_%'")).await, 2);
+    for (service, name) in others {
+        assert_eq!(open(keyed_of(service, &session_of(name), key)).await, Opening::KeyReused, "{service}");
+    }
+    assert!(matches!(open(keyed_of("web", &session_of("bob"), "bob@example.org")).await, Opening::Repeated(_)));
+    assert!(matches!(open(keyed_of("app", &session_of("ann"), key)).await, Opening::Opened { .. }), "another service");
+    erase(fixture, "ann").await;
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM idempotency_keys").await, 4);
+}
+
+async fn a_key_that_was_erased_is_free_again_after_its_time(fixture: &Fixture) {
+    const DAY: i64 = 24 * 60 * 60;
+    let at_time = |seconds| keyed(&session_at("ann", seconds), "ann@example.org", b"hash");
+    fixture.store.open_session(&at_time(0)).await.unwrap();
+    erase(fixture, "ann").await;
+    assert_eq!(fixture.store.open_session(&at_time(DAY - 1)).await.unwrap(), Opening::KeyReused);
+    assert!(matches!(fixture.store.open_session(&at_time(DAY)).await.unwrap(), Opening::Opened { .. }));
+    // The first is not cleaned up yet: the second takes its place.
+    erase(fixture, "ann").await;
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM idempotency_keys WHERE key NOT LIKE '%ann%'").await, 1);
+    assert_eq!(fixture.store.open_session(&at_time(DAY + 1)).await.unwrap(), Opening::KeyReused);
+}
+
+async fn a_user_with_very_many_idempotency_keys_is_erased_in_one_call(fixture: &Fixture) {
+    let one = fixture.open(session_of("ann")).await;
+    fixture.database.copy_session(one.id.as_uuid(), 1500).await;
+    for service in ["web", "user:ann"] {
+        let (text, fingerprint) = match fixture.raw {
+            Raw::Postgres(_) => ("id::text", "'f'"),
+            Raw::Sqlite(_) => ("hex(id)", "x'66'"),
+        };
+        let insert = format!(
+            "INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at)
+             SELECT '{service}', {text}, {fingerprint}, id, created_at FROM sessions"
+        );
+        assert_eq!(fixture.raw.run(&insert).await.unwrap(), 1501);
+    }
+    assert_eq!(fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(), 0);
+    assert_eq!(fixture.raw.number("SELECT count(*) FROM idempotency_keys WHERE key LIKE 'erased_%'").await, 3002);
+}
+
+/// The claim of the key begins before the erasure is committed and waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_that_waits_for_an_erasure_opens_nothing_postgres() {
+    const ERASE: &str = "UPDATE idempotency_keys SET fingerprint = '',
+        key = E'erased\\n' || encode(sha256(convert_to(service || E'\\n' || key, 'UTF8')), 'hex')";
+    const WAITING: &str =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let fixture = Fixture::postgres().await;
+    let Raw::Postgres(pool) = &fixture.raw else { unreachable!() };
+    fixture.store.open_session(&keyed(&session_of("ann"), "k", b"hash")).await.unwrap();
+    let mut erasure = pool.begin().await.unwrap();
+    assert_eq!(sqlx::query(ERASE).execute(&mut *erasure).await.unwrap().rows_affected(), 1);
+    let store = fixture.store.clone();
+    let repeat = tokio::spawn(async move { store.open_session(&keyed(&session_of("ann"), "k", b"hash")).await });
+    while fixture.raw.number(WAITING).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    erasure.commit().await.unwrap();
+    assert_eq!(repeat.await.unwrap().unwrap(), Opening::KeyReused);
 }

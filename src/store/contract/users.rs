@@ -22,8 +22,8 @@ pub trait UserStore: Send + Sync {
 
     /// Takes what describes a person (addresses, places, devices, metadata) out of a batch of the user's sessions,
     /// whatever their state, and answers how many; once none is left and the answer is 0, also out of the bulk endings
-    /// that name the user and the idempotency keys that stand for its sessions or are kept as of `service`. Such a key
-    /// opens no session any more: a repeat answers [`Opening::KeyReused`](super::open::Opening::KeyReused).
+    /// that name the user and the idempotency keys that stand for its sessions or are kept as of `service`. Of such a key
+    /// a hash remains, so that it opens no session: a repeat answers [`Opening::KeyReused`](super::open::Opening::KeyReused).
     async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64>;
 
     /// Bans a user, creating it when unknown so that no ban comes too early, and ends its active sessions with

@@ -9,6 +9,7 @@ mod change_log;
 mod commit_warnings;
 mod end;
 mod failure;
+mod idempotency_keys;
 mod keys;
 mod line;
 mod log_identity;

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use super::batched_writes::{BatchResults, BatchedWrite, Openings};
+use super::idempotency_keys::is_erased;
 use super::retry::Connections;
 use super::store::PostgresStore;
 use super::{rows, sessions};
@@ -266,7 +267,7 @@ async fn claim_key(
     let row = claim(CLAIM).fetch_one(&mut *tx).await?;
     let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     if holder == session.id {
-        return Ok(None);
+        return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
     }
     if row.try_get::<DateTime<Utc>, _>("created_at")? > *forget_before {
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::end::end_sessions_of;
+use super::idempotency_keys::{OF_SERVICE, OF_SESSIONS, erase_batch};
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
@@ -27,7 +28,14 @@ impl UserStore for PostgresStore {
     }
 
     async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
-        self.database.retry_idempotent(|| self::erase_user(&self.database.pool, id, service)).await
+        let pool = &self.database.pool;
+        let erased = self.database.retry_idempotent(|| self::erase_user(pool, id)).await?;
+        if erased == 0 {
+            for (find, whose) in [(OF_SESSIONS, id.as_str()), (OF_SERVICE, service)] {
+                while self.database.retry_idempotent(|| erase_batch(pool, find, whose)).await? {}
+            }
+        }
+        Ok(erased)
     }
 
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
@@ -80,7 +88,7 @@ pub(super) async fn delete_user(
     Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
 }
 
-pub(super) async fn erase_user(pool: &PgPool, id: &UserId, service: &str) -> sqlx::Result<u64> {
+pub(super) async fn erase_user(pool: &PgPool, id: &UserId) -> sqlx::Result<u64> {
     const ERASE: &str = concat!(
         "WITH meant AS (
             SELECT id FROM sessions WHERE user_id = $1 AND ",
@@ -94,15 +102,11 @@ pub(super) async fn erase_user(pool: &PgPool, id: &UserId, service: &str) -> sql
     );
     const ERASE_ENDINGS: &str =
         "UPDATE bulk_endings SET ip_address = NULL WHERE user_id = $1 AND ip_address IS NOT NULL";
-    const ERASE_KEYS: &str = "
-        UPDATE idempotency_keys SET fingerprint = ''
-        WHERE fingerprint <> '' AND (service = $2 OR session_id IN (SELECT id FROM sessions WHERE user_id = $1))";
     let mut tx = pool.begin().await?;
     let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MAX_ENDED_AT_ONCE);
     let erased = erase.execute(&mut *tx).await?.rows_affected();
     if erased == 0 {
         sqlx::query(ERASE_ENDINGS).bind(id.as_str()).execute(&mut *tx).await?;
-        sqlx::query(ERASE_KEYS).bind(id.as_str()).bind(service).execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(erased)

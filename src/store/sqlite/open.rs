@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::batched_writes::{BatchedWrite, Openings};
 use super::failure::in_time;
+use super::idempotency_keys::is_erased;
 use super::store::SqliteStore;
 use super::{rows, sessions, users};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails};
@@ -125,7 +126,7 @@ async fn claim_key(
     let row = claim(CLAIM).fetch_one(&mut *tx).await?;
     let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     if holder == session.id {
-        return Ok(None);
+        return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
     }
     if rows::time(&row, "created_at")? > *forget_before {
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {

@@ -40,6 +40,8 @@ pub struct SqliteStore {
     pub(super) writer: SqlitePool,
     pub(super) readers: SqlitePool,
     pub(super) searches: SqlitePool,
+    /// For connections beside the pools.
+    pub(super) options: SqliteConnectOptions,
 }
 
 impl SqliteStore {
@@ -53,6 +55,8 @@ impl SqliteStore {
                 SqliteSynchronous::Full
             })
             .foreign_keys(true)
+            // What is deleted or overwritten leaves no bytes behind in the file.
+            .pragma("secure_delete", "ON")
             .busy_timeout(LOCK_TIME)
             .disable_statement_logging();
         create(options.get_filename()).map_err(|error| OpenError::Connect(error.into()))?;
@@ -69,7 +73,7 @@ impl SqliteStore {
             let is_free = !connection.is_in_transaction();
             Box::pin(async move { Ok(is_free) })
         });
-        let writer = writer.connect_with(options).await.map_err(OpenError::Connect)?;
+        let writer = writer.connect_with(options.clone()).await.map_err(OpenError::Connect)?;
         let store = Self {
             openings: write_batcher(&writer),
             refreshes: write_batcher(&writer),
@@ -78,6 +82,7 @@ impl SqliteStore {
             writer,
             readers: pool(connections).acquire_timeout(READER_TIME).connect_lazy_with(reading.clone()),
             searches: pool(searching).acquire_timeout(READER_TIME).connect_lazy_with(reading),
+            options,
         };
         number_from(&store.writer, machine_microseconds()).await.map_err(OpenError::Connect)?;
         // Not before the writer is connected: the last connection to close takes the log along, and locks out others.

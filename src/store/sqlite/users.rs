@@ -6,6 +6,8 @@ use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::end::end_sessions_within;
 use super::failure::failure;
+use super::idempotency_keys::{OF_SERVICE, OF_SESSIONS, erase_batch};
+use super::log_file::truncate_log;
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
@@ -26,7 +28,14 @@ impl UserStore for SqliteStore {
     }
 
     async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
-        self::erase_user(&self.writer, id, service).await.map_err(failure)
+        let erased = self::erase_user(&self.writer, id).await.map_err(failure)?;
+        if erased == 0 {
+            for (find, whose) in [(OF_SESSIONS, id.as_str()), (OF_SERVICE, service)] {
+                while erase_batch(&self.writer, find, whose).await.map_err(failure)? {}
+            }
+            truncate_log(&self.options).await;
+        }
+        Ok(erased)
     }
 
     async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
@@ -75,7 +84,7 @@ pub(super) async fn delete_user(
     Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
 }
 
-pub(super) async fn erase_user(pool: &SqlitePool, id: &UserId, service: &str) -> sqlx::Result<u64> {
+pub(super) async fn erase_user(pool: &SqlitePool, id: &UserId) -> sqlx::Result<u64> {
     const ERASE: &str = concat!(
         erase_person!(),
         " WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND ",
@@ -84,15 +93,11 @@ pub(super) async fn erase_user(pool: &SqlitePool, id: &UserId, service: &str) ->
     );
     const ERASE_ENDINGS: &str =
         "UPDATE bulk_endings SET ip_address = NULL WHERE user_id = $1 AND ip_address IS NOT NULL";
-    const ERASE_KEYS: &str = "
-        UPDATE idempotency_keys SET fingerprint = x''
-        WHERE fingerprint <> x'' AND (service = $2 OR session_id IN (SELECT id FROM sessions WHERE user_id = $1))";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MAX_ENDED_AT_ONCE);
     let erased = erase.execute(&mut *tx).await?.rows_affected();
     if erased == 0 {
         sqlx::query(ERASE_ENDINGS).bind(id.as_str()).execute(&mut *tx).await?;
-        sqlx::query(ERASE_KEYS).bind(id.as_str()).bind(service).execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(erased)

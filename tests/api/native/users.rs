@@ -203,3 +203,44 @@ on_both_databases! {
         assert!(server.stands(&alice.access).await);
     }
 }
+
+/// The bytes of the SQLite file and its write-ahead log.
+fn files_of(server: &Server) -> Vec<u8> {
+    let path = server.database_url().strip_prefix("sqlite:").unwrap();
+    ["", "-wal"].iter().flat_map(|suffix| std::fs::read(format!("{path}{suffix}")).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_erased_user_is_in_no_file_of_sqlite() {
+    let server = Server::builder().start_on_sqlite().await;
+    let texts = [
+        "Alice Erasable",
+        "alice.erasable@example.org",
+        "203.0.113.77",
+        "Erasable/5.0",
+        "Erasablestad",
+        "erasable-cart",
+    ];
+    let body = json!({
+        "user_id": "1001", "user": { "name": texts[0], "email": texts[1] }, "ip_address": texts[2], "user_agent": texts[3],
+        "location": texts[4], "device_name": "Alice Erasable's phone", "metadata": { "erasable-cart": "x".repeat(600) },
+    });
+    // Rows of others between, so that pages are split and merged with the rows in them.
+    for number in 0..40 {
+        let pad = json!({ "pad": "y".repeat(number * 50) });
+        server.open_with(&json!({ "user_id": format!("other{number}"), "metadata": pad })).await;
+        let opened = server.open_with(&body).await;
+        if number % 2 == 0 {
+            server.send("DELETE", &format!("/v1/sessions/{}", opened.id), BOOTSTRAP_KEY).await.expect(204);
+        }
+    }
+    let found = |server: &Server| {
+        let bytes = files_of(server);
+        let is_there = |text: &&str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        texts.into_iter().filter(is_there).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&server), texts);
+    let erased = server.send("DELETE", "/v1/users/1001?erase=true", BOOTSTRAP_KEY).await.expect(200).json();
+    assert_eq!(erased, json!({ "ended": 20, "erased": 40 }));
+    assert_eq!(found(&server), Vec::<&str>::new());
+}
