@@ -1,5 +1,5 @@
-//! Requests that come while others are under way wait for them and go together: many in one statement cost little more than
-//! one does. Nobody waits when nothing runs.
+//! Batches of requests. A statement for many requests costs little more than a statement for one, so requests that
+//! arrive while a batch runs wait for the next batch. A request that arrives while nothing runs starts at once.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,49 +9,51 @@ use tokio::sync::oneshot;
 
 use super::contract::{Error, Result};
 
-/// Who has waited for so long waits for something that got stuck, perhaps with its connection, and goes on without it.
+/// A request that has waited this long assumes that the running batch is stalled, perhaps on a dead connection, and
+/// starts another.
 const STALLED_AFTER: Duration = Duration::from_millis(50);
 
-/// What can be done for many at a time.
+/// Work that can be done for a batch of requests.
 pub(crate) trait BatchJob: Send + Sync + 'static {
-    /// What one of them asks for.
+    /// Type of a request.
     type Request: Send;
-    /// What it is told.
+    /// Type of the reply to a request.
     type Answer: Send;
-    /// The most that go together.
+    /// Upper limit of requests in one batch.
     const MAX_BATCH: usize;
-    /// So many statements run at once, unless some got stuck.
+    /// Upper limit of batches that run at once while none is stalled.
     const MAX_IN_FLIGHT: usize;
-    /// So many when some got stuck: fewer than there are connections.
+    /// Upper limit of batches that run at once when some are stalled: fewer than there are connections.
     const MAX_IN_FLIGHT_WHEN_STALLED: usize;
-    /// How many wait before another statement is worth it: half as many statements for as many answers is less work for all.
+    /// Number of pending requests from which an extra batch is worth its statement: fewer and larger batches are less
+    /// work for all.
     const EXTRA_BATCH_AT: usize;
 
-    /// Tells each what came of it; those that this returns have to wait for the next time. There is at least one, and at
-    /// least one is not put off.
+    /// Runs one batch and replies to each request. `requests` is never empty. Returns those that must wait for the next
+    /// batch, never all of them.
     fn run(self: &Arc<Self>, requests: Vec<Pending<Self>>) -> impl Future<Output = Vec<Pending<Self>>> + Send;
 }
 
-/// Somebody who waits.
+/// A request that waits for its reply.
 pub(crate) struct Pending<T: BatchJob + ?Sized> {
-    /// For what.
+    /// The request itself.
     pub(crate) request: T::Request,
     answer: oneshot::Sender<Result<T::Answer>>,
 }
 
 impl<T: BatchJob + ?Sized> Pending<T> {
-    /// Whether anybody still wants to know.
+    /// Whether the caller no longer waits for the reply.
     pub(crate) fn is_given_up(&self) -> bool {
         self.answer.is_closed()
     }
 
-    /// Ends the wait; who is gone by now does not matter.
+    /// Sends the reply. A caller that no longer waits for it does not matter.
     pub(crate) fn reply(self, answer: Result<T::Answer>) {
         drop(self.answer.send(answer));
     }
 }
 
-/// Who waits for the same kind of work.
+/// The queue of one kind of work, and the batches that run.
 pub(crate) struct Batcher<T: BatchJob> {
     work: Arc<T>,
     queue: Mutex<Queue<T>>,
@@ -67,7 +69,7 @@ impl<T: BatchJob> Batcher<T> {
         Arc::new(Self { work: Arc::new(work), queue: Mutex::new(Queue { pending: Vec::new(), in_flight: 0 }) })
     }
 
-    /// What comes of the request, begun after this was called.
+    /// Waits for the reply to a request, from a batch that begins after this call.
     pub(crate) async fn submit(self: &Arc<Self>, request: T::Request) -> Result<T::Answer> {
         let (answer, mut receiver) = oneshot::channel();
         let start = {
@@ -79,7 +81,7 @@ impl<T: BatchJob> Batcher<T> {
             start
         };
         if start {
-            // On its own, because whoever asked first may be gone before the others have their answers.
+            // In a task of its own, because the first caller may give up before the others have their replies.
             tokio::spawn(Arc::clone(self).work());
         }
         let answer = match tokio::time::timeout(STALLED_AFTER, &mut receiver).await {
@@ -126,7 +128,8 @@ impl<T: BatchJob> Batcher<T> {
     }
 }
 
-/// Counts work as done, even should it panic; and lets nobody wait who came between the last look and now.
+/// Counts a batch as finished, even if it panics, and starts another for requests that arrived after its last look at
+/// the queue.
 struct InFlight<T: BatchJob>(Arc<Batcher<T>>);
 
 impl<T: BatchJob> Drop for InFlight<T> {
@@ -140,7 +143,7 @@ impl<T: BatchJob> Drop for InFlight<T> {
 mod tests {
     use super::*;
 
-    /// Tells how many went together; who asks for nothing gets stuck, and who asks for too much is put off once.
+    /// Replies with the size of the batch. A request of `None` stalls, and `Some(n)` is put off `n` times.
     struct Counting(Mutex<Vec<usize>>);
 
     impl BatchJob for Counting {
@@ -180,7 +183,7 @@ mod tests {
             let batcher = Arc::clone(&batcher);
             all.push(tokio::spawn(async move { batcher.submit(Some(0)).await.unwrap() }));
             if number == 0 {
-                // It is under way when the others come.
+                // The first batch is running when the others arrive.
                 tokio::time::sleep(ROUND / 2).await;
             }
         }

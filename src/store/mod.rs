@@ -1,4 +1,4 @@
-//! Where sessions are kept: the contract, and the two stores that fulfil it.
+//! Storage of sessions: the contract, and the two stores that fulfil it.
 
 #[macro_use]
 mod fragments;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::contract::Pool;
 
-/// How long a search may read.
+/// Time limit of a search.
 pub(super) const SEARCH_TIME: Duration = Duration::from_secs(2);
 
-/// How many of the connections serve everything else, and how many searches.
+/// Divides the connections into those for everything else and those for searches.
 pub(super) fn divide(connections: u32) -> (u32, u32) {
     let searching = (connections / 4).clamp(1, 4);
     (connections.saturating_sub(searching).max(1), searching)

@@ -6,20 +6,20 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::BulkEnding;
 
-/// The part of the contract of a store about this.
+/// Bulk endings: they are made, listed, and applied to the rows of their sessions.
 #[async_trait]
 pub trait BulkEndingStore: Send + Sync {
-    /// Ends, at once and by one row, every active session that meets what the filter says of things that never change: its
-    /// state and last use are passed over. All that were opened before this call are meant and none that is opened after
-    /// it, whatever the clocks say.
+    /// Ends every active session that matches the filter, at once and by one row. Only conditions on fields that never
+    /// change count: those on state and last use are ignored. The bulk ending covers all sessions opened before this
+    /// call and none opened after it, whatever the clocks say.
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
 
-    /// The bulk endings made at `since` or later, in their order, carried out or not. Each says up to when its sessions were
-    /// opened (`filter.created.to`).
+    /// The bulk endings made at `since` or later, in their order, applied or not. The `filter.created.to` of each is
+    /// the exclusive bound on when its sessions were opened.
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>>;
 
-    /// Brings a batch of sessions up to the oldest bulk ending whose sessions are not all there yet. `Some(true)`: there is
-    /// more to do for it. `None` when there is nothing to do, or another process is at it. May be lost in a crash: then it
-    /// is still to be done.
+    /// Applies the oldest bulk ending that is not fully applied to a batch of sessions. `Some(true)`: more batches are
+    /// left. `None`: nothing is left to apply, or another process is applying it. May be lost in a crash; the batch is
+    /// then applied again.
     async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<Option<bool>>;
 }

@@ -6,16 +6,18 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::{Counts, CountsWanted};
 
-/// The part of the contract of a store about this.
+/// Counts of what happened to sessions.
 #[async_trait]
 pub trait StatisticsStore: Send + Sync {
-    /// Counts a batch of what happened to sessions before `until`, from where it was last done, and how far it is done; both
-    /// together are lost in a crash, or neither. Stops short of a bulk ending that is not carried out, because its sessions
-    /// will have ended when it was made. `Some(true)`: there is more to count. `None` when another process is at it.
+    /// Counts a batch of the events before `until`, from where the last batch stopped. Counts and progress are
+    /// committed together: a crash loses both or neither. Stops before a bulk ending that is not fully applied, because
+    /// its sessions will get its time as their end. `Some(true)`: more events are left. `None`: another process is
+    /// counting.
     ///
-    /// Nothing may happen before `until` any more. What is deleted before it is counted, is counted as it is deleted.
+    /// The caller guarantees that no event before `until` can still commit. A row deleted before it was counted is
+    /// counted by the deletion.
     async fn roll_up(&self, until: DateTime<Utc>) -> Result<Option<bool>>;
 
-    /// The counts, all as of one instant, which may be ten seconds ago. Events are left out when there are too many groups.
+    /// The counts, all as of one instant, ten seconds ago at most. Events are left out when there are too many groups.
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts>;
 }
