@@ -1,4 +1,4 @@
-//! Values on their way into a database and back, where both stores treat them alike.
+//! Conversions between values and columns, the same for both stores.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ struct Unreadable(&'static str);
 #[error("{0} is too large to be stored")]
 struct TooLarge(&'static str);
 
-/// Names the column of a stored value that is not what this version writes.
+/// Reports the column of a stored value that is not what this version writes.
 pub(super) trait OrUnreadable<T> {
     fn or_unreadable(self, column: &'static str) -> Result<T, sqlx::Error>;
 }
@@ -38,12 +38,12 @@ impl<T, E> OrUnreadable<T> for Result<T, E> {
     }
 }
 
-/// The user whose sessions alone count; `None`: anybody's do.
+/// The only user whose sessions count; `None` for all users.
 pub(super) fn owned_by(owner: Owner<'_>) -> Option<&str> {
     owner.user().map(UserId::as_str)
 }
 
-/// What became of a refresh that wrote this. Without a time of rotation there is no grace.
+/// The outcome of a refresh, by the row that it wrote. Without a time of rotation there is no grace.
 pub(super) fn refreshed(session: Box<Session>, repeated: bool, within_grace: Option<bool>) -> Refreshing {
     match (session.ended, repeated, within_grace) {
         (Some(_), ..) => Refreshing::Reused(session),
@@ -57,12 +57,12 @@ pub(super) fn counter_to_store(counter: u32, column: &'static str) -> Result<i32
     i32::try_from(counter).map_err(|_| sqlx::Error::Encode(Box::new(TooLarge(column))))
 }
 
-/// A counter that was seen in a token. No genuine one passes what the column can hold.
+/// A counter seen in a token, capped at what the column can hold: no genuine one is higher.
 pub(super) fn seen_counter(counter: u32) -> i32 {
     i32::try_from(counter).unwrap_or(i32::MAX)
 }
 
-/// The counter of a refresh token, if a successor can be counted.
+/// The counter of a refresh token; `None` when the column cannot hold its successor.
 pub(super) fn presented_counter(counter: u32) -> Option<i32> {
     i32::try_from(counter).ok().filter(|counter| *counter < i32::MAX)
 }
@@ -73,13 +73,13 @@ pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, s
         .map_err(|_| sqlx::Error::Encode(Box::new(TooLarge("idle_timeout"))))
 }
 
-/// How somebody authenticated, as JSON.
+/// The authentication methods (`amr`), as JSON.
 pub(super) fn methods_to_store(methods: &[String]) -> Result<String, sqlx::Error> {
     serde_json::to_string(methods).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
 pub(super) fn stored_methods(json: &str) -> Result<Vec<String>, sqlx::Error> {
-    // Usually there are none, which needs no reading.
+    // The usual case, which needs no parser.
     if json == "[]" { Ok(Vec::new()) } else { serde_json::from_str(json).or_unreadable("amr") }
 }
 
@@ -101,7 +101,7 @@ pub(super) fn stored_opener(text: Option<&str>) -> Result<Option<Opener>, sqlx::
     text.map(Opener::parse).map(|opener| opener.or_unreadable("opened_by")).transpose()
 }
 
-/// A row of the change log. One of a kind that this version does not know is no error: a newer one wrote it.
+/// A row of the change log. A kind that this version does not know is no error: a newer version wrote it.
 pub(super) fn stored_change(
     kind: &str,
     subject: Option<Uuid>,
@@ -143,7 +143,7 @@ pub(super) struct StoredBulkEnding {
 
 impl StoredBulkEnding {
     pub(super) fn read(self) -> Result<BulkEnding, sqlx::Error> {
-        // A range ends before its end.
+        // The end of a range is exclusive.
         let to = self.opened_until + TimeDelta::microseconds(1);
         let device_type = |word: String| DeviceType::parse(&word).or_unreadable("device_type");
         Ok(BulkEnding {

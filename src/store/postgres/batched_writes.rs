@@ -1,9 +1,9 @@
 //! Writes of many requests in one statement and one commit.
 //!
-//! Such a statement waits for nobody's row. It passes over one that somebody else has locked, and whatever is not plain:
-//! then that request goes alone, by the statement that waits its turn and tells why not. So nobody is held up by a lock but
-//! who wants that very row, and nothing can wait in a circle. (One thing is waited for: that somebody else, who is about to
-//! insert the same new user, has done so. If that takes too long, all go alone.)
+//! A batch never waits for a row lock: it skips locked rows, and requests that are not the usual case. A skipped
+//! request runs by itself, in a statement that waits for the lock and answers the reason. So a lock delays only the
+//! requests for its row, and no deadlock can form. One wait remains: for a concurrent insert of the same new user. If
+//! it takes too long, all requests of the batch run by themselves.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,40 +16,40 @@ use super::retry::Connections;
 use crate::store::batching::{BatchJob, Batcher, Pending};
 use crate::store::contract::Result;
 
-/// What was done, each by its subject. What is done and cannot be read is not done again.
+/// The results of a batch, by subject. A request whose row was written and cannot be decoded is not run again.
 pub(super) type BatchResults<W> = Vec<(<W as BatchedWrite>::Subject, Result<<W as BatchedWrite>::Answer>)>;
 
 /// A kind of write.
 pub(super) trait BatchedWrite: Send + Sync + 'static {
-    /// What is asked for.
+    /// Type of a request.
     type Request: Send + Sync + 'static;
-    /// What is told of it.
+    /// Type of the reply to a request.
     type Answer: Send + 'static;
-    /// What is written to: one statement does no more than one thing to it, and who wants another waits for the next.
+    /// The row that a request writes. A batch has one request for each row; another one waits for the next batch.
     type Subject: Eq + Hash + Send + Sync;
 
     fn subject(request: &Self::Request) -> Self::Subject;
 
-    /// What can be done of these at once, all together.
+    /// Runs as many of the requests as it can, in one statement. A request without a result is to run by itself.
     fn run_batch(
         database: &Connections,
         requests: &[&Self::Request],
     ) -> impl Future<Output = Result<BatchResults<Self>>> + Send;
 
-    /// One of them, whatever it takes.
+    /// Runs one request, and waits for locks where it must.
     fn run_single(database: &Connections, request: &Self::Request)
     -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
-/// Where requests for a kind of write gather.
+/// The batcher for writes of kind `W`.
 pub(super) type WriteBatcher<W> = Arc<Batcher<WriteJob<W>>>;
 
-/// Where they will.
+/// Creates the batcher for writes of kind `W`.
 pub(super) fn write_batcher<W: BatchedWrite>(database: &Arc<Connections>) -> WriteBatcher<W> {
     Batcher::new(WriteJob { database: Arc::clone(database), kind: PhantomData })
 }
 
-/// A kind of write, and where to.
+/// The batch job for writes of kind `W`.
 pub(super) struct WriteJob<W> {
     database: Arc<Connections>,
     kind: PhantomData<W>,
@@ -59,7 +59,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
     type Request = W::Request;
     type Answer = W::Answer;
     const MAX_BATCH: usize = 100;
-    // Each waits for the disk in the end; meanwhile the others work.
+    // Each batch ends with a wait for the disk, in which the others can work.
     const MAX_IN_FLIGHT: usize = 3;
     const MAX_IN_FLIGHT_WHEN_STALLED: usize = 12;
     const EXTRA_BATCH_AT: usize = 16;
@@ -82,7 +82,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
                     }
                 }
             }
-            // For the sake of one of them; the others shall not suffer for it.
+            // One row may have caused the rollback: the requests then run by themselves, so that the others succeed.
             Err(error) if firsts.len() > 1 && was_taken_back(&error) => {}
             Err(error) => {
                 for (_, pending) in firsts.drain() {
@@ -91,7 +91,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
             }
         }
         for left_over in firsts.into_values() {
-            // Without holding up the next ones.
+            // In a task of its own, so that the next batch does not wait for a lock.
             tokio::spawn(Arc::clone(self).run_alone(left_over));
         }
         put_off

@@ -1,4 +1,4 @@
-//! EndOutcome many sessions by one row, and bringing their own rows up to it.
+//! Ending many sessions by one row, and applying that bulk ending to their own rows.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -28,12 +28,12 @@ impl BulkEndingStore for PostgresStore {
     }
 }
 
-/// Any number, as long as nobody takes it for something else in this database.
+/// Advisory lock key: "bulkend" in ASCII, unique within this database.
 const CARRYING_OUT_LOCK: i64 = 0x0062_756c_6b65_6e64;
 
 pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx::Result<()> {
-    // The second lock waits for who is opening a session and holds up who comes next, so that the newest session there
-    // is tells exactly which ones are older than this.
+    // The lock on `sessions` waits for sessions that are being opened and blocks new ones, so that the newest session
+    // marks exactly which ones are older than this bulk ending.
     const LOCK: &str = "LOCK TABLE bulk_endings, sessions IN SHARE ROW EXCLUSIVE MODE";
     const END: &str = "
         WITH made AS (
@@ -49,7 +49,7 @@ pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEndi
         )
         SELECT sequence FROM made";
     let BulkEnding { filter, except, ended } = ending;
-    // Planned for these very values: with a user the newest session is found by another index than without.
+    // A custom plan: with a user the newest session is found by another index than without.
     let mut tx = connection.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
     sqlx::query(LOCK).execute(&mut *tx).await?;
     sqlx::query(END)
@@ -93,7 +93,7 @@ pub(super) async fn bulk_endings(pool: &PgPool, since: DateTime<Utc>) -> sqlx::R
 
 pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
     const FIND: &str = "SELECT sequence, user_id FROM bulk_endings WHERE done_at IS NULL ORDER BY sequence LIMIT 1";
-    /// Goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
+    /// Walks the sessions in the order of their creation, one span at a time, whether they are covered or not.
     macro_rules! carry_out {
         ($of_user:literal) => {
             concat!(
@@ -129,7 +129,7 @@ pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx
             )
         };
     }
-    // The last word lets a trigger tell this version from one that would end more than is meant.
+    // A trigger refuses versions without `knows_openers`, which would end more sessions than the filter covers.
     const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL sojourn.carrying_out = 'on'; \
                          SET LOCAL sojourn.knows_openers = 'on'";
     let mut tx = pool.begin_with(BEGIN).await?;
