@@ -42,7 +42,7 @@ pub enum OpenError {
         encoding: String,
     },
     /// A session setting that guarantees depend on cannot be set.
-    #[error("the database at {0} does not keep to settings of its sessions: {1}")]
+    #[error("the database at {0} overrides session settings: {1}")]
     Setting(String, String),
     /// A pooler runs the transactions of one connection on several connections of the database.
     #[error(
