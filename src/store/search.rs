@@ -103,7 +103,7 @@ impl Conditions {
     }
 
     fn compare(&mut self, column: &str, operator: &str, value: Bind) {
-        // PostgreSQL refuses to be asked for text that it cannot hold; no row has it.
+        // PostgreSQL rejects a NUL in bound text, and no row contains one.
         if matches!(&value, Bind::Text(text) if text.contains('\0')) {
             return self.sql.push("1 = 0".to_owned());
         }
@@ -128,7 +128,7 @@ impl Conditions {
             Condition::Any(any) => self.join(any, " OR ", dialect),
             Condition::NotEnded => dialect.not_ended.to_owned(),
             Condition::IsSession(id) => format!("id = {}", self.bind(Bind::Id(id.as_uuid()))),
-            // PostgreSQL refuses to be asked for text that it cannot hold; no row has it.
+            // PostgreSQL rejects a NUL in bound text, and no row contains one.
             Condition::Is(_, text) | Condition::Contains(_, text) | Condition::ContainsAround { text, .. }
                 if text.contains('\0') =>
             {

@@ -27,11 +27,11 @@ pub struct Changes {
     pub settled: LogPosition,
     /// The snapshot that was read, to be passed to the next read.
     pub snapshot: LogSnapshot,
-    /// The changes, in the order of their places.
+    /// The changes, in the order of their positions.
     pub changes: Vec<LoggedChange>,
-    /// The place to go on reading from; `None` when these changes were the last.
+    /// The position to continue reading from; `None` when this is the last page.
     pub next: Option<LogPosition>,
-    /// When the database last proved to be the primary.
+    /// The instant at which the database last proved to be the primary.
     pub proved_at: Instant,
     /// The time by the clock of the database, which all replicas share; `None` when there is only one process.
     pub time: Option<DateTime<Utc>>,
@@ -40,9 +40,9 @@ pub struct Changes {
 /// One page of changes that are read again for a client that resumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayedChanges {
-    /// The changes, in the order of their places.
+    /// The changes, in the order of their positions.
     pub changes: Vec<LoggedChange>,
-    /// The place to go on reading from; `None` when these changes were the last.
+    /// The position to continue reading from; `None` when this is the last page.
     pub next: Option<LogPosition>,
 }
 

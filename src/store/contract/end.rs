@@ -21,7 +21,7 @@ pub const MAX_ENDED_AT_ONCE: i64 = 5000;
 /// The outcome of ending a user's sessions by one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndedAtOnce {
-    /// All were ended: the ids are those of the active ones, in order.
+    /// Every session was ended: the ids are those of the active ones, in order.
     Ended(Vec<SessionId>),
     /// More than [`MAX_ENDED_AT_ONCE`]: none was ended, and the caller must make a bulk ending.
     TooMany,

@@ -41,7 +41,7 @@ pub struct RefreshAttempt {
 /// Sliding moves the end to [`Slide::to`] if it is at [`Slide::due`] or before, and to the absolute end as soon as that is no
 /// later than `to`. A rotation that moves the end later is not in the change log.
 ///
-/// An attempt made before the last rotation is no theft: it is the same client's, held up on its way, and answers
+/// An attempt made before the last rotation is no theft: it is a delayed request of the same client, and answers
 /// [`Refreshing::NotActive`] without ending anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refreshing {

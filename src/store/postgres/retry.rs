@@ -14,7 +14,7 @@
 //! | `erase_user`, `note_use_of_secret` | yes | a repeat finds less to write, or nothing |
 //! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time is kept; a deleted key stays deleted |
 //! | `end_in_bulk` | yes | the second bulk ending has the same filter, and ends nothing that the call does not cover |
-//! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | a repeat would be the next batch; the next call continues |
+//! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | a repeat would be another batch |
 //! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer the sessions that they ended, and a repeat would find none. A ping proves their connection first |
 //! | `extend_session` | no | the end would move twice |
 //! | `open_session` | no | a repeat would conflict with its own id, or with the limit that it reached itself |

@@ -34,7 +34,7 @@ pub(super) const PROOF_NAME: &str = "sojourn-proof";
 /// The moment at which a commit is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Commit {
-    /// As the operator configured it, but not before it is on the disk of this server.
+    /// Once it is on the disk of this server, or later where the operator configured a stronger value.
     Durable,
     /// At once, before it is on disk.
     Relaxed,

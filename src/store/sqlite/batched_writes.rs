@@ -11,27 +11,27 @@ use crate::store::contract::{Error, Result};
 
 /// A kind of write.
 pub(super) trait BatchedWrite: Send + Sync + 'static {
-    /// What is asked for.
+    /// Type of a request.
     type Request: Send + Sync + 'static;
-    /// What is told of it.
+    /// Type of the reply to a request.
     type Answer: Send + 'static;
 
-    /// Does it, in a transaction that is taken back when this fails.
+    /// Writes one request, in a transaction that is rolled back when this fails.
     fn write(
         connection: &mut SqliteConnection,
         request: &Self::Request,
     ) -> impl Future<Output = sqlx::Result<Self::Answer>> + Send;
 }
 
-/// Where requests for a kind of write gather.
+/// The batcher for writes of kind `W`.
 pub(super) type WriteBatcher<W> = Arc<Batcher<WriteJob<W>>>;
 
-/// Where they will.
+/// Creates the batcher for writes of kind `W`.
 pub(super) fn write_batcher<W: BatchedWrite>(writer: &SqlitePool) -> WriteBatcher<W> {
     Batcher::new(WriteJob { writer: writer.clone(), kind: PhantomData })
 }
 
-/// A kind of write, and where to.
+/// The batch job for writes of kind `W`.
 pub(super) struct WriteJob<W> {
     writer: SqlitePool,
     kind: PhantomData<W>,
@@ -53,7 +53,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
                     pending.reply(Ok(answer));
                 }
             }
-            // One of them is at fault, and the others shall not suffer for it.
+            // One request has caused the failure: each then runs by itself, so that the others succeed.
             Err(Error::Internal(_)) if requests.len() > 1 => {
                 for pending in requests.into_iter().filter(|pending| !pending.is_given_up()) {
                     let answer = self.write_all(std::slice::from_ref(&pending)).await;

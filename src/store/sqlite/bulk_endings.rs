@@ -1,4 +1,4 @@
-//! EndOutcome many sessions by one row, and bringing their own rows up to it.
+//! Ending many sessions by one row, and applying that bulk ending to their own rows.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -27,7 +27,7 @@ impl BulkEndingStore for SqliteStore {
 }
 
 pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx::Result<()> {
-    // There is one writer, so the newest session there is tells exactly which ones are older than this.
+    // There is one writer, so the newest session marks exactly which ones are older than this bulk ending.
     const END: &str = "
         INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
             ip_address, opened_by, except_id)
@@ -79,13 +79,13 @@ pub(super) async fn bulk_endings(pool: &SqlitePool, since: DateTime<Utc>) -> sql
 }
 
 pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
-    // 2 lets a trigger tell this version from one that would end more than is meant.
+    // A trigger refuses versions that write 1 here, which would end more sessions than the filter covers.
     const BEGIN: &str = "
         UPDATE bulk_endings SET carrying_out = 2
         WHERE sequence = (SELECT min(sequence) FROM bulk_endings WHERE done_at IS NULL)
         RETURNING sequence, opened_until, coalesce(reached_at, opened_from - 1, 0) AS reached_at,
             coalesce(reached_id, x'') AS reached_id";
-    // It goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
+    // Sessions are walked in the order of their creation, one span at a time, whether they are covered or not.
     const END_OF_SPAN: &str = "
         SELECT created_at, id FROM sessions WHERE created_at <= $1 AND (created_at, id) > ($2, $3)
         ORDER BY created_at, id LIMIT 1 OFFSET 999";

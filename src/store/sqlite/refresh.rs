@@ -18,21 +18,21 @@ impl RefreshStore for SqliteStore {
     }
 }
 
-/// That the predecessor comes back after the grace. Without a time of rotation there is no grace.
+/// The condition that the predecessor is presented after the grace. Without a time of rotation there is no grace.
 macro_rules! late {
     () => {
         "(refresh_counter = $3 + 1 AND coalesce(rotated_at <= $4, TRUE))"
     };
 }
 
-/// That an access token of the present generation was seen.
+/// The condition that an access token of the present generation was seen.
 macro_rules! confirmed {
     () => {
         "max(confirmed_counter, $5) >= refresh_counter"
     };
 }
 
-/// That the presented counter is a spent one.
+/// The condition that a spent token is reused, which ends the session.
 macro_rules! reuse {
     () => {
         concat!(

@@ -1,4 +1,4 @@
-//! Counting what happened to sessions, and reading what was counted.
+//! Counting events of sessions, and reading the counts.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ impl StatisticsStore for SqliteStore {
     }
 }
 
-/// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.
+/// Adds events (`at`, `client_id`, `device_type`, `kind`) to the counts of each step that contains them.
 macro_rules! count_events {
     ($events:expr) => {
         concat!(
@@ -45,7 +45,7 @@ macro_rules! count_events {
     };
 }
 
-/// From `$1` up to `$2`; ends from `$3` on.
+/// Events from `$1` up to `$2`; endings from `$3` on.
 const COUNT: &str = count_events!(
     "SELECT created_at AS at, client_id, device_type, 'opened' AS kind FROM sessions
      WHERE created_at >= $1 AND created_at < $2
@@ -57,8 +57,8 @@ const COUNT: &str = count_events!(
      WHERE expires_at >= $1 AND expires_at < $2 AND (ended_at IS NULL OR ended_at >= expires_at)"
 );
 
-/// Ends at exactly `$1` of sessions opened after `$2` up to `$3`, found by when they were opened, because there are
-/// thousands that ended then.
+/// Endings at exactly `$1` of sessions opened after `$2` up to `$3`. They are found by creation, because a bulk ending
+/// gives the same time to thousands of them.
 const COUNT_ENDED_TOGETHER: &str = count_events!(
     "SELECT ended_at AS at, client_id, device_type, end_reason AS kind FROM sessions
      WHERE created_at > $2 AND created_at <= coalesce($3, 9223372036854775807)
@@ -68,12 +68,12 @@ const COUNT_ENDED_TOGETHER: &str = count_events!(
 const PROGRESS: &str = "UPDATE statistics_progress SET counted_until = $1, opened_until = $2";
 
 pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
-    // A bulk ending that is not carried out will give its sessions an end at its own time.
+    // Sessions of an open bulk ending will get its time as their end.
     const BEGIN: &str = "
         SELECT counted_until, opened_until,
             min($1, coalesce((SELECT min(at) FROM bulk_endings WHERE done_at IS NULL), $1)) AS until
         FROM statistics_progress";
-    // Not more at once than is quickly done.
+    // The batch is limited to what is quickly counted.
     const REACH: &str = "
         SELECT (SELECT ended_at FROM sessions WHERE ended_at >= $1 AND ended_at < $2
                 ORDER BY ended_at LIMIT 1 OFFSET 1000),
@@ -112,7 +112,7 @@ pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Re
     Ok(Some(reach < until))
 }
 
-/// Whose numbers are wanted, and under which name.
+/// The counts that match, under the name of their group.
 macro_rules! selected {
     () => {
         "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \
