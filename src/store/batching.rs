@@ -1,5 +1,5 @@
-//! The batcher: requests that arrive while a batch runs form the next one, because many in one statement cost little more
-//! than one. A request that finds nothing running starts at once.
+//! Batches of requests. A statement for many requests costs little more than a statement for one, so requests that
+//! arrive while a batch runs wait for the next batch. A request that arrives while nothing runs starts at once.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,50 +9,51 @@ use tokio::sync::oneshot;
 
 use super::contract::{Error, Result};
 
-/// A request that has waited this long assumes that the running batch is stalled, perhaps on a dead connection, and starts
-/// another.
+/// A request that has waited this long assumes that the running batch is stalled, perhaps on a dead connection, and
+/// starts another.
 const STALLED_AFTER: Duration = Duration::from_millis(50);
 
-/// A job that is done for many requests at a time.
+/// Work that can be done for a batch of requests.
 pub(crate) trait BatchJob: Send + Sync + 'static {
-    /// The request of one caller.
+    /// Type of a request.
     type Request: Send;
-    /// The answer to one request.
+    /// Type of the reply to a request.
     type Answer: Send;
-    /// The most requests of a batch.
+    /// Upper limit of requests in one batch.
     const MAX_BATCH: usize;
-    /// The most batches that run at once, unless some have stalled.
+    /// Upper limit of batches that run at once while none is stalled.
     const MAX_IN_FLIGHT: usize;
-    /// The most batches that run at once when some have stalled: fewer than there are connections.
+    /// Upper limit of batches that run at once when some are stalled: fewer than there are connections.
     const MAX_IN_FLIGHT_WHEN_STALLED: usize;
-    /// Number of waiting requests that justify another batch: fewer and larger batches are less work in all.
+    /// Number of pending requests from which an extra batch is worth its statement: fewer and larger batches are less
+    /// work for all.
     const EXTRA_BATCH_AT: usize;
 
-    /// Runs one batch and replies to each request. `requests` is never empty. Returns those that must wait for the next batch,
-    /// never all of them.
+    /// Runs one batch and replies to each request. `requests` is never empty. Returns those that must wait for the next
+    /// batch, never all of them.
     fn run(self: &Arc<Self>, requests: Vec<Pending<Self>>) -> impl Future<Output = Vec<Pending<Self>>> + Send;
 }
 
-/// A request that waits for its answer.
+/// A request that waits for its reply.
 pub(crate) struct Pending<T: BatchJob + ?Sized> {
-    /// The request.
+    /// The request itself.
     pub(crate) request: T::Request,
     answer: oneshot::Sender<Result<T::Answer>>,
 }
 
 impl<T: BatchJob + ?Sized> Pending<T> {
-    /// Whether the caller is gone.
+    /// Whether the caller no longer waits for the reply.
     pub(crate) fn is_given_up(&self) -> bool {
         self.answer.is_closed()
     }
 
-    /// Sends the answer; a caller that is gone does not matter.
+    /// Sends the reply. A caller that no longer waits for it does not matter.
     pub(crate) fn reply(self, answer: Result<T::Answer>) {
         drop(self.answer.send(answer));
     }
 }
 
-/// The queue of one kind of job, and its running batches.
+/// The queue of one kind of work, and the batches that run.
 pub(crate) struct Batcher<T: BatchJob> {
     work: Arc<T>,
     queue: Mutex<Queue<T>>,
@@ -68,7 +69,7 @@ impl<T: BatchJob> Batcher<T> {
         Arc::new(Self { work: Arc::new(work), queue: Mutex::new(Queue { pending: Vec::new(), in_flight: 0 }) })
     }
 
-    /// The answer to a request, from a batch that starts after this call.
+    /// Waits for the reply to a request, from a batch that begins after this call.
     pub(crate) async fn submit(self: &Arc<Self>, request: T::Request) -> Result<T::Answer> {
         let (answer, mut receiver) = oneshot::channel();
         let start = {
@@ -80,7 +81,7 @@ impl<T: BatchJob> Batcher<T> {
             start
         };
         if start {
-            // The batch is a task of its own, because the first caller may be gone before the others have their answers.
+            // In a task of its own, because the first caller may give up before the others have their replies.
             tokio::spawn(Arc::clone(self).work());
         }
         let answer = match tokio::time::timeout(STALLED_AFTER, &mut receiver).await {
@@ -127,7 +128,8 @@ impl<T: BatchJob> Batcher<T> {
     }
 }
 
-/// Counts a batch as finished, even after a panic, and starts another for requests that arrived after the last look.
+/// Counts a batch as finished, even if it panics, and starts another for requests that arrived after its last look at
+/// the queue.
 struct InFlight<T: BatchJob>(Arc<Batcher<T>>);
 
 impl<T: BatchJob> Drop for InFlight<T> {
@@ -141,7 +143,7 @@ impl<T: BatchJob> Drop for InFlight<T> {
 mod tests {
     use super::*;
 
-    /// A job that answers with the size of its batch. `None` stalls; a number above 0 is put off as often.
+    /// Replies with the size of the batch. A request of `None` stalls, and `Some(n)` is put off `n` times.
     struct Counting(Mutex<Vec<usize>>);
 
     impl BatchJob for Counting {

@@ -1,5 +1,5 @@
-//! Rows of the tables, read one column after the other in the order that `fragments.rs` names them: to look each up by its
-//! name takes longer than to read it.
+//! Decoding of rows, column by column in the order of `fragments.rs`: a lookup by name would take longer than the
+//! decoding.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{ColumnIndex, Decode, Row, Type};
@@ -10,7 +10,7 @@ use crate::model::{
     Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SessionStatus, SignedIn, User, UserId,
 };
 
-/// The columns of a row that are not read yet; each call takes the next one.
+/// The remaining columns of a row; each call decodes the next one.
 pub(super) trait Columns<'r> {
     fn uuid(&mut self) -> sqlx::Result<Uuid>;
     fn text(&mut self) -> sqlx::Result<&'r str>;
@@ -21,7 +21,7 @@ pub(super) trait Columns<'r> {
     fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>>;
 }
 
-/// A row of one of the databases, which differ in how they keep an instant.
+/// A row of one of the databases, which differ in how they store an instant.
 pub(super) trait StoredRow: Row {
     type Instant;
 
@@ -45,8 +45,8 @@ where
     fn take<T: Decode<'r, R::Database> + Type<R::Database>>(&mut self) -> sqlx::Result<T> {
         let next = self.next;
         self.next += 1;
-        // The migrations say of which type each column is, once for all, and the tests see to it that the statements agree: to
-        // make sure again for each value would take as long as to read it.
+        // The migrations fix the type of each column, and the tests check that the statements agree: another check of
+        // each value would take as long as its decoding.
         if cfg!(debug_assertions) { self.row.try_get(next) } else { self.row.try_get_unchecked(next) }
     }
 }
@@ -143,7 +143,7 @@ pub(super) fn user<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<User> {
     })
 }
 
-/// Reads the `columns` of a session, and then those of its user but for the id, all of which are null when the user was
+/// Reads the `columns` of a session, then the `user_columns` without the id. The latter are all null when the user was
 /// deleted.
 pub(super) fn signed_in<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<SignedIn> {
     let session = session(row)?;

@@ -1,4 +1,4 @@
-//! Opening the store that a URL names.
+//! The choice of a store by its URL.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use super::open_error::OpenError;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 
-/// Opens the store that `url` names and brings its tables up to date, which is safe when several replicas start at once.
-/// `connections`: the most that are kept open, or 4 when that is more. A few of them are for searches, so that slow ones hold
-/// up nothing else.
+/// Opens the store that `url` names and migrates its tables, which is safe when several replicas start at once.
+/// `connections` is the upper limit of open connections, 4 at least. A few of them are for searches, so that slow ones
+/// hold up no other request.
 pub async fn open(url: &str, connections: u32) -> std::result::Result<Arc<dyn Store>, OpenError> {
     open_with_replica(url, None, connections).await
 }
 
-/// As [`open`], with a hot standby for what may lag: searches and lists over everybody, and statistics.
+/// As [`open`], with a hot standby for reads that may lag: searches and lists over all users, and statistics.
 pub async fn open_with_replica(
     url: &str,
     search_url: Option<&str>,
@@ -30,7 +30,7 @@ pub async fn open_with_replica(
     }
 }
 
-/// Whether the database that a URL of SQLite names holds nothing yet, because there is no such file. Writes nothing.
+/// Whether the SQLite file that `url` names is missing or empty. Writes nothing.
 pub fn is_new(url: &str) -> std::result::Result<bool, OpenError> {
     let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
     Ok(match std::fs::metadata(options.get_filename()) {

@@ -7,7 +7,7 @@ macro_rules! columns {
          refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, device_type, device_name, \
          os, browser, scope, acr, amr, metadata, opened_by"
     };
-    // With another expression for how it ended.
+    // With other expressions for the time and the reason of the end.
     ($ended_at:expr, $end_reason:expr) => {
         concat!(
             "id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ",
@@ -20,7 +20,7 @@ macro_rules! columns {
     };
 }
 
-/// The columns of a session's standing, with an expression for how it ended.
+/// The columns of a `SessionStatus`, with expressions for the time and the reason of the end.
 macro_rules! standing_columns {
     ($ended_at:expr, $end_reason:expr) => {
         concat!(
@@ -52,8 +52,8 @@ macro_rules! covered {
     };
 }
 
-/// A condition, whether a session's row describes a person, and an update that erases that. The columns that statistics count
-/// by stay.
+/// The condition that the row of a session has data that `erase_person!` erases. The columns that statistics count by
+/// are kept.
 macro_rules! describes_a_person {
     () => {
         "(coalesce(ip_address, location, user_agent, device_name, os, browser) IS NOT NULL OR metadata <> '{}')"

@@ -1,4 +1,4 @@
-//! The store: its contract, and the two implementations.
+//! Storage of sessions: the contract, and the two stores that fulfil it.
 
 #[macro_use]
 mod fragments;

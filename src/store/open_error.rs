@@ -1,9 +1,9 @@
 //! Reasons why a store could not be opened.
 
-/// Why a store could not be opened: one line for the operator.
+/// The reason why a store could not be opened, in one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is of no database that we know.
+    /// The scheme of the URL names no database that is supported.
     #[error("DATABASE_URL must begin with sqlite: or postgres:")]
     UnknownScheme,
     /// The URL cannot be read.
@@ -38,13 +38,13 @@ pub enum OpenError {
     Encoding {
         /// The server.
         place: String,
-        /// The encoding.
+        /// The encoding of the database.
         encoding: String,
     },
-    /// A setting that a promise rests on cannot be made.
-    #[error("the database at {0} does not keep to settings of its sessions: {1}")]
+    /// A session setting that guarantees depend on cannot be set.
+    #[error("the database at {0} overrides session settings: {1}")]
     Setting(String, String),
-    /// Transactions of one connection run on several connections of the database.
+    /// A pooler runs the transactions of one connection on several connections of the database.
     #[error(
         "between this server and the database is a pooler in transaction or statement mode (pool_mode), which loses session \
          settings, LISTEN and locks: let it pool sessions, or connect to the database directly"
@@ -62,7 +62,7 @@ pub enum OpenError {
          or name it in ignore_startup_parameters"
     )]
     StartupParameter(String),
-    /// Encryption could not be agreed upon.
+    /// The TLS handshake failed.
     #[error(
         "TLS with the database at {place} failed: {problem}; another certificate helps, or sslmode=disable in DATABASE_URL \
          where the network is trusted"
@@ -73,7 +73,7 @@ pub enum OpenError {
         /// The requirement that is not met.
         problem: String,
     },
-    /// The database's tables could not be migrated.
+    /// The migrations failed.
     #[error("the database could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }

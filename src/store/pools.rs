@@ -7,7 +7,7 @@ use super::contract::Pool;
 /// Time limit of a search.
 pub(super) const SEARCH_TIME: Duration = Duration::from_secs(2);
 
-/// The shares of the connections: for everything else, and for searches.
+/// Divides the connections into those for everything else and those for searches.
 pub(super) fn divide(connections: u32) -> (u32, u32) {
     let searching = (connections / 4).clamp(1, 4);
     (connections.saturating_sub(searching).max(1), searching)

@@ -1,10 +1,10 @@
-//! Requests that wait for a batch.
+//! Requests about one session, as they wait in a batcher.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{EndReason, SessionId, UserId};
 
-/// A session whose end is to be moved.
+/// A request to move the end of a session.
 #[derive(Debug)]
 pub(crate) struct Extension {
     pub(crate) id: SessionId,
@@ -13,7 +13,7 @@ pub(crate) struct Extension {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// A session to be ended, whether it is active or not.
+/// A request to end a session, whether it is active or not.
 #[derive(Debug)]
 pub(crate) struct EndingOfOne {
     pub(crate) id: SessionId,

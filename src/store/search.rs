@@ -1,4 +1,5 @@
-//! Compiles a search into SQL, once for both stores. Values are always bound; only our own words reach the text.
+//! Compiles a search into SQL, once for both stores. Values are always bound; only constant text of this program is
+//! concatenated.
 
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
@@ -8,21 +9,22 @@ use crate::model::{
     Condition, Filter, Listing, ListingOrder, Owner, Range, Search, SessionId, SortField, State, TextField, TimeField,
 };
 
-/// The differences between the databases.
+/// The SQL that differs between the databases.
 pub(super) struct Dialect {
-    /// The columns of a session in whatever state.
+    /// The columns of a session in any state, with open bulk endings taken into account.
     pub(super) columns: &'static str,
     /// The condition that a session is active at `$1`.
     pub(super) active: &'static str,
-    /// The same, for a planner that shall not look for those that are active, because they are met anyway.
+    /// The same condition, opaque to the planner: most rows are active, so it should walk the index and not estimate
+    /// how selective this is.
     pub(super) active_unseen: &'static str,
-    /// The condition that it has not been unused for too long at `$1`.
+    /// The condition that a session has not been idle for too long at `$1`.
     pub(super) not_idle: &'static str,
-    /// The condition that nobody has ended it.
+    /// The condition that a session has not been ended.
     pub(super) not_ended: &'static str,
-    /// The id as it is written.
+    /// The expression for the id as text.
     pub(super) id_text: &'static str,
-    /// The function that answers where in its first argument the second begins, byte for byte; 0 for nowhere.
+    /// The function that finds its second argument within the first, compared exactly; 0 when absent.
     pub(super) position: &'static str,
 }
 
@@ -35,17 +37,17 @@ pub(super) enum Bind {
     Number(u32),
 }
 
-/// Searches whose text is longer, in bytes, are not kept prepared: it is a client that makes them so long.
+/// Upper limit in bytes of a statement that is kept prepared: only the filter of a client makes longer ones.
 const LONGEST_KEPT: usize = 8 * 1024;
 
 /// A statement with its values.
 pub(super) struct Compiled {
     pub(super) sql: AssertSqlSafe<String>,
     pub(super) binds: Vec<Bind>,
-    /// Whether it is worth to be kept prepared: only the shape of a search and the length of its page are in its text, and few
-    /// of them are asked for.
+    /// Whether the statement is kept prepared. Its text depends only on the shape of the search and the page size, so
+    /// there are few of them.
     pub(super) kept: bool,
-    /// Whether one plan serves whatever values are bound.
+    /// Whether a generic plan serves whatever values are bound.
     pub(super) planned_once: bool,
 }
 
@@ -56,14 +58,14 @@ impl Compiled {
     }
 }
 
-/// The plan of a search.
+/// The kind of plan that suits a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// From the newest session on: most of the first ones are active.
     FromTheNewest,
-    /// Through what an index holds of one user, or in the index's own order.
+    /// By the index entries of one user, or in the order of an index.
     ByOneIndex,
-    /// The plan depends on the filter.
+    /// By an index that depends on the values searched for.
     ByValues,
 }
 
@@ -73,7 +75,7 @@ impl Way {
             search.filter;
         let by_creation = search.sort.field == SortField::CreatedAt;
         if user_id.is_some() || search.owner.user().is_some() {
-            // In the order of their ends it may be shorter to go through everybody's, where the user has many.
+            // Sorted by end, a walk through the index over all users may be shorter for a user with many sessions.
             return if search.sort.field == SortField::ExpiresAt { Self::ByValues } else { Self::ByOneIndex };
         }
         let unfiltered = client_id.is_none() && device_type.is_none() && ip_address.is_none() && opened_by.is_none();
@@ -101,7 +103,7 @@ impl Conditions {
     }
 
     fn compare(&mut self, column: &str, operator: &str, value: Bind) {
-        // PostgreSQL refuses to be asked for text that it cannot hold; no row has it.
+        // PostgreSQL rejects a NUL in bound text, and no row contains one.
         if matches!(&value, Bind::Text(text) if text.contains('\0')) {
             return self.sql.push("1 = 0".to_owned());
         }
@@ -126,7 +128,7 @@ impl Conditions {
             Condition::Any(any) => self.join(any, " OR ", dialect),
             Condition::NotEnded => dialect.not_ended.to_owned(),
             Condition::IsSession(id) => format!("id = {}", self.bind(Bind::Id(id.as_uuid()))),
-            // PostgreSQL refuses to be asked for text that it cannot hold; no row has it.
+            // PostgreSQL rejects a NUL in bound text, and no row contains one.
             Condition::Is(_, text) | Condition::Contains(_, text) | Condition::ContainsAround { text, .. }
                 if text.contains('\0') =>
             {
@@ -154,7 +156,7 @@ impl Conditions {
                 };
                 let bounds = [bound(">=", range.from), bound("<", range.to)];
                 let mut bounds: Vec<String> = bounds.into_iter().flatten().collect();
-                // Says nothing new, but a list in the order of ids then begins where the range does, not at the first id.
+                // Redundant, but a list in the order of ids then starts where the range does and not at the first id.
                 if *field == TimeField::CreatedAt {
                     let mut bound = |operator, id: Option<SessionId>| {
                         id.map(|id| format!("id {operator} {}", self.bind(Bind::Id(id.as_uuid()))))
@@ -186,11 +188,11 @@ impl Conditions {
 pub(super) struct CompiledListing {
     /// One page.
     pub(super) page: Compiled,
-    /// The count, where it is asked for.
+    /// The total, where asked for.
     pub(super) total: Option<Compiled>,
 }
 
-/// Compiles one page of a list, and the count of all of it.
+/// Compiles one page of a list, and the count of its total.
 pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> CompiledListing {
     let of_one_user = of_one_user(listing.condition);
     let mut conditions = Conditions { sql: Vec::new(), binds: Vec::new() };
@@ -221,8 +223,8 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     CompiledListing { page: Compiled::new(page, conditions.binds, of_one_user), total }
 }
 
-/// Whether a condition is about one user: all that user's sessions are then read and sorted, because to go through everybody's
-/// in order, in the hope of 50 of this user's on the way, may lead through all of them.
+/// Whether a condition is about one user. All sessions of that user are then read and sorted, because a walk through
+/// the index over all users may read all of it to find 50 of them.
 fn of_one_user(condition: &Condition) -> bool {
     match condition {
         Condition::Is(TextField::UserId, _) => true,
@@ -237,12 +239,12 @@ fn conditions(search: &Search<'_>, active: &str, dialect: &Dialect) -> Condition
         conditions.compare("user_id", "=", Bind::Text(user.as_str().to_owned()));
     }
     filter(search.filter, active, dialect, &mut conditions);
-    // The time is bound even where nothing compares with it, so that both databases know what $1 is.
+    // The time is bound even where nothing compares with it, so that both databases know the type of `$1`.
     conditions.sql.push("$1 IS NOT NULL".to_owned());
     conditions
 }
 
-/// Compiles the count of what a search finds, up to its limit.
+/// Compiles the count of the sessions that a search finds, up to its limit.
 pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled {
     let mut conditions = conditions(search, dialect.active, dialect);
     let condition = conditions.sql.join(" AND ");
@@ -268,9 +270,9 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
         let id = conditions.bind(Bind::Id(position.id.as_uuid()));
         conditions.sql.push(format!("({column}, id) {beyond} ({at}, {id})"));
     }
-    // A filter on state has already taken unapplied bulk endings into account, so the row's own columns are right.
+    // A filter on state has already taken open bulk endings into account, so the row's own columns are right.
     let columns = if search.filter.state.is_some() { columns!() } else { dialect.columns };
-    // A plan for whatever is asked for can only be made when the length of the page is known.
+    // The page size is part of the text, because a good generic plan needs a known LIMIT.
     let sql = format!(
         "SELECT {columns} FROM sessions WHERE {} ORDER BY {column} {direction}, id {direction} LIMIT {}",
         conditions.sql.join(" AND "),
@@ -289,7 +291,7 @@ fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Con
             State::Active => active.to_owned(),
             State::IdleExpired => format!("{} AND expires_at > $1 AND NOT {}", dialect.not_ended, dialect.not_idle),
             State::Expired => format!("{} AND expires_at <= $1", dialect.not_ended),
-            // Sessions of a bulk ending are among them once it is applied.
+            // Sessions of an open bulk ending appear here once it is applied to their rows.
             State::Ended => "ended_at IS NOT NULL".to_owned(),
         });
     }

@@ -112,8 +112,8 @@ fn a_secret_is_made_only_together_with_a_new_database() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
             error,
-            "sojourn: SOJOURN_DATA_DIR: ./sojourn-data/secret: the master secret of this database is not there: bring the file \
-             back, or set SOJOURN_SECRET to what was in it\n"
+            "sojourn: SOJOURN_DATA_DIR: ./sojourn-data/secret: the master secret of this database is missing: restore the \
+             file, or set SOJOURN_SECRET to its content\n"
         );
         assert_eq!(files(), before, "nothing is written");
     }

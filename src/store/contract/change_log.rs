@@ -8,45 +8,46 @@ use chrono::{DateTime, Utc};
 use super::error::Result;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 
-/// The most changes that [`ChangeLogStore::changes`] answers at once.
+/// Upper limit of changes in one answer of [`ChangeLogStore::changes`].
 pub const MAX_CHANGES: u32 = 5000;
-/// The most changes that [`ChangeLogStore::replay_changes`] answers at once: listeners are many, and a long page would keep a
-/// thread from everybody else.
+/// Upper limit of changes in one answer of [`ChangeLogStore::replay_changes`]: many clients resume at once, and a long
+/// page would keep a thread from other requests.
 pub const MAX_REPLAYED: u32 = 250;
 
-/// A look at the log, or a part of one.
+/// One page of a read of the change log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
     /// The log that was read.
     pub log: LogId,
-    /// The connection that read it: with another, a place that is not settled may hold another change.
+    /// The number of the connection that read it: a position that is not settled may hold another change on another
+    /// connection.
     pub connection: u64,
-    /// Nothing will appear before this place any more, and no crash takes back what stands there. What stands after it may be
-    /// read again, with what is added between.
+    /// Settled position: nothing can still commit before it, and no crash undoes the changes up to it. Changes after it
+    /// may be read again, together with new ones between them.
     pub settled: LogPosition,
-    /// The snapshot that was read, for the next look.
+    /// The snapshot that was read, to be passed to the next read.
     pub snapshot: LogSnapshot,
-    /// The changes, in the order of their places.
+    /// The changes, in the order of their positions.
     pub changes: Vec<LoggedChange>,
-    /// The place to go on reading from; `None` when these changes were the last.
+    /// The position to continue reading from; `None` when this is the last page.
     pub next: Option<LogPosition>,
-    /// When the database last proved to be the one that others write to.
+    /// The instant at which the database last proved to be the primary.
     pub proved_at: Instant,
-    /// The time by the clock that all replicas share; `None` for a store with one process.
+    /// The time by the clock of the database, which all replicas share; `None` when there is only one process.
     pub time: Option<DateTime<Utc>>,
 }
 
-/// A part of the log that is read again.
+/// One page of changes that are read again for a client that resumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayedChanges {
-    /// The changes, in the order of their places.
+    /// The changes, in the order of their positions.
     pub changes: Vec<LoggedChange>,
-    /// The place to go on reading from; `None` when these changes were the last.
+    /// The position to continue reading from; `None` when this is the last page.
     pub next: Option<LogPosition>,
 }
 
 impl ReplayedChanges {
-    /// The first `most` of `changes`, which are more than that if there are more.
+    /// The first `most` of `changes`. One more than `most` shows that another page follows.
     pub(crate) fn first_of(mut changes: Vec<LoggedChange>, most: u32) -> Self {
         let full = changes.len() > most as usize;
         changes.truncate(most as usize);
@@ -55,45 +56,46 @@ impl ReplayedChanges {
     }
 }
 
-/// Hears when other replicas have written to the log.
+/// Receives the announcements of replicas.
 #[async_trait]
 pub trait Listener: Send {
-    /// Waits for the next word from any replica, oneself included: `true` that the log has grown, `false` that it merely
-    /// lives. An error means that nothing will be heard any more.
+    /// Waits for the next announcement of any replica, this one included: `true` means that the log has grown, `false`
+    /// is a heartbeat. After an error nothing more is received.
     async fn hear(&mut self) -> Result<bool>;
 }
 
-/// The notices that replicas send each other.
+/// An announcement to all replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announcement {
     /// The log has grown.
     Changes,
-    /// The line works.
+    /// The connection works.
     Heartbeat,
 }
 
-/// The change log, and notices between replicas.
+/// The change log, and the announcements that wake its readers.
 #[async_trait]
 pub trait ChangeLogStore: Send + Sync {
-    /// A part of a look at the change log: the changes after a place that the look before (`seen`) could not see, at most
-    /// [`MAX_CHANGES`]. Every change that committed before this was asked for is in it, in a further part, or was seen.
-    /// [`Error::Unavailable`](super::error::Error::Unavailable) when the database cannot prove that it is the one that others write to.
+    /// One page of a read of the change log: the changes after `after` that the read before (`seen`) could not see, at
+    /// most [`MAX_CHANGES`]. Every change that committed before this call is in it, in a later page, or was seen. Fails
+    /// with [`Error::Unavailable`](super::Error::Unavailable) when the database cannot prove that it is the primary.
     async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes>;
 
-    /// The changes after a place, at most [`MAX_REPLAYED`], for a listener that comes back. Holds up no look at the log.
+    /// The changes after a position, at most [`MAX_REPLAYED`], for a client that resumes. Blocks no other read of the
+    /// log.
     async fn replay_changes(&self, after: LogPosition) -> Result<ReplayedChanges>;
 
-    /// The endings at `since` or later that a dump brought along with the numbers of another log, which are ahead of this
-    /// one's. Their places are before all others.
+    /// The endings at `since` or later that a restored dump brought from another log, with transaction numbers ahead of
+    /// this log. Their positions are before all others.
     async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>>;
 
-    /// Tells the other replicas. May get lost; they look for themselves soon.
+    /// Sends an announcement to the replicas. It may get lost, because replicas also read the log by themselves.
     async fn announce(&self, announcement: Announcement) -> Result<()>;
 
-    /// Starts to hear what replicas announce. `None` when the store has no means for it.
+    /// Starts to receive announcements. `None` when the store has no channel for them.
     async fn listen(&self) -> Result<Option<Box<dyn Listener>>>;
 
-    /// Deletes a batch of what stands before a place in the change log, and of what a dump brought along with the numbers of
-    /// another log but for the endings at `since` or later. Answers how much; 0 when nothing is left. May be lost in a crash.
+    /// Deletes a batch of the changes before a position, and of those that a restored dump brought from another log,
+    /// except for such endings at `since` or later. Answers how many; 0 when nothing is left. May be lost in a crash.
     async fn forget_changes(&self, before: LogPosition, since: DateTime<Utc>) -> Result<u64>;
 }

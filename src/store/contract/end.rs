@@ -9,29 +9,29 @@ use crate::model::{EndReason, Owner, Session, SessionId, UserId};
 /// The outcome of ending one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndOutcome {
-    /// The session was ended by this call.
+    /// Ended by this call.
     Ended(Box<Session>),
-    /// The session had ended before; its time and reason stay as they were.
+    /// Ended before; its time and reason stay as they were.
     AlreadyEnded(Box<Session>),
 }
 
-/// The most sessions that are ended by one statement; a bulk ending takes the rest.
+/// Upper limit of sessions that one statement ends; more need a bulk ending.
 pub const MAX_ENDED_AT_ONCE: i64 = 5000;
 
-/// The outcome of ending a user's sessions.
+/// The outcome of ending a user's sessions by one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndedAtOnce {
-    /// All were ended: these are the active ones among them, in order.
+    /// Every session was ended: the ids are those of the active ones, in order.
     Ended(Vec<SessionId>),
-    /// They are more than [`MAX_ENDED_AT_ONCE`]: none was ended by this, and a bulk ending is due.
+    /// More than [`MAX_ENDED_AT_ONCE`]: none was ended, and the caller must make a bulk ending.
     TooMany,
 }
 
-/// Endings of one session, of a user's, and of named ones.
+/// Endings of sessions: of one, of all of a user, or of some by their ids.
 #[async_trait]
 pub trait EndStore: Send + Sync {
-    /// Ends a session of `owner`, expired or not. The first call wins: when and why never change after it.
-    /// `None` when there is none or it is another's.
+    /// Ends a session of `owner`, expired or not. The first call wins: time and reason never change after it. `None`
+    /// when the id is unknown or the session is of another owner.
     async fn end_session(
         &self,
         id: SessionId,
@@ -40,8 +40,8 @@ pub trait EndStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<EndOutcome>>;
 
-    /// Ends an active session of `user`, and says whether there was one. As [`EndStore::end_sessions_of`] it ends one idle
-    /// for too long too, but says that there was none.
+    /// Ends an active session of `user`, and answers whether there was one. As in [`EndStore::end_sessions_of`], a
+    /// session idle for too long is ended too, but the answer is `false`.
     async fn end_active_session(
         &self,
         id: SessionId,
@@ -50,10 +50,12 @@ pub trait EndStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<bool>;
 
-    /// Ends every active session of `user` but `except`, and answers their ids, in order; or none when they are too many.
+    /// Ends every active session of `user` except `except`, and answers their ids in order. Ends none when they are too
+    /// many.
     ///
-    /// Sessions idle for too long are ended too, though not answered: a use that another process has not written yet
-    /// would bring them back. The same goes for [`UserStore::ban_user`](crate::store::UserStore::ban_user) and [`UserStore::delete_user`](crate::store::UserStore::delete_user).
+    /// Sessions idle for too long are ended too, but not answered: a use that another process has not written yet would
+    /// make them active again. The same holds for [`UserStore::ban_user`](crate::store::UserStore::ban_user) and
+    /// [`UserStore::delete_user`](crate::store::UserStore::delete_user).
     async fn end_sessions_of(
         &self,
         user: &UserId,
@@ -62,8 +64,8 @@ pub trait EndStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<EndedAtOnce>;
 
-    /// Ends the active ones among these sessions of `owner`, and answers them with their users, in the order of their ids.
-    /// As in [`EndStore::end_sessions_of`], those idle for too long are ended too, though not answered.
+    /// Ends the active ones among these sessions of `owner`, and answers them with their users, in the order of their
+    /// ids. As in [`EndStore::end_sessions_of`], sessions idle for too long are ended too, but not answered.
     async fn end_named_sessions(
         &self,
         ids: &[SessionId],

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-/// Why a store did not do what it was asked. What is merely not there is no error but an answer.
+/// The reason why a call failed. The absence of a row is an answer, not an error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The database cannot be reached, is overloaded, or could not take the lock: it may work in a moment.
-    /// Whether a write was done is not known.
+    /// The database cannot be reached, is overloaded, or did not get a lock in time: a retry may succeed. Whether a
+    /// write happened is unknown.
     #[error("the database is not available")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// A search read for longer than allowed.
+    /// A search exceeded its time limit.
     #[error("the search took too long")]
     TooSlow,
-    /// The database refused something that it never should: a defect of ours.
+    /// The database refused something that it never should: a defect of this server.
     #[error("the database refused")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
@@ -23,5 +23,5 @@ impl Error {
     }
 }
 
-/// The answer of a store.
+/// The result of a call to a store.
 pub type Result<T> = std::result::Result<T, Error>;

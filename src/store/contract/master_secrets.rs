@@ -9,9 +9,9 @@ use crate::tokens::{SealedSigningKey, SecretId};
 /// A master secret that some process has made tokens with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsedSecret {
-    /// The id, which tells nothing of the secret.
+    /// The id, which reveals nothing of the secret.
     pub id: SecretId,
-    /// The latest noted use.
+    /// The latest recorded use.
     pub last_used_at: DateTime<Utc>,
 }
 
@@ -20,21 +20,21 @@ pub struct UsedSecret {
 pub struct SessionsOpened {
     /// Number of sessions.
     pub count: u64,
-    /// The latest instant that any of them can be moved to end at; `None` when there are none.
+    /// The latest absolute end of any of them; `None` when there are none.
     pub last_end: Option<DateTime<Utc>>,
 }
 
-/// The part of a store's contract that the master secrets rotate by.
+/// Use of master secrets, and the steps of their rotation.
 #[async_trait]
 pub trait MasterSecretStore: Send + Sync {
-    /// Notes that tokens are made with a secret at `now`. The latest use stays.
+    /// Records that tokens are made with a secret at `now`. Only the latest use is kept.
     async fn note_use_of_secret(&self, id: SecretId, now: DateTime<Utc>) -> Result<()>;
 
-    /// The secrets that a use was noted of, by their ids.
+    /// The secrets with a recorded use, in the order of their ids.
     async fn used_secrets(&self) -> Result<Vec<UsedSecret>>;
 
-    /// Replaces how a signing key is sealed, and says whether it was still sealed as `key` has it. When not, nothing is
-    /// written: another replica was faster.
+    /// Replaces the sealed form of a signing key, and answers whether it was still sealed as in `key`. Otherwise
+    /// nothing is written: another replica was faster.
     async fn replace_seal(&self, key: &SealedSigningKey, sealed: &[u8]) -> Result<bool>;
 
     /// The sessions active at `now` that were opened at `until` or before. [`Error::TooSlow`](super::error::Error::TooSlow)(super::Error::TooSlow) when

@@ -1,8 +1,9 @@
 //! The contract of a store: a list of intentions, in one trait for each subject.
 //!
-//! Each method is one atomic unit: it happens wholly or not at all, and when it has answered `Ok` its effect survives a
-//! crash, but for [`SessionStore::touch_sessions`]. Times come in from the caller; no statement asks the database for the
-//! time. The same cases run against both stores in `tests/store/`.
+//! Each method is one atomic unit: it happens wholly or not at all. Once it has answered `Ok` its effect survives a
+//! crash, unless its own comment says that it may be lost. Times are passed in by the caller; only
+//! [`ChangeLogStore::changes`] asks the database for the time. The same cases run against both stores in
+//! `tests/store/`.
 
 mod batch_progress;
 mod bulk_endings;

@@ -11,16 +11,17 @@ use crate::model::{Session, SessionId, SessionLimit, SignedIn, User, UserDetails
 pub struct NewSession {
     /// The session, complete and active.
     pub session: Session,
-    /// The user's details; `None` leaves the stored ones.
+    /// The details of the user that the opener gave; `None` in them keeps the stored value.
     pub user: UserDetails,
-    /// The limit on the user's active sessions.
+    /// The limit of active sessions for the user.
     pub limit: Option<SessionLimit>,
     /// The opener's promise that a repeat of the request means the same session.
     pub idempotency: Option<Idempotency>,
 }
 
 impl NewSession {
-    /// Whether nothing else decides if it is opened than the user and the bulk endings, which is the usual case.
+    /// Whether it has neither a session limit nor an idempotency key, which is the usual case: PostgreSQL batches only
+    /// these.
     pub(crate) fn is_plain(&self) -> bool {
         self.limit.is_none() && self.idempotency.is_none()
     }
@@ -42,14 +43,14 @@ pub struct Idempotency {
 /// The outcome of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
-    /// The session was opened. `evicted` made room for it, in the order of their ids.
+    /// The session was opened. The `evicted` ones made room for it, in the order of their ids.
     Opened {
         /// The user as stored now.
         user: User,
         /// The sessions ended with [`EndReason::Replaced`](crate::model::EndReason::Replaced).
         evicted: Vec<SessionId>,
     },
-    /// The idempotency key stands for this session, opened before; nothing was written.
+    /// The idempotency key belongs to this session, opened before; nothing was written.
     Repeated(Box<SignedIn>),
     /// The idempotency key was used before, with another fingerprint; nothing was written.
     KeyReused,
@@ -57,19 +58,19 @@ pub enum Opening {
     UserBanned,
     /// The user has as many sessions as allowed; nothing was written.
     LimitReached,
-    /// A bulk ending reaches to this instant, and the session would be no younger: its clock is behind. Nothing was
-    /// written.
+    /// A bulk ending covers sessions up to this instant, and the new session is not younger: the clock of this process
+    /// is behind. Nothing was written.
     Outrun(DateTime<Utc>),
 }
 
-/// The opening of sessions.
+/// Opening of sessions.
 #[async_trait]
 pub trait OpenStore: Send + Sync {
-    /// Opens a session: keeps its user, honours the user's ban, the limit and the idempotency key, all in one.
+    /// Opens a session and stores its user, and enforces the ban of the user, the limit and the idempotency key.
     ///
-    /// The user is created when new, and told details replace the stored ones. Of two calls for one user that race for
-    /// the last place under a limit, one gets it; a call that races a ban is either before it, and its session is ended
-    /// by it, or answers [`Opening::UserBanned`]. Of two calls that race with one idempotency key, one opens and the
-    /// other waits and answers [`Opening::Repeated`]; a repeat is answered so whatever has become of the session.
+    /// A new user is created, and given details replace the stored ones. Of two calls for one user that race for the
+    /// last session under a limit, one opens it. A call that races a ban either comes before it, and the ban ends its
+    /// session, or answers [`Opening::UserBanned`]. Of two calls that race with one idempotency key, one opens and the
+    /// other waits and answers [`Opening::Repeated`]. A repeat is answered so whatever has become of the session.
     async fn open_session(&self, new: &NewSession) -> Result<Opening>;
 }

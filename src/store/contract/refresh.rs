@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::error::Result;
 use crate::model::{Session, SessionId, Slide};
 
-/// A refresh token's wish for a successor.
+/// A request to exchange a refresh token for its successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshAttempt {
     /// The session.
@@ -15,13 +15,13 @@ pub struct RefreshAttempt {
     pub presented: u32,
     /// The highest counter that this process has seen in an access token and not yet written.
     pub seen_counter: u32,
-    /// When this process has last seen the session used, if that is not yet written.
+    /// The last use of the session that this process has seen, if not yet written.
     pub seen_at: Option<DateTime<Utc>>,
-    /// Now.
+    /// The time of the request.
     pub now: DateTime<Utc>,
-    /// The grace: time after a rotation in which the predecessor is answered, whatever happened since.
+    /// The time after a rotation in which the predecessor is answered again, whatever happened since.
     pub grace: TimeDelta,
-    /// The move of the session's end; `None`: it stays.
+    /// The move of the end; `None` keeps the end.
     pub slide: Option<Slide>,
 }
 
@@ -32,16 +32,16 @@ pub struct RefreshAttempt {
 /// is logged out). `p + 1 = c` is the predecessor: it gets the session as it is when the last rotation is younger than the
 /// grace, or when no access token of counter `c` was ever seen; else, and for everything older, the session is ended.
 /// Whenever the session is not ended, it counts as seen `now` and slides. It is idle for too long only if `seen_at` is long
-/// past as well. A counter that has no successor is of no session.
+/// past as well. A counter without a successor belongs to no session.
 ///
-/// Applications that verify access tokens offline show none here. A predecessor that comes back after the grace is then
-/// taken for a lost answer, once or twice in a row. In the third generation in a row it ends the session too, because two
-/// holders of one token repeat it in every generation.
+/// Applications that check access tokens locally never present one here. A predecessor that comes back after the grace
+/// then counts as a lost answer, twice in a row at most. In the third generation in a row the session is ended, because
+/// two holders of one token repeat it in every generation.
 ///
 /// Sliding moves the end to [`Slide::to`] if it is at [`Slide::due`] or before, and to the absolute end as soon as that is no
 /// later than `to`. A rotation that moves the end later is not in the change log.
 ///
-/// An attempt made before the last rotation is no theft: it is the same client's, held up on its way, and answers
+/// An attempt made before the last rotation is no theft: it is a delayed request of the same client, and answers
 /// [`Refreshing::NotActive`] without ending anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refreshing {
@@ -59,9 +59,9 @@ pub enum Refreshing {
     NotActive,
 }
 
-/// The rotation of refresh tokens.
+/// Refreshes of sessions.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
-    /// Rotates a refresh token, or tells why not, in one compare-and-set: by the rules of [`Refreshing`].
+    /// Rotates a refresh token by the rules of [`Refreshing`], in one compare-and-set.
     async fn refresh_session(&self, attempt: RefreshAttempt) -> Result<Refreshing>;
 }

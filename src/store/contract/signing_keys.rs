@@ -5,16 +5,16 @@ use async_trait::async_trait;
 use super::error::Result;
 use crate::tokens::SealedSigningKey;
 
-/// Sealed signing keys.
+/// Signing keys, sealed by a master secret.
 #[async_trait]
 pub trait SigningKeyStore: Send + Sync {
     /// All signing keys, by sequence, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>>;
 
-    /// Keeps a new signing key, and says whether it was the first of its sequence number. When not, nothing is written:
-    /// another replica was faster.
+    /// Stores a new signing key, and answers whether it was the first with its sequence number. Otherwise nothing is
+    /// written: another replica was faster.
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool>;
 
-    /// Forgets the signing keys before `sequence`.
+    /// Deletes the signing keys before `sequence`.
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
 }

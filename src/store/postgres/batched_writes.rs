@@ -1,9 +1,9 @@
 //! Writes of many requests in one statement and one commit.
 //!
-//! A batched statement does not wait for row locks (`SKIP LOCKED`): it leaves out locked rows and every case that is not
-//! plain. Such a request then runs alone, by a statement that waits for the lock and finds the reason. So a lock holds up
-//! only requests for that very row, and deadlocks are impossible. (One wait remains: for another transaction that inserts
-//! the same new user. If that takes too long, all requests of the batch run alone.)
+//! A batch never waits for a row lock: it skips locked rows, and requests that are not the usual case. A skipped
+//! request runs by itself, in a statement that waits for the lock and answers the reason. So a lock delays only the
+//! requests for its row, and no deadlock can form. One wait remains: for a concurrent insert of the same new user. If
+//! it takes too long, all requests of the batch run by themselves.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,32 +16,32 @@ use super::retry::Connections;
 use crate::store::batching::{BatchJob, Batcher, Pending};
 use crate::store::contract::Result;
 
-/// The results of a batch, by subject. A write whose result cannot be read is not repeated.
+/// The results of a batch, by subject. A request whose row was written and cannot be decoded is not run again.
 pub(super) type BatchResults<W> = Vec<(<W as BatchedWrite>::Subject, Result<<W as BatchedWrite>::Answer>)>;
 
 /// A kind of write.
 pub(super) trait BatchedWrite: Send + Sync + 'static {
-    /// The request of one caller.
+    /// Type of a request.
     type Request: Send + Sync + 'static;
-    /// The answer to one request.
+    /// Type of the reply to a request.
     type Answer: Send + 'static;
-    /// The row that is written: a batch has one request for each, and a second one waits for the next batch.
+    /// The row that a request writes. A batch has one request for each row; another one waits for the next batch.
     type Subject: Eq + Hash + Send + Sync;
 
     fn subject(request: &Self::Request) -> Self::Subject;
 
-    /// Runs the requests that one statement can serve.
+    /// Runs as many of the requests as it can, in one statement. A request without a result is to run by itself.
     fn run_batch(
         database: &Connections,
         requests: &[&Self::Request],
     ) -> impl Future<Output = Result<BatchResults<Self>>> + Send;
 
-    /// Runs one request, waiting for locks.
+    /// Runs one request, and waits for locks where it must.
     fn run_single(database: &Connections, request: &Self::Request)
     -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
-/// The batcher of one kind of write.
+/// The batcher for writes of kind `W`.
 pub(super) type WriteBatcher<W> = Arc<Batcher<WriteJob<W>>>;
 
 /// Creates the batcher for writes of kind `W`.
@@ -49,7 +49,7 @@ pub(super) fn write_batcher<W: BatchedWrite>(database: &Arc<Connections>) -> Wri
     Batcher::new(WriteJob { database: Arc::clone(database), kind: PhantomData })
 }
 
-/// A kind of write as a batch job.
+/// The batch job for writes of kind `W`.
 pub(super) struct WriteJob<W> {
     database: Arc<Connections>,
     kind: PhantomData<W>,
@@ -59,7 +59,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
     type Request = W::Request;
     type Answer = W::Answer;
     const MAX_BATCH: usize = 100;
-    // While one batch waits for the disk, others can work.
+    // Each batch ends with a wait for the disk, in which the others can work.
     const MAX_IN_FLIGHT: usize = 3;
     const MAX_IN_FLIGHT_WHEN_STALLED: usize = 12;
     const EXTRA_BATCH_AT: usize = 16;
@@ -82,7 +82,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
                     }
                 }
             }
-            // One request may have failed the batch, so each runs alone.
+            // One row may have caused the rollback: the requests then run by themselves, so that the others succeed.
             Err(error) if firsts.len() > 1 && was_taken_back(&error) => {}
             Err(error) => {
                 for (_, pending) in firsts.drain() {
@@ -91,7 +91,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
             }
         }
         for left_over in firsts.into_values() {
-            // A task of its own does not hold up the next batch.
+            // In a task of its own, so that the next batch does not wait for a lock.
             tokio::spawn(Arc::clone(self).run_alone(left_over));
         }
         put_off

@@ -1,4 +1,4 @@
-//! The change log, and the wire that wakes its readers.
+//! The change log, and the notifications that wake its readers.
 
 use std::sync::Arc;
 
@@ -83,8 +83,8 @@ pub(super) async fn announce(line: &Line, announcement: Announcement) -> Result<
     Ok(())
 }
 
-/// Deletes what stands before a place in the log, and what has a number that no transaction has drawn yet, but for endings at
-/// `since` or later: a batch at a time.
+/// Deletes a batch of the changes before a position, and of those with numbers that no transaction has been assigned
+/// yet, except for such endings at `since` or later.
 pub(super) async fn forget_changes(pool: &PgPool, before: LogPosition, since: DateTime<Utc>) -> sqlx::Result<u64> {
     const FORGET: &str = "
         DELETE FROM changes WHERE ctid = ANY(ARRAY(
@@ -104,7 +104,7 @@ pub(super) async fn forget_changes(pool: &PgPool, before: LogPosition, since: Da
     Ok(old.rows_affected() + foreign.rows_affected())
 }
 
-/// Hears what [`announce`] says.
+/// Receives what [`announce`] sends.
 struct PostgresListener(PgListener);
 
 pub(super) async fn listen(servers: &Arc<Servers>) -> Result<Box<dyn Listener>> {

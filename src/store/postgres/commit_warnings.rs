@@ -1,8 +1,8 @@
-//! Commits that were not confirmed although they were answered.
+//! Commits that were answered but not confirmed by the standby.
 //!
-//! Whoever cancels a commit that waits for its synchronous standby (`pg_cancel_backend`) makes PostgreSQL answer success, with
-//! a warning that the standby may not have it. SQLx hands warnings to the log alone, so a layer of the log tells the task
-//! whose statement was warned of.
+//! A commit that waits for its synchronous standby can be cancelled (`pg_cancel_backend`). PostgreSQL then answers
+//! success, with a warning that the standby may not have it. SQLx hands warnings to the log alone, so a layer of the
+//! log marks the task whose statement caused the warning.
 
 use std::cell::Cell;
 
@@ -12,7 +12,7 @@ use tracing_subscriber::layer::Context;
 
 use crate::store::contract::{Error, Result};
 
-/// The log target of SQLx for PostgreSQL's notices.
+/// Log target of SQLx for the notices of PostgreSQL.
 const NOTICES: &str = "sqlx::postgres::notice";
 
 tokio::task_local! {
@@ -24,7 +24,7 @@ tokio::task_local! {
 pub struct CommitWarnings;
 
 impl CommitWarnings {
-    /// Whether the layer wants to hear of something.
+    /// Whether the layer handles events with this metadata.
     pub fn concern(metadata: &Metadata<'_>) -> bool {
         metadata.target() == NOTICES && *metadata.level() == Level::WARN
     }
@@ -33,18 +33,18 @@ impl CommitWarnings {
 impl<S: Subscriber> Layer<S> for CommitWarnings {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if Self::concern(event.metadata()) {
-            // Outside of a statement of ours nobody asks.
+            // Outside of [`unless_warned`] nothing reads the mark.
             let _ = WARNED.try_with(|warned| warned.set(true));
         }
     }
 }
 
-/// A new connection may be warned of for reasons of its own, such as another version of a collation.
+/// Clears the mark: a new connection may cause a warning of another kind, such as a new version of a collation.
 pub(super) fn forget() {
     let _ = WARNED.try_with(|warned| warned.set(false));
 }
 
-/// The result of statements, unless PostgreSQL warned of them.
+/// The result of statements, unless PostgreSQL warned about one of them.
 pub(super) async fn unless_warned<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     WARNED
         .scope(Cell::new(false), async {

@@ -88,7 +88,7 @@ impl BatchedWrite for Endings {
     }
 }
 
-/// Ends those that stand where nobody else is at them, and answers them.
+/// Ends the sessions that are neither ended nor locked, and returns their rows.
 async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<PgRow>> {
     const END: &str = concat!(
         "WITH asked AS (
@@ -110,14 +110,15 @@ async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> 
 }
 
 async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<EndOutcome>> {
-    // A racer may have ended the session after this statement began: FOR SHARE reads what the racer wrote.
+    // A concurrent call may have ended the session after this statement began: FOR SHARE reads the row as that call
+    // left it.
     const END: &str = concat!(
         "WITH ended AS (
             UPDATE sessions SET ended_at = $1, end_reason = $4
             WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
             RETURNING ",
         columns!(),
-        // The lock takes part in the write-ahead log, so a repeat waits for the standby as the first ending did.
+        // The lock is written to the write-ahead log, so a repeat waits for the standby as the first ending did.
         "), already_ended AS (
             SELECT ",
         columns!(),
@@ -158,7 +159,7 @@ pub(super) async fn end_sessions_of(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> sqlx::Result<EndedAtOnce> {
-    // A minute longer than they live by this clock: by another replica's they may live a little longer, and be refreshed.
+    // One minute of clock skew: by the clock of another replica a session may not have expired yet, and be refreshed.
     const END: &str = concat!(
         "WITH meant AS (
             SELECT id FROM sessions

@@ -1,4 +1,4 @@
-//! Failures of PostgreSQL: kinds, and what each may mean.
+//! Failures of PostgreSQL: their kinds, and the retries that each allows.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
 }
 
-/// Whether the database has taken back whatever was done.
+/// Whether the database has certainly rolled everything back.
 pub(super) fn is_undone(error: &sqlx::Error) -> bool {
     matches!(kind(error), DatabaseFailure::Conflict)
 }
 
-/// Whether a statement that ran by itself was taken back for something that is wrong with a part of it.
+/// Whether a batch was rolled back because of one of its rows, so that running the rows one by one makes sense.
 pub(super) fn was_taken_back(error: &Error) -> bool {
     let (Error::Internal(cause) | Error::Unavailable(cause)) = error else { return false };
     cause.downcast_ref().is_some_and(|error: &sqlx::Error| {
@@ -33,19 +33,19 @@ pub(super) fn is_undone_or_broken(error: &sqlx::Error) -> bool {
     is_undone(error) || is_broken(error)
 }
 
-/// Sorts failures, those that the database tells by their class (PostgreSQL appendix A).
+/// Classifies a failure: errors of the database by their SQLSTATE (PostgreSQL appendix A).
 pub(super) fn kind(error: &sqlx::Error) -> DatabaseFailure {
     match error {
-        // Protocol: a connection that breaks off in its first bytes looks like a server that speaks nonsense.
+        // Protocol: a connection that breaks in its first bytes looks like invalid messages.
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => DatabaseFailure::Connection,
         sqlx::Error::PoolTimedOut => DatabaseFailure::AcquireTimeout,
         sqlx::Error::Database(_) => match code(error).as_deref().unwrap_or_default() {
             "40001" | "40P01" => DatabaseFailure::Conflict,
             "55P03" => DatabaseFailure::LockTimeout,
             "57014" => DatabaseFailure::StatementTimeout,
-            // A transaction of ours took too long; the server takes no writes any more; the database has another name.
+            // Idle in a transaction for too long; a server that became read-only; a database that was renamed.
             "25P03" | "25006" | "3D000" => DatabaseFailure::Connection,
-            // 28: the role or its password is another by now.
+            // 28: the role or its password has changed.
             code if ["08", "28", "57P"].iter().any(|class| code.starts_with(class)) => DatabaseFailure::Connection,
             code if code.starts_with("53") => DatabaseFailure::Resources,
             _ => DatabaseFailure::Other,
@@ -54,7 +54,7 @@ pub(super) fn kind(error: &sqlx::Error) -> DatabaseFailure {
     }
 }
 
-/// Tells what may work in a moment from what is a defect.
+/// Separates failures that a retry may cure from defects.
 pub(super) fn failure(error: sqlx::Error) -> Error {
     let may_work = kind(&error) != DatabaseFailure::Other || matches!(error, sqlx::Error::PoolClosed);
     let may_work = may_work && !failpoints::enabled(Failpoint::OutageIsDefect);

@@ -1,4 +1,4 @@
-//! Connections for one use alone, which nothing else can keep busy.
+//! Connections for one purpose each, which other work cannot keep busy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::session::SessionSettings;
 use crate::model::LogId;
 use crate::store::contract::{Error, Result};
 
-/// Time limit of one use.
+/// Deadline of one use of such a connection.
 pub(super) const LINE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Makes connections with the settings of one purpose.
@@ -53,17 +53,17 @@ impl Connector {
         connected.epoch == self.servers.epoch()
     }
 
-    /// The server of this log has proved to be the primary.
+    /// Notes that the server of this log has proved to be the primary.
     pub(super) fn proved(&self, log: LogId) {
         self.servers.proved(log);
     }
 
-    /// The address leads to another server than before.
+    /// Notes that the address leads to another server than before.
     pub(super) fn replaced(&self) {
         self.servers.replaced();
     }
 
-    /// The server that was used in that epoch confirms no commit.
+    /// Notes that the server of that epoch does not confirm commits.
     pub(super) fn unconfirmed(&self, epoch: u64) {
         self.servers.unconfirmed(epoch);
     }
@@ -73,7 +73,7 @@ impl Connector {
         self.servers.epoch()
     }
 
-    /// The result of a use, in time. A failure starts the search for another server.
+    /// Runs one use within its deadline. A failure starts the search for another server.
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
         let done = match tokio::time::timeout(LINE_DEADLINE, work).await {
             Ok(done) => done.map_err(failure),
@@ -83,7 +83,7 @@ impl Connector {
     }
 }
 
-/// One connection, made when needed, and left when it fails or hangs.
+/// One connection, opened on demand, and dropped when a use fails or is cancelled.
 pub(super) struct Line {
     connector: Connector,
     place: Mutex<Option<Connected>>,
@@ -97,7 +97,7 @@ impl Line {
     pub(super) async fn run<T>(&self, work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>) -> Result<T> {
         self.connector
             .in_time(async {
-                // Taken out while in use: a use that is broken off takes the connection along.
+                // Moved out while in use, so that a cancelled use drops the connection.
                 let mut place = self.place.lock().await;
                 let mut connected = match self.connector.keep(place.take()) {
                     Some(connected) => connected,

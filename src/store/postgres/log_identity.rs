@@ -6,14 +6,14 @@ use sqlx::{PgConnection, Row};
 use crate::clock::SystemEntropy;
 use crate::model::LogId;
 
-/// Asks which log this is. A log that does not tell is another with each connection.
+/// Identifies the change log. A log that cannot be identified gets a random identity for each connection.
 pub(super) async fn identify(connection: &mut PgConnection) -> sqlx::Result<LogId> {
     const IDENTIFY: &str = "
         SELECT (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
                'changes'::regclass::oid AS log_table";
     let server = identify_server(connection).await?;
     if server.is_drawn() {
-        tracing::warn!("the database does not tell which change log it has: each connection reads all of it");
+        tracing::warn!("the change log cannot be identified: each new connection reads all of it");
         return Ok(server);
     }
     let row = sqlx::query(IDENTIFY).fetch_one(connection).await?;
@@ -21,9 +21,10 @@ pub(super) async fn identify(connection: &mut PgConnection) -> sqlx::Result<LogI
     Ok(LogId { database: number("database")?, table: number("log_table")?, ..server })
 }
 
-/// Asks which server this is, as far as that is part of its log's identity; drawn by chance when it does not tell.
+/// Identifies the server, as far as that is part of the identity of its log; random when the role may not ask.
 pub(super) async fn identify_server(connection: &mut PgConnection) -> sqlx::Result<LogId> {
-    // The file of the write-ahead log is of the new timeline at once after a promotion; the control file may be late.
+    // The name of the write-ahead log file has the new timeline at once after a promotion; the control file may be
+    // late.
     const IDENTIFY: &str = "
         SELECT system_identifier AS system, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline,
                (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started
@@ -44,7 +45,8 @@ pub(super) async fn identify_server(connection: &mut PgConnection) -> sqlx::Resu
     })
 }
 
-/// Whether a function is missing or not for this role: insufficient_privilege, undefined_function, feature_not_supported.
+/// Whether a function is missing or not allowed for this role: insufficient_privilege, undefined_function,
+/// feature_not_supported.
 fn is_not_allowed(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     matches!(code.as_deref(), Some("42501" | "42883" | "0A000"))

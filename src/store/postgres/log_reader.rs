@@ -17,9 +17,9 @@ use crate::store::contract::{Changes, MAX_CHANGES, ReplayedChanges, Result};
 
 /// Reads the log on a connection of its own, and knows which log that is.
 ///
-/// PostgreSQL gives a transaction number again when the transaction was lost in a crash, and a crash, a promotion or a
-/// restore breaks every connection. So places of one connection are compared with those of the next one only within the
-/// same log, and only up to what was on the disk.
+/// PostgreSQL reuses a transaction number when the transaction was lost in a crash, and a crash, a promotion or a
+/// restore breaks every connection. So positions of two connections are compared only within the same log, and only up
+/// to what was flushed to disk.
 pub(super) struct LogReader {
     connector: Connector,
     reading: Mutex<Reading>,
@@ -31,10 +31,10 @@ struct Reading {
     log: LogId,
     /// Counts the connections.
     number: u64,
-    /// The oldest transaction that was running at each look, with the end of the write-ahead log then, until that is on the
-    /// disk: once it is, no crash gives an older number again.
+    /// The oldest running transaction at each read, with the end of the write-ahead log at that moment. An entry is
+    /// removed once that end is flushed: from then on no crash makes PostgreSQL reuse an older number.
     unflushed: VecDeque<(i64, i64)>,
-    /// The newest of them that is.
+    /// The newest transaction among the removed entries.
     settled: i64,
 }
 
@@ -43,14 +43,14 @@ impl LogReader {
         Self { connector, reading: Mutex::default() }
     }
 
-    /// A part of a look at the log, by a database that has proved nothing yet.
+    /// One page of a read of the log, before any proof that the database is the primary.
     pub(super) async fn changes(&self, seen: &LogSnapshot, after: LogPosition) -> Result<Changes> {
         let proved_at = Instant::now();
         self.run(async |connection| look(connection, seen, after).await, |reading, rows| reading.read(rows, proved_at))
             .await
     }
 
-    /// The endings at `since` or later whose numbers no transaction of this log has drawn yet.
+    /// The endings at `since` or later with transaction numbers that this log has not assigned yet.
     pub(super) async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>> {
         const READ: &str = concat!(
             "SELECT ",
@@ -74,7 +74,7 @@ impl LogReader {
     ) -> Result<T> {
         let work = async {
             let mut reading = self.reading.lock().await;
-            // Taken out while in use: a read that is broken off takes the connection along.
+            // Moved out while in use, so that a cancelled read drops the connection.
             let mut connected = match self.connector.keep(reading.connected.take()) {
                 Some(connected) => connected,
                 None => reading.begin(self.connector.connect().await?).await?,
@@ -92,7 +92,7 @@ impl LogReader {
 }
 
 impl Reading {
-    /// Finds out which log a new connection reads.
+    /// Identifies the log that a new connection reads.
     async fn begin(&mut self, mut connected: Connected) -> sqlx::Result<Connected> {
         let log = identify(&mut connected.connection).await?;
         self.unflushed.clear();
@@ -104,7 +104,7 @@ impl Reading {
         Ok(connected)
     }
 
-    /// Takes down what a look brought.
+    /// Decodes the rows of one read.
     fn read(&mut self, rows: &[PgRow], proved_at: Instant) -> sqlx::Result<Changes> {
         let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         let (oldest, end): (i64, i64) = (first.try_get("oldest")?, first.try_get("next_number")?);
@@ -120,7 +120,7 @@ impl Reading {
         }
         let mut changes = Vec::with_capacity(rows.len());
         for row in rows {
-            // A look that finds nothing new has one row, without a change.
+            // A read that finds nothing new has one row, without a change.
             if row.try_get::<Option<i64>, _>("transaction_id")?.is_some() {
                 changes.push(rows::change(row)?);
             }
@@ -132,8 +132,9 @@ impl Reading {
     }
 }
 
-/// The changes after a place that the look before could not see: those of transactions that were open then, and of later ones.
-/// However long a transaction stays open, nothing is read twice. A number that no transaction has drawn yet is a dump's.
+/// The changes after a position that the read before could not see: those of transactions that were running then, and
+/// of later ones. Nothing is read twice, however long a transaction runs. A number that no transaction has been
+/// assigned yet comes from a restored dump.
 async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Vec<PgRow>> {
     // The one statement that asks the database for the time, because this is where replicas agree on it.
     const READ: &str = concat!(
@@ -157,7 +158,7 @@ async fn look(connection: &mut PgConnection, seen: &LogSnapshot, after: LogPosit
              ORDER BY transaction_id, sequence LIMIT $5)
          ) AS changes ON TRUE"
     );
-    // One bound: of two PostgreSQL may begin at the lower one. Numbers within a transaction begin at 1.
+    // A single bound, because PostgreSQL may start at the lower of two. Sequences within a transaction begin at 1.
     let unseen = after.max(seen.end);
     sqlx::query(READ)
         .bind(after.transaction.to_string())

@@ -26,8 +26,8 @@ impl OpenStore for PostgresStore {
     }
 }
 
-/// Keeps what the opener tells of a user, and locks the row. A banned user stays as it is: nothing will be opened, so
-/// nothing is to change, but its row is locked and answered.
+/// Stores the details of a user and locks the row. The details of a banned user stay unchanged, because nothing will be
+/// opened, but the row is locked and returned.
 macro_rules! tell_user {
     ($values:literal) => {
         concat!(
@@ -55,7 +55,7 @@ macro_rules! session_arrays {
     };
 }
 
-/// Sessions to be opened, with what is told of their users.
+/// The sessions to be opened, with the details of their users.
 macro_rules! new_sessions {
     () => {
         concat!(
@@ -70,7 +70,7 @@ macro_rules! new_sessions {
     };
 }
 
-/// Writes those that meet a condition.
+/// Inserts the sessions that meet a condition.
 macro_rules! opened {
     ($condition:literal) => {
         concat!(
@@ -85,7 +85,7 @@ macro_rules! opened {
     };
 }
 
-/// Ends all but the `$3` active sessions that come first in the given order.
+/// Ends all active sessions except the first `$3` in the given order.
 macro_rules! evict_all_but_first_by {
     ($order:literal) => {
         concat!(
@@ -108,7 +108,7 @@ macro_rules! evict_all_but_first_by {
 impl BatchedWrite for Openings {
     type Request = NewSession;
     type Answer = Opening;
-    // Two of one user would want its row twice.
+    // Two sessions of one user would write the row of the user twice in one statement.
     type Subject = UserId;
 
     fn subject(new: &NewSession) -> UserId {
@@ -126,9 +126,11 @@ impl BatchedWrite for Openings {
     }
 }
 
-/// Opens those whose users are either new, or known, free and told nothing new of; answers these users.
+/// Opens the sessions whose users are new, or are known with the same details, not banned and not locked. Answers these
+/// users.
 async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<User>> {
-    // New users are inserted in the order of their ids: a racer that inserts some of them too is waited for, never in a circle.
+    // New users are inserted in the order of their ids, so that concurrent batches wait for each other without a
+    // deadlock.
     const OPEN: &str = concat!(
         "WITH ",
         new_sessions!(),
@@ -162,7 +164,7 @@ async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<U
     bind_new(sqlx::query(OPEN), new)?.fetch_all(pool).await?.iter().map(rows::user).collect()
 }
 
-/// Binds what [`new_sessions`] names.
+/// Binds the parameters of `new_sessions!`.
 fn bind_new<'q>(query: rows::PgQuery<'q>, new: &[&'q NewSession]) -> sqlx::Result<rows::PgQuery<'q>> {
     let sessions: Vec<_> = new.iter().map(|new| &new.session).collect();
     Ok(rows::bind_sessions(query, &sessions)?
@@ -170,7 +172,7 @@ fn bind_new<'q>(query: rows::PgQuery<'q>, new: &[&'q NewSession]) -> sqlx::Resul
         .bind(rows::column(new, |new| new.user.email.as_deref())))
 }
 
-/// Opens a session in a transaction that makes sure of the limit and the idempotency key.
+/// Opens a session in a transaction that enforces the limit and the idempotency key.
 pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
     const INSERT: &str = concat!("WITH ", new_sessions!(), ", ", opened!("TRUE"), " SELECT user_id FROM opened");
     let mut tx = pool.begin().await?;
@@ -201,13 +203,13 @@ pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Resul
 
 const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
-/// The reach of the bulk endings, if it is past the session's opening.
+/// The newest instant that a bulk ending covers, unless the session is younger.
 fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Utc>> {
     reach.filter(|reach| *reach >= session.created_at)
 }
 
 async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
-    // A user of whom nothing new is told is locked, not written: most are opened a session for who have had many.
+    // A user with unchanged details is locked and not written: most sessions are opened for known users.
     const OPEN: &str = concat!(
         "WITH ",
         new_sessions!(),
@@ -245,14 +247,14 @@ async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
     })
 }
 
-/// Takes the idempotency key for `session`, waiting for a racer with the same key; answers what it stands for if it
-/// is taken.
+/// Claims the idempotency key for `session`, waiting for a concurrent claim. Answers the earlier opening when the key
+/// is already claimed.
 async fn claim_key(
     tx: &mut PgConnection,
     idempotency: &Idempotency,
     session: &Session,
 ) -> sqlx::Result<Option<Opening>> {
-    // The update changes nothing; it locks the row and brings it back, which DO NOTHING would not.
+    // The update changes nothing; it locks the row and returns it, which DO NOTHING would not.
     const CLAIM: &str = "
         INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
@@ -277,7 +279,7 @@ async fn claim_key(
             return Ok(Some(Opening::Repeated(Box::new(signed_in))));
         }
     }
-    // Forgotten, or its session has been cleaned up: the key is free again.
+    // The key is past its time, or its session has been cleaned up: it may be claimed again.
     claim(TAKE_OVER).execute(tx).await?;
     Ok(None)
 }
@@ -293,7 +295,7 @@ async fn tell_user(tx: &mut PgConnection, session: &Session, details: &UserDetai
     rows::user(&row)
 }
 
-/// Makes place for one more session and answers the evicted ones; `None` when policy refuses to.
+/// Makes room for one more session and answers the evicted ones; `None` when the policy rejects the new session.
 async fn make_place(
     tx: &mut PgConnection,
     limit: SessionLimit,

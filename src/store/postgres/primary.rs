@@ -1,8 +1,9 @@
-//! Whether the database is still the one that all replicas write to.
+//! Proofs that the database is still the primary.
 //!
-//! A primary that was replaced answers every query as before, and so does a standby. Only a commit tells: a standby and a
-//! read-only session refuse it, and where replication is synchronous a primary that lost its standby to a promotion never
-//! confirms it. So a small commit is made a few times a second, and an answer is given only while the last one is young.
+//! A primary that was replaced answers every query as before, and so does a standby. Only a commit tells them apart: a
+//! standby and a read-only session refuse it, and where replication is synchronous a primary that lost its standby to a
+//! promotion never confirms it. So a small commit is made a few times a second, and an answer is given only while the
+//! last one is recent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -20,35 +21,35 @@ use crate::failpoints::{self, Failpoint};
 use crate::model::LogId;
 use crate::store::contract::{Error, Result};
 
-/// Time between two proofs.
+/// Age at which a proof is renewed.
 const PROOF_INTERVAL: Duration = Duration::from_millis(250);
-/// Age limit of the proof for a read of the change log.
+/// Greatest age of a proof for a read of the change log.
 const PROOF_FOR_LOG: Duration = Duration::from_secs(1);
-/// Time that a read waits for the proof that was begun with it.
+/// Wait of such a read for the proof that was begun with it.
 const PROOF_PATIENCE: Duration = Duration::from_millis(50);
-/// Age limit of the proof for an answer.
+/// Greatest age of a proof for any other answer.
 const PROOF_FOR_ANSWER: Duration = Duration::from_secs(5);
-/// Time limit for the confirmation of a commit, after which its connection is replaced: the connection may be dead.
+/// Limit of the wait for a confirmation. The connection is then dropped, because it may be dead itself.
 const PROOF_TIME: Duration = Duration::from_secs(2);
 
 /// The proof that the database is the primary.
 pub(super) struct Primary {
     connector: Connector,
-    /// One proof at a time: a commit that waits for the standby keeps a connection of the database busy.
+    /// One proof at a time: a commit that waits for the standby occupies a connection of the database.
     connection: Arc<Mutex<Option<(Connected, LogId)>>>,
     proof: watch::Sender<Proof>,
-    /// The process of the database that serves the last connection. It goes on to wait for the standby when that is given up.
+    /// The backend process of the last connection. It continues to wait for the standby when the connection is dropped.
     process: AtomicI32,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Proof {
-    /// When the last proof began that succeeded.
+    /// Start of the last proof that succeeded.
     proved_at: Option<Instant>,
-    /// The log of the server that gave it, and the epoch in which that server was used: it proves nothing of another one.
+    /// The log of the server that gave the proof, and the epoch of its use: the proof holds for no other server.
     log: LogId,
     epoch: u64,
-    /// When the last proof failed, if it did, and why.
+    /// Time and cause of the failure, if the last proof failed.
     failure: Option<(Instant, Error)>,
 }
 
@@ -69,14 +70,15 @@ impl Primary {
         })
     }
 
-    /// Begins the next proof, if that is due.
+    /// Begins the next proof, if one is due.
     pub(super) fn renew(self: &Arc<Self>) {
         if self.proof.borrow().younger_than(PROOF_INTERVAL, self.connector.epoch()).is_none() {
             self.prove_in_background();
         }
     }
 
-    /// When the last proof began, for a look at the change log. The proof that was begun with the look is waited for a little.
+    /// The start of the last proof, for a read of the change log. Waits a little for the proof that was begun with the
+    /// read.
     pub(super) async fn proved_for_log(self: &Arc<Self>) -> Result<Instant> {
         match self.proved_within(PROOF_INTERVAL, PROOF_PATIENCE).await {
             Ok(proved_at) => Ok(proved_at),
@@ -84,11 +86,11 @@ impl Primary {
         }
     }
 
-    /// Whether the last proof was given by the server of this log. If not, connections lead to several servers, and all are made
-    /// anew.
+    /// Whether the server of this log gave the last proof. If not, connections lead to several servers, and all are
+    /// replaced.
     pub(super) fn is_of(&self, log: LogId) -> bool {
         let proved = self.proof.borrow().log;
-        // A log that does not tell its identity is compared with none.
+        // A log with a random identity is not comparable.
         let same =
             proved == log || log.is_drawn() || proved.is_drawn() || failpoints::enabled(Failpoint::LogIdentityIgnored);
         if !same {
@@ -97,19 +99,19 @@ impl Primary {
         same
     }
 
-    /// Returns when an answer may rest on what was read.
+    /// Returns once a recent proof allows an answer from this database.
     pub(super) async fn proved_for_answer(self: &Arc<Self>) -> Result<()> {
         self.proved_within(PROOF_FOR_ANSWER, LINE_DEADLINE).await.map(drop)
     }
 
-    /// Returns when a commit was confirmed that began after this call. The standby then has all that was visible before it too,
-    /// such as an ending whose own wait was cancelled.
+    /// Returns once a commit is confirmed that began after this call. The standby then also has everything that was
+    /// visible before, such as an ending whose own wait was cancelled.
     pub(super) async fn confirmed(self: &Arc<Self>) -> Result<()> {
         let asked = Instant::now();
         let mut proofs = self.proof.subscribe();
         let confirmed = async {
             loop {
-                // Nothing is begun while an older proof is under way.
+                // No proof begins while an older one is running.
                 self.prove_in_background();
                 let Proof { proved_at, epoch, failure, .. } = Proof::clone(&proofs.borrow_and_update());
                 if proved_at.is_some_and(|at| at >= asked) && epoch == self.connector.epoch() {
@@ -152,7 +154,7 @@ impl Primary {
         }
     }
 
-    /// In a task of its own: whoever asked may give up, and then a commit that still waits would be one of many.
+    /// In a task of its own: a caller may give up, and each would leave one more waiting commit behind.
     fn prove_in_background(self: &Arc<Self>) {
         if let Ok(connection) = Arc::clone(&self.connection).try_lock_owned() {
             let primary = Arc::clone(self);
@@ -199,7 +201,7 @@ impl Primary {
         }
     }
 
-    /// A new connection, after the one that was given up is ended: the database has only so many.
+    /// Opens a new connection and terminates the backend of the dropped one, because the database limits connections.
     async fn connect(&self) -> sqlx::Result<(Connected, LogId)> {
         const END: &str = "
             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2";
@@ -220,9 +222,10 @@ impl Primary {
     }
 }
 
-/// Commits, where a standby has to confirm it, and says whether the database takes writes.
+/// Makes a commit that a synchronous standby must confirm, where there is one. Answers whether the database takes
+/// writes.
 async fn commit(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    // A message in the write-ahead log takes part in the transaction and writes no table.
+    // A logical message makes the transaction write to the write-ahead log, and to no table.
     const PROVE: &str = "
         SELECT CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' THEN FALSE
                     WHEN current_setting('synchronous_standby_names') = '' THEN TRUE

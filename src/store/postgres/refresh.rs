@@ -20,7 +20,7 @@ impl RefreshStore for PostgresStore {
     }
 }
 
-/// The condition that the predecessor comes back after the grace. Without a time of rotation there is no grace.
+/// The condition that the predecessor is presented after the grace. Without a time of rotation there is no grace.
 macro_rules! late {
     () => {
         "(refresh_counter = presented + 1 AND coalesce(rotated_at <= grace_since, TRUE))"
@@ -34,7 +34,7 @@ macro_rules! confirmed {
     };
 }
 
-/// The condition that the presented counter is spent.
+/// The condition that a spent token is reused, which ends the session.
 macro_rules! reuse {
     () => {
         concat!(
@@ -116,9 +116,10 @@ impl BatchedWrite for Refreshes {
     }
 }
 
-/// The rows of those that are refreshed or ended by it; the others are not active.
+/// Returns the rows of sessions that were refreshed or ended. The other sessions are not active, or were skipped as
+/// locked.
 async fn refresh(pool: &PgPool, sql: &'static str, attempts: &[&RefreshAttempt]) -> sqlx::Result<Vec<PgRow>> {
-    // A counter that has no successor is of no session.
+    // A counter without a successor belongs to no session.
     let counted = |attempt: &&RefreshAttempt| Some((**attempt, values::presented_counter(attempt.presented)?));
     let attempts: Vec<_> = attempts.iter().filter_map(counted).collect();
     if attempts.is_empty() {

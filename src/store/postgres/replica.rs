@@ -1,8 +1,8 @@
-//! A read replica for searches: a hot standby, as long as it is known to be no more than [`MAX_LAG`] behind the primary.
+//! A read replica for searches: a hot standby, used while it is known to be at most [`MAX_LAG`] behind the primary.
 //!
-//! The primary is asked for its WAL position at an instant. Once the replica has replayed up to that position, its answers
-//! are as of that instant or later. Positions compare only within one timeline, so after a fail-over the replica is left out
-//! until its next restart point says that it has followed.
+//! The primary is asked for its WAL position at an instant. Once the replica has replayed up to that position, its
+//! answers are as of that instant or later. Positions compare only within one timeline. So after a fail-over the
+//! replica is left out until its next restart point shows that it has followed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use crate::metrics::{self, AnsweringServer, DatabaseFailure};
 use crate::store::contract::{Error, Pool, Result};
 use crate::store::pools::SEARCH_TIME;
 
-/// The greatest age of what a search on the replica sees.
+/// The greatest lag at which searches use the replica.
 const MAX_LAG: Duration = Duration::from_secs(10);
 /// The least time between two comparisons of the servers.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The time that a comparison may take.
 const CHECK_TIME: Duration = Duration::from_secs(1);
-/// The number of looks at a replica that has not caught up, and the pause between them.
+/// The number of reads of the position of a replica that lags, and the pause between them.
 const LOOKS: u32 = 4;
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// The time for which a replica that failed a search is left out.
@@ -46,10 +46,10 @@ pub(super) struct Replica {
 struct State {
     checked: Option<Instant>,
     progress: Progress,
-    /// The last comparison failed for this reason.
+    /// The reason why the last comparison failed.
     problem: Option<String>,
     left_out_until: Option<Instant>,
-    /// The operator has been told that the replica is left out.
+    /// Whether the log says that the replica is left out.
     is_left_out: bool,
 }
 
@@ -68,7 +68,7 @@ impl Replica {
         self.servers.close();
     }
 
-    /// A search on the replica; `None` when it belongs on the primary.
+    /// A search on the replica; `None` when the primary must answer.
     pub(super) async fn search<T, F>(&self, primary: &PgPool, search: impl FnOnce(PgPool) -> F) -> Option<Result<T>>
     where
         F: Future<Output = sqlx::Result<T>>,
@@ -88,7 +88,7 @@ impl Replica {
             Err(_) => sqlx::Error::PoolTimedOut,
         };
         match kind(&error) {
-            // Replay needed what the search was reading, or it took too long by itself.
+            // Replay conflicted with the search, or the search itself took too long.
             DatabaseFailure::Conflict | DatabaseFailure::StatementTimeout => return Some(Err(Error::TooSlow)),
             DatabaseFailure::Connection => self.servers.broke(),
             _ => {}
@@ -99,7 +99,7 @@ impl Replica {
         None
     }
 
-    /// Whether a search may go to the replica now. Compares the servers, at most once an interval.
+    /// Whether a search may go to the replica now. Compares the servers, once in [`CHECK_INTERVAL`] at most.
     pub(super) async fn is_current(&self, primary: &PgPool) -> bool {
         let mut state = self.state.lock().await;
         if state.left_out_until.is_some_and(|until| Instant::now() < until) {
@@ -123,13 +123,13 @@ impl Replica {
                 return true;
             }
             (None, Some(lag)) => format!("it is {} seconds behind", lag.as_secs()),
-            (None, None) => "it is behind, nobody knows how far".to_owned(),
+            (None, None) => "it is behind by an unknown time".to_owned(),
         };
         state.leave_out(&problem);
         false
     }
 
-    /// Asks both servers how far they are; an error is the reason why the replica cannot be used.
+    /// Compares the positions of both servers; an error is the reason why the replica cannot be used.
     async fn compare(&self, primary: &PgPool, progress: &mut Progress) -> std::result::Result<(), String> {
         const FLUSHED: &str = "
             SELECT (pg_control_system()).system_identifier AS system,
@@ -143,7 +143,7 @@ impl Replica {
                    (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
                    'sessions'::regclass::oid AS sessions,
                    pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS position";
-        // Taken before the question: whatever was written until now is before the position.
+        // Before the query: everything written until now is before the position that it returns.
         let asked = Instant::now();
         let flushed = position(primary, FLUSHED).await.map_err(|error| format!("the primary: {}", told(&error)))?;
         progress.flushed(asked, &flushed);
@@ -152,7 +152,7 @@ impl Replica {
             let replayed = replayed.map_err(|error| told(&self.servers.explained(error)))?;
             if replayed.log != flushed.log {
                 return Err(
-                    "it follows another history of the database, or has not said yet that it follows this".into()
+                    "it follows another timeline or database, or has not shown yet that it follows this one".into()
                 );
             }
             progress.replayed(replayed.bytes);
@@ -182,7 +182,7 @@ struct Log {
     sessions: Oid,
 }
 
-/// A place in the WAL.
+/// A position in the WAL.
 struct Position {
     log: Log,
     bytes: i64,
@@ -199,7 +199,7 @@ async fn position(pool: &PgPool, asked: &'static str) -> sqlx::Result<Position> 
     Ok(Position { log, bytes: row.try_get("position")? })
 }
 
-/// The positions of the primary that the replica has not replayed yet, and the instant that it has come to.
+/// The positions of the primary that the replica has not replayed yet, and the instant up to which it has replayed.
 #[derive(Default)]
 struct Progress {
     log: Option<Log>,
@@ -208,7 +208,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// The primary's position at an instant.
+    /// Records the position of the primary at an instant.
     fn flushed(&mut self, at: Instant, position: &Position) {
         if self.log.as_ref() != Some(&position.log) {
             *self = Self { log: Some(position.log.clone()), ..Self::default() };
@@ -224,7 +224,7 @@ impl Progress {
         }
     }
 
-    /// Upper bound of the replica's lag; `None` while nothing is known.
+    /// Upper bound of the lag of the replica; `None` while unknown.
     fn lag(&self, now: Instant) -> Option<Duration> {
         self.replayed_as_of.map(|at| now.duration_since(at))
     }

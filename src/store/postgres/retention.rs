@@ -1,4 +1,5 @@
-//! Counting what has expired, and deleting what is kept no longer: a batch a transaction, so that no lock is held long.
+//! Counting ended sessions, and deleting rows past their retention: one batch in a transaction, so that no lock is held
+//! long.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -19,7 +20,7 @@ impl RetentionStore for PostgresStore {
     }
 }
 
-/// Any number, as long as nobody takes it for something else in this database.
+/// Advisory lock key: "cleanup" in ASCII, unique within this database.
 const CLEANING_LOCK: i64 = 0x0063_6c65_616e_7570;
 
 pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Result<Option<u64>> {

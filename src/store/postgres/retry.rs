@@ -1,30 +1,33 @@
-//! Deadlines, retries and connections of the store's operations.
+//! Deadlines, retries and connections of intentions.
 //!
-//! Within its deadline an operation has up to three attempts, with growing pauses. One that was certainly rolled back (a
-//! deadlock, a serialization failure) is always retried. After a broken connection its fate is unknown: it may have
-//! committed, and only the answer was lost. Then a retry depends on its effect:
+//! Within its deadline an intention is attempted up to three times, with growing pauses. One that was certainly rolled
+//! back (a deadlock, a serialization failure) is always retried. When the connection broke, it may have been committed
+//! and only the answer was lost; then a retry depends on what a repeat would do:
 //!
-//! | operation | retried when its fate is unknown | because |
+//! | intention | retried when its fate is unknown | because |
 //! |---|---|---|
-//! | everything that only reads | yes | |
-//! | `touch_sessions` | yes | a time is only ever moved forward |
+//! | everything that only reads | yes | a read changes nothing |
+//! | `touch_sessions` | yes | times and counters only move forward |
 //! | `refresh_session` | yes | the predecessor gets the same successor as long as that was never used, and it was not |
-//! | `end_session` | yes | a repeat reports that the session has ended already |
+//! | `end_session` | yes | a repeat answers that the session is already ended |
 //! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
-//! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time stays; a removed key stays removed |
-//! | `end_in_bulk` | yes | the second matches the same sessions, and no more |
-//! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | a retry would be another batch; the next run continues |
-//! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer the sessions that they ended, and a repeat would find none. Their connection is tested first |
-//! | `extend_session` | no | a repeat would extend twice |
-//! | `open_session` | no | a repeat would find its own id, or a slot that it took itself |
+//! | `erase_user`, `note_use_of_secret` | yes | a repeat finds less to write, or nothing |
+//! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time is kept; a deleted key stays deleted |
+//! | `end_in_bulk` | yes | the second bulk ending has the same filter, and ends nothing that the call does not cover |
+//! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | a repeat would be another batch |
+//! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer the sessions that they ended, and a repeat would find none. A ping proves their connection first |
+//! | `extend_session` | no | the end would move twice |
+//! | `open_session` | no | a repeat would conflict with its own id, or with the limit that it reached itself |
 //! | `add_service_key`, `add_signing_key` | no | a repeat would find its own key and take it for another's |
+//! | `replace_seal` | no | a repeat would find its own seal and take it for another's |
 //!
-//! A timeout of a lock or of a connection is never retried: the wait would only be longer.
+//! A time-out of a lock or of the pool is never retried: the wait would only be longer.
 //!
-//! A batch (`batched_writes.rs`) follows the same rules as a whole; afterwards one of its requests may run alone.
+//! Batched writes (`batched_writes.rs`) are retried by the same rules as a whole; a request of the batch may then run
+//! by itself.
 //!
-//! An operation that is not retried fails as unavailable. That includes a lost COMMIT: it is neither a success nor a "not
-//! found".
+//! An intention that is not retried fails as unavailable. That includes a lost COMMIT: the answer is never a success,
+//! nor a "not found".
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,16 +48,16 @@ use crate::store::batching::{BatchJob, Batcher};
 use crate::store::contract::{Error, Pool, Result};
 use crate::store::pools::SEARCH_TIME;
 
-/// Deadline of one operation with all its attempts. The database enforces its own limits while it runs; this one is for
-/// when nothing comes back at all.
+/// Deadline of one intention with its retries. The database enforces shorter limits while it responds; this one is for
+/// when it does not respond at all.
 const DEADLINE: Duration = Duration::from_millis(4500);
 /// Deadline of a health check.
 const PING_DEADLINE: Duration = Duration::from_secs(1);
-/// Time limit for a connection from the pool.
+/// Limit of the wait for a connection.
 const ACQUIRE_TIME: Duration = Duration::from_secs(1);
 /// Time after which an idle connection is closed.
 const IDLE_TIME: Duration = Duration::from_secs(5);
-/// Time that an ending waits for a shared connection before it takes the reserved one.
+/// Wait for a shared connection before the reserved one is used.
 const SHARED_ACQUIRE_TIME: Duration = Duration::from_millis(100);
 
 const THREE_ATTEMPTS: ExponentialBuilder = ExponentialBuilder::new()
@@ -63,22 +66,23 @@ const THREE_ATTEMPTS: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_times(2)
     .with_jitter();
 
-/// A pool whose connections are made when they are needed.
+/// A pool that connects on demand.
 pub(super) fn pool(servers: &Arc<Servers>, most: u32, settings: SessionSettings) -> PgPool {
     let patience = if failpoints::enabled(Failpoint::PatientPool) { ACQUIRE_TIME * 30 } else { ACQUIRE_TIME };
     let options = PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(patience)
-        // Connections that one server does not need are there for the others.
+        // The database has a limited number of connections: those that one replica does not need are free for the
+        // others.
         .idle_timeout(IDLE_TIME);
     servers.pool(options, settings)
 }
 
-/// The connections to the database, by what they are for.
+/// The connections to the database, by purpose.
 pub(super) struct Connections {
     /// For everything that has no pool of its own.
     pub(super) pool: PgPool,
-    /// For what may read long.
+    /// For searches, which may read for long.
     pub(super) searches: PgPool,
     endings: PgPool,
     callers: PgPool,
@@ -86,8 +90,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Connects when needed. Of the `most` there are, one is kept to end sessions and one to tell who asks, for when all
-    /// others are busy; those for searches are more.
+    /// Connects on demand. Of the `most` connections, one is reserved for endings and one for authentication, for when
+    /// all others are busy. The connections for searches are extra.
     pub(super) fn new(servers: Arc<Servers>, most: u32, most_searches: u32) -> Self {
         Self {
             pool: pool(&servers, most.saturating_sub(2).max(1), SessionSettings::general()),
@@ -98,7 +102,7 @@ impl Connections {
         }
     }
 
-    /// The pools.
+    /// The pools, with their purposes.
     pub(super) fn pools(&self) -> Vec<Pool> {
         vec![
             Pool::of("main", &self.pool),
@@ -108,13 +112,13 @@ impl Connections {
         ]
     }
 
-    /// Closes all, each when it is no longer in use.
+    /// Closes all pools, each once its connections are no longer in use.
     pub(super) async fn close(&self) {
         tokio::join!(self.pool.close(), self.searches.close(), self.endings.close(), self.callers.close());
         self.servers.close();
     }
 
-    /// The answer to a batched request, within the deadline.
+    /// Submits a request to a batcher, within the deadline.
     pub(super) async fn batched<T: BatchJob>(
         &self,
         batcher: &Arc<Batcher<T>>,
@@ -123,7 +127,7 @@ impl Connections {
         in_time(DEADLINE, batcher.submit(request)).await.unwrap_or_else(Err)
     }
 
-    /// An intention that is repeated only when it has certainly not happened.
+    /// Runs an intention that is retried only when it was certainly rolled back.
     pub(super) async fn retry_if_rolled_back<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
@@ -131,7 +135,7 @@ impl Connections {
         self.with_deadline(DEADLINE, attempt, is_undone, failure).await
     }
 
-    /// An intention that may be repeated when nobody knows whether it happened.
+    /// Runs an intention that is retried even when its fate is unknown.
     pub(super) async fn retry_idempotent<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
@@ -139,7 +143,7 @@ impl Connections {
         self.with_deadline(DEADLINE, attempt, is_undone_or_broken, failure).await
     }
 
-    /// As [`Connections::retry_idempotent`], for a health check.
+    /// As [`Connections::retry_idempotent`], with the deadline of a health check.
     pub(super) async fn probe<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
@@ -147,8 +151,8 @@ impl Connections {
         self.with_deadline(PING_DEADLINE, attempt, is_undone_or_broken, failure).await
     }
 
-    /// As [`Connections::retry_idempotent`], for searches, which are two statements at most: the database itself stops one that
-    /// reads for too long, before this does.
+    /// As [`Connections::retry_idempotent`], for searches of two statements at most: the database cancels a statement
+    /// that reads for too long before this deadline.
     pub(super) async fn search<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
@@ -173,7 +177,7 @@ impl Connections {
                 may_be_repeated(error)
             })
             .notify(|_, _| metrics::database_retried());
-        // On the heap: nested futures hold each other as often as they are moved.
+        // Boxed, because each level of nested futures that moves this one would contain it once more.
         let attempts = Box::pin(async { attempts.await.map_err(|error| failure(self.servers.explained(error))) });
         let attempts = unless_warned(attempts);
         let done = in_time(deadline, attempts).await.inspect_err(|_| self.servers.look())??;
@@ -197,19 +201,19 @@ impl Connections {
         }
     }
 
-    /// A connection to end sessions on, which is there although others wait.
+    /// A connection for endings: a shared one, or the reserved one when all others are busy.
     pub(super) async fn for_ending(&self) -> sqlx::Result<PoolConnection<Postgres>> {
         self.shared_or_kept(&self.endings).await
     }
 
-    /// As [`Connections::for_ending`], but known to be alive a moment ago, for what is not repeated.
+    /// As [`Connections::for_ending`], but proved by a ping, for intentions that are not retried.
     pub(super) async fn proved_for_ending(&self) -> sqlx::Result<PoolConnection<Postgres>> {
         let proved = || async move {
             let mut connection = self.for_ending().await?;
             connection.ping().await?;
             Ok(connection)
         };
-        // Whoever called notes the last failure.
+        // The caller notes the last failure.
         let tried_again = |error: &sqlx::Error, _| {
             self.note(error);
             metrics::database_retried();
@@ -217,7 +221,8 @@ impl Connections {
         proved.retry(THREE_ATTEMPTS).when(is_broken).notify(tried_again).await
     }
 
-    /// A connection to find out on who is asking: whoever may end a session must be let in to do it.
+    /// A connection for authentication, which has a reserve too: a client must be authenticated before it can end a
+    /// session.
     pub(super) async fn for_caller(&self) -> sqlx::Result<PoolConnection<Postgres>> {
         self.shared_or_kept(&self.callers).await
     }

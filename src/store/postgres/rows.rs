@@ -1,4 +1,4 @@
-//! The columns of each table, the definition of active, and rows turned into what they stand for.
+//! The columns of each table, the definition of active, and the decoding of rows.
 
 use crate::model::LogPosition;
 use crate::model::LoggedChange;
@@ -26,14 +26,14 @@ macro_rules! not_idle {
     };
 }
 
-/// Whether there is a bulk ending that is not carried out yet. Usually there is none, which is asked once a statement.
+/// The condition that a bulk ending is open: not fully applied. Usually none is, which a statement checks once.
 macro_rules! bulk_endings_are_open {
     () => {
         "EXISTS (SELECT FROM bulk_endings WHERE done_at IS NULL)"
     };
 }
 
-/// The first open bulk ending that means a session.
+/// A column of the first open bulk ending that covers a session.
 macro_rules! bulk_ending {
     ($what:literal) => {
         concat!(
@@ -44,14 +44,14 @@ macro_rules! bulk_ending {
     };
 }
 
-/// The condition that no bulk ending matches a session.
+/// The condition that no open bulk ending covers a session.
 macro_rules! not_ended_in_bulk {
     () => {
         concat!("(NOT ", bulk_endings_are_open!(), " OR ", bulk_ending!("at"), " IS NULL)")
     };
 }
 
-/// The end of a session: from its own row, else from the bulk ending that matches it.
+/// A column of the end of a session: from its own row, else from the bulk ending that covers it.
 macro_rules! end_as_it_stands {
     ($own:literal, $of_bulk_ending:literal) => {
         concat!(
@@ -66,15 +66,15 @@ macro_rules! end_as_it_stands {
     };
 }
 
-/// As these columns, to read a session in whatever state: one that a bulk ending means has ended.
+/// The given columns of a session in any state: one that an open bulk ending covers reads as ended.
 macro_rules! as_they_stand {
     ($columns:ident) => {
         $columns!(end_as_it_stands!("ended_at", "at"), end_as_it_stands!("end_reason", "reason"))
     };
 }
 
-/// The condition that a session is active at `$1`: the twin of `Session::state`. With arguments: as if it was last seen
-/// then, and at another time.
+/// The condition that a session is active at `$1`, the twin of `Session::state`. The arguments replace the time of its
+/// last use and the present time.
 macro_rules! active {
     () => {
         active!("last_seen_at", "$1")
@@ -92,7 +92,7 @@ macro_rules! active {
     };
 }
 
-/// The sessions of a list of requests (`asked`), locked. The limit says that each is looked up by itself.
+/// The sessions of a list of requests (`asked`), locked. The LIMIT makes the planner look up each by itself.
 macro_rules! locked {
     ($if_locked:literal) => {
         concat!(
@@ -110,7 +110,7 @@ macro_rules! locked {
 pub(super) const DIALECT: Dialect = Dialect {
     columns: as_they_stand!(columns),
     active: active!(),
-    // With values it is taken for as likely as without, so there is no use in planning anew.
+    // The planner's estimate for a CASE does not depend on bound values, so a generic plan is as good as a custom one.
     active_unseen: concat!("CASE WHEN ", active!(), " THEN TRUE ELSE FALSE END"),
     not_idle: not_idle!("last_seen_at"),
     not_ended: concat!("(ended_at IS NULL AND ", not_ended_in_bulk!(), ")"),
@@ -118,7 +118,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     position: "strpos",
 };
 
-/// The id as it is written.
+/// The expression for the id as text.
 const ID_TEXT: &str = "id::text";
 
 pub(super) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
@@ -188,7 +188,7 @@ pub(super) fn signed_in(row: &PgRow) -> sqlx::Result<SignedIn> {
     columns::signed_in(&mut InOrder::of(row))
 }
 
-/// The result of each row, by session: one that cannot be read spoils no other's answer.
+/// Decodes the row of each session. A row that cannot be decoded spoils no other answer.
 pub(super) fn each<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> sqlx::Result<T>) -> Result<Vec<(SessionId, Result<T>)>> {
     let each = |row| Ok((session_id(row)?, read(row).map_err(failure)));
     rows.iter().map(each).collect::<sqlx::Result<_>>().map_err(failure)
@@ -198,7 +198,7 @@ pub(super) fn session_id(row: &PgRow) -> sqlx::Result<SessionId> {
     Ok(SessionId::from_uuid(row.try_get::<Uuid, _>("id")?))
 }
 
-/// The ids of the ended sessions that were active, in order, which `RETURNING` does not keep.
+/// The ids of the ended sessions that were active, sorted because `RETURNING` keeps no order.
 pub(super) fn ended_ids(rows: &[PgRow]) -> sqlx::Result<Vec<SessionId>> {
     let mut ids = Vec::with_capacity(rows.len());
     for row in rows {
@@ -210,7 +210,7 @@ pub(super) fn ended_ids(rows: &[PgRow]) -> sqlx::Result<Vec<SessionId>> {
     Ok(ids)
 }
 
-/// As [`ended_ids`]; a row without an id tells that there were too many.
+/// As [`ended_ids`]; a row without an id means that there were too many.
 pub(super) fn ended_together(rows: &[PgRow]) -> sqlx::Result<EndedAtOnce> {
     if let [only] = rows
         && only.try_get::<Option<Uuid>, _>("id")?.is_none()
@@ -233,7 +233,8 @@ pub(super) fn ended_of_users(rows: &[PgRow]) -> sqlx::Result<Vec<(SessionId, Use
     Ok(ended)
 }
 
-/// The columns of a change. The number of its transaction takes the name of the column, so an order names the table's.
+/// The columns of a change. The text of the transaction number has the alias of the column, so ORDER BY must name the
+/// table.
 macro_rules! change_columns {
     () => {
         "transaction_id::text::bigint AS transaction_id, sequence, kind, subject_id, user_id, reason, at"

@@ -1,7 +1,7 @@
-//! The servers that a URL names, and which of them is the current one.
+//! The servers that a URL names, and the choice of the current one.
 //!
-//! Only one task looks for another server, and all pools and lines then connect there. So connections never disagree for
-//! long, and a host that hangs holds up nobody who has a connection.
+//! Only one task looks for another server, and all pools and lines then connect there. So connections never disagree
+//! for long, and a host that hangs delays no request that has a connection.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +20,10 @@ use crate::model::LogId;
 const CONNECT_TIME: Duration = Duration::from_secs(1);
 /// The pause between two rounds of all servers.
 const ROUND_INTERVAL: Duration = Duration::from_millis(200);
-/// Pools refuse connections for this long before a failure is told without its cause.
+/// Greatest age of a refusal that explains the time-out of a pool.
 const CAUSE_LIFETIME: Duration = Duration::from_secs(3);
 
-/// The time of the last break of a connection. Older connections are then not used any more: mostly all break at once.
+/// The time of the last broken connection. Older connections are not used after it, because mostly all break at once.
 #[derive(Debug, Clone, Default)]
 struct LastBreak(Arc<Mutex<Option<Instant>>>);
 
@@ -44,7 +44,7 @@ pub(super) type Failures = Vec<(String, sqlx::Error)>;
 pub(super) struct Servers {
     access: Access,
     addresses: Vec<Address>,
-    /// The settings of a connection that only finds out whether a server is fit.
+    /// The settings of a connection that only checks whether a server is fit.
     probe: SessionSettings,
     state: Mutex<State>,
     last_break: LastBreak,
@@ -55,14 +55,14 @@ pub(super) struct Servers {
 struct State {
     /// The index of the server that was fit last.
     current: usize,
-    /// Counts the changes of `current`.
+    /// Counts the changes of the server: of `current`, or of the server behind its address.
     epoch: u64,
     pools: Vec<PgPool>,
-    /// The log of the server that gave the last proof, if it tells which that is.
+    /// The log of the server that gave the last proof, unless its identity is random.
     proved: Option<LogId>,
-    /// The current server confirms no commit.
+    /// Whether the current server leaves commits unconfirmed.
     unconfirmed: bool,
-    /// The last round found no server that is fit.
+    /// Whether the last round found no server that is fit.
     failing: bool,
     cause: Option<(Instant, String)>,
 }
@@ -92,19 +92,20 @@ impl Servers {
         self.state().epoch
     }
 
-    /// A connection to the current server, set up and proved. A failure starts the search for another server.
+    /// A connection to the current server, set up and checked. A failure starts the search for another server.
     pub(super) async fn connect(self: &Arc<Self>, settings: &SessionSettings) -> sqlx::Result<PgConnection> {
         let Some(address) = self.addresses.get(self.state().current) else { return Err(sqlx::Error::PoolClosed) };
         open(address, settings, CONNECT_TIME).await.inspect_err(|error| self.refused(error))
     }
 
-    /// The current address leads to another server than before, so all connections are made anew.
+    /// Notes that the current address leads to another server than before: all connections are replaced.
     pub(super) fn replaced(&self) {
         self.state().epoch += 1;
         self.last_break.note();
     }
 
-    /// The server of this log has proved to be the primary. Connections to any other one are not used from now on.
+    /// Notes that the server of this log has proved to be the primary. Connections to any other one are not used from
+    /// now on.
     pub(super) fn proved(&self, log: LogId) {
         let known = Some(log).filter(|log| !log.is_drawn());
         let before = std::mem::replace(&mut self.state().proved, known);
@@ -113,7 +114,8 @@ impl Servers {
         }
     }
 
-    /// The server of that epoch confirms no commit: it may have been replaced, so any other that takes writes is preferred.
+    /// Notes that the server of that epoch leaves commits unconfirmed. It may have been replaced, so any other that
+    /// takes writes is preferred.
     pub(super) fn unconfirmed(self: &Arc<Self>, epoch: u64) {
         {
             let mut state = self.state();
@@ -125,8 +127,8 @@ impl Servers {
         self.look();
     }
 
-    /// Tries the servers in turn, the current one first unless it confirms no commit, and makes the first that is fit the
-    /// current one.
+    /// Tries the servers in turn, the current one first unless it leaves commits unconfirmed, and makes the first that
+    /// is fit the current one.
     pub(super) async fn find(&self, settings: &SessionSettings, patience: Duration) -> Result<PgConnection, Failures> {
         let count = self.count();
         let first = {
@@ -148,7 +150,7 @@ impl Servers {
         Err(failures)
     }
 
-    /// A connection to one of several servers, unless it was left behind by a fail-over: an old primary that is started again
+    /// A connection to one of several servers, unless a fail-over left it behind: an old primary that is started again
     /// takes writes like the new one.
     async fn open_fit(
         &self,
@@ -167,8 +169,8 @@ impl Servers {
         Ok(connection)
     }
 
-    /// Finds the newest timeline among several servers that take writes, before anything rests on one of them. Servers that
-    /// do not answer in time are left out.
+    /// Finds the newest timeline among several servers that take writes, before one of them is chosen. Servers that do
+    /// not answer in time are skipped.
     pub(super) async fn know_newest_timeline(&self) {
         for address in self.addresses.iter().filter(|_| self.count() > 1) {
             let Ok(mut connection) = open(address, &self.probe, CONNECT_TIME).await else { continue };
@@ -181,7 +183,7 @@ impl Servers {
         }
     }
 
-    /// A pool that connects to the current server when needed, whichever that is by then.
+    /// A pool that connects on demand, to the server that is current at that time.
     pub(super) fn pool(self: &Arc<Self>, options: PgPoolOptions, settings: SessionSettings) -> PgPool {
         let options = self.watched(options, settings);
         let mut state = self.state();
@@ -191,7 +193,7 @@ impl Servers {
         pool
     }
 
-    /// A pool of connections under a name of their own, which stay with the server that is current now.
+    /// A pool of connections with an application name of their own, which stay with the server that is current now.
     pub(super) fn pool_named(
         self: &Arc<Self>,
         name: &str,
@@ -202,7 +204,7 @@ impl Servers {
         self.watched(options, settings).connect_lazy_with(self.options_of(current).application_name(name))
     }
 
-    /// Connections are set up and proved when they are made, and not used any more once others of their age broke.
+    /// Sets up and checks connections when they are opened, and drops them once others of their age have broken.
     fn watched(self: &Arc<Self>, options: PgPoolOptions, settings: SessionSettings) -> PgPoolOptions {
         let (last_break, servers) = (self.last_break.clone(), Arc::downgrade(self));
         options
@@ -232,27 +234,27 @@ impl Servers {
             })
     }
 
-    /// Refuses a connection to a server that is not the one that gave the last proof.
+    /// Refuses a connection to a server other than the one that gave the last proof.
     async fn refuse_another(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
         let Some(proved) = self.state().proved else { return Ok(()) };
         let found = identify_server(connection).await?;
         if found.is_drawn() || found.is_of_server_of(&proved) { Ok(()) } else { Err(Unfit::AnotherServer.into()) }
     }
 
-    /// A connection broke: those that are as old are not used any more.
+    /// Notes a broken connection: those of the same age are not used any more.
     pub(super) fn broke(self: &Arc<Self>) {
         self.last_break.note();
         self.look();
     }
 
-    /// Starts the search for a server that is fit, if none is under way.
+    /// Starts the search for a server that is fit, unless it is running.
     pub(super) fn look(self: &Arc<Self>) {
         if !self.is_looking.swap(true, Ordering::AcqRel) {
             tokio::spawn(look(Arc::downgrade(self)));
         }
     }
 
-    /// A pool's time-out says nothing; the cause for which connections were refused meanwhile does.
+    /// Replaces the time-out of a pool, which has no cause, by the cause for which connections were refused meanwhile.
     pub(super) fn explained(&self, error: sqlx::Error) -> sqlx::Error {
         match (&error, &self.state().cause) {
             (sqlx::Error::PoolTimedOut, Some((at, cause))) if at.elapsed() < CAUSE_LIFETIME => {
@@ -295,7 +297,7 @@ impl Servers {
     fn found_none(&self, failures: &Failures) {
         let mut state = self.state();
         let cause = listed(failures);
-        // At the start the caller tells, and a search that goes elsewhere tells why.
+        // At the start the caller reports the failure, and so does a search that goes to the primary instead.
         let is_told = state.pools.is_empty() || self.access == Access::Read;
         if !is_told && !std::mem::replace(&mut state.failing, true) {
             tracing::warn!("the database cannot be used: {cause}");
@@ -312,7 +314,7 @@ impl Servers {
     }
 }
 
-/// Goes round until a server is fit, or nobody needs one any more.
+/// Tries all servers, round after round, until one is fit or nobody needs one any more.
 async fn look(servers: Weak<Servers>) {
     while let Some(servers) = servers.upgrade() {
         if servers.state().pools.is_empty() {
@@ -325,7 +327,7 @@ async fn look(servers: Weak<Servers>) {
             // One more round a second is enough, however many connections fail meanwhile.
             tokio::time::sleep(CONNECT_TIME).await;
             if servers.epoch() != epoch {
-                // A connection to the old server may have been under way at the change.
+                // A connection to the old server may have been opened during the change.
                 servers.last_break.note();
             }
             servers.is_looking.store(false, Ordering::Release);
@@ -353,7 +355,7 @@ pub(super) fn listed(failures: &Failures) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// A failure without the words that sqlx puts before its cause.
+/// The message of a failure, without the words that sqlx puts before its cause.
 pub(super) fn told(error: &sqlx::Error) -> String {
     if let sqlx::Error::Io(cause) = error { cause.to_string() } else { error.to_string() }
 }

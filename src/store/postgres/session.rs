@@ -1,8 +1,9 @@
 //! The settings of a database session, and the proof that they hold.
 //!
-//! Every connection is set up by one statement before anything else runs on it. A pooler's refusal of startup parameters, a
-//! later `ALTER SYSTEM` and `ALTER ROLE … SET` make no difference: a value set in the session wins. The same statement asks
-//! whether the server is fit for its use, because a connection to a standby answers as readily as one to the primary.
+//! Every connection is set up by one statement before anything else runs on it. A refusal of startup parameters by a
+//! pooler, a later `ALTER SYSTEM` and `ALTER ROLE … SET` make no difference: a value set in the session wins. The same
+//! statement checks whether the server is fit for its use, because a standby accepts connections as readily as the
+//! primary.
 
 use std::io;
 
@@ -15,8 +16,8 @@ use crate::store::pools::SEARCH_TIME;
 
 /// The settings that all connections share, each written as PostgreSQL shows it.
 ///
-/// No statement of ours should take as long as the limits here, and a lock is not worth a longer wait. There is one good
-/// plan for each statement, and planning takes longer than execution.
+/// No statement should take as long as the limits here, and a lock is not worth a longer wait. Each statement has one
+/// good plan, and planning takes longer than execution.
 const SETTINGS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     // A parallel search would take processors away from checks.
@@ -30,12 +31,12 @@ const SETTINGS: [(&str, &str); 6] = [
 /// The application name of the connection that proves the primary.
 pub(super) const PROOF_NAME: &str = "sojourn-proof";
 
-/// The moment from which a commit counts as done.
+/// The moment at which a commit is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Commit {
-    /// As the operator configured it, but at least when it is on this server's disk.
+    /// Once it is on the disk of this server, or later where the operator configured a stronger value.
     Durable,
-    /// At once.
+    /// At once, before it is on disk.
     Relaxed,
 }
 
@@ -66,7 +67,8 @@ impl SessionSettings {
         Self { access, ..settings.with("statement_timeout", &format!("{}s", SEARCH_TIME.as_secs())) }
     }
 
-    /// The change log has one way to be read, whatever the statistics say of a table that grows and shrinks all day.
+    /// The change log has one good plan, whatever the statistics of the planner say of a table that grows and shrinks
+    /// all day.
     pub(super) fn change_log() -> Self {
         Self::general().with("enable_seqscan", "off").with("enable_sort", "off")
     }
@@ -111,12 +113,12 @@ impl SessionSettings {
         if !durable {
             return Err(Unfit::Setting { name: "synchronous_commit", value: commit }.into());
         }
-        // A commit that was not confirmed is told by a warning alone.
+        // A warning is the only sign of a commit that was not confirmed.
         let messages: String = row.try_get("client_min_messages")?;
         if messages == "error" {
             return Err(Unfit::Setting { name: "client_min_messages", value: messages }.into());
         }
-        // Only a superuser may set it; without triggers no ending would be logged.
+        // Without triggers no ending would be logged. Only a superuser may set this, so it is checked and not set.
         let role: String = row.try_get("session_replication_role")?;
         if role == "replica" {
             return Err(Unfit::Setting { name: "session_replication_role", value: role }.into());
@@ -154,7 +156,7 @@ impl SessionSettings {
     }
 }
 
-/// The reason why a connection that was made is not used.
+/// The reason why an open connection is not used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unfit {
     #[error("the database is a standby, which takes no writes")]
@@ -169,7 +171,7 @@ pub(super) enum Unfit {
     AnotherServer,
     #[error("the database has the older timeline {found}, after {known}: it was left behind by a fail-over")]
     OlderTimeline { found: u32, known: u32 },
-    #[error("the setting {name} is {value} whatever is set")]
+    #[error("the setting {name} is {value} and cannot be changed in the session")]
     Setting { name: &'static str, value: String },
 }
 
@@ -179,7 +181,7 @@ impl Unfit {
         error.get_ref()?.downcast_ref()
     }
 
-    /// Whether a fail-over may change it.
+    /// Whether a fail-over may cure it.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, Self::Standby | Self::ReadOnly | Self::AnotherServer | Self::OlderTimeline { .. })
     }

@@ -1,7 +1,7 @@
 //! Sessions once they are open.
 //!
-//! A statement that locks several sessions locks them in the order of their ids, so that two of them never wait for
-//! each other. One that returns what is stored reads it after the lock, so a racer's change is in it.
+//! A statement that locks several sessions locks them in the order of their ids, so that no two of them deadlock. A
+//! statement that returns the stored row reads it after the lock, so concurrent changes are in it.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -87,7 +87,7 @@ pub(super) async fn sessions_of_tokens(
     executor: impl PgExecutor<'_>,
     ids: &[SessionId],
 ) -> sqlx::Result<Vec<SignedIn>> {
-    // The limit says that each session's user is looked up by itself, however many are asked for: the plan is made once.
+    // The LIMIT makes the generic plan look up the user of each session by itself, however many ids are bound.
     const FIND: &str = concat!(
         "SELECT ",
         as_they_stand!(columns),

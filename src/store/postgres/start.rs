@@ -20,7 +20,7 @@ const ROUND_INTERVAL: Duration = Duration::from_millis(200);
 /// The number of times that two connections are compared: a pooler may by chance keep them apart.
 const COMPARISONS: u32 = 3;
 
-/// Connects, and brings the tables up to date.
+/// Connects to the primary and migrates the tables.
 pub(super) async fn start(servers: &Arc<Servers>) -> Result<(), OpenError> {
     // A connection of its own: one that waits for another replica's migration must not time out, and closing it gives the
     // lock back whatever happens.
@@ -59,7 +59,8 @@ fn may_pass(error: &sqlx::Error) -> bool {
     Unfit::of(error).is_some_and(Unfit::may_pass) || code(error).as_deref() == Some("57P03")
 }
 
-/// A session has one process of the database for itself, whose number no other connection is told.
+/// Refuses a pooler in transaction mode: a database session has its own backend process, which no other connection
+/// reports.
 async fn refuse_transaction_pooler(servers: &Arc<Servers>, first: &mut PgConnection) -> Result<(), OpenError> {
     let mut second = servers.connect(&SessionSettings::general()).await.map_err(OpenError::Connect)?;
     let processes = [process(first).await?, process(&mut second).await?];
@@ -71,14 +72,15 @@ async fn refuse_transaction_pooler(servers: &Arc<Servers>, first: &mut PgConnect
     if is_session { Ok(()) } else { Err(OpenError::TransactionPooler) }
 }
 
-/// Asked without a prepared statement, which such a pooler might lose.
+/// The number of the backend process, read without a prepared statement, which such a pooler might lose.
 async fn process(connection: &mut PgConnection) -> Result<i32, OpenError> {
     use sqlx::Row as _;
     let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await.map_err(OpenError::Connect)?;
     row.try_get(0).map_err(OpenError::Connect)
 }
 
-/// An operator who has a synchronous standby expects it to have whatever was acknowledged.
+/// Warns of a weak synchronous_commit: an operator with a synchronous standby expects it to have whatever was
+/// acknowledged.
 async fn warn_of_weak_commits(connection: &mut PgConnection) -> Result<(), OpenError> {
     use sqlx::Row as _;
     const ASKED: &str = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
@@ -132,7 +134,7 @@ fn of_migration(error: sqlx::migrate::MigrateError) -> OpenError {
     error.into()
 }
 
-/// A prepared statement that is not there, or is there already, was made on another connection to the database.
+/// The cause of a prepared statement that is missing, or exists already: a pooler that changed the connection.
 fn of_pooler(error: &sqlx::Error) -> Option<OpenError> {
     let lost = matches!(code(error).as_deref(), Some("26000" | "42P05"));
     lost.then(|| OpenError::PreparedStatements(told(error)))

@@ -1,4 +1,4 @@
-//! Counting what happened to sessions, and reading what was counted.
+//! Counting events of sessions, and reading the counts.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +20,7 @@ impl StatisticsStore for PostgresStore {
     }
 }
 
-/// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.
+/// Adds events (`at`, `client_id`, `device_type`, `kind`) to the counts of each step that contains them.
 macro_rules! count_events {
     ($events:expr) => {
         concat!(
@@ -44,7 +44,7 @@ macro_rules! count_events {
     };
 }
 
-/// From `$1` up to `$2`; ends from `$3` on.
+/// Events from `$1` up to `$2`; endings from `$3` on.
 const COUNT: &str = count_events!(
     "SELECT created_at AS at, client_id, device_type, 'opened' AS kind FROM sessions
      WHERE created_at >= $1 AND created_at < $2
@@ -56,8 +56,8 @@ const COUNT: &str = count_events!(
      WHERE expires_at >= $1 AND expires_at < $2 AND (ended_at IS NULL OR ended_at >= expires_at)"
 );
 
-/// Ends at exactly `$1` of sessions opened after `$2` up to `$3`, found by when they were opened, because there are
-/// millions that ended then.
+/// Endings at exactly `$1` of sessions opened after `$2` up to `$3`. They are found by creation, because a bulk ending
+/// gives the same time to millions of them.
 const COUNT_ENDED_TOGETHER: &str = count_events!(
     "WITH span AS MATERIALIZED (
         SELECT ended_at, expires_at, client_id, device_type, end_reason FROM sessions
@@ -73,9 +73,9 @@ const MICROSECOND: TimeDelta = TimeDelta::microseconds(1);
 
 pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
     const LOCK: &str = "SELECT counted_until, opened_until FROM statistics_progress FOR UPDATE SKIP LOCKED";
-    // A bulk ending that is not carried out will give its sessions an end at its own time.
+    // Sessions of an open bulk ending will get its time as their end.
     const SETTLED: &str = "SELECT least($1, (SELECT min(at) FROM bulk_endings WHERE done_at IS NULL))";
-    // Not more at once than is quickly done.
+    // The batch is limited to what is quickly counted.
     const REACH: &str = "
         SELECT (SELECT ended_at FROM sessions WHERE ended_at >= $1 AND ended_at < $2
                 ORDER BY ended_at LIMIT 1 OFFSET 5000) AS ended_at,
@@ -86,7 +86,7 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
                  ORDER BY expires_at LIMIT 1 OFFSET 5000)) AS reach";
     const END_OF_SPAN: &str =
         "SELECT created_at FROM sessions WHERE created_at > $1 ORDER BY created_at LIMIT 1 OFFSET 4999";
-    // Planned for the very values: how many rows are between them differs by orders of magnitude.
+    // A custom plan: the number of rows between the bounds differs by orders of magnitude.
     const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_custom_plan";
     let mut tx = pool.begin_with(BEGIN).await?;
     let Some(row) = sqlx::query(LOCK).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
@@ -120,7 +120,7 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
     Ok(BatchProgress::of_batch(reach < until))
 }
 
-/// The counts that are wanted, and the name of their group.
+/// The counts that match, under the name of their group.
 macro_rules! selected {
     () => {
         "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \

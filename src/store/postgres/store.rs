@@ -1,4 +1,4 @@
-//! The store itself: its connections, and what all its parts share.
+//! The store itself: its connections, and the methods that its parts share.
 
 use std::sync::Arc;
 
@@ -35,9 +35,9 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, and brings the tables up to date. Replicas that start at once wait for the first one's migration.
+    /// Connects and migrates the tables. Replicas that start at once wait for the migration of the first one.
     ///
-    /// `search_url` names a hot standby for searches over everybody. They go to the primary while it is not to be had.
+    /// `search_url` names a hot standby for searches over all users. They go to the primary while it is unavailable.
     pub async fn open(url: &str, search_url: Option<&str>, connections: u32) -> std::result::Result<Self, OpenError> {
         let servers = Servers::parse(url, Access::Write).map_err(|error| OpenError::Url(Box::new(error)))?;
         let standby = search_url.map(|url| Servers::parse(url, Access::Read)).transpose();
@@ -47,7 +47,7 @@ impl PostgresStore {
         let database = Arc::new(Connections::new(Arc::clone(&servers), connections, searching));
         let replica = standby.map(|servers| Replica::new(servers, searching));
         if let Some(replica) = &replica {
-            // A mistake in the setting is told at the start.
+            // Logs a mistake in the setting at the start.
             replica.is_current(&database.searches).await;
         }
         Ok(Self {
@@ -64,7 +64,7 @@ impl PostgresStore {
         })
     }
 
-    /// A read that may be repeated, from a database that is known to be the one that others write to.
+    /// A read that is retried, from a database that has proved to be the primary.
     pub(super) async fn read<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = sqlx::Result<T>>,
@@ -74,8 +74,8 @@ impl PostgresStore {
         Ok(read)
     }
 
-    /// The result of an ending. One that found nothing to end writes nothing that a standby would have to confirm, and may
-    /// rest on an earlier ending that no standby has yet.
+    /// The result of an ending. One that found nothing to end wrote nothing for a standby to confirm, and may depend on
+    /// an earlier ending that no standby has yet.
     pub(super) async fn ended<T>(&self, done: T, has_written: impl FnOnce(&T) -> bool) -> Result<T> {
         if !has_written(&done) {
             self.primary.confirmed().await?;

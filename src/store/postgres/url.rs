@@ -18,7 +18,7 @@ pub(super) enum Access {
 }
 
 impl Access {
-    /// The values of `target_session_attrs` that ask for what is checked anyway.
+    /// The values of `target_session_attrs` that demand what is checked anyway.
     fn target_session_attrs(self) -> [&'static str; 2] {
         match self {
             Self::Write => ["read-write", "primary"],
@@ -62,7 +62,7 @@ pub(super) enum UrlError {
     Options(#[from] sqlx::Error),
 }
 
-/// The parameters that sqlx reads as they are.
+/// The parameters that are passed to sqlx unchanged.
 const PARAMETERS: [&str; 16] = [
     "sslmode",
     "ssl-mode",
@@ -137,7 +137,7 @@ struct Host {
     port: Option<u16>,
 }
 
-/// The URL with one host that stands for all, and the text of the hosts.
+/// The URL with a placeholder for its hosts, and the text of the hosts.
 fn without_hosts(text: &str) -> Result<(Url, &str), UrlError> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Err(url::ParseError::RelativeUrlWithoutBase.into());
@@ -197,7 +197,7 @@ fn address(text: &str) -> Result<Host, UrlError> {
     named_host(text)
 }
 
-/// As in libpq, nothing means the default.
+/// Parses a port; as in libpq, an empty text means the default.
 fn port(text: &str) -> Result<Option<u16>, UrlError> {
     if text.is_empty() {
         return Ok(None);
@@ -216,8 +216,8 @@ fn share(ports: &[Option<u16>], hosts: &mut [Host]) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// sqlx reads each host from a URL that has everything in its parameters: there it takes an IPv6 address, and finds the
-/// host's own line in the password file.
+/// The connection options of one host. The URL for sqlx has everything in its parameters: only there it accepts an IPv6
+/// address, and finds the line of the host in the password file.
 fn options(host: &Host, parameters: &[(String, String)]) -> Result<Address, UrlError> {
     let mut url = Url::parse("postgres:///")?;
     {
@@ -230,7 +230,7 @@ fn options(host: &Host, parameters: &[(String, String)]) -> Result<Address, UrlE
         }
         pairs.extend_pairs(parameters);
     }
-    // PgBouncer as installed refuses the parameter `extra_float_digits`, which no statement of ours needs.
+    // PgBouncer refuses the parameter `extra_float_digits` by default, and no statement needs it.
     let options = PgConnectOptions::from_url(&url)?
         .application_name("sojourn")
         .disable_statement_logging()

@@ -11,19 +11,19 @@ use crate::store::contract::{Error, Result};
 
 /// A kind of write.
 pub(super) trait BatchedWrite: Send + Sync + 'static {
-    /// The request of one caller.
+    /// Type of a request.
     type Request: Send + Sync + 'static;
-    /// The answer to one request.
+    /// Type of the reply to a request.
     type Answer: Send + 'static;
 
-    /// Runs one request in a transaction that is rolled back on failure.
+    /// Writes one request, in a transaction that is rolled back when this fails.
     fn write(
         connection: &mut SqliteConnection,
         request: &Self::Request,
     ) -> impl Future<Output = sqlx::Result<Self::Answer>> + Send;
 }
 
-/// The batcher of one kind of write.
+/// The batcher for writes of kind `W`.
 pub(super) type WriteBatcher<W> = Arc<Batcher<WriteJob<W>>>;
 
 /// Creates the batcher for writes of kind `W`.
@@ -31,7 +31,7 @@ pub(super) fn write_batcher<W: BatchedWrite>(writer: &SqlitePool) -> WriteBatche
     Batcher::new(WriteJob { writer: writer.clone(), kind: PhantomData })
 }
 
-/// A kind of write as a batch job.
+/// The batch job for writes of kind `W`.
 pub(super) struct WriteJob<W> {
     writer: SqlitePool,
     kind: PhantomData<W>,
@@ -53,7 +53,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
                     pending.reply(Ok(answer));
                 }
             }
-            // One request may have failed the batch, so each runs alone.
+            // One request has caused the failure: each then runs by itself, so that the others succeed.
             Err(Error::Internal(_)) if requests.len() > 1 => {
                 for pending in requests.into_iter().filter(|pending| !pending.is_given_up()) {
                     let answer = self.write_all(std::slice::from_ref(&pending)).await;

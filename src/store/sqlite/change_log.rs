@@ -44,7 +44,7 @@ impl ChangeLogStore for SqliteStore {
 
 pub(super) async fn changes(pool: &SqlitePool, seen: &LogSnapshot, after: LogPosition) -> sqlx::Result<Changes> {
     let proved_at = Instant::now();
-    // Commits are in the order of the numbers, so nothing appears before what was seen.
+    // Changes are numbered in the order of their commits, so none appears before one that was seen.
     let seen_to = LogPosition { sequence: seen.end.sequence.saturating_sub(1), ..seen.end };
     let from = after.max(seen_to);
     let ReplayedChanges { changes, next } = read(pool, from, MAX_CHANGES).await?;

@@ -102,7 +102,7 @@ pub(super) async fn end_active_session(
     rows::write_one(pool, end).await?.map_or(Ok(false), |row| row.try_get("was_active"))
 }
 
-/// In a transaction, because it counts before it ends.
+/// Runs in a transaction, because the sessions are counted before they are ended.
 pub(super) async fn end_sessions_of(
     pool: &SqlitePool,
     user: &UserId,
@@ -116,7 +116,7 @@ pub(super) async fn end_sessions_of(
     Ok(ended)
 }
 
-/// As [`end_sessions_of`], in a transaction that does more.
+/// As [`end_sessions_of`], within the transaction of the caller.
 pub(super) async fn end_sessions_within(
     connection: &mut SqliteConnection,
     user: &UserId,
@@ -124,7 +124,7 @@ pub(super) async fn end_sessions_within(
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> sqlx::Result<EndedAtOnce> {
-    /// A minute longer than they live by this clock: by another process's they may live a little longer, and be refreshed.
+    /// One minute of clock skew: by the clock of another process a session may not have expired yet, and be refreshed.
     macro_rules! meant {
         () => {
             "user_id = $2 AND ($3 IS NULL OR id <> $3) AND ended_at IS NULL AND expires_at > $1 - 60000000"

@@ -20,7 +20,7 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     result_code(error) == Some(5)
 }
 
-/// The answer to a batched request. The batch before it may take as long as one request may.
+/// Submits a request to a batcher, and waits at most [`WRITER_TIME`], including the batches before it.
 pub(super) async fn in_time<T: BatchJob>(batcher: &Arc<Batcher<T>>, request: T::Request) -> Result<T::Answer> {
     tokio::time::timeout(WRITER_TIME, batcher.submit(request)).await.unwrap_or_else(|_| {
         metrics::database_failed(DatabaseFailure::Deadline);
@@ -28,7 +28,7 @@ pub(super) async fn in_time<T: BatchJob>(batcher: &Arc<Batcher<T>>, request: T::
     })
 }
 
-/// Tells what may work in a moment from what is a defect.
+/// Separates failures that a retry may cure from defects.
 pub(super) fn failure(error: sqlx::Error) -> Error {
     metrics::database_failed(kind(&error));
     let unavailable = match &error {

@@ -2,8 +2,8 @@
 
 use sqlx::SqlitePool;
 
-/// Numbers changes from the present microsecond on, which no change before was numbered with. So a backup that is put back
-/// never gives a number again, and a place means the same in it.
+/// Numbers changes from the present microsecond on, which is above every number used before. So a restored backup never
+/// reuses a number, and a position keeps its meaning.
 pub(super) async fn number_from(pool: &SqlitePool, microseconds: i64) -> sqlx::Result<()> {
     const ADD: &str = "
         INSERT INTO sqlite_sequence (name, seq)

@@ -1,7 +1,8 @@
 //! Opening a session.
 //!
-//! The transaction has the write lock before it reads, so everything in it sees all that was committed before. Others write
-//! in it too: what a limit or an idempotency key may forbid in the middle has a savepoint of its own.
+//! The transaction has the write lock before it reads, so everything in it sees all earlier commits. The other requests
+//! of the batch write in it too. So a request with a limit or an idempotency key has its own savepoint: it may be
+//! refused after it has written.
 
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -30,7 +31,7 @@ macro_rules! session_values {
     };
 }
 
-/// Ends all but the `$3` active sessions that come first in the given order.
+/// Ends all active sessions except the first `$3` in the given order.
 macro_rules! evict_all_but_first_by {
     ($order:literal) => {
         concat!(
@@ -46,7 +47,7 @@ macro_rules! evict_all_but_first_by {
     };
 }
 
-/// Writes a session, unless a bulk ending reaches it.
+/// Inserts a session, unless a bulk ending covers the time of its opening.
 const INSERT: &str = concat!(
     "INSERT INTO sessions (",
     columns!(),
@@ -100,13 +101,13 @@ async fn open_session(tx: &mut SqliteConnection, new: &NewSession) -> sqlx::Resu
     Ok(Opening::Opened { user, evicted })
 }
 
-/// Takes the idempotency key for `session`; answers what it stands for if it is taken.
+/// Claims the idempotency key for `session`. Answers the earlier opening when the key is already claimed.
 async fn claim_key(
     tx: &mut SqliteConnection,
     idempotency: &Idempotency,
     session: &Session,
 ) -> sqlx::Result<Option<Opening>> {
-    // The update changes nothing; it brings the row back, which DO NOTHING would not.
+    // The update changes nothing; it returns the row, which DO NOTHING would not.
     const CLAIM: &str = "
         INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
@@ -136,13 +137,13 @@ async fn claim_key(
             return Ok(Some(Opening::Repeated(Box::new(signed_in))));
         }
     }
-    // Forgotten, or its session has been cleaned up: the key is free again.
+    // The key is past its time, or its session has been cleaned up: it may be claimed again.
     claim(TAKE_OVER).execute(tx).await?;
     Ok(None)
 }
 
-/// The user as it is once what the opener tells of it is kept. Most are known, and nothing new is told of them: to write
-/// their rows all the same would be a page of the disk each.
+/// Stores the details of the user and answers the user. Most users are known and unchanged: writing their rows anyway
+/// would cost a page on disk each.
 async fn opener(tx: &mut SqliteConnection, session: &Session, details: &UserDetails) -> sqlx::Result<User> {
     if let Some(known) = users::user(&mut *tx, &session.user_id).await? {
         let UserDetails { name, email } = details;
@@ -154,7 +155,7 @@ async fn opener(tx: &mut SqliteConnection, session: &Session, details: &UserDeta
     users::put_user(tx, &session.user_id, details, session.created_at).await
 }
 
-/// Makes place for one more session and answers the evicted ones; `None` when policy refuses to.
+/// Makes room for one more session and answers the evicted ones; `None` when the policy rejects the new session.
 async fn make_place(
     tx: &mut SqliteConnection,
     limit: SessionLimit,

@@ -18,7 +18,7 @@ impl RefreshStore for SqliteStore {
     }
 }
 
-/// The condition that the predecessor comes back after the grace. Without a time of rotation there is no grace.
+/// The condition that the predecessor is presented after the grace. Without a time of rotation there is no grace.
 macro_rules! late {
     () => {
         "(refresh_counter = $3 + 1 AND coalesce(rotated_at <= $4, TRUE))"
@@ -32,7 +32,7 @@ macro_rules! confirmed {
     };
 }
 
-/// The condition that the presented counter is spent.
+/// The condition that a spent token is reused, which ends the session.
 macro_rules! reuse {
     () => {
         concat!(

@@ -1,4 +1,5 @@
-//! Counting what has expired, and deleting what is kept no longer: small batches, because nobody else writes meanwhile.
+//! Counting ended sessions, and deleting rows past their retention: small batches, because each blocks all other
+//! writes.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -20,7 +21,7 @@ impl RetentionStore for SqliteStore {
     }
 }
 
-/// There is one writer, so whoever deletes is alone.
+/// Only one process can delete at a time, because there is one writer.
 pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx::Result<Option<u64>> {
     const EXPIRED: &str = "
         DELETE FROM sessions WHERE rowid IN (

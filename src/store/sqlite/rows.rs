@@ -1,4 +1,4 @@
-//! The columns of each table, the definition of active, and rows turned into what they stand for.
+//! The columns of each table, the definition of active, and the decoding of rows.
 
 use chrono::{DateTime, Utc};
 use sqlx::query::Query;
@@ -11,14 +11,14 @@ use crate::store::columns::{self, InOrder, StoredRow};
 use crate::store::search::Dialect;
 use crate::store::values::{self, OrUnreadable};
 
-/// The condition that a session is within its idle timeout at `$1`.
+/// The condition that a session is not idle at `$1`.
 macro_rules! not_idle {
     ($last_seen:literal) => {
         concat!("(idle_timeout IS NULL OR $1 - ", $last_seen, " < idle_timeout * 1000000)")
     };
 }
 
-/// The column of the unapplied bulk ending that matches a session; null when there is none.
+/// A column of the first open bulk ending that covers a session; null when none does.
 macro_rules! bulk_ending {
     ($what:literal) => {
         concat!(
@@ -31,14 +31,14 @@ macro_rules! bulk_ending {
     };
 }
 
-/// The condition that no bulk ending matches a session. Usually there is none at all, which each statement checks once.
+/// The condition that no open bulk ending covers a session. Usually none is open, which a statement checks once.
 macro_rules! not_ended_in_bulk {
     () => {
         concat!("(NOT EXISTS (SELECT 1 FROM bulk_endings WHERE done_at IS NULL) OR ", bulk_ending!("b.at"), " IS NULL)")
     };
 }
 
-/// As these columns, to read a session in whatever state: one that a bulk ending means has ended.
+/// The given columns of a session in any state: one that an open bulk ending covers reads as ended.
 macro_rules! as_they_stand {
     ($columns:ident) => {
         $columns!(
@@ -48,7 +48,8 @@ macro_rules! as_they_stand {
     };
 }
 
-/// The condition that a session is active at `$1`: the twin of `Session::state`. With an argument: as if last seen then.
+/// The condition that a session is active at `$1`, the twin of `Session::state`. The argument replaces the time of its
+/// last use.
 macro_rules! active {
     () => {
         active!("last_seen_at")
@@ -68,7 +69,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     position: "instr",
 };
 
-/// The id as it is written.
+/// The expression for the id as text.
 const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) \
                        || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)))";
 
@@ -125,7 +126,7 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(opened_by.map(|opener| opener.to_string())))
 }
 
-/// Whole microseconds since 1970.
+/// Instants are whole microseconds since 1970.
 impl StoredRow for SqliteRow {
     type Instant = i64;
 
@@ -153,8 +154,8 @@ pub(super) fn signed_in(row: &SqliteRow) -> sqlx::Result<SignedIn> {
 
 /// Runs a statement that writes one row at most and returns it.
 ///
-/// Outside a transaction nothing else will do: `fetch_optional` stops at the first row, and a commit that fails after
-/// it would not be told.
+/// Outside of a transaction `fetch_optional` would not do: it stops at the first row, and a failure of the commit after
+/// it would be lost.
 pub(super) async fn write_one(
     executor: impl SqliteExecutor<'_>,
     query: SqliteQuery<'_>,
@@ -176,7 +177,7 @@ pub(super) fn session_id(row: &SqliteRow) -> sqlx::Result<SessionId> {
     Ok(SessionId::from_uuid(row.try_get::<Uuid, _>("id")?))
 }
 
-/// The ids of the ended sessions that were active, in order, which `RETURNING` does not keep.
+/// The ids of the ended sessions that were active, sorted because `RETURNING` keeps no order.
 pub(super) fn ended_ids(rows: &[SqliteRow]) -> sqlx::Result<Vec<SessionId>> {
     let mut ids = Vec::with_capacity(rows.len());
     for row in rows {

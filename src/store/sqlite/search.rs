@@ -65,8 +65,8 @@ pub(super) async fn list_sessions(
     Ok((sessions, total))
 }
 
-/// A dropped query reads on until it finds a row, and holds its connection as long: so it is stopped from inside.
-/// Only searches use this pool, and each sets its own end.
+/// A connection whose progress handler stops the search at its time limit: a dropped query reads on until it finds a
+/// row, and keeps its connection that long. Only searches use this pool, and each sets its own limit.
 async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sqlite>> {
     let mut connection = pool.acquire().await?;
     let end = Instant::now() + SEARCH_TIME;

@@ -1,6 +1,6 @@
 //! Sessions once they are open.
 //!
-//! Each is one statement, and there is one writer, so nothing comes between reading and writing a row.
+//! Each change is one statement, and there is one writer. So no other write comes between reading and writing a row.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,4 +1,4 @@
-//! The store itself: its connections, and what all its parts share.
+//! The store itself: its connections, and the migrations at its start.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -24,7 +24,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// Time that a statement waits for another process that writes: shorter than a request waits, so that the log and the metrics
 /// name the lock as the cause.
 const LOCK_TIME: Duration = Duration::from_secs(4);
-/// Time limit for a connection to read.
+/// Time that a request waits for a connection for reading.
 const READER_TIME: Duration = Duration::from_secs(1);
 /// Time for which the start is retried while another process prepares the same file.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Creates the file when it is missing, for its owner only, and brings the tables up to date.
+    /// Creates the file when it is missing, for its owner only, and migrates the tables.
     pub async fn open(url: &str, connections: u32) -> std::result::Result<Self, OpenError> {
         let options = url.parse::<SqliteConnectOptions>().map_err(|error| OpenError::Url(Box::new(error)))?;
         let options = options
@@ -67,8 +67,8 @@ impl SqliteStore {
         let reading = options.clone().pragma("query_only", "ON");
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
         let writer = pool(1).acquire_timeout(WRITER_TIME).idle_timeout(None).max_lifetime(None);
-        // After SQLite has rolled back a transaction by itself (the disk is full), SQLx believes that it is still open, and
-        // begins no other on that connection.
+        // A transaction that SQLite has rolled back by itself (the disk is full) is still open for SQLx, which begins
+        // no other one on that connection.
         let writer = writer.before_acquire(|connection, _| {
             let is_free = !connection.is_in_transaction();
             Box::pin(async move { Ok(is_free) })
@@ -85,15 +85,16 @@ impl SqliteStore {
             options,
         };
         number_from(&store.writer, machine_microseconds()).await.map_err(OpenError::Connect)?;
-        // Not before the writer is connected: the last connection to close takes the log along, and locks out others.
+        // Not before the writer is connected: the last connection to close removes the write-ahead log and locks out
+        // others.
         first.close().await.map_err(OpenError::Connect)?;
         Ok(store)
     }
 }
 
-/// Creates the file with a mode that lets nobody else read it; SQLite gives its log the same.
+/// Creates the file with a mode that lets nobody else read it; SQLite gives the same mode to its write-ahead log.
 fn create(path: &Path) -> io::Result<()> {
-    // One at a time: closing a file takes away the locks that this process holds on it by another handle.
+    // One at a time: closing a file releases the locks that this process holds on it by another handle.
     static CREATING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = CREATING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut options = fs::OpenOptions::new();
@@ -106,7 +107,8 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The first connection turns the log on, and for that SQLite does not wait for its turn: so it is tried again.
+/// Opens the first connection, which turns the write-ahead log on. SQLite does not wait for the lock that this needs,
+/// so it is retried.
 async fn connect_first(options: &SqliteConnectOptions) -> std::result::Result<SqliteConnection, OpenError> {
     let end = Instant::now() + CONNECT_TIME;
     loop {
@@ -122,7 +124,7 @@ async fn connect_first(options: &SqliteConnectOptions) -> std::result::Result<Sq
 /// Migrates under the write lock, because SQLx takes no lock of its own here.
 async fn migrate(connection: &mut SqliteConnection) -> std::result::Result<(), OpenError> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(OpenError::Connect)?;
-    // `run` would do the same, but rustc cannot see that its future may move between threads.
+    // `run` would do the same, but rustc cannot prove that its future is `Send`.
     MIGRATIONS.run_direct(None, &mut *tx, false).await?;
     tx.commit().await.map_err(OpenError::Connect)
 }

@@ -1,4 +1,4 @@
-//! Users. Where a user and its sessions change together, no other writer comes between: there is only one.
+//! Users. A user and its sessions change together without a lock on the row, because there is only one writer.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
