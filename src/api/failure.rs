@@ -130,7 +130,7 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
         Error::Forbidden { needed } => (StatusCode::FORBIDDEN, format!("The scope {needed} is needed").into()),
         Error::Unmet(unmet) => (StatusCode::FORBIDDEN, message_of(unmet)),
         Error::SessionNotFound => (StatusCode::NOT_FOUND, "There is no such session".into()),
-        Error::AmbiguousSession(_) => (StatusCode::CONFLICT, "Several sessions are called so".into()),
+        Error::AmbiguousSession(_) => (StatusCode::CONFLICT, "Several sessions have this handle".into()),
         Error::SessionNotActive => (StatusCode::CONFLICT, "The session is over".into()),
         Error::UserNotFound => (StatusCode::NOT_FOUND, "There is no such user".into()),
         Error::UserBanned => (StatusCode::FORBIDDEN, "The user is banned".into()),

@@ -138,7 +138,7 @@ impl Sessions {
         match found {
             Ok(introspection) => Ok(Some(introspection)),
             Err(Error::Unauthenticated(refusal)) => {
-                tracing::debug!(%refusal, "token does not stand");
+                tracing::debug!(%refusal, "the token is not valid");
                 Ok(None)
             }
             Err(error) => Err(error),

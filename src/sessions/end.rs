@@ -124,7 +124,7 @@ impl Sessions {
                 claims.map(|claims| (claims.session_id, Some(claims.user_id)))
             }
         };
-        named.inspect_err(|refusal| tracing::debug!(%refusal, "no token of ours")).ok()
+        named.inspect_err(|refusal| tracing::debug!(%refusal, "not a token that this server issued")).ok()
     }
 
     /// The steps after sessions of a user were ended: cache entries are invalidated, replicas get a notice, metrics and the log

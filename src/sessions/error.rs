@@ -105,8 +105,8 @@ pub enum Error {
     /// No such session, or not one that the caller may know of.
     #[error("no such session")]
     SessionNotFound,
-    /// Several sessions are called so.
-    #[error("several sessions are called so")]
+    /// Several sessions have this handle.
+    #[error("several sessions have this handle")]
     AmbiguousSession(Vec<SessionId>),
     /// The session is over, so it cannot be changed any more.
     #[error("the session is over")]

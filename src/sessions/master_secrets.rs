@@ -56,7 +56,7 @@ impl SigningKeys {
     /// Notes uses, and seals keys anew. The keys are good without it, so what goes wrong is logged, and left for next time.
     pub(super) async fn keep_secrets(&self, stored: &[SealedSigningKey], now: DateTime<Utc>) {
         if let Err(error) = self.seal_anew(stored, now).await {
-            tracing::warn!(error = %chain(&error), "sealing the signing keys with SOJOURN_SECRET is put off");
+            tracing::warn!(error = %chain(&error), "the signing keys could not be sealed anew with SOJOURN_SECRET");
         }
     }
 

@@ -168,7 +168,7 @@ impl Sessions {
                 let tokens = self.issue(&signed_in.session, choice, now)?;
                 Opened { signed_in: *signed_in, tokens, evicted: Vec::new() }
             }
-            Opening::Outrun(_) => return Err(Error::Internal("the session was made younger".into())),
+            Opening::Outrun(_) => return Err(Error::Internal("a bulk ending outran the opening".into())),
             Opening::KeyReused => return Err(Error::IdempotencyKeyReused),
             Opening::UserBanned => return Err(Error::UserBanned),
             Opening::LimitReached => return Err(Error::SessionLimitReached),

@@ -176,7 +176,7 @@ impl Sessions {
         // A first page has nothing to compare with, so it counts.
         let is_first = reader.log.is_none();
         if !is_first {
-            tracing::warn!("the change log is another than before: the database was restarted, replaced or restored");
+            tracing::warn!("the change log has a new identity: the database was restarted, replaced or restored");
             self.distrust();
             self.feed.begin_anew();
             self.read_history.begin_anew();

@@ -148,7 +148,7 @@ impl EventStream {
         let page = match self.sessions.store().replay_changes(after).await {
             Ok(page) => page,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "a listener cannot go on: the change log cannot be read");
+                tracing::warn!(error = %chain(&error), "an event stream is closed: the change log cannot be read");
                 return None;
             }
         };

@@ -57,7 +57,7 @@ impl Lifeline {
                 Ok(Look::Termination(over)) => return over,
                 Ok(Look::Until(due_at)) => self.due_at = due_at,
                 Err(error) => {
-                    tracing::debug!(%error, "cannot tell whether it is over");
+                    tracing::debug!(%error, "cannot read whether the session has ended");
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -134,5 +134,5 @@ pub(super) fn not_known() -> Error {
 }
 
 fn too_many() -> Error {
-    store::Error::unavailable("more sessions were ended than are remembered").into()
+    store::Error::unavailable("more endings than the revocation list has room for").into()
 }
