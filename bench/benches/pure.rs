@@ -7,11 +7,13 @@ use chrono::TimeDelta;
 use criterion::{Criterion, criterion_group, criterion_main};
 use sojourn::api::native::wire;
 use sojourn::clock::{Clock, SystemClock, SystemEntropy, uuid_v7};
+use sojourn::model::{
+    Device, Filter, Metadata, Owner, Position, Scope, ServiceKeyId, Session, SessionId, Sort, UserId,
+};
 use sojourn::sessions::{Cursor, Page};
-use sojourn::model::{Device, Filter, Metadata, Owner, Position, Scope, Session, SessionId, Sort};
-use sojourn::tokens::{AccessTokens, Algorithm, KeySet, Keyring, MasterSecret, RefreshToken, SealedSigningKey, ServiceKey, SessionToken};
-use sojourn::model::ServiceKeyId;
-use sojourn::model::UserId;
+use sojourn::tokens::{
+    AccessTokens, Algorithm, KeySet, Keyring, MasterSecret, RefreshToken, SealedSigningKey, ServiceKey, SessionToken,
+};
 
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 

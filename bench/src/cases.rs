@@ -7,8 +7,8 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sojourn::clock::{Clock as _, SystemClock};
-use sojourn::sessions::Cursor;
 use sojourn::model::{Filter, Owner, Position, Sort, State};
+use sojourn::sessions::Cursor;
 use sojourn::tokens::Keyring;
 
 use crate::database::LimitScript;
