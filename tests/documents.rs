@@ -144,6 +144,46 @@ fn every_tag_that_a_source_or_a_document_names_has_a_promise() {
     }
 }
 
+/// The descriptions of the operations in the API document, each in one line.
+fn descriptions(document: &str) -> Vec<String> {
+    let mut descriptions: Vec<String> = Vec::new();
+    let mut is_inside = false;
+    for line in document.lines() {
+        if let Some(text) = line.strip_prefix("      description: ") {
+            is_inside = true;
+            descriptions.push(text.trim_start_matches(['|', '>', '-', '\'']).to_owned());
+        } else if is_inside && line.starts_with("        ") {
+            let description = descriptions.last_mut().unwrap();
+            description.push(' ');
+            description.push_str(line.trim());
+        } else {
+            is_inside = is_inside && line.is_empty();
+        }
+    }
+    descriptions.iter().map(|text| text.replace("''", "'").trim().to_owned()).collect()
+}
+
+#[test]
+fn every_sentence_of_the_api_document_about_an_ending_has_a_test() {
+    let promises = read("docs/PROMISES.md");
+    let (_, table) = promises.split_once("## Sentences of the API document about endings").unwrap();
+    let rows: Vec<_> = table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | `")).collect();
+    let is_about_an_ending = |sentence: &&str| {
+        let mut words = sentence.split(|character: char| !is_part_of_name(character)).map(str::to_lowercase);
+        words.any(|word| ["end", "ends", "ended", "ending"].contains(&word.as_str()) || word.starts_with("revo"))
+    };
+    let descriptions = descriptions(between(&read("openapi.yaml"), "\npaths:\n", "\ncomponents:\n"));
+    let sentences: Vec<_> = descriptions.iter().flat_map(|text| text.split(". ")).filter(is_about_an_ending).collect();
+    assert!(sentences.len() > 15, "{sentences:?}");
+    for sentence in &sentences {
+        assert!(rows.iter().any(|(words, _)| sentence.starts_with(words)), "no test of: {sentence}");
+    }
+    for (words, tests) in &rows {
+        assert!(sentences.iter().any(|sentence| sentence.starts_with(words)), "no sentence begins with: {words}");
+        assert!(tests.contains(": "), "{words}");
+    }
+}
+
 #[test]
 fn the_map_of_rooms_has_every_room() {
     let map = read("docs/ARCHITECTURE.md");

@@ -113,6 +113,20 @@ on_both_databases! {
         crate::support::server::answer(again).await.expect_problem(401, "unauthenticated");
     }
 
+    async fn an_access_token_that_expires_closes_no_stream(database) {
+        let server = Server::start(database).await;
+        let (own, other) = (server.open("alice").await, server.open("alice").await);
+        server.wait(TimeDelta::seconds(298));
+        let mut stream = watch(&server, &other.id, &own.access).await;
+        stream.next_event("session").await;
+        // The wait goes past the token's `exp`, 300 seconds after its issue.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        server.wait(TimeDelta::minutes(1));
+        assert!(!server.stands(&own.access).await);
+        server.end(&other.id).await;
+        assert_eq!(stream.next_event("ended").await.json()["session_id"], other.id);
+    }
+
     async fn one_user_and_one_service_have_so_many_streams_and_others_have_theirs(database) {
         let policy = Policy { streams: StreamLimits { most: 100, of_user: 2, of_service: 3 }, ..Policy::default() };
         let server = Server::builder().policy(policy).start(database).await;
