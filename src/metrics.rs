@@ -307,7 +307,7 @@ pub enum DatabaseFailure {
     Conflict,
     /// The database is out of space, memory or connections.
     Resources,
-    /// Anything else.
+    /// Every other error.
     Other,
 }
 

@@ -35,7 +35,7 @@ pub struct Introspection {
     pub kind: TokenKind,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
-    /// When it expires, unless its session is extended.
+    /// The instant of expiry, unless the session is extended.
     pub expires_at: DateTime<Utc>,
 }
 

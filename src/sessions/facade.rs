@@ -108,7 +108,7 @@ impl Sessions {
     }
 
     /// Whether sessions can be served: the store answers, and has the tables of this version.
-    /// All who ask within a moment share one answer.
+    /// Callers within a moment of each other share one answer.
     pub async fn ready(&self) -> Result<(), NotReady> {
         let ping = async || match self.store().ping().await {
             Ok(true) => Ok(()),

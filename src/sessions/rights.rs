@@ -7,9 +7,9 @@ use crate::model::{Caller, Scope};
 /// suffices with all its scopes; an error names the first scope of the first.
 #[derive(Debug)]
 pub struct Rights {
-    /// To see sessions.
+    /// The scopes for seeing sessions.
     pub read: &'static [&'static [&'static str]],
-    /// To end sessions.
+    /// The scopes for ending sessions.
     pub end: &'static [&'static [&'static str]],
 }
 

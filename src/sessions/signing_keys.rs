@@ -30,7 +30,7 @@ pub enum KeysError {
     /// The store did not answer.
     #[error("{0}")]
     Store(#[from] store::Error),
-    /// They do not open, or none could be made.
+    /// The stored keys cannot be opened, or a new key could not be made.
     #[error("{0}")]
     Key(#[from] SigningKeyError),
 }

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn who_is_slowed_down_by_others_makes_room_for_them() {
         let (pace, millis) = (Throttle::new(), Duration::from_millis);
-        // Nothing to compare with, then as quick as ever, then a few rows that tell nothing.
+        // The first batch has nothing to be compared with, the next ones are as fast, and the last is too small to tell.
         assert_eq!(pace.rest(5000, millis(40)), Duration::ZERO);
         assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO);
         assert_eq!(pace.rest(5000, millis(45)), Duration::ZERO);

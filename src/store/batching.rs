@@ -81,7 +81,7 @@ impl<T: BatchJob> Batcher<T> {
             start
         };
         if start {
-            // In a task of its own, because the first caller may give up before the others have their replies.
+            // The batch has a task of its own, because the first caller may give up before the others have their replies.
             tokio::spawn(Arc::clone(self).work());
         }
         let answer = match tokio::time::timeout(STALLED_AFTER, &mut receiver).await {

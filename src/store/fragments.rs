@@ -7,7 +7,7 @@ macro_rules! columns {
          refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, device_type, device_name, \
          os, browser, scope, acr, amr, metadata, opened_by"
     };
-    // With other expressions for the time and the reason of the end.
+    // The same columns, with other expressions for the time and the reason of the end.
     ($ended_at:expr, $end_reason:expr) => {
         concat!(
             "id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ",

@@ -11,7 +11,7 @@ pub enum Form {
     RefreshToken,
     /// `sjk_…`
     ServiceKey,
-    /// Anything else: an access token, or no credential of ours.
+    /// Every other text: an access token, or no credential of this server.
     AccessToken,
 }
 

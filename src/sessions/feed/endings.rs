@@ -14,7 +14,7 @@ pub const LOG_TTL: TimeDelta = TimeDelta::hours(2);
 pub struct Termination {
     /// The reason of the ending, or `expired` or `idle_expired`.
     pub reason: &'static str,
-    /// When.
+    /// The instant of the ending.
     pub at: DateTime<Utc>,
 }
 
@@ -27,11 +27,11 @@ impl From<Ended> for Termination {
 /// The end of one session, or of many by a bulk ending, as listeners get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndedEvent {
-    /// Which; `None`: many.
+    /// The session; `None`: many, by a bulk ending.
     pub session_id: Option<SessionId>,
-    /// Whose; `None`: anybody's.
+    /// The user; `None`: anybody.
     pub user_id: Option<UserId>,
-    /// When and why.
+    /// The instant and the reason.
     pub ended: Ended,
     pub(super) place: LogPlace,
 }
@@ -76,7 +76,7 @@ pub struct ReadingTime {
 }
 
 impl EndedEvent {
-    /// As read from the change log.
+    /// The ending of one session, as read from the change log.
     pub fn new(session_id: SessionId, user_id: UserId, ended: Ended, place: LogPlace) -> Self {
         Self { session_id: Some(session_id), user_id: Some(user_id), ended, place }
     }

@@ -91,7 +91,7 @@ impl<W: BatchedWrite> BatchJob for WriteJob<W> {
             }
         }
         for left_over in firsts.into_values() {
-            // In a task of its own, so that the next batch does not wait for a lock.
+            // The rest has a task of its own, so that the next batch does not wait for a lock.
             tokio::spawn(Arc::clone(self).run_alone(left_over));
         }
         put_off

@@ -154,7 +154,7 @@ impl Primary {
         }
     }
 
-    /// In a task of its own: a caller may give up, and each would leave one more waiting commit behind.
+    /// The proof has a task of its own: callers may give up, and each would leave one more waiting commit behind.
     fn prove_in_background(self: &Arc<Self>) {
         if let Ok(connection) = Arc::clone(&self.connection).try_lock_owned() {
             let primary = Arc::clone(self);

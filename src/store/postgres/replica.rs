@@ -143,7 +143,7 @@ impl Replica {
                    (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
                    'sessions'::regclass::oid AS sessions,
                    pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS position";
-        // Before the query: everything written until now is before the position that it returns.
+        // The instant is taken before the query: everything written until then is before the position that the query returns.
         let asked = Instant::now();
         let flushed = position(primary, FLUSHED).await.map_err(|error| format!("the primary: {}", told(&error)))?;
         progress.flushed(asked, &flushed);

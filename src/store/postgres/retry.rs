@@ -80,9 +80,9 @@ pub(super) fn pool(servers: &Arc<Servers>, most: u32, settings: SessionSettings)
 
 /// The connections to the database, by purpose.
 pub(super) struct Connections {
-    /// For everything that has no pool of its own.
+    /// The pool of all statements that have none of their own.
     pub(super) pool: PgPool,
-    /// For searches, which may read for long.
+    /// The pool of searches, which may read for long.
     pub(super) searches: PgPool,
     endings: PgPool,
     callers: PgPool,

@@ -55,7 +55,7 @@ impl SqliteStore {
                 SqliteSynchronous::Full
             })
             .foreign_keys(true)
-            // What is deleted or overwritten leaves no bytes behind in the file.
+            // Deleted and overwritten values must leave no bytes in the file: an erasure promises that.
             .pragma("secure_delete", "ON")
             .busy_timeout(LOCK_TIME)
             .disable_statement_logging();
