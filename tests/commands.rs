@@ -460,7 +460,7 @@ fn the_help_names_every_command_and_setting() {
     for command in ["serve", "migrate", "key", "signing-key", "session", "secret", "openapi", "healthcheck"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
     }
-    for (name, ..) in sojourn::config::SETTINGS {
+    for name in sojourn::config::SETTINGS.iter().map(|setting| setting.name()) {
         assert!(help.contains(name), "{name}");
     }
     assert!(!folder.run(&["sevre"]).status.success());

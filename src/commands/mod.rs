@@ -14,7 +14,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::EntropyUnavailable;
-use crate::config::{LogConfig, SETTINGS, SettingError, Source};
+use crate::config::{Documented, LogConfig, SETTINGS, SettingError, Source};
 use crate::setup::{Setup, StartError};
 use crate::store::{self, Announcement};
 use crate::{api, error_chain, telemetry};
@@ -91,12 +91,12 @@ enum Command {
 }
 
 fn settings_help() -> String {
-    let line = |(name, default, what): &(&str, &str, &str)| match *default {
-        "" => format!("  {name}\n          {what}\n"),
-        default => format!("  {name}\n          {what} [default: {default}]\n"),
+    let line = |setting: &&dyn Documented| match setting.default() {
+        "" => format!("  {}\n          {}\n", setting.name(), setting.help()),
+        default => format!("  {}\n          {} [default: {default}]\n", setting.name(), setting.help()),
     };
     let lines: String = SETTINGS.iter().map(line).collect();
-    format!("Settings (environment, or a TOML file with the same names):\n{lines}")
+    format!("Settings (environment, or a TOML file, where retention is short for SOJOURN_RETENTION):\n{lines}")
 }
 
 /// The reason why a command failed: one line for the person who typed it.

@@ -108,7 +108,7 @@ impl IpStorage {
 }
 
 /// The operator's choices.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The limits of every session.
     pub lifetime: Lifetime,
