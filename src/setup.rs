@@ -76,6 +76,8 @@ impl Setup {
         let search_url = storage.search_database_url.as_ref().map(ExposeSecret::expose_secret);
         let url = storage.database_url.expose_secret();
         let store = store::open_with_replica(url, search_url, storage.connections).await?;
+        #[cfg(debug_assertions)]
+        let store = store::with_flaw(store);
         let keyring = || Keyring::new(&storage.secret).with_previous(&storage.previous_secrets);
         let signing_keys = SigningKeys {
             store: Arc::clone(&store),

@@ -9,7 +9,6 @@ use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
 use super::freshness::PATIENCE;
-use crate::failpoints::{self, Failpoint};
 use crate::metrics::{self, AnsweredFrom};
 use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn, State, Touch};
 use crate::store;
@@ -210,9 +209,6 @@ impl Sessions {
     async fn still_active(&self, copy: SignedIn, now: DateTime<Utc>) -> Result<SignedIn, Error> {
         metrics::checked(AnsweredFrom::Store, 1);
         let mut signed_in = copy;
-        if failpoints::enabled(Failpoint::StaleRead) {
-            return Ok(signed_in);
-        }
         let standing = self.status_loader.submit(signed_in.session.id).await?.ok_or(Refusal::UnknownSession)?;
         let SessionStatus { id: _, last_seen_at, expires_at, ended, refresh_counter, confirmed_counter } = standing;
         signed_in.session =

@@ -6,6 +6,8 @@ pub(crate) mod batching;
 mod columns;
 mod connect;
 mod contract;
+#[cfg(debug_assertions)]
+mod flawed;
 mod open_error;
 mod pools;
 pub mod postgres;
@@ -16,4 +18,6 @@ mod values;
 
 pub use connect::{is_new, open, open_with_replica};
 pub use contract::*;
+#[cfg(debug_assertions)]
+pub use flawed::with_flaw;
 pub use open_error::OpenError;

@@ -13,7 +13,6 @@ use super::failure::failure;
 use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
-use crate::failpoints;
 use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
 use crate::store::contract::{MAX_LISTED, Result, SessionChange, SessionStore};
 use crate::store::requests::Extension;
@@ -22,9 +21,7 @@ use crate::store::values;
 #[async_trait]
 impl SessionStore for PostgresStore {
     async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
-        let read =
-            self.read(|| async move { self::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await });
-        Ok(failpoints::as_first_read(read.await?))
+        self.read(|| async move { self::sessions_of_tokens(&mut *self.database.for_caller().await?, ids).await }).await
     }
 
     async fn session_statuses(&self, ids: &[SessionId]) -> Result<Vec<SessionStatus>> {
