@@ -133,6 +133,7 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
         Error::AmbiguousSession(_) => (StatusCode::CONFLICT, "Several sessions have this handle".into()),
         Error::SessionNotActive => (StatusCode::CONFLICT, "The session is over".into()),
         Error::UserNotFound => (StatusCode::NOT_FOUND, "There is no such user".into()),
+        Error::ServiceKeyNotFound => (StatusCode::NOT_FOUND, "There is no such service key".into()),
         Error::UserBanned => (StatusCode::FORBIDDEN, "The user is banned".into()),
         Error::SessionLimitReached => (StatusCode::CONFLICT, "The user has as many sessions as allowed".into()),
         Error::IdempotencyKeyReused => {

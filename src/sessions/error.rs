@@ -114,6 +114,9 @@ pub enum Error {
     /// No such user.
     #[error("no such user")]
     UserNotFound,
+    /// No such service key.
+    #[error("no such service key")]
+    ServiceKeyNotFound,
     /// The user may have no session.
     #[error("the user is banned")]
     UserBanned,

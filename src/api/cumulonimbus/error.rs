@@ -47,7 +47,8 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             Error::UserNotFound => ("INVALID_USER_ERROR", "Invalid User"),
             Error::AmbiguousSession(_) => ("AMBIGUOUS_SESSION_ERROR", "Ambiguous Session"),
             Error::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
-            Error::SessionLimitReached
+            Error::ServiceKeyNotFound
+            | Error::SessionLimitReached
             | Error::IdempotencyKeyReused
             | Error::SearchTooBroad
             | Error::TooManyStreams

@@ -66,6 +66,7 @@ fn code(failure: &Failure) -> &'static str {
             Error::AmbiguousSession(_) => "ambiguous_session",
             Error::SessionNotActive => "session_not_active",
             Error::UserNotFound => "user_not_found",
+            Error::ServiceKeyNotFound => "key_not_found",
             Error::UserBanned => "user_banned",
             Error::SessionLimitReached => "session_limit_reached",
             Error::IdempotencyKeyReused => "idempotency_key_reused",

@@ -30,6 +30,7 @@ problems! {
     ServiceNeedsRead: 403 "A service needs `sessions:read`";
     NoSuchSession: 404 "No such session, or another user's";
     NoSuchUser: 404 "No such user";
+    NoSuchKey: 404 "No such key";
     NotActive: 409 "The session is over";
     BadQuery: 400 "The query cannot be read";
     BadBody: 400 "The body cannot be read", 413 "Over 64 KiB", 415 "Not JSON";

@@ -10,6 +10,7 @@ mod get;
 mod idle;
 mod introspect;
 mod key_set;
+mod keys;
 mod me;
 mod offline;
 mod open;
