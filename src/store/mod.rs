@@ -12,6 +12,7 @@ pub mod postgres;
 mod requests;
 mod search;
 pub mod sqlite;
+mod stored_time;
 mod values;
 
 pub use connect::{is_new, open, open_with_replica};

@@ -10,6 +10,7 @@ use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::store::columns;
 use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
 use crate::store::values;
@@ -80,7 +81,7 @@ impl BatchedWrite for Endings {
     async fn run_batch(database: &Connections, asked: &[&EndingOfOne]) -> Result<BatchResults<Self>> {
         let ended =
             database.retry_idempotent(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
-        rows::each(&ended.await?, |row| rows::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
+        rows::each(&ended.await?, |row| columns::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
     }
 
     async fn run_single(database: &Connections, asked: &EndingOfOne) -> Result<Option<EndOutcome>> {
@@ -131,7 +132,7 @@ async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx
     let owner = owner.as_ref().map(UserId::as_str);
     let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(owner).bind(reason.as_str());
     let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
-    let session = Box::new(rows::session(&row)?);
+    let session = Box::new(columns::session(&row)?);
     Ok(Some(if row.try_get("by_this_call")? { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
 }
 
@@ -202,5 +203,5 @@ pub(super) async fn end_named_sessions(
     );
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
     let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    rows::ended_of_users(&end.fetch_all(connection).await?)
+    columns::ended_of_users(&end.fetch_all(connection).await?)
 }

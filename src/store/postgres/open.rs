@@ -14,6 +14,7 @@ use super::retry::Connections;
 use super::store::PostgresStore;
 use super::{rows, sessions};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails, UserId};
+use crate::store::columns;
 use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
 
 #[async_trait]
@@ -161,7 +162,7 @@ async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<U
         user_columns!(),
         " FROM opener WHERE id IN (SELECT user_id FROM opened)"
     );
-    bind_new(sqlx::query(OPEN), new)?.fetch_all(pool).await?.iter().map(rows::user).collect()
+    bind_new(sqlx::query(OPEN), new)?.fetch_all(pool).await?.iter().map(columns::user).collect()
 }
 
 /// Binds the parameters of `new_sessions!`.
@@ -237,7 +238,7 @@ async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
         ", (SELECT max(opened_until) FROM bulk_endings) AS reach FROM opener"
     );
     let row = bind_new(sqlx::query(OPEN), &[new])?.fetch_one(pool).await?;
-    let user = rows::user(&row)?;
+    let user = columns::user(&row)?;
     Ok(if user.banned_at.is_some() {
         Opening::UserBanned
     } else if let Some(at) = outrun(row.try_get("reach")?, &new.session) {
@@ -292,7 +293,7 @@ async fn tell_user(tx: &mut PgConnection, session: &Session, details: &UserDetai
         .bind(session.created_at)
         .fetch_one(tx)
         .await?;
-    rows::user(&row)
+    columns::user(&row)
 }
 
 /// Makes room for one more session and answers the evicted ones; `None` when the policy rejects the new session.
@@ -318,5 +319,5 @@ async fn make_place(
         .bind(EndReason::Replaced.as_str())
         .fetch_all(tx)
         .await?;
-    rows::ended_ids(&evicted).map(Some)
+    columns::ended_ids(&evicted).map(Some)
 }

@@ -10,6 +10,7 @@ use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, SessionId};
+use crate::store::columns;
 use crate::store::contract::{RefreshAttempt, RefreshStore, Refreshing, Result};
 use crate::store::values;
 
@@ -140,7 +141,7 @@ async fn refresh(pool: &PgPool, sql: &'static str, attempts: &[&RefreshAttempt])
 }
 
 fn refreshed(row: &PgRow) -> sqlx::Result<Refreshing> {
-    let session = Box::new(rows::session(row)?);
+    let session = Box::new(columns::session(row)?);
     let within_grace = row.try_get::<Option<bool>, _>("within_grace")?;
     Ok(values::refreshed(session, row.try_get("refresh_repeated")?, within_grace))
 }

@@ -6,6 +6,7 @@ use sqlx::{PgPool, Row};
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{Listing, Search, Session};
+use crate::store::columns;
 use crate::store::contract::{Result, SearchStore};
 use crate::store::search::{self, Bind, Compiled};
 
@@ -29,7 +30,7 @@ impl SearchStore for PostgresStore {
 
 pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
     let rows = query(search::compile(&search, &rows::DIALECT)).fetch_all(pool).await?;
-    rows.iter().map(rows::session).collect()
+    rows.iter().map(columns::session).collect()
 }
 
 pub(super) async fn count_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<u32> {
@@ -44,7 +45,7 @@ pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::
         None => None,
     };
     let rows = query(page).fetch_all(pool).await?;
-    let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
+    let sessions = rows.iter().map(columns::session).collect::<sqlx::Result<_>>()?;
     Ok((sessions, total))
 }
 

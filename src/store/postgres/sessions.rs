@@ -15,6 +15,7 @@ use super::rows;
 use super::store::PostgresStore;
 use crate::failpoints;
 use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
+use crate::store::columns;
 use crate::store::contract::{MAX_LISTED, Result, SessionChange, SessionStore};
 use crate::store::requests::Extension;
 use crate::store::values;
@@ -100,7 +101,7 @@ pub(super) async fn sessions_of_tokens(
          WHERE id = ANY($1)"
     );
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
-    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(columns::signed_in).collect()
 }
 
 pub(super) async fn session_statuses(
@@ -109,14 +110,14 @@ pub(super) async fn session_statuses(
 ) -> sqlx::Result<Vec<SessionStatus>> {
     const FIND: &str = concat!("SELECT ", as_they_stand!(standing_columns), " FROM sessions WHERE id = ANY($1)");
     let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
-    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::standing).collect()
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(columns::standing).collect()
 }
 
 pub(super) async fn session(pool: &PgPool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {
     const FIND: &str =
         concat!("SELECT ", as_they_stand!(columns), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
     let row = sqlx::query(FIND).bind(id.as_uuid()).bind(values::owned_by(owner)).fetch_optional(pool).await?;
-    row.as_ref().map(rows::session).transpose()
+    row.as_ref().map(columns::session).transpose()
 }
 
 pub(super) async fn active_sessions_of_users(
@@ -135,7 +136,7 @@ pub(super) async fn active_sessions_of_users(
     );
     let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
     let list = sqlx::query(LIST).bind(now).bind(users).bind(i64::from(MAX_LISTED));
-    list.fetch_all(pool).await?.iter().map(rows::session).collect()
+    list.fetch_all(pool).await?.iter().map(columns::session).collect()
 }
 
 pub(super) async fn active_sessions_opened(
@@ -153,7 +154,7 @@ pub(super) async fn active_sessions_opened(
         " ORDER BY created_at DESC, id DESC LIMIT $5"
     );
     let list = sqlx::query(LIST).bind(now).bind(user.as_str()).bind(from).bind(to).bind(i64::from(MAX_LISTED));
-    list.fetch_all(pool).await?.iter().map(rows::session).collect()
+    list.fetch_all(pool).await?.iter().map(columns::session).collect()
 }
 
 pub(super) async fn count_active_sessions_of(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<u64> {
@@ -228,13 +229,13 @@ impl BatchedWrite for Extensions {
     async fn run_batch(database: &Connections, asked: &[&Extension]) -> Result<BatchResults<Self>> {
         let extended =
             database.retry_if_rolled_back(|| Self::extend(&database.pool, extend!("SKIP LOCKED"), asked)).await?;
-        rows::each(&extended, |row| rows::session(row).map(Some))
+        rows::each(&extended, |row| columns::session(row).map(Some))
     }
 
     async fn run_single(database: &Connections, asked: &Extension) -> Result<Option<Session>> {
         let alone = [asked];
         let extended = database.retry_if_rolled_back(|| Self::extend(&database.pool, extend!(""), &alone)).await?;
-        extended.first().map(rows::session).transpose().map_err(failure)
+        extended.first().map(columns::session).transpose().map_err(failure)
     }
 }
 
@@ -261,7 +262,7 @@ pub(super) async fn change_session(
         .bind(device_name.is_some())
         .bind(device_name.as_ref().and_then(Option::as_deref))
         .bind(metadata.as_ref().map(crate::model::Metadata::as_json));
-    change.fetch_optional(pool).await?.as_ref().map(rows::session).transpose()
+    change.fetch_optional(pool).await?.as_ref().map(columns::session).transpose()
 }
 
 pub(super) async fn session_stats(pool: &PgPool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {

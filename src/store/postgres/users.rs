@@ -7,9 +7,9 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::end::end_sessions_of;
 use super::idempotency_keys::{OF_SERVICE, OF_SESSIONS, erase_batch};
-use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
+use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, MAX_ENDED_AT_ONCE, Result, UserStore};
 
 #[async_trait]
@@ -53,7 +53,7 @@ impl UserStore for PostgresStore {
 
 pub(super) async fn user(pool: &PgPool, id: &UserId) -> sqlx::Result<Option<User>> {
     const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
-    sqlx::query(FIND).bind(id.as_str()).fetch_optional(pool).await?.as_ref().map(rows::user).transpose()
+    sqlx::query(FIND).bind(id.as_str()).fetch_optional(pool).await?.as_ref().map(columns::user).transpose()
 }
 
 pub(super) async fn put_user(
@@ -73,7 +73,7 @@ pub(super) async fn put_user(
         user_columns!()
     );
     let put = sqlx::query(PUT).bind(now).bind(id.as_str()).bind(&details.name).bind(&details.email);
-    rows::user(&put.fetch_one(pool).await?)
+    columns::user(&put.fetch_one(pool).await?)
 }
 
 pub(super) async fn delete_user(
@@ -128,7 +128,7 @@ pub(super) async fn ban_user(
     let user = sqlx::query(BAN).bind(now).bind(id.as_str()).fetch_one(&mut *tx).await?;
     let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserBanned, now).await?;
     tx.commit().await?;
-    Ok((rows::user(&user)?, ended))
+    Ok((columns::user(&user)?, ended))
 }
 
 pub(super) async fn unban_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<Option<User>> {
@@ -140,5 +140,5 @@ pub(super) async fn unban_user(pool: &PgPool, id: &UserId, now: DateTime<Utc>) -
         user_columns!()
     );
     let unban = sqlx::query(UNBAN).bind(now).bind(id.as_str());
-    unban.fetch_optional(pool).await?.as_ref().map(rows::user).transpose()
+    unban.fetch_optional(pool).await?.as_ref().map(columns::user).transpose()
 }

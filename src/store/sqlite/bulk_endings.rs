@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
 use super::failure::failure;
-use super::rows;
 use super::store::SqliteStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
+use crate::store::stored_time::StoredTime;
 use crate::store::values;
 
 #[async_trait]
@@ -37,10 +38,10 @@ pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx:
         WHERE newest IS NOT NULL";
     let BulkEnding { filter, except, ended } = ending;
     sqlx::query(END)
-        .bind(ended.at.timestamp_micros())
+        .bind(StoredTime(ended.at))
         .bind(ended.reason.as_str())
-        .bind(filter.created.to.map(|time| time.timestamp_micros()))
-        .bind(filter.created.from.map(|time| time.timestamp_micros()))
+        .bind(filter.created.to.map(StoredTime))
+        .bind(filter.created.from.map(StoredTime))
         .bind(filter.user_id.as_ref().map(UserId::as_str))
         .bind(&filter.client_id)
         .bind(filter.device_type.map(DeviceType::as_str))
@@ -56,16 +57,13 @@ pub(super) async fn bulk_endings(pool: &SqlitePool, since: DateTime<Utc>) -> sql
     const LIST: &str = "
         SELECT at, reason, opened_until, opened_from, user_id, client_id, device_type, ip_address, opened_by, except_id
         FROM bulk_endings WHERE at >= $1 ORDER BY sequence";
-    let rows = sqlx::query(LIST).bind(since.timestamp_micros()).fetch_all(pool).await?;
+    let rows = sqlx::query(LIST).bind(StoredTime(since)).fetch_all(pool).await?;
     rows.iter()
         .map(|row| {
             let stored = values::StoredBulkEnding {
-                ended: values::stored_ended(
-                    rows::optional_time(row, "at")?,
-                    row.try_get::<Option<&str>, _>("reason")?,
-                )?,
-                opened_until: rows::time(row, "opened_until")?,
-                opened_from: rows::optional_time(row, "opened_from")?,
+                ended: values::stored_ended(row.optional_time("at")?, row.try_get::<Option<&str>, _>("reason")?)?,
+                opened_until: row.time("opened_until")?,
+                opened_from: row.optional_time("opened_from")?,
                 user: row.try_get("user_id")?,
                 client: row.try_get("client_id")?,
                 device_type: row.try_get("device_type")?,
@@ -100,15 +98,15 @@ pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> 
         UPDATE bulk_endings SET carrying_out = FALSE, reached_at = $2, reached_id = $3, done_at = $4 WHERE sequence = $1";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let Some(row) = sqlx::query(BEGIN).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
-    let (sequence, until): (i64, i64) = (row.try_get("sequence")?, row.try_get("opened_until")?);
-    let (from_at, from_id): (i64, Vec<u8>) = (row.try_get("reached_at")?, row.try_get("reached_id")?);
-    let end_of_span: Option<(i64, Vec<u8>)> =
+    let (sequence, until): (i64, StoredTime) = (row.try_get("sequence")?, row.try_get("opened_until")?);
+    let (from_at, from_id): (StoredTime, Vec<u8>) = (row.try_get("reached_at")?, row.try_get("reached_id")?);
+    let end_of_span: Option<(StoredTime, Vec<u8>)> =
         sqlx::query_as(END_OF_SPAN).bind(until).bind(from_at).bind(&from_id).fetch_optional(&mut *tx).await?;
     let more = end_of_span.is_some();
     let (to_at, to_id) = end_of_span.unwrap_or_else(|| (until, vec![u8::MAX; 16]));
     let end = sqlx::query(END).bind(sequence).bind(from_at).bind(from_id).bind(to_at).bind(&to_id);
     end.execute(&mut *tx).await?;
-    let done_at = (!more).then(|| now.timestamp_micros());
+    let done_at = (!more).then_some(StoredTime(now));
     sqlx::query(REACHED).bind(sequence).bind(to_at).bind(to_id).bind(done_at).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(BatchProgress::of_batch(more))

@@ -10,10 +10,11 @@ use sqlx::{Row, SqlitePool};
 use super::failure::failure;
 use super::store::SqliteStore;
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{
     Announcement, ChangeLogStore, Changes, Listener, MAX_CHANGES, MAX_REPLAYED, ReplayedChanges, Result,
 };
-use crate::store::values::{self, OrUnreadable};
+use crate::store::values;
 
 #[async_trait]
 impl ChangeLogStore for SqliteStore {
@@ -66,13 +67,12 @@ async fn read(pool: &SqlitePool, after: LogPosition, most: u32) -> sqlx::Result<
 }
 
 fn change(row: &SqliteRow) -> sqlx::Result<LoggedChange> {
-    let at = row.try_get::<Option<i64>, _>("at")?;
     let change = values::stored_change(
         row.try_get("kind")?,
         row.try_get("subject_id")?,
         row.try_get("user_id")?,
         row.try_get("reason")?,
-        at.map(|at| DateTime::<Utc>::from_timestamp_micros(at).or_unreadable("at")).transpose()?,
+        row.optional_time("at")?,
     )?;
     Ok(LoggedChange { position: LogPosition { transaction: 0, sequence: row.try_get("sequence")? }, change })
 }

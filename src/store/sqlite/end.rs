@@ -9,8 +9,10 @@ use super::failure::{failure, in_time};
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::store::columns;
 use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
+use crate::store::stored_time::StoredTime;
 use crate::store::values;
 
 #[async_trait]
@@ -74,12 +76,12 @@ impl BatchedWrite for Endings {
         );
         let EndingOfOne { id, owner, reason, now } = asked;
         let (id, owner) = (id.as_uuid(), owner.as_ref().map(UserId::as_str));
-        let end = sqlx::query(END).bind(now.timestamp_micros()).bind(id).bind(owner).bind(reason.as_str());
+        let end = sqlx::query(END).bind(StoredTime(*now)).bind(id).bind(owner).bind(reason.as_str());
         if let Some(row) = end.fetch_optional(&mut *connection).await? {
-            return Ok(Some(EndOutcome::Ended(Box::new(rows::session(&row)?))));
+            return Ok(Some(EndOutcome::Ended(Box::new(columns::session(&row)?))));
         }
         let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(connection).await?;
-        ended.map(|row| rows::session(&row).map(Box::new).map(EndOutcome::AlreadyEnded)).transpose()
+        ended.map(|row| columns::session(&row).map(Box::new).map(EndOutcome::AlreadyEnded)).transpose()
     }
 }
 
@@ -97,8 +99,7 @@ pub(super) async fn end_active_session(
         not_idle!("last_seen_at"),
         " AS was_active"
     );
-    let end =
-        sqlx::query(END).bind(now.timestamp_micros()).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
+    let end = sqlx::query(END).bind(StoredTime(now)).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
     rows::write_one(pool, end).await?.map_or(Ok(false), |row| row.try_get("was_active"))
 }
 
@@ -139,14 +140,14 @@ pub(super) async fn end_sessions_within(
         not_idle!("last_seen_at"),
         " AS was_active"
     );
-    let (now, except) = (now.timestamp_micros(), except.map(SessionId::as_uuid));
+    let (now, except) = (StoredTime(now), except.map(SessionId::as_uuid));
     let count = sqlx::query_scalar(COUNT).bind(now).bind(user.as_str()).bind(except).bind(MAX_ENDED_AT_ONCE);
     let meant: i64 = count.fetch_one(&mut *connection).await?;
     if meant > MAX_ENDED_AT_ONCE {
         return Ok(EndedAtOnce::TooMany);
     }
     let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str());
-    rows::ended_ids(&end.fetch_all(connection).await?).map(EndedAtOnce::Ended)
+    columns::ended_ids(&end.fetch_all(connection).await?).map(EndedAtOnce::Ended)
 }
 
 pub(super) async fn end_named_sessions(
@@ -165,7 +166,6 @@ pub(super) async fn end_named_sessions(
         " AS was_active"
     );
     let ids = rows::json_of_ids(ids)?;
-    let end =
-        sqlx::query(END).bind(now.timestamp_micros()).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    rows::ended_of_users(&end.fetch_all(pool).await?)
+    let end = sqlx::query(END).bind(StoredTime(now)).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
+    columns::ended_of_users(&end.fetch_all(pool).await?)
 }

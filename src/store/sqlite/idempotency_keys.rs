@@ -3,6 +3,7 @@
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use crate::store::contract::Idempotency;
+use crate::store::stored_time::StoredTime;
 use crate::store::values::{KEYS_ERASED_AT_ONCE, erased_key};
 
 /// Keys of the sessions of user `$1`.
@@ -37,5 +38,5 @@ pub(super) async fn is_erased(tx: &mut SqliteConnection, idempotency: &Idempoten
         "SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE service = $1 AND key = $2 AND created_at > $3)";
     let Idempotency { service, key, fingerprint: _, forget_before } = idempotency;
     let is_erased = sqlx::query_scalar(IS_ERASED).bind(service).bind(erased_key(service, key));
-    is_erased.bind(forget_before.timestamp_micros()).fetch_one(tx).await
+    is_erased.bind(StoredTime(*forget_before)).fetch_one(tx).await
 }

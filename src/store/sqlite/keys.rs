@@ -6,10 +6,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
 use super::failure::failure;
-use super::rows;
 use super::store::SqliteStore;
 use crate::model::{Scope, ServiceKeyId};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
+use crate::store::stored_time::StoredTime;
 use crate::store::values::OrUnreadable;
 use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
 
@@ -62,9 +63,9 @@ pub(super) async fn add_service_key(pool: &SqlitePool, key: &StoredServiceKey) -
         .bind(name)
         .bind(scope.as_str())
         .bind(secret_hash.as_slice())
-        .bind(created_at.timestamp_micros())
-        .bind(expires_at.map(|time| time.timestamp_micros()))
-        .bind(revoked_at.map(|time| time.timestamp_micros()))
+        .bind(StoredTime(*created_at))
+        .bind(expires_at.map(StoredTime))
+        .bind(revoked_at.map(StoredTime))
         .execute(pool)
         .await?;
     Ok(())
@@ -83,7 +84,7 @@ pub(super) async fn service_keys(pool: &SqlitePool) -> sqlx::Result<Vec<StoredSe
 
 pub(super) async fn revoke_service_key(pool: &SqlitePool, id: ServiceKeyId, now: DateTime<Utc>) -> sqlx::Result<bool> {
     const REVOKE: &str = "UPDATE service_keys SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2";
-    Ok(sqlx::query(REVOKE).bind(now.timestamp_micros()).bind(id.0).execute(pool).await?.rows_affected() > 0)
+    Ok(sqlx::query(REVOKE).bind(StoredTime(now)).bind(id.0).execute(pool).await?.rows_affected() > 0)
 }
 
 pub(super) async fn signing_keys(pool: &SqlitePool) -> sqlx::Result<Vec<SealedSigningKey>> {
@@ -102,8 +103,8 @@ pub(super) async fn add_signing_key(pool: &SqlitePool, key: &SealedSigningKey) -
         .bind(kid)
         .bind(algorithm.as_str())
         .bind(sealed)
-        .bind(created_at.timestamp_micros())
-        .bind(active_from.timestamp_micros())
+        .bind(StoredTime(*created_at))
+        .bind(StoredTime(*active_from))
         .execute(pool)
         .await?;
     Ok(added.rows_affected() > 0)
@@ -120,9 +121,9 @@ fn stored_service_key(row: &SqliteRow) -> sqlx::Result<StoredServiceKey> {
         name: row.try_get("name")?,
         scope: Scope::parse(row.try_get("scope")?).or_unreadable("scope")?,
         secret_hash: row.try_get::<Vec<u8>, _>("secret_hash")?.try_into().or_unreadable("secret_hash")?,
-        created_at: rows::time(row, "created_at")?,
-        expires_at: rows::optional_time(row, "expires_at")?,
-        revoked_at: rows::optional_time(row, "revoked_at")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.optional_time("expires_at")?,
+        revoked_at: row.optional_time("revoked_at")?,
     })
 }
 
@@ -132,7 +133,7 @@ fn sealed_signing_key(row: &SqliteRow) -> sqlx::Result<SealedSigningKey> {
         kid: row.try_get("kid")?,
         algorithm: Algorithm::parse(row.try_get("algorithm")?).or_unreadable("algorithm")?,
         sealed: row.try_get("sealed")?,
-        created_at: rows::time(row, "created_at")?,
-        active_from: rows::time(row, "active_from")?,
+        created_at: row.time("created_at")?,
+        active_from: row.time("active_from")?,
     })
 }

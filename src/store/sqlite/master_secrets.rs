@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{Executor as _, Row as _};
 
 use super::failure::{failure, search_failure};
-use super::rows;
 use super::store::SqliteStore;
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{MasterSecretStore, Result, SessionsOpened, UsedSecret};
+use crate::store::stored_time::StoredTime;
 use crate::store::values::OrUnreadable as _;
 use crate::tokens::{SealedSigningKey, SecretId};
 
@@ -17,7 +18,7 @@ impl MasterSecretStore for SqliteStore {
         const NOTE: &str = "
             INSERT INTO master_secrets (id, last_used_at) VALUES ($1, $2)
             ON CONFLICT (id) DO UPDATE SET last_used_at = max(master_secrets.last_used_at, excluded.last_used_at)";
-        let note = sqlx::query(NOTE).bind(id.to_string()).bind(now.timestamp_micros());
+        let note = sqlx::query(NOTE).bind(id.to_string()).bind(StoredTime(now));
         note.execute(&self.writer).await.map_err(failure)?;
         Ok(())
     }
@@ -27,7 +28,7 @@ impl MasterSecretStore for SqliteStore {
         let rows = self.readers.fetch_all(LIST).await.map_err(failure)?;
         let used = rows.iter().map(|row| {
             let id = SecretId::parse(row.try_get("id")?).or_unreadable("id")?;
-            Ok(UsedSecret { id, last_used_at: rows::time(row, "last_used_at")? })
+            Ok(UsedSecret { id, last_used_at: row.time("last_used_at")? })
         });
         used.collect::<sqlx::Result<_>>().map_err(failure)
     }
@@ -43,11 +44,11 @@ impl MasterSecretStore for SqliteStore {
             "SELECT count(*) AS count, max(absolute_expires_at) AS last_end FROM sessions WHERE created_at <= $2 AND ",
             active!()
         );
-        let count = sqlx::query(COUNT).bind(now.timestamp_micros()).bind(until.timestamp_micros());
+        let count = sqlx::query(COUNT).bind(StoredTime(now)).bind(StoredTime(until));
         let row = count.fetch_one(&self.searches).await.map_err(search_failure)?;
         let read = || {
             let count = row.try_get::<i64, _>("count")?.unsigned_abs();
-            Ok(SessionsOpened { count, last_end: rows::optional_time(&row, "last_end")? })
+            Ok(SessionsOpened { count, last_end: row.optional_time("last_end")? })
         };
         read().map_err(failure)
     }

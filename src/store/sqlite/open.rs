@@ -5,7 +5,6 @@
 //! refused after it has written.
 
 use async_trait::async_trait;
-use chrono::DateTime;
 use sqlx::{Connection as _, Row, SqliteConnection};
 use uuid::Uuid;
 
@@ -15,8 +14,9 @@ use super::idempotency_keys::is_erased;
 use super::store::SqliteStore;
 use super::{rows, sessions, users};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails};
+use crate::store::columns::{self, StoredRow as _};
 use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
-use crate::store::values::OrUnreadable as _;
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl OpenStore for SqliteStore {
@@ -95,8 +95,8 @@ async fn open_session(tx: &mut SqliteConnection, new: &NewSession) -> sqlx::Resu
     };
     let inserted = rows::bind_session(sqlx::query(INSERT), &new.session)?.execute(&mut *tx).await?;
     if inserted.rows_affected() == 0 {
-        let reach: i64 = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
-        return DateTime::from_timestamp_micros(reach).or_unreadable("opened_until").map(Opening::Outrun);
+        let StoredTime(reach) = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
+        return Ok(Opening::Outrun(reach));
     }
     Ok(Opening::Opened { user, evicted })
 }
@@ -122,14 +122,14 @@ async fn claim_key(
             .bind(key)
             .bind(fingerprint)
             .bind(session.id.as_uuid())
-            .bind(session.created_at.timestamp_micros())
+            .bind(StoredTime(session.created_at))
     };
     let row = claim(CLAIM).fetch_one(&mut *tx).await?;
     let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     if holder == session.id {
         return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
     }
-    if rows::time(&row, "created_at")? > *forget_before {
+    if row.time("created_at")? > *forget_before {
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
             return Ok(Some(Opening::KeyReused));
         }
@@ -165,7 +165,7 @@ async fn make_place(
     let evict = match limit.policy {
         LimitPolicy::Reject => {
             let active: i64 = sqlx::query_scalar(COUNT)
-                .bind(session.created_at.timestamp_micros())
+                .bind(StoredTime(session.created_at))
                 .bind(session.user_id.as_str())
                 .fetch_one(tx)
                 .await?;
@@ -175,11 +175,11 @@ async fn make_place(
         LimitPolicy::EvictLeastRecent => evict_all_but_first_by!("last_seen_at DESC, id DESC"),
     };
     let evicted = sqlx::query(evict)
-        .bind(session.created_at.timestamp_micros())
+        .bind(StoredTime(session.created_at))
         .bind(session.user_id.as_str())
         .bind(i64::from(limit.most) - 1)
         .bind(EndReason::Replaced.as_str())
         .fetch_all(tx)
         .await?;
-    rows::ended_ids(&evicted).map(Some)
+    columns::ended_ids(&evicted).map(Some)
 }

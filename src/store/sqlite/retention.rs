@@ -9,6 +9,7 @@ use super::failure::{failure, search_failure};
 use super::store::SqliteStore;
 use crate::model::Stale;
 use crate::store::contract::{Result, RetentionStore};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl RetentionStore for SqliteStore {
@@ -45,19 +46,19 @@ pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bo
         )";
     const BULK_ENDINGS: &str = "DELETE FROM bulk_endings WHERE done_at <= $1";
     let delete = match stale {
-        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(instant.timestamp_micros()),
-        Stale::Ended(instant) => sqlx::query(ENDED).bind(instant.timestamp_micros()),
+        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(StoredTime(instant)),
+        Stale::Ended(instant) => sqlx::query(ENDED).bind(StoredTime(instant)),
         Stale::ExpiredOf { user, at, idle_at } => {
-            sqlx::query(EXPIRED_OF).bind(idle_at.timestamp_micros()).bind(user.as_str()).bind(at.timestamp_micros())
+            sqlx::query(EXPIRED_OF).bind(StoredTime(idle_at)).bind(user.as_str()).bind(StoredTime(at))
         }
-        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant.timestamp_micros()),
-        Stale::BulkEndings(instant) => sqlx::query(BULK_ENDINGS).bind(instant.timestamp_micros()),
+        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(StoredTime(instant)),
+        Stale::BulkEndings(instant) => sqlx::query(BULK_ENDINGS).bind(StoredTime(instant)),
     };
     Ok(Some(delete.execute(pool).await?.rows_affected()))
 }
 
 pub(super) async fn count_ended_before(pool: &SqlitePool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
     const COUNT: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1 OR ended_at <= $1";
-    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(instant.timestamp_micros());
+    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(StoredTime(instant));
     Ok(count.fetch_one(pool).await?.unsigned_abs())
 }

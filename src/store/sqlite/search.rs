@@ -10,9 +10,11 @@ use super::failure::search_failure;
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{Listing, Search, Session};
+use crate::store::columns;
 use crate::store::contract::{Error, Result, SearchStore};
 use crate::store::pools::SEARCH_TIME;
 use crate::store::search::{self, Bind, Compiled};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl SearchStore for SqliteStore {
@@ -38,7 +40,7 @@ const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 100_000;
 pub(super) async fn search_sessions(pool: &SqlitePool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
     let compiled = search::compile(&search, &rows::DIALECT);
     let mut connection = acquire_for_search(pool).await?;
-    query(compiled).fetch_all(&mut *connection).await?.iter().map(rows::session).collect()
+    query(compiled).fetch_all(&mut *connection).await?.iter().map(columns::session).collect()
 }
 
 pub(super) async fn count_sessions(pool: &SqlitePool, search: Search<'_>) -> sqlx::Result<u32> {
@@ -61,7 +63,7 @@ pub(super) async fn list_sessions(
         None => None,
     };
     let rows = query(page).fetch_all(&mut *connection).await?;
-    let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
+    let sessions = rows.iter().map(columns::session).collect::<sqlx::Result<_>>()?;
     Ok((sessions, total))
 }
 
@@ -79,7 +81,7 @@ fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
-            Bind::Time(time) => query.bind(time.timestamp_micros()),
+            Bind::Time(time) => query.bind(StoredTime(time)),
             Bind::Id(id) => query.bind(id),
             Bind::Number(number) => query.bind(number),
         };

@@ -11,8 +11,10 @@ use super::failure::{failure, in_time};
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
+use crate::store::columns;
 use crate::store::contract::{MAX_LISTED, Result, SessionChange, SessionStore};
 use crate::store::requests::Extension;
+use crate::store::stored_time::StoredTime;
 use crate::store::values;
 
 #[async_trait]
@@ -92,7 +94,7 @@ pub(super) async fn sessions_of_tokens(
          WHERE id IN (SELECT unhex(value) FROM json_each($1))"
     );
     let ids = rows::json_of_ids(ids)?;
-    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::signed_in).collect()
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(columns::signed_in).collect()
 }
 
 pub(super) async fn session_statuses(
@@ -105,14 +107,14 @@ pub(super) async fn session_statuses(
         " FROM sessions WHERE id IN (SELECT unhex(value) FROM json_each($1))"
     );
     let ids = rows::json_of_ids(ids)?;
-    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(rows::standing).collect()
+    sqlx::query(FIND).bind(ids).fetch_all(executor).await?.iter().map(columns::standing).collect()
 }
 
 pub(super) async fn session(pool: &SqlitePool, id: SessionId, owner: Owner<'_>) -> sqlx::Result<Option<Session>> {
     const FIND: &str =
         concat!("SELECT ", as_they_stand!(columns), " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2)");
     let row = sqlx::query(FIND).bind(id.as_uuid()).bind(values::owned_by(owner)).fetch_optional(pool).await?;
-    row.as_ref().map(rows::session).transpose()
+    row.as_ref().map(columns::session).transpose()
 }
 
 pub(super) async fn active_sessions_of_users(
@@ -130,9 +132,9 @@ pub(super) async fn active_sessions_of_users(
     let mut connection = pool.acquire().await?;
     let mut sessions = Vec::new();
     for user in users {
-        let list = sqlx::query(LIST).bind(now.timestamp_micros()).bind(user.as_str()).bind(i64::from(MAX_LISTED));
+        let list = sqlx::query(LIST).bind(StoredTime(now)).bind(user.as_str()).bind(i64::from(MAX_LISTED));
         for row in list.fetch_all(&mut *connection).await? {
-            sessions.push(rows::session(&row)?);
+            sessions.push(columns::session(&row)?);
         }
     }
     Ok(sessions)
@@ -153,12 +155,12 @@ pub(super) async fn active_sessions_opened(
         " ORDER BY created_at DESC, id DESC LIMIT $5"
     );
     let list = sqlx::query(LIST)
-        .bind(now.timestamp_micros())
+        .bind(StoredTime(now))
         .bind(user.as_str())
-        .bind(from.timestamp_micros())
-        .bind(to.timestamp_micros())
+        .bind(StoredTime(from))
+        .bind(StoredTime(to))
         .bind(i64::from(MAX_LISTED));
-    list.fetch_all(pool).await?.iter().map(rows::session).collect()
+    list.fetch_all(pool).await?.iter().map(columns::session).collect()
 }
 
 pub(super) async fn count_active_sessions_of(
@@ -167,7 +169,7 @@ pub(super) async fn count_active_sessions_of(
     now: DateTime<Utc>,
 ) -> sqlx::Result<u64> {
     const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
-    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(now.timestamp_micros()).bind(user.as_str());
+    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(StoredTime(now)).bind(user.as_str());
     Ok(count.fetch_one(pool).await?.unsigned_abs())
 }
 
@@ -185,7 +187,7 @@ pub(super) async fn touch_sessions(pool: &SqlitePool, touches: &[Touch]) -> sqlx
     let touches: Vec<(String, i64, i32)> = touches
         .iter()
         .map(|Touch { id, seen_at, counter }| {
-            (id.as_uuid().simple().to_string(), seen_at.timestamp_micros(), values::seen_counter(*counter))
+            (id.as_uuid().simple().to_string(), StoredTime(*seen_at).microseconds(), values::seen_counter(*counter))
         })
         .collect();
     let touches = serde_json::to_string(&touches).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
@@ -206,11 +208,11 @@ impl BatchedWrite for Extensions {
             columns!()
         );
         let extend = sqlx::query(EXTEND)
-            .bind(asked.now.timestamp_micros())
+            .bind(StoredTime(asked.now))
             .bind(asked.id.as_uuid())
             .bind(asked.owner.as_ref().map(UserId::as_str))
             .bind(asked.by.num_microseconds().unwrap_or(i64::MAX));
-        extend.fetch_optional(connection).await?.as_ref().map(rows::session).transpose()
+        extend.fetch_optional(connection).await?.as_ref().map(columns::session).transpose()
     }
 }
 
@@ -231,13 +233,13 @@ pub(super) async fn change_session(
     );
     let SessionChange { device_name, metadata } = change;
     let change = sqlx::query(CHANGE)
-        .bind(now.timestamp_micros())
+        .bind(StoredTime(now))
         .bind(id.as_uuid())
         .bind(values::owned_by(owner))
         .bind(device_name.is_some())
         .bind(device_name.as_ref().and_then(Option::as_deref))
         .bind(metadata.as_ref().map(crate::model::Metadata::as_json));
-    rows::write_one(pool, change).await?.as_ref().map(rows::session).transpose()
+    rows::write_one(pool, change).await?.as_ref().map(columns::session).transpose()
 }
 
 pub(super) async fn session_stats(pool: &SqlitePool, user: &UserId, now: DateTime<Utc>) -> sqlx::Result<SessionStats> {
@@ -249,7 +251,7 @@ pub(super) async fn session_stats(pool: &SqlitePool, user: &UserId, now: DateTim
         ") AS expired FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND ",
         not_ended_in_bulk!()
     );
-    let row = sqlx::query(COUNT).bind(now.timestamp_micros()).bind(user.as_str()).fetch_one(pool).await?;
+    let row = sqlx::query(COUNT).bind(StoredTime(now)).bind(user.as_str()).fetch_one(pool).await?;
     let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
     Ok(SessionStats { active: count("active")?, expired: count("expired")? })
 }

@@ -1,14 +1,15 @@
 //! Counting what happened to sessions, and reading what was counted.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Row, SqlitePool};
 
 use super::failure::failure;
-use super::rows;
 use super::store::SqliteStore;
 use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{BatchProgress, Result, StatisticsStore};
+use crate::store::stored_time::StoredTime;
 use crate::store::values::OrUnreadable;
 
 #[async_trait]
@@ -65,6 +66,8 @@ const COUNT_ENDED_TOGETHER: &str = count_events!(
         AND +ended_at = $1 AND ended_at < expires_at"
 );
 
+const MICROSECOND: TimeDelta = TimeDelta::microseconds(1);
+
 const PROGRESS: &str = "UPDATE statistics_progress SET counted_until = $1, opened_until = $2";
 
 pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
@@ -76,38 +79,40 @@ pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Re
     // Not more at once than is quickly done.
     const REACH: &str = "
         SELECT (SELECT ended_at FROM sessions WHERE ended_at >= $1 AND ended_at < $2
-                ORDER BY ended_at LIMIT 1 OFFSET 1000),
+                ORDER BY ended_at LIMIT 1 OFFSET 1000) AS ended_at,
             min(coalesce((SELECT created_at FROM sessions WHERE created_at >= $1 AND created_at < $2
                           ORDER BY created_at LIMIT 1 OFFSET 1000), $2),
                 coalesce((SELECT expires_at FROM sessions WHERE expires_at >= $1 AND expires_at < $2
-                          ORDER BY expires_at LIMIT 1 OFFSET 1000), $2))";
+                          ORDER BY expires_at LIMIT 1 OFFSET 1000), $2)) AS reach";
     const END_OF_SPAN: &str =
         "SELECT created_at FROM sessions WHERE created_at > $1 ORDER BY created_at LIMIT 1 OFFSET 999";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let row = sqlx::query(BEGIN).bind(until.timestamp_micros()).fetch_one(&mut *tx).await?;
-    let (from, until): (i64, i64) = (row.try_get("counted_until")?, row.try_get("until")?);
-    let opened_until: Option<i64> = row.try_get("opened_until")?;
+    let row = sqlx::query(BEGIN).bind(StoredTime(until)).fetch_one(&mut *tx).await?;
+    let (from, until) = (row.time("counted_until")?, row.time("until")?);
+    let opened_until = row.optional_time("opened_until")?;
     if until <= from {
         return Ok(BatchProgress::Done);
     }
-    let reach = sqlx::query_as::<_, (Option<i64>, i64)>(REACH).bind(from).bind(until).fetch_one(&mut *tx).await?;
-    let (ended_at, reach) = reach;
-    let mut reach = reach.min(ended_at.unwrap_or(until)).max(from + 1);
+    let reach = sqlx::query(REACH).bind(StoredTime(from)).bind(StoredTime(until)).fetch_one(&mut *tx).await?;
+    let ended_at = reach.optional_time("ended_at")?;
+    let mut reach = reach.time("reach")?.min(ended_at.unwrap_or(until)).max(from + MICROSECOND);
     let mut ended_from = from;
     if opened_until.is_some() || ended_at == Some(from) {
-        let opened_from = opened_until.unwrap_or(0);
-        let span_end: Option<i64> = sqlx::query_scalar(END_OF_SPAN).bind(opened_from).fetch_optional(&mut *tx).await?;
-        let count = sqlx::query(COUNT_ENDED_TOGETHER).bind(from).bind(opened_from).bind(span_end);
+        let opened_from = StoredTime(opened_until.unwrap_or(DateTime::UNIX_EPOCH));
+        let span_end: Option<StoredTime> =
+            sqlx::query_scalar(END_OF_SPAN).bind(opened_from).fetch_optional(&mut *tx).await?;
+        let count = sqlx::query(COUNT_ENDED_TOGETHER).bind(StoredTime(from)).bind(opened_from).bind(span_end);
         count.execute(&mut *tx).await?;
         if span_end.is_some() {
-            sqlx::query(PROGRESS).bind(from).bind(span_end).execute(&mut *tx).await?;
+            sqlx::query(PROGRESS).bind(StoredTime(from)).bind(span_end).execute(&mut *tx).await?;
             tx.commit().await?;
             return Ok(BatchProgress::More);
         }
-        (reach, ended_from) = (from + 1, from + 1);
+        (reach, ended_from) = (from + MICROSECOND, from + MICROSECOND);
     }
-    sqlx::query(COUNT).bind(from).bind(reach).bind(ended_from).execute(&mut *tx).await?;
-    sqlx::query(PROGRESS).bind(reach).bind(None::<i64>).execute(&mut *tx).await?;
+    let count = sqlx::query(COUNT).bind(StoredTime(from)).bind(StoredTime(reach)).bind(StoredTime(ended_from));
+    count.execute(&mut *tx).await?;
+    sqlx::query(PROGRESS).bind(StoredTime(reach)).bind(None::<StoredTime>).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(BatchProgress::of_batch(reach < until))
 }
@@ -145,9 +150,9 @@ pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> s
     };
     let mut tx = pool.begin().await?;
     let progress = sqlx::query("SELECT counted_until FROM statistics_progress").fetch_one(&mut *tx).await?;
-    let counted_until = rows::time(&progress, "counted_until")?;
+    let counted_until = progress.time("counted_until")?;
     let most = i64::try_from(most_groups).unwrap_or(i64::MAX - 1) + 1;
-    let (to, midnight) = (to.timestamp_micros(), midnight.timestamp_micros());
+    let (to, midnight) = (StoredTime(to), StoredTime(midnight));
     let rows = select(GROUPS).bind(to).bind(midnight).bind(most).fetch_all(&mut *tx).await?;
     let groups: Vec<_> = rows
         .iter()
@@ -158,16 +163,11 @@ pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> s
     if groups.len() > most_groups {
         return Ok(Counts { counted_until, groups, events: Vec::new() });
     }
-    let select = select(EVENTS).bind(query.step.as_str()).bind(from.timestamp_micros()).bind(to);
+    let select = select(EVENTS).bind(query.step.as_str()).bind(StoredTime(from)).bind(to);
     let rows = select.fetch_all(&mut *tx).await?;
     let event = |row: &sqlx::sqlite::SqliteRow| {
         let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
-        Ok(EventCount {
-            start: rows::time(row, "start")?,
-            group: row.try_get("name")?,
-            event,
-            count: row.try_get("count")?,
-        })
+        Ok(EventCount { start: row.time("start")?, group: row.try_get("name")?, event, count: row.try_get("count")? })
     };
     Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })
 }

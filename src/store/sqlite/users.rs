@@ -11,7 +11,9 @@ use super::log_file::truncate_log;
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
+use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, MAX_ENDED_AT_ONCE, Result, UserStore};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl UserStore for SqliteStore {
@@ -49,7 +51,7 @@ impl UserStore for SqliteStore {
 
 pub(super) async fn user(executor: impl SqliteExecutor<'_>, id: &UserId) -> sqlx::Result<Option<User>> {
     const FIND: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
-    sqlx::query(FIND).bind(id.as_str()).fetch_optional(executor).await?.as_ref().map(rows::user).transpose()
+    sqlx::query(FIND).bind(id.as_str()).fetch_optional(executor).await?.as_ref().map(columns::user).transpose()
 }
 
 pub(super) async fn put_user(
@@ -68,8 +70,8 @@ pub(super) async fn put_user(
          RETURNING ",
         user_columns!()
     );
-    let put = sqlx::query(PUT).bind(now.timestamp_micros()).bind(id.as_str()).bind(&details.name).bind(&details.email);
-    rows::user(&rows::write_one(executor, put).await?.ok_or(sqlx::Error::RowNotFound)?)
+    let put = sqlx::query(PUT).bind(StoredTime(now)).bind(id.as_str()).bind(&details.name).bind(&details.email);
+    columns::user(&rows::write_one(executor, put).await?.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 pub(super) async fn delete_user(
@@ -112,10 +114,10 @@ pub(super) async fn ban_user(pool: &SqlitePool, id: &UserId, now: DateTime<Utc>)
         user_columns!()
     );
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let user = sqlx::query(BAN).bind(now.timestamp_micros()).bind(id.as_str()).fetch_one(&mut *tx).await?;
+    let user = sqlx::query(BAN).bind(StoredTime(now)).bind(id.as_str()).fetch_one(&mut *tx).await?;
     let ended = end_sessions_within(&mut tx, id, None, EndReason::UserBanned, now).await?;
     tx.commit().await?;
-    Ok((rows::user(&user)?, ended))
+    Ok((columns::user(&user)?, ended))
 }
 
 pub(super) async fn unban_user(pool: &SqlitePool, id: &UserId, now: DateTime<Utc>) -> sqlx::Result<Option<User>> {
@@ -126,6 +128,6 @@ pub(super) async fn unban_user(pool: &SqlitePool, id: &UserId, now: DateTime<Utc
          RETURNING ",
         user_columns!()
     );
-    let unban = sqlx::query(UNBAN).bind(now.timestamp_micros()).bind(id.as_str());
-    rows::write_one(pool, unban).await?.as_ref().map(rows::user).transpose()
+    let unban = sqlx::query(UNBAN).bind(StoredTime(now)).bind(id.as_str());
+    rows::write_one(pool, unban).await?.as_ref().map(columns::user).transpose()
 }
