@@ -1,5 +1,5 @@
 //! Decoding of rows, alike from both databases. Sessions and users are decoded column by column in the order of
-//! `fragments.rs`: a lookup by name would take longer than the decoding.
+//! `statements/fragments.rs`: a lookup by name would take longer than the decoding.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgRow;

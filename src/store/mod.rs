@@ -1,7 +1,7 @@
 //! Storage of sessions: the contract, and the two stores that fulfil it.
 
 #[macro_use]
-mod fragments;
+mod statements;
 pub(crate) mod batching;
 mod columns;
 mod connect;
