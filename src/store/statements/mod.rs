@@ -8,3 +8,4 @@
 mod fragments;
 
 pub(super) mod keys;
+pub(super) mod users;
