@@ -6,10 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::contract::Refreshing;
-use crate::model::{
-    BulkEnding, Change, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, ServiceKeyId, Session, SessionId,
-    UserId,
-};
+use crate::model::{Change, EndReason, Ended, Opener, Owner, ServiceKeyId, Session, SessionId, UserId};
 use crate::tokens;
 
 /// A stored value that this version cannot read: something else wrote it.
@@ -140,38 +137,4 @@ pub(super) fn stored_change(
         "signing_keys_changed" => Change::SigningKeysChanged,
         _ => Change::Unknown,
     })
-}
-
-/// A bulk ending, column by column.
-pub(super) struct StoredBulkEnding {
-    pub(super) ended: Option<Ended>,
-    pub(super) opened_until: DateTime<Utc>,
-    pub(super) opened_from: Option<DateTime<Utc>>,
-    pub(super) user: Option<String>,
-    pub(super) client: Option<String>,
-    pub(super) device_type: Option<String>,
-    pub(super) address: Option<String>,
-    pub(super) opened_by: Option<String>,
-    pub(super) except: Option<Uuid>,
-}
-
-impl StoredBulkEnding {
-    pub(super) fn read(self) -> Result<BulkEnding, sqlx::Error> {
-        // A range ends before its end.
-        let to = self.opened_until + TimeDelta::microseconds(1);
-        let device_type = |word: String| DeviceType::parse(&word).or_unreadable("device_type");
-        Ok(BulkEnding {
-            filter: Filter {
-                user_id: self.user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?,
-                client_id: self.client,
-                device_type: self.device_type.map(device_type).transpose()?,
-                ip_address: stored_address(self.address.as_deref())?,
-                opened_by: stored_opener(self.opened_by.as_deref())?,
-                created: Range { from: self.opened_from, to: Some(to) },
-                ..Filter::default()
-            },
-            except: self.except.map(SessionId::from_uuid),
-            ended: self.ended.or_unreadable("at")?,
-        })
-    }
 }

@@ -14,8 +14,11 @@ use super::retry::Connections;
 use super::store::PostgresStore;
 use super::{rows, sessions};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails, UserId};
-use crate::store::columns;
+use crate::store::columns::{self, StoredRow as _};
 use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
+use crate::store::statements::bulk_endings::NEWEST_BULK_ENDING;
+use crate::store::statements::idempotency_keys::{CLAIM_KEY, TAKE_OVER_KEY};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl OpenStore for PostgresStore {
@@ -202,8 +205,6 @@ pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Resul
     Ok(Opening::Opened { user, evicted })
 }
 
-const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
-
 /// The newest instant that a bulk ending covers, unless the session is younger.
 fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Utc>> {
     reach.filter(|reach| *reach >= session.created_at)
@@ -255,24 +256,21 @@ async fn claim_key(
     idempotency: &Idempotency,
     session: &Session,
 ) -> sqlx::Result<Option<Opening>> {
-    // The update changes nothing; it locks the row and returns it, which DO NOTHING would not.
-    const CLAIM: &str = "
-        INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
-        RETURNING fingerprint, session_id, created_at";
-    const TAKE_OVER: &str = "
-        UPDATE idempotency_keys SET fingerprint = $3, session_id = $4, created_at = $5
-        WHERE service = $1 AND key = $2";
     let Idempotency { service, key, fingerprint, forget_before } = idempotency;
     let claim = |sql| {
-        sqlx::query(sql).bind(service).bind(key).bind(fingerprint).bind(session.id.as_uuid()).bind(session.created_at)
+        sqlx::query(sql)
+            .bind(service)
+            .bind(key)
+            .bind(fingerprint)
+            .bind(session.id.as_uuid())
+            .bind(StoredTime(session.created_at))
     };
-    let row = claim(CLAIM).fetch_one(&mut *tx).await?;
+    let row = claim(CLAIM_KEY).fetch_one(&mut *tx).await?;
     let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     if holder == session.id {
         return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
     }
-    if row.try_get::<DateTime<Utc>, _>("created_at")? > *forget_before {
+    if row.time("created_at")? > *forget_before {
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
             return Ok(Some(Opening::KeyReused));
         }
@@ -281,7 +279,7 @@ async fn claim_key(
         }
     }
     // The key is past its time, or its session has been cleaned up: it may be claimed again.
-    claim(TAKE_OVER).execute(tx).await?;
+    claim(TAKE_OVER_KEY).execute(tx).await?;
     Ok(None)
 }
 

@@ -16,6 +16,8 @@ use super::{rows, sessions, users};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails};
 use crate::store::columns::{self, StoredRow as _};
 use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
+use crate::store::statements::bulk_endings::NEWEST_BULK_ENDING;
+use crate::store::statements::idempotency_keys::{CLAIM_KEY, TAKE_OVER_KEY};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
@@ -55,7 +57,6 @@ const INSERT: &str = concat!(
     session_values!(),
     " WHERE NOT EXISTS (SELECT 1 FROM bulk_endings WHERE opened_until >= $3)"
 );
-const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
 impl BatchedWrite for Openings {
     type Request = NewSession;
@@ -107,14 +108,6 @@ async fn claim_key(
     idempotency: &Idempotency,
     session: &Session,
 ) -> sqlx::Result<Option<Opening>> {
-    // The update changes nothing; it returns the row, which DO NOTHING would not.
-    const CLAIM: &str = "
-        INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
-        RETURNING fingerprint, session_id, created_at";
-    const TAKE_OVER: &str = "
-        UPDATE idempotency_keys SET fingerprint = $3, session_id = $4, created_at = $5
-        WHERE service = $1 AND key = $2";
     let Idempotency { service, key, fingerprint, forget_before } = idempotency;
     let claim = |sql| {
         sqlx::query(sql)
@@ -124,7 +117,7 @@ async fn claim_key(
             .bind(session.id.as_uuid())
             .bind(StoredTime(session.created_at))
     };
-    let row = claim(CLAIM).fetch_one(&mut *tx).await?;
+    let row = claim(CLAIM_KEY).fetch_one(&mut *tx).await?;
     let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     if holder == session.id {
         return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
@@ -138,7 +131,7 @@ async fn claim_key(
         }
     }
     // The key is past its time, or its session has been cleaned up: it may be claimed again.
-    claim(TAKE_OVER).execute(tx).await?;
+    claim(TAKE_OVER_KEY).execute(tx).await?;
     Ok(None)
 }
 

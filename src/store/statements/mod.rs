@@ -7,5 +7,8 @@
 #[macro_use]
 mod fragments;
 
+pub(super) mod bulk_endings;
+pub(super) mod idempotency_keys;
 pub(super) mod keys;
+pub(super) mod retention;
 pub(super) mod users;
