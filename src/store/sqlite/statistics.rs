@@ -1,16 +1,18 @@
-//! Counting what happened to sessions, and reading what was counted.
+//! Counting events of sessions, and reading the counts.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{Row, SqlitePool};
+use sqlx::SqlitePool;
 
 use super::failure::failure;
 use super::store::SqliteStore;
-use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping};
+use crate::model::{Counts, CountsWanted, DeviceType, Grouping};
 use crate::store::columns::StoredRow as _;
 use crate::store::contract::{BatchProgress, Result, StatisticsStore};
+use crate::store::statements::statistics::{
+    COUNTED_UNTIL, LIST_EVENTS, LIST_GROUPS, RECORD_PROGRESS, event_count, group_count,
+};
 use crate::store::stored_time::StoredTime;
-use crate::store::values::OrUnreadable;
 
 #[async_trait]
 impl StatisticsStore for SqliteStore {
@@ -19,11 +21,33 @@ impl StatisticsStore for SqliteStore {
     }
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
-        self::statistics(&self.searches, wanted).await.map_err(failure)
+        let CountsWanted { from, to, midnight, query, most_groups } = wanted;
+        let select = |sql| {
+            sqlx::query(sql)
+                .bind(&query.client_id)
+                .bind(query.device_type.map(DeviceType::as_str))
+                .bind(query.group_by.map(Grouping::as_str))
+        };
+        let read = async {
+            let mut tx = self.searches.begin().await?;
+            let StoredTime(counted_until) = sqlx::query_scalar(COUNTED_UNTIL).fetch_one(&mut *tx).await?;
+            let most = i64::try_from(most_groups).unwrap_or(i64::MAX - 1) + 1;
+            let list = select(LIST_GROUPS).bind(StoredTime(to)).bind(StoredTime(midnight)).bind(most);
+            let rows = list.fetch_all(&mut *tx).await?;
+            let groups: Vec<_> = rows.iter().map(group_count).collect::<sqlx::Result<_>>()?;
+            if groups.len() > most_groups {
+                return Ok(Counts { counted_until, groups, events: Vec::new() });
+            }
+            let list = select(LIST_EVENTS).bind(query.step.as_str()).bind(StoredTime(from)).bind(StoredTime(to));
+            let rows = list.fetch_all(&mut *tx).await?;
+            let events = rows.iter().map(event_count).collect::<sqlx::Result<_>>()?;
+            Ok(Counts { counted_until, groups, events })
+        };
+        read.await.map_err(failure)
     }
 }
 
-/// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.
+/// Adds events (`at`, `client_id`, `device_type`, `kind`) to the counts of each step that contains them.
 macro_rules! count_events {
     ($events:expr) => {
         concat!(
@@ -46,20 +70,8 @@ macro_rules! count_events {
     };
 }
 
-/// From `$1` up to `$2`; ends from `$3` on.
-const COUNT: &str = count_events!(
-    "SELECT created_at AS at, client_id, device_type, 'opened' AS kind FROM sessions
-     WHERE created_at >= $1 AND created_at < $2
-     UNION ALL
-     SELECT ended_at, client_id, device_type, end_reason FROM sessions
-     WHERE ended_at >= $3 AND ended_at < $2 AND ended_at < expires_at
-     UNION ALL
-     SELECT expires_at, client_id, device_type, 'expired' FROM sessions
-     WHERE expires_at >= $1 AND expires_at < $2 AND (ended_at IS NULL OR ended_at >= expires_at)"
-);
-
-/// Ends at exactly `$1` of sessions opened after `$2` up to `$3`, found by when they were opened, because there are
-/// thousands that ended then.
+/// Endings at exactly `$1` of sessions opened after `$2` up to `$3`. They are found by creation, because a bulk ending
+/// gives the same time to thousands of them.
 const COUNT_ENDED_TOGETHER: &str = count_events!(
     "SELECT ended_at AS at, client_id, device_type, end_reason AS kind FROM sessions
      WHERE created_at > $2 AND created_at <= coalesce($3, 9223372036854775807)
@@ -68,15 +80,13 @@ const COUNT_ENDED_TOGETHER: &str = count_events!(
 
 const MICROSECOND: TimeDelta = TimeDelta::microseconds(1);
 
-const PROGRESS: &str = "UPDATE statistics_progress SET counted_until = $1, opened_until = $2";
-
-pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
-    // A bulk ending that is not carried out will give its sessions an end at its own time.
+async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
+    // Sessions of an open bulk ending will get its time as their end.
     const BEGIN: &str = "
         SELECT counted_until, opened_until,
             min($1, coalesce((SELECT min(at) FROM bulk_endings WHERE done_at IS NULL), $1)) AS until
         FROM statistics_progress";
-    // Not more at once than is quickly done.
+    // The batch is limited to what is quickly counted.
     const REACH: &str = "
         SELECT (SELECT ended_at FROM sessions WHERE ended_at >= $1 AND ended_at < $2
                 ORDER BY ended_at LIMIT 1 OFFSET 1000) AS ended_at,
@@ -104,70 +114,18 @@ pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Re
         let count = sqlx::query(COUNT_ENDED_TOGETHER).bind(StoredTime(from)).bind(opened_from).bind(span_end);
         count.execute(&mut *tx).await?;
         if span_end.is_some() {
-            sqlx::query(PROGRESS).bind(StoredTime(from)).bind(span_end).execute(&mut *tx).await?;
+            sqlx::query(RECORD_PROGRESS).bind(StoredTime(from)).bind(span_end).execute(&mut *tx).await?;
             tx.commit().await?;
             return Ok(BatchProgress::More);
         }
         (reach, ended_from) = (from + MICROSECOND, from + MICROSECOND);
     }
-    let count = sqlx::query(COUNT).bind(StoredTime(from)).bind(StoredTime(reach)).bind(StoredTime(ended_from));
+    let count = sqlx::query(count_events_of_span!())
+        .bind(StoredTime(from))
+        .bind(StoredTime(reach))
+        .bind(StoredTime(ended_from));
     count.execute(&mut *tx).await?;
-    sqlx::query(PROGRESS).bind(StoredTime(reach)).bind(None::<StoredTime>).execute(&mut *tx).await?;
+    sqlx::query(RECORD_PROGRESS).bind(StoredTime(reach)).bind(None::<StoredTime>).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(BatchProgress::of_batch(reach < until))
-}
-
-/// The counts that are wanted, and the name of their group.
-macro_rules! selected {
-    () => {
-        "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \
-                AS name, start, step, kind, count FROM statistics \
-         WHERE ($1 IS NULL OR client_id = $1) AND ($2 IS NULL OR device_type = $2)"
-    };
-}
-
-pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> sqlx::Result<Counts> {
-    const GROUPS: &str = concat!(
-        "SELECT name, sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step = 'ever') AS open,
-            coalesce(sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step <> 'ever'), 0)
-                AS since
-         FROM (",
-        selected!(),
-        "   AND (step = 'ever' OR step = 'hour' AND start >= $4 AND start < $5 OR step = 'day' AND start >= $5)
-         ) AS selected GROUP BY name ORDER BY name LIMIT $6"
-    );
-    const EVENTS: &str = concat!(
-        "SELECT start, name, kind, sum(count) AS count FROM (",
-        selected!(),
-        " AND step = $4 AND start >= $5 AND start < $6) AS selected GROUP BY 1, 2, 3 ORDER BY 1"
-    );
-    let CountsWanted { from, to, midnight, query, most_groups } = wanted;
-    let select = |sql| {
-        sqlx::query(sql)
-            .bind(&query.client_id)
-            .bind(query.device_type.map(DeviceType::as_str))
-            .bind(query.group_by.map(Grouping::as_str))
-    };
-    let mut tx = pool.begin().await?;
-    let progress = sqlx::query("SELECT counted_until FROM statistics_progress").fetch_one(&mut *tx).await?;
-    let counted_until = progress.time("counted_until")?;
-    let most = i64::try_from(most_groups).unwrap_or(i64::MAX - 1) + 1;
-    let (to, midnight) = (StoredTime(to), StoredTime(midnight));
-    let rows = select(GROUPS).bind(to).bind(midnight).bind(most).fetch_all(&mut *tx).await?;
-    let groups: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? })
-        })
-        .collect::<sqlx::Result<_>>()?;
-    if groups.len() > most_groups {
-        return Ok(Counts { counted_until, groups, events: Vec::new() });
-    }
-    let select = select(EVENTS).bind(query.step.as_str()).bind(StoredTime(from)).bind(to);
-    let rows = select.fetch_all(&mut *tx).await?;
-    let event = |row: &sqlx::sqlite::SqliteRow| {
-        let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
-        Ok(EventCount { start: row.time("start")?, group: row.try_get("name")?, event, count: row.try_get("count")? })
-    };
-    Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })
 }

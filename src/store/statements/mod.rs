@@ -11,4 +11,6 @@ pub(super) mod bulk_endings;
 pub(super) mod idempotency_keys;
 pub(super) mod keys;
 pub(super) mod retention;
+#[macro_use]
+pub(super) mod statistics;
 pub(super) mod users;
