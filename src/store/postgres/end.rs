@@ -13,6 +13,7 @@ use crate::model::{EndReason, Owner, SessionId, UserId};
 use crate::store::columns;
 use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
+use crate::store::stored_time::StoredTime;
 use crate::store::values;
 
 #[async_trait]
@@ -35,8 +36,14 @@ impl EndStore for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let end = || async move {
-            self::end_active_session(&mut *self.database.proved_for_ending().await?, id, user, reason, now).await
+        let end = || async {
+            let mut connection = self.database.proved_for_ending().await?;
+            let end = sqlx::query_scalar(end_active_session!())
+                .bind(StoredTime(now))
+                .bind(id.as_uuid())
+                .bind(user.as_str())
+                .bind(reason.as_str());
+            Ok(end.fetch_optional(&mut *connection).await?.unwrap_or(false))
         };
         self.ended(self.database.retry_if_rolled_back(end).await?, |ended| *ended).await
     }
@@ -48,11 +55,11 @@ impl EndStore for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<EndedAtOnce> {
-        let end = || async move {
+        let end = || async {
             self::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now).await
         };
-        self.ended(self.database.retry_if_rolled_back(end).await?, |ended| *ended != EndedAtOnce::Ended(Vec::new()))
-            .await
+        let has_written = |ended: &EndedAtOnce| *ended != EndedAtOnce::Ended(Vec::new());
+        self.ended(self.database.retry_if_rolled_back(end).await?, has_written).await
     }
 
     async fn end_named_sessions(
@@ -62,8 +69,25 @@ impl EndStore for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<(SessionId, UserId)>> {
-        let end = || async move {
-            self::end_named_sessions(&mut *self.database.proved_for_ending().await?, ids, owner, reason, now).await
+        const END: &str = concat!(
+            "WITH locked AS (
+                SELECT id FROM sessions
+                WHERE id = ANY($2) AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL AND expires_at > $1
+                ORDER BY id FOR NO KEY UPDATE
+             )
+             UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
+             RETURNING sessions.id, user_id, ",
+            not_idle!("last_seen_at"),
+            " AS was_active"
+        );
+        let end = || async {
+            let mut connection = self.database.proved_for_ending().await?;
+            let end = sqlx::query(END)
+                .bind(now)
+                .bind(rows::column(ids, |id| id.as_uuid()))
+                .bind(values::owned_by(owner))
+                .bind(reason.as_str());
+            columns::ended_of_users(&end.fetch_all(&mut *connection).await?)
         };
         self.ended(self.database.retry_if_rolled_back(end).await?, |ended| !ended.is_empty()).await
     }
@@ -136,23 +160,6 @@ async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx
     Ok(Some(if row.try_get("by_this_call")? { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
 }
 
-pub(super) async fn end_active_session(
-    connection: &mut PgConnection,
-    id: SessionId,
-    user: &UserId,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
-         RETURNING ",
-        not_idle!("last_seen_at")
-    );
-    let end = sqlx::query_scalar(END).bind(now).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
-    Ok(end.fetch_optional(connection).await?.unwrap_or(false))
-}
-
 pub(super) async fn end_sessions_of(
     executor: impl PgExecutor<'_>,
     user: &UserId,
@@ -181,27 +188,4 @@ pub(super) async fn end_sessions_of(
     let except = except.map(SessionId::as_uuid);
     let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MAX_ENDED_AT_ONCE);
     rows::ended_together(&end.fetch_all(executor).await?)
-}
-
-pub(super) async fn end_named_sessions(
-    connection: &mut PgConnection,
-    ids: &[SessionId],
-    owner: Owner<'_>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Vec<(SessionId, UserId)>> {
-    const END: &str = concat!(
-        "WITH locked AS (
-            SELECT id FROM sessions
-            WHERE id = ANY($2) AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL AND expires_at > $1
-            ORDER BY id FOR NO KEY UPDATE
-         )
-         UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
-         RETURNING sessions.id, user_id, ",
-        not_idle!("last_seen_at"),
-        " AS was_active"
-    );
-    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
-    let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    columns::ended_of_users(&end.fetch_all(connection).await?)
 }

@@ -300,11 +300,13 @@ async fn make_place(
     limit: SessionLimit,
     session: &Session,
 ) -> sqlx::Result<Option<Vec<SessionId>>> {
-    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
     let evict = match limit.policy {
         LimitPolicy::Reject => {
-            let active: i64 =
-                sqlx::query_scalar(COUNT).bind(session.created_at).bind(session.user_id.as_str()).fetch_one(tx).await?;
+            let active: i64 = sqlx::query_scalar(count_active_sessions!())
+                .bind(StoredTime(session.created_at))
+                .bind(session.user_id.as_str())
+                .fetch_one(tx)
+                .await?;
             return Ok((active < i64::from(limit.most)).then(Vec::new));
         }
         LimitPolicy::EvictOldest => evict_all_but_first_by!("created_at DESC, id DESC"),

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::{Row, SqliteConnection};
 
 use super::batched_writes::{BatchedWrite, Endings};
 use super::failure::{failure, in_time};
@@ -34,7 +34,13 @@ impl EndStore for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        self::end_active_session(&self.writer, id, user, reason, now).await.map_err(failure)
+        let end = sqlx::query(end_active_session!())
+            .bind(StoredTime(now))
+            .bind(id.as_uuid())
+            .bind(user.as_str())
+            .bind(reason.as_str());
+        let row = rows::write_one(&self.writer, end).await.map_err(failure)?;
+        row.map_or(Ok(false), |row| row.try_get("was_active")).map_err(failure)
     }
 
     async fn end_sessions_of(
@@ -44,7 +50,13 @@ impl EndStore for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<EndedAtOnce> {
-        self::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
+        let end = async {
+            let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let ended = end_sessions_of(&mut tx, user, except, reason, now).await?;
+            tx.commit().await?;
+            Ok(ended)
+        };
+        end.await.map_err(failure)
     }
 
     async fn end_named_sessions(
@@ -54,7 +66,21 @@ impl EndStore for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<(SessionId, UserId)>> {
-        self::end_named_sessions(&self.writer, ids, owner, reason, now).await.map_err(failure)
+        const END: &str = concat!(
+            "UPDATE sessions SET ended_at = $1, end_reason = $4
+             WHERE id IN (SELECT unhex(value) FROM json_each($2)) AND ($3 IS NULL OR user_id = $3)
+                AND ended_at IS NULL AND expires_at > $1
+             RETURNING id, user_id, ",
+            not_idle!("last_seen_at"),
+            " AS was_active"
+        );
+        let end = sqlx::query(END)
+            .bind(StoredTime(now))
+            .bind(rows::json_of_ids(ids).map_err(failure)?)
+            .bind(values::owned_by(owner))
+            .bind(reason.as_str());
+        let rows = end.fetch_all(&self.writer).await.map_err(failure)?;
+        columns::ended_of_users(&rows).map_err(failure)
     }
 }
 
@@ -85,40 +111,8 @@ impl BatchedWrite for Endings {
     }
 }
 
-pub(super) async fn end_active_session(
-    pool: &SqlitePool,
-    id: SessionId,
-    user: &UserId,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
-         RETURNING ",
-        not_idle!("last_seen_at"),
-        " AS was_active"
-    );
-    let end = sqlx::query(END).bind(StoredTime(now)).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
-    rows::write_one(pool, end).await?.map_or(Ok(false), |row| row.try_get("was_active"))
-}
-
-/// Runs in a transaction, because the sessions are counted before they are ended.
+/// Ends the sessions of a user within a transaction, because they are counted before they are ended.
 pub(super) async fn end_sessions_of(
-    pool: &SqlitePool,
-    user: &UserId,
-    except: Option<SessionId>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<EndedAtOnce> {
-    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let ended = end_sessions_within(&mut tx, user, except, reason, now).await?;
-    tx.commit().await?;
-    Ok(ended)
-}
-
-/// As [`end_sessions_of`], within the transaction of the caller.
-pub(super) async fn end_sessions_within(
     connection: &mut SqliteConnection,
     user: &UserId,
     except: Option<SessionId>,
@@ -148,24 +142,4 @@ pub(super) async fn end_sessions_within(
     }
     let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str());
     columns::ended_ids(&end.fetch_all(connection).await?).map(EndedAtOnce::Ended)
-}
-
-pub(super) async fn end_named_sessions(
-    pool: &SqlitePool,
-    ids: &[SessionId],
-    owner: Owner<'_>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Vec<(SessionId, UserId)>> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id IN (SELECT unhex(value) FROM json_each($2)) AND ($3 IS NULL OR user_id = $3)
-            AND ended_at IS NULL AND expires_at > $1
-         RETURNING id, user_id, ",
-        not_idle!("last_seen_at"),
-        " AS was_active"
-    );
-    let ids = rows::json_of_ids(ids)?;
-    let end = sqlx::query(END).bind(StoredTime(now)).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    columns::ended_of_users(&end.fetch_all(pool).await?)
 }

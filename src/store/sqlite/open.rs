@@ -154,10 +154,9 @@ async fn make_place(
     limit: SessionLimit,
     session: &Session,
 ) -> sqlx::Result<Option<Vec<SessionId>>> {
-    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
     let evict = match limit.policy {
         LimitPolicy::Reject => {
-            let active: i64 = sqlx::query_scalar(COUNT)
+            let active: i64 = sqlx::query_scalar(count_active_sessions!())
                 .bind(StoredTime(session.created_at))
                 .bind(session.user_id.as_str())
                 .fetch_one(tx)

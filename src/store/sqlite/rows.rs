@@ -1,10 +1,11 @@
 //! The columns of each table, the definition of active, and the decoding of rows.
 
+use serde::Serialize;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteExecutor};
 
-use crate::model::{Session, SessionId};
+use crate::model::{Session, SessionId, Touch};
 use crate::store::search::Dialect;
 use crate::store::stored_time::StoredTime;
 use crate::store::values;
@@ -115,6 +116,20 @@ pub(super) async fn write_one(
 
 /// Ids as one value, because SQLite binds no lists.
 pub(super) fn json_of_ids(ids: &[SessionId]) -> sqlx::Result<String> {
-    let ids: Vec<String> = ids.iter().map(|id| id.as_uuid().simple().to_string()).collect();
-    serde_json::to_string(&ids).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+    json(ids.iter().map(|id| hex(*id)).collect::<Vec<_>>())
+}
+
+/// Touches as one value: id, time and counter of each.
+pub(super) fn json_of_touches(touches: &[Touch]) -> sqlx::Result<String> {
+    let touch =
+        |touch: &Touch| (hex(touch.id), StoredTime(touch.seen_at).microseconds(), values::seen_counter(touch.counter));
+    json(touches.iter().map(touch).collect::<Vec<_>>())
+}
+
+fn hex(id: SessionId) -> String {
+    id.as_uuid().simple().to_string()
+}
+
+fn json(list: impl Serialize) -> sqlx::Result<String> {
+    serde_json::to_string(&list).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

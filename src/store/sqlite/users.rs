@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::SqliteExecutor;
 
-use super::end::end_sessions_within;
+use super::end::end_sessions_of;
 use super::failure::failure;
 use super::idempotency_keys::{OF_SERVICE, OF_SESSIONS, erase_batch};
 use super::log_file::truncate_log;
@@ -30,7 +30,7 @@ impl UserStore for SqliteStore {
         let delete = async {
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             let deleted = sqlx::query(DELETE_USER).bind(id.as_str()).execute(&mut *tx).await?;
-            let ended = end_sessions_within(&mut tx, id, None, EndReason::UserDeleted, now).await?;
+            let ended = end_sessions_of(&mut tx, id, None, EndReason::UserDeleted, now).await?;
             tx.commit().await?;
             Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
         };
@@ -68,7 +68,7 @@ impl UserStore for SqliteStore {
         let ban = async {
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             let user = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).fetch_one(&mut *tx).await?;
-            let ended = end_sessions_within(&mut tx, id, None, EndReason::UserBanned, now).await?;
+            let ended = end_sessions_of(&mut tx, id, None, EndReason::UserBanned, now).await?;
             tx.commit().await?;
             Ok((columns::user(&user)?, ended))
         };
@@ -76,11 +76,9 @@ impl UserStore for SqliteStore {
     }
 
     async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
-        let unban = async {
-            let unban = sqlx::query(UNBAN_USER).bind(StoredTime(now)).bind(id.as_str());
-            rows::write_one(&self.writer, unban).await?.as_ref().map(columns::user).transpose()
-        };
-        unban.await.map_err(failure)
+        let unban = sqlx::query(UNBAN_USER).bind(StoredTime(now)).bind(id.as_str());
+        let row = rows::write_one(&self.writer, unban).await.map_err(failure)?;
+        row.as_ref().map(columns::user).transpose().map_err(failure)
     }
 }
 

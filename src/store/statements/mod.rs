@@ -8,9 +8,15 @@
 mod fragments;
 
 pub(super) mod bulk_endings;
+#[macro_use]
+mod end;
 pub(super) mod idempotency_keys;
 pub(super) mod keys;
+#[macro_use]
+pub(super) mod master_secrets;
 pub(super) mod retention;
+#[macro_use]
+pub(super) mod sessions;
 #[macro_use]
 pub(super) mod statistics;
 pub(super) mod users;
