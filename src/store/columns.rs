@@ -7,10 +7,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
+use super::contract::Refreshing;
 use super::stored_time::StoredTime;
 use super::values::{self, OrUnreadable};
 use crate::model::{
-    Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SessionStatus, SignedIn, User, UserId,
+    Change, Device, DeviceType, Ended, Metadata, Scope, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn,
+    User, UserId,
 };
 
 /// A type of a column that both databases have.
@@ -202,4 +204,35 @@ pub(super) fn ended_of_users(rows: &[impl StoredRow]) -> sqlx::Result<Vec<(Sessi
     }
     ended.sort_unstable_by_key(|(id, _)| *id);
     Ok(ended)
+}
+
+/// The outcome of a refresh, from the `columns` of the session with `refresh_repeated` and `within_grace`. Without a
+/// time of rotation there is no grace.
+pub(super) fn refreshed(row: &impl StoredRow) -> sqlx::Result<Refreshing> {
+    let session = Box::new(session(row)?);
+    Ok(match (session.ended, row.named("refresh_repeated")?, row.named::<Option<bool>>("within_grace")?) {
+        (Some(_), ..) => Refreshing::Reused(session),
+        (None, false, _) => Refreshing::Rotated(session),
+        (None, true, Some(true)) => Refreshing::Concurrent(session),
+        (None, true, _) => Refreshing::NotSaved(session),
+    })
+}
+
+/// A row of the change log. One of a kind that this version does not know is no error: a newer one wrote it.
+pub(super) fn change(row: &impl StoredRow) -> sqlx::Result<Change> {
+    let subject = || row.named::<Option<Uuid>>("subject_id")?.or_unreadable("subject_id");
+    let user = || row.named::<Option<&str>>("user_id")?.map(UserId::parse).transpose().or_unreadable("user_id");
+    let ended = || values::stored_ended(row.optional_time("at")?, row.named("reason")?)?.or_unreadable("at");
+    Ok(match row.named("kind")? {
+        "session_ended" => Change::SessionEnded {
+            id: SessionId::from_uuid(subject()?),
+            user: user()?.or_unreadable("user_id")?,
+            ended: ended()?,
+        },
+        "session_changed" | "user_changed" => Change::UserChanged(user()?.or_unreadable("user_id")?),
+        "bulk_ending" => Change::BulkEnding { user: user()?, ended: ended()? },
+        "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
+        "signing_keys_changed" => Change::SigningKeysChanged,
+        _ => Change::Unknown,
+    })
 }

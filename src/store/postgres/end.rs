@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgExecutor, Row};
+use sqlx::{PgExecutor, Row};
 
 use super::batched_writes::{BatchResults, BatchedWrite, Endings};
 use super::retry::Connections;
@@ -102,62 +101,65 @@ impl BatchedWrite for Endings {
         asked.id
     }
 
+    /// Ends the sessions that are neither ended nor locked.
     async fn run_batch(database: &Connections, asked: &[&EndingOfOne]) -> Result<BatchResults<Self>> {
-        let ended =
-            database.retry_idempotent(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
-        rows::each(&ended.await?, |row| columns::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
+        const END: &str = concat!(
+            "WITH asked AS (
+                SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+                    AS asked (asked_id, owner, reason, asked_at)
+             ), ",
+            locked!("SKIP LOCKED"),
+            "UPDATE sessions SET ended_at = asked_at, end_reason = reason FROM locked
+             WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ended_at IS NULL
+             RETURNING ",
+            columns!()
+        );
+        let end = || async {
+            let mut connection = database.for_ending().await?;
+            let end = sqlx::query(END)
+                .bind(rows::column(asked, |asked| asked.id.as_uuid()))
+                .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
+                .bind(rows::column(asked, |asked| asked.reason.as_str()))
+                .bind(rows::column(asked, |asked| asked.now));
+            end.fetch_all(&mut *connection).await
+        };
+        let ended = database.retry_idempotent(end).await?;
+        rows::each(&ended, |row| columns::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
     }
 
     async fn run_single(database: &Connections, asked: &EndingOfOne) -> Result<Option<EndOutcome>> {
-        database.retry_idempotent(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
+        // A concurrent call may have ended the session after this statement began: FOR SHARE reads the row as that call
+        // left it.
+        const END: &str = concat!(
+            "WITH ended AS (
+                UPDATE sessions SET ended_at = $1, end_reason = $4
+                WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
+                RETURNING ",
+            columns!(),
+            // The lock is written to the write-ahead log, so a repeat waits for the standby as the first ending did.
+            "), already_ended AS (
+                SELECT ",
+            columns!(),
+            " FROM sessions
+                WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
+             )
+             SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
+        );
+        let EndingOfOne { id, owner, reason, now } = asked;
+        let end = || async {
+            let mut connection = database.for_ending().await?;
+            let end = sqlx::query(END)
+                .bind(now)
+                .bind(id.as_uuid())
+                .bind(owner.as_ref().map(UserId::as_str))
+                .bind(reason.as_str());
+            let Some(row) = end.fetch_optional(&mut *connection).await? else { return Ok(None) };
+            let session = Box::new(columns::session(&row)?);
+            let is_ended_now = row.try_get("by_this_call")?;
+            Ok(Some(if is_ended_now { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
+        };
+        database.retry_idempotent(end).await
     }
-}
-
-/// Ends the sessions that are neither ended nor locked, and returns their rows.
-async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<PgRow>> {
-    const END: &str = concat!(
-        "WITH asked AS (
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
-                AS asked (asked_id, owner, reason, asked_at)
-         ), ",
-        locked!("SKIP LOCKED"),
-        "UPDATE sessions SET ended_at = asked_at, end_reason = reason FROM locked
-         WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ended_at IS NULL
-         RETURNING ",
-        columns!()
-    );
-    let end = sqlx::query(END)
-        .bind(rows::column(asked, |asked| asked.id.as_uuid()))
-        .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
-        .bind(rows::column(asked, |asked| asked.reason.as_str()))
-        .bind(rows::column(asked, |asked| asked.now));
-    end.fetch_all(connection).await
-}
-
-async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<EndOutcome>> {
-    // A concurrent call may have ended the session after this statement began: FOR SHARE reads the row as that call
-    // left it.
-    const END: &str = concat!(
-        "WITH ended AS (
-            UPDATE sessions SET ended_at = $1, end_reason = $4
-            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
-            RETURNING ",
-        columns!(),
-        // The lock is written to the write-ahead log, so a repeat waits for the standby as the first ending did.
-        "), already_ended AS (
-            SELECT ",
-        columns!(),
-        " FROM sessions
-            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
-         )
-         SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
-    );
-    let EndingOfOne { id, owner, reason, now } = asked;
-    let owner = owner.as_ref().map(UserId::as_str);
-    let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(owner).bind(reason.as_str());
-    let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
-    let session = Box::new(columns::session(&row)?);
-    Ok(Some(if row.try_get("by_this_call")? { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
 }
 
 pub(super) async fn end_sessions_of(

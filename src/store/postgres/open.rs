@@ -177,7 +177,7 @@ fn bind_new<'q>(query: rows::PgQuery<'q>, new: &[&'q NewSession]) -> sqlx::Resul
 }
 
 /// Opens a session in a transaction that enforces the limit and the idempotency key.
-pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
+async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
     const INSERT: &str = concat!("WITH ", new_sessions!(), ", ", opened!("TRUE"), " SELECT user_id FROM opened");
     let mut tx = pool.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.

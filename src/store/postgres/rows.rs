@@ -1,15 +1,12 @@
 //! The columns of each table, the definition of active, and the decoding of rows.
 
-use crate::model::LogPosition;
-use crate::model::LoggedChange;
-use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
 use super::failure::failure;
-use crate::model::{Session, SessionId};
+use crate::model::{LogPosition, LoggedChange, Session, SessionId};
 use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, Result};
 use crate::store::search::Dialect;
@@ -189,12 +186,5 @@ macro_rules! change_columns {
 
 pub(super) fn change(row: &PgRow) -> sqlx::Result<LoggedChange> {
     let position = LogPosition { transaction: row.try_get("transaction_id")?, sequence: row.try_get("sequence")? };
-    let change = values::stored_change(
-        row.try_get("kind")?,
-        row.try_get("subject_id")?,
-        row.try_get("user_id")?,
-        row.try_get("reason")?,
-        row.try_get::<Option<DateTime<Utc>>, _>("at")?,
-    )?;
-    Ok(LoggedChange { position, change })
+    Ok(LoggedChange { position, change: columns::change(row)? })
 }

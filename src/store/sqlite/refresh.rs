@@ -1,7 +1,7 @@
 //! Refreshing: one compare-and-set.
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::batched_writes::{BatchedWrite, Refreshes};
 use super::failure::in_time;
@@ -99,9 +99,7 @@ impl BatchedWrite for Refreshes {
             .bind(seen_at.map(StoredTime))
             .bind(EndReason::ReuseDetected.as_str())
             .bind(slide.map(|slide| StoredTime(slide.due)));
-        let Some(row) = refresh.fetch_optional(connection).await? else { return Ok(Refreshing::NotActive) };
-        let session = Box::new(columns::session(&row)?);
-        let within_grace = row.try_get::<Option<bool>, _>("within_grace")?;
-        Ok(values::refreshed(session, row.try_get("refresh_repeated")?, within_grace))
+        let row = refresh.fetch_optional(connection).await?;
+        row.as_ref().map_or(Ok(Refreshing::NotActive), columns::refreshed)
     }
 }
