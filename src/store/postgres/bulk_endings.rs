@@ -55,10 +55,10 @@ async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx
     let mut tx = connection.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
     sqlx::query(LOCK).execute(&mut *tx).await?;
     sqlx::query(END)
-        .bind(ended.at)
+        .bind(StoredTime(ended.at))
         .bind(ended.reason.as_str())
-        .bind(filter.created.to)
-        .bind(filter.created.from)
+        .bind(filter.created.to.map(StoredTime))
+        .bind(filter.created.from.map(StoredTime))
         .bind(filter.user_id.as_ref().map(UserId::as_str))
         .bind(&filter.client_id)
         .bind(filter.device_type.map(DeviceType::as_str))
@@ -119,8 +119,8 @@ async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Ba
     let Some(row) = sqlx::query(FIND).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
     let (sequence, user): (i64, Option<String>) = (row.try_get("sequence")?, row.try_get("user_id")?);
     let apply = match user {
-        None => sqlx::query_scalar(apply!("TRUE")).bind(sequence).bind(now),
-        Some(user) => sqlx::query_scalar(apply!("user_id = $3")).bind(sequence).bind(now).bind(user),
+        None => sqlx::query_scalar(apply!("TRUE")).bind(sequence).bind(StoredTime(now)),
+        Some(user) => sqlx::query_scalar(apply!("user_id = $3")).bind(sequence).bind(StoredTime(now)).bind(user),
     };
     let more = apply.fetch_one(&mut *tx).await?;
     tx.commit().await?;

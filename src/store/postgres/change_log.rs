@@ -14,6 +14,7 @@ use crate::model::{LogPosition, LogSnapshot, LoggedChange};
 use crate::store::contract::{
     Announcement, ChangeLogStore, Changes, Error, Listener, MAX_REPLAYED, ReplayedChanges, Result,
 };
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl ChangeLogStore for PostgresStore {
@@ -92,7 +93,7 @@ impl ChangeLogStore for PostgresStore {
             let mut tx = self.database.pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
             let forget = sqlx::query(FORGET).bind(before.transaction.to_string()).bind(before.sequence);
             let forgotten = forget.execute(&mut *tx).await?.rows_affected();
-            let foreign = sqlx::query(FORGET_FOREIGN).bind(since).execute(&mut *tx).await?.rows_affected();
+            let foreign = sqlx::query(FORGET_FOREIGN).bind(StoredTime(since)).execute(&mut *tx).await?.rows_affected();
             tx.commit().await?;
             Ok(forgotten + foreign)
         };

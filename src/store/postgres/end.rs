@@ -82,7 +82,7 @@ impl EndStore for PostgresStore {
         let end = || async {
             let mut connection = self.database.proved_for_ending().await?;
             let end = sqlx::query(END)
-                .bind(now)
+                .bind(StoredTime(now))
                 .bind(rows::column(ids, |id| id.as_uuid()))
                 .bind(values::owned_by(owner))
                 .bind(reason.as_str());
@@ -149,7 +149,7 @@ impl BatchedWrite for Endings {
         let end = || async {
             let mut connection = database.for_ending().await?;
             let end = sqlx::query(END)
-                .bind(now)
+                .bind(StoredTime(*now))
                 .bind(id.as_uuid())
                 .bind(owner.as_ref().map(UserId::as_str))
                 .bind(reason.as_str());
@@ -188,6 +188,11 @@ pub(super) async fn end_sessions_of(
          SELECT id, was_active FROM ended UNION ALL SELECT NULL, NULL WHERE (SELECT count(*) FROM meant) > $5"
     );
     let except = except.map(SessionId::as_uuid);
-    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MAX_ENDED_AT_ONCE);
+    let end = sqlx::query(END)
+        .bind(StoredTime(now))
+        .bind(user.as_str())
+        .bind(except)
+        .bind(reason.as_str())
+        .bind(MAX_ENDED_AT_ONCE);
     rows::ended_together(&end.fetch_all(executor).await?)
 }

@@ -288,7 +288,7 @@ async fn tell_user(tx: &mut PgConnection, session: &Session, details: &UserDetai
         .bind(session.user_id.as_str())
         .bind(&details.name)
         .bind(&details.email)
-        .bind(session.created_at)
+        .bind(StoredTime(session.created_at))
         .fetch_one(tx)
         .await?;
     columns::user(&row)
@@ -313,7 +313,7 @@ async fn make_place(
         LimitPolicy::EvictLeastRecent => evict_all_but_first_by!("last_seen_at DESC, id DESC"),
     };
     let evicted = sqlx::query(evict)
-        .bind(session.created_at)
+        .bind(StoredTime(session.created_at))
         .bind(session.user_id.as_str())
         .bind(i64::from(limit.most) - 1)
         .bind(EndReason::Replaced.as_str())

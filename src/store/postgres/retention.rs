@@ -58,10 +58,12 @@ async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Res
         }
     }
     let delete = match stale {
-        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(instant),
-        Stale::Ended(instant) => sqlx::query(ENDED).bind(instant),
-        Stale::ExpiredOf { user, at, idle_at } => sqlx::query(EXPIRED_OF).bind(idle_at).bind(user.as_str()).bind(at),
-        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant),
+        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(StoredTime(instant)),
+        Stale::Ended(instant) => sqlx::query(ENDED).bind(StoredTime(instant)),
+        Stale::ExpiredOf { user, at, idle_at } => {
+            sqlx::query(EXPIRED_OF).bind(StoredTime(idle_at)).bind(user.as_str()).bind(StoredTime(at))
+        }
+        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(StoredTime(instant)),
         Stale::BulkEndings(instant) => sqlx::query(DELETE_BULK_ENDINGS).bind(StoredTime(instant)),
     };
     let deleted = delete.execute(&mut *tx).await?.rows_affected();

@@ -9,6 +9,7 @@ use crate::model::{Listing, Search, Session};
 use crate::store::columns;
 use crate::store::contract::{Result, SearchStore};
 use crate::store::search::{self, Bind, Compiled};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl SearchStore for PostgresStore {
@@ -51,7 +52,7 @@ fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
-            Bind::Time(time) => query.bind(time),
+            Bind::Time(time) => query.bind(StoredTime(time)),
             Bind::Id(id) => query.bind(id),
             Bind::Number(number) => query.bind(i64::from(number)),
         };

@@ -59,7 +59,7 @@ impl SessionStore for PostgresStore {
         );
         let list = || async {
             let users = rows::column(users, UserId::as_str);
-            let list = sqlx::query(LIST).bind(now).bind(users).bind(i64::from(MAX_LISTED));
+            let list = sqlx::query(LIST).bind(StoredTime(now)).bind(users).bind(i64::from(MAX_LISTED));
             list.fetch_all(&self.database.pool).await?.iter().map(columns::session).collect()
         };
         self.read(list).await
