@@ -263,3 +263,5 @@ implement!(UserStore {
     fn ban_user(id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)>;
     fn unban_user(id: &UserId, now: DateTime<Utc>) -> Result<Option<User>>;
 });
+
+impl Store for FlawedStore {}

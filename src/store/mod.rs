@@ -1,7 +1,7 @@
 //! Storage of sessions: the contract, and the two stores that fulfil it.
 
 #[macro_use]
-mod fragments;
+mod statements;
 pub(crate) mod batching;
 mod columns;
 mod connect;
@@ -14,6 +14,7 @@ pub mod postgres;
 mod requests;
 mod search;
 pub mod sqlite;
+mod stored_time;
 mod values;
 
 pub use connect::{is_new, open, open_with_replica};
