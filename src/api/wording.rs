@@ -14,7 +14,7 @@ pub(super) fn of_form(error: &(dyn Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    "it has an invalid value".to_owned()
+    "it has a value that is not allowed".to_owned()
 }
 
 /// The message for a JSON body that is not a `T`. No value of the input is in it.
@@ -39,8 +39,10 @@ fn problem_at(path: &str, message: &str) -> String {
         ("unknown variant", "is not one of the allowed values"),
         ("invalid type: null", "must not be null"),
     ];
-    let (kind, problem) =
-        kinds.into_iter().find(|(kind, _)| message.starts_with(kind)).unwrap_or(("", "has an invalid value"));
+    let (kind, problem) = kinds
+        .into_iter()
+        .find(|(kind, _)| message.starts_with(kind))
+        .unwrap_or(("", "has a value that is not allowed"));
     // The path ends at the object in which the member is missing or duplicated.
     let member = match kind {
         "missing field" | "duplicate field" => message.split('`').nth(1),
@@ -91,18 +93,18 @@ mod tests {
             ("{}", "The body is invalid: name is missing"),
             (r#"{"name":"a","name":"b"}"#, "The body is invalid: name is duplicated"),
             (r#"{"name":null}"#, "The body is invalid: name must not be null"),
-            (r#"{"name":1}"#, "The body is invalid: name has an invalid value"),
-            (r#"{"name":"a","count":256}"#, "The body is invalid: count has an invalid value"),
+            (r#"{"name":1}"#, "The body is invalid: name has a value that is not allowed"),
+            (r#"{"name":"a","count":256}"#, "The body is invalid: count has a value that is not allowed"),
             (r#"{"name":"a","kind":"fancy"}"#, "The body is invalid: kind is not one of the allowed values"),
             (r#"{"name":"a","other":1}"#, "The body is invalid: other is unknown"),
             (r#"{"name":"a","inner":{}}"#, "The body is invalid: inner.at is missing"),
-            (r#"{"name":"a","inner":{"at":"soon"}}"#, "The body is invalid: inner.at has an invalid value"),
+            (r#"{"name":"a","inner":{"at":"soon"}}"#, "The body is invalid: inner.at has a value that is not allowed"),
             (
                 r#"{"name":"a","inner":{"at":"2026-01-01T00:00:00Z","id":"x"}}"#,
-                "The body is invalid: inner.id has an invalid value",
+                "The body is invalid: inner.id has a value that is not allowed",
             ),
             (r#"{"name":"a","inner":{"at":"2026-01-01T00:00:00Z","x":1}}"#, "The body is invalid: inner.x is unknown"),
-            ("7", "The body is invalid: it has an invalid value"),
+            ("7", "The body is invalid: it has a value that is not allowed"),
             ("{", "The body is not valid JSON (line 1, column 1)"),
             ("{\n\"name\":}", "The body is not valid JSON (line 2, column 8)"),
         ] {

@@ -249,7 +249,7 @@ on_both_databases! {
         let problem = answer(misspelt).await.expect_problem(400, "malformed_request").json();
         assert_eq!(problem["detail"], "The body is invalid: usr_id is unknown");
         let unfit = answer(get("/v1/sessions?limit=many")).await.expect_problem(400, "malformed_request").json();
-        assert_eq!(unfit["detail"], "The query cannot be read: limit has an invalid value");
+        assert_eq!(unfit["detail"], "The query cannot be read: limit has a value that is not allowed");
     }
 
     async fn an_empty_or_null_condition_ends_nobody(database) {
