@@ -24,7 +24,7 @@ macro_rules! problems {
 problems! {
     Unauthenticated: 401 "No valid credential";
     NotAUser: 401 "No valid credential of a user";
-    NotValid: 401 "No valid credential of a user";
+    NotValid: 401 "The token is missing or not valid, or is a service key";
     NeedsRead: 403 "`sessions:read` is needed";
     NeedsAdmin: 403 "`sessions:admin` is needed";
     ServiceNeedsRead: 403 "A service needs `sessions:read`";

@@ -60,8 +60,8 @@ pub struct OpenSession {
     /// Scope of the session's tokens: words separated by spaces.
     #[schema(example = "profile", max_length = 1024)]
     scope: Option<String>,
-    /// Authentication context class. `aal1`, `aal2` and `aal3` tighten the limits of the session's times to those of
-    /// NIST SP 800-63B-4.
+    /// Authentication context class. `aal1`, `aal2` and `aal3` lower the limits of lifetimes and idle timeout to
+    /// those of NIST SP 800-63B-4.
     #[schema(example = "aal1", max_length = 255)]
     acr: Option<String>,
     /// Authentication methods (RFC 8176).
@@ -220,7 +220,7 @@ pub struct ChangeSession {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "Kitchen tablet", max_length = 255)]
     pub(in crate::api::native) device_name: Option<Option<String>>,
-    /// New metadata, in place of all that is stored; needs `sessions:write`.
+    /// New metadata, which replaces all stored metadata; needs `sessions:write`.
     #[serde(default, deserialize_with = "json_object")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
@@ -274,7 +274,7 @@ pub struct SearchSessions {
     last_seen_from: Option<DateTime<Utc>>,
     /// Only sessions last used before this time.
     last_seen_to: Option<DateTime<Utc>>,
-    /// Sort order: `created_at`, `expires_at` or `last_seen_at`, after a `-` in descending order. `last_seen_at` needs
+    /// Sort order: `created_at`, `expires_at` or `last_seen_at`, with `-` in front for descending order. `last_seen_at` needs
     /// `user_id`.
     #[param(default = "-created_at")]
     sort: Option<String>,
@@ -335,7 +335,7 @@ pub struct RevokeSessions {
     #[schema(max_items = 500)]
     #[serde(default, deserialize_with = "not_null")]
     ids: Option<Vec<String>>,
-    /// Conditions that a session must all meet.
+    /// Conditions, all of which a session must meet.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<RevocationFilter>)]
     filter: Option<Conditions<RevocationFilter>>,

@@ -84,7 +84,7 @@ impl StatisticsQuery {
 /// Numbers of sessions over time.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Statistics {
-    /// Time before which every event is counted, and after which none is.
+    /// Time up to which events are counted.
     as_of: DateTime<Utc>,
     /// Start of the first point.
     from: DateTime<Utc>,
@@ -128,7 +128,7 @@ pub struct StatisticsPoint {
     /// Number of sessions opened.
     opened: u64,
     /// Number of sessions expired. A session past its idle timeout counts at its `expires_at`, or at its idle expiry if
-    /// it is deleted before.
+    /// it is deleted earlier.
     expired: u64,
     /// Numbers of sessions ended, by end reason.
     #[schema(example = json!({ "logout": 17, "revoked_by_admin": 2 }))]
