@@ -228,7 +228,7 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for BodyAndBytes<F, T
             .map_err(|error| Rejection::Malformed(wording::of_json::<T>(&bytes, &error)))?;
         // serde reads a struct from an array of its fields as well.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Rejection::Malformed("The body does not fit: it is not an object".to_owned()).into());
+            return Err(Rejection::Malformed("The body is invalid: it is not an object".to_owned()).into());
         }
         Ok(Self::new((value, bytes)))
     }
@@ -295,7 +295,7 @@ async fn body<F: Family>(request: Request, app: &Arc<App>) -> Result<Bytes, Refu
     require_no_encoding(request.headers())?;
     Bytes::from_request(request, app).await.map_err(|error| {
         let too_large = error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
-        let broken = || Rejection::Malformed("The body did not arrive whole".to_owned());
+        let broken = || Rejection::Malformed("The body is incomplete".to_owned());
         if too_large { Rejection::TooLarge } else { broken() }.into()
     })
 }

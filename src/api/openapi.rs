@@ -13,8 +13,8 @@ use super::registry::FAMILIES;
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// The merged document does not fit utoipa's types.
-    #[error("the document does not fit: {0}")]
+    /// The merged document is invalid for utoipa's types.
+    #[error("the document is invalid: {0}")]
     Json(#[from] serde_json::Error),
     /// A document cannot be written as YAML.
     #[error("the document cannot be written: {0}")]
@@ -29,7 +29,7 @@ pub fn family_document(name: &str) -> Result<Option<String>, DocumentError> {
 
 /// The document of all families as YAML.
 pub fn document() -> Result<String, DocumentError> {
-    let about = "Opens sessions, hands out tokens, tells whether a token still stands, and ends sessions.";
+    let about = "Opens sessions, issues and refreshes tokens, verifies them, and ends sessions.";
     let description = Description { title: "Sojourn", about, server: LOCALHOST, security: bearer() };
     let mut all = serde_json::to_value(description.of(OpenApi::default()))?;
     for family in FAMILIES {

@@ -67,13 +67,13 @@ impl Family for OAuth {
     }
 }
 
-/// An error as RFC 6749 section 5.2 has it.
+/// Error response (RFC 6749 section 5.2).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OAuthError {
-    /// One of the standards' words.
+    /// Error code.
     #[schema(example = "invalid_grant")]
     error: String,
-    /// What went wrong, for a person.
+    /// Human-readable explanation.
     error_description: String,
 }
 
@@ -98,19 +98,18 @@ pub(super) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
     router.route("/.well-known/oauth-authorization-server/{*path}", get(of_path))
 }
 
-/// A refresh token to be exchanged.
+/// A refresh token to exchange.
 #[derive(Deserialize, ToSchema)]
 struct TokenRequest {
     /// Always `refresh_token`.
     #[schema(example = "refresh_token")]
     grant_type: String,
-    /// The refresh token.
     #[schema(example = "sjr_…")]
     refresh_token: Option<String>,
-    /// Not needed. If it is there, it must be the session's, where that was opened for one.
+    /// Optional. Must equal the session's `client_id`, if the session has one.
     #[schema(example = "web")]
     client_id: Option<String>,
-    /// Not needed. If it is there, all its words must be in the session's scope, which the new pair has whole.
+    /// Optional. Every word must be in the session's scope; the new pair always has the session's whole scope.
     #[schema(example = "profile")]
     scope: Option<String>,
 }
@@ -125,26 +124,27 @@ impl HoldsToken for TokenRequest {
 #[derive(Serialize, ToSchema)]
 struct TokenResponse {
     access_token: String,
-    /// Takes the place of the one presented.
+    /// Successor of the presented refresh token.
     refresh_token: String,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds until the access token dies.
+    /// Seconds until the access token expires.
     #[schema(example = 300)]
     expires_in: i64,
     scope: String,
 }
 
-/// Refresh
+/// Refresh tokens
 ///
-/// Exchanges a refresh token for a new pair. The same one again gets the same successor for a while, so retries and
-/// parallel tabs are safe; one spent long before ends the session.
+/// Exchanges a refresh token for a new pair of tokens. A repeat of the last exchange returns the same successor, so
+/// that retries and parallel tabs are safe: within a grace period (30 seconds by default), and later if the new pair is
+/// still unused. Any other refresh token that was spent before counts as stolen and ends the session.
 #[utoipa::path(
     post, path = "/oauth2/token", tag = "OAuth 2.0", operation_id = "refreshToken",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "A new pair", body = TokenResponse),
+        (status = 200, description = "A new pair of tokens", body = TokenResponse),
         (status = 400, description = "`invalid_grant`, `invalid_scope`, `invalid_request` or `unsupported_grant_type`", body = OAuthError),
         (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
@@ -173,12 +173,12 @@ async fn token(State(app): State<Arc<App>>, form: CountedForm<TokenRequest>) -> 
     }))
 }
 
-/// A token to be told about or given back.
+/// A token to revoke.
 #[derive(Deserialize, ToSchema)]
 struct TokenForm {
-    /// An access, session or refresh token.
+    /// Access, session or refresh token.
     token: String,
-    /// Not needed: every token tells its kind.
+    /// Optional and ignored: the server recognises the kind of every token.
     #[expect(dead_code, reason = "RFC 7009 section 2.1: clients may send it, servers may ignore it")]
     token_type_hint: Option<String>,
 }
@@ -189,19 +189,19 @@ impl HoldsToken for TokenForm {
     }
 }
 
-/// A token to be told about.
+/// A token to introspect.
 #[derive(Deserialize, ToSchema)]
 struct IntrospectionRequest {
-    /// An access, session or refresh token.
+    /// Access, session or refresh token.
     token: String,
-    /// Not needed: every token tells its kind.
+    /// Optional and ignored: the server recognises the kind of every token.
     #[expect(dead_code, reason = "RFC 7662 section 2.1: clients may send it, servers may ignore it")]
     token_type_hint: Option<String>,
-    /// The freshness of the answer: `strict` (as of now) or `fresh`, but never older than the server is set to.
+    /// Freshness of the answer; the server's own setting applies if it is stricter.
     freshness: Option<wire::Freshness>,
 }
 
-/// What a token says, if it stands; `{"active": false}` and nothing more if it does not.
+/// Claims of a valid token, or exactly `{"active": false}`.
 #[derive(Serialize, ToSchema)]
 struct IntrospectionResponse {
     active: bool,
@@ -209,13 +209,13 @@ struct IntrospectionResponse {
     claims: Option<IntrospectionClaims>,
 }
 
-/// RFC 7662 section 2.2.
+/// Claims of a valid token (RFC 7662 section 2.2).
 #[derive(Serialize, ToSchema)]
 struct IntrospectionClaims {
-    /// Whose session it is.
+    /// Id of the user.
     #[schema(required = false)]
     sub: String,
-    /// The session.
+    /// Id of the session.
     #[schema(required = false)]
     sid: Uuid,
     #[schema(required = false)]
@@ -228,13 +228,13 @@ struct IntrospectionClaims {
     /// `Bearer`, or `refresh_token`.
     #[schema(required = false)]
     token_type: &'static str,
-    /// When it dies, in seconds since 1970.
+    /// Time of expiry, in seconds since 1970.
     #[schema(required = false)]
     exp: i64,
-    /// When it was issued, in seconds since 1970.
+    /// Time of issue, in seconds since 1970.
     #[schema(required = false)]
     iat: i64,
-    /// When the user signed in, in seconds since 1970 (RFC 9470 section 6).
+    /// Time of the sign-in, in seconds since 1970 (RFC 9470 section 6).
     #[schema(required = false)]
     auth_time: i64,
     #[schema(required = false)]
@@ -249,12 +249,12 @@ struct IntrospectionClaims {
 
 /// Introspect a token
 ///
-/// For applications with `sessions:read`: does this access, session or refresh token stand, and whose is it.
+/// Returns whether an access, session or refresh token is valid, and its claims. Needs `sessions:read`.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "OAuth 2.0", operation_id = "introspectToken",
     request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "What it says, or that it does not stand", body = IntrospectionResponse),
+        (status = 200, description = "The claims of a valid token, or `{\"active\": false}`", body = IntrospectionResponse),
         (status = 400, description = "`invalid_request`", body = OAuthError),
         (status = 401, description = "No valid credential", body = OAuthError),
         (status = 403, description = "`sessions:read` is needed", body = OAuthError),
@@ -290,12 +290,12 @@ async fn introspect(
 
 /// Revoke a token
 ///
-/// Ends the session that the token belongs to. Also 200 for what is no token of ours, as RFC 7009 wants it.
+/// Ends the session that the token belongs to. The answer to an unknown token is 200 too, as RFC 7009 requires.
 #[utoipa::path(
     post, path = "/oauth2/revoke", tag = "OAuth 2.0", operation_id = "revokeToken",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "No token of that session stands any more"),
+        (status = 200, description = "No token of that session is valid any more"),
         (status = 400, description = "`invalid_request`", body = OAuthError),
         (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
@@ -306,7 +306,7 @@ async fn revoke(State(app): State<Arc<App>>, form: CountedForm<TokenForm>) -> Re
     Ok(StatusCode::OK)
 }
 
-/// The token, unless it is empty: a parameter without a value counts as left out (RFC 6749 section 3.2).
+/// The token. An empty one is refused: a parameter without a value counts as left out (RFC 6749 section 3.2).
 fn there(token: &str) -> Result<&str> {
     if token.is_empty() { Err(Rejection::Malformed("The token is missing".to_owned()).into()) } else { Ok(token) }
 }
@@ -316,9 +316,9 @@ type PublicHeaders = [(HeaderName, &'static str); 2];
 /// The time for which verifiers may cache the key set: shorter than the lead with which a new key is published.
 const KEY_SET_CACHE: &str = "public, max-age=300";
 
-/// Public keys
+/// Get the public keys
 ///
-/// The keys that access tokens are verified with, those to come included (RFC 7517).
+/// Returns the keys for verifying access tokens (RFC 7517). A new key is published before its first use.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "OAuth 2.0", operation_id = "getKeySet",
     responses((status = 200, description = "A JSON Web Key Set", body = Object, content_type = "application/jwk-set+json")),
@@ -328,7 +328,7 @@ async fn key_set(State(app): State<Arc<App>>) -> (PublicHeaders, Json<jsonwebtok
     (headers, Json(app.sessions.access_tokens().published(app.sessions.now())))
 }
 
-/// What this server is, to OAuth clients (RFC 8414 section 2).
+/// Metadata of this server for OAuth clients (RFC 8414 section 2).
 #[derive(Serialize, ToSchema)]
 struct Metadata {
     issuer: String,
@@ -343,9 +343,9 @@ struct Metadata {
     service_documentation: String,
 }
 
-/// Metadata
+/// Get the server's metadata
 ///
-/// Where the endpoints are, below the issuer (RFC 8414).
+/// Returns the URLs of the endpoints, and the supported grant types (RFC 8414).
 #[utoipa::path(
     get, path = "/.well-known/oauth-authorization-server", tag = "OAuth 2.0", operation_id = "getMetadata",
     responses((status = 200, description = "The metadata", body = Metadata)),

@@ -18,8 +18,8 @@ use crate::sessions::Error;
 
 /// Create a service key
 ///
-/// The answer shows the credential, once. A key may do no more than its maker: `sessions:admin` gives every right but
-/// `sessions:grant`.
+/// Returns the credential, which is never shown again. A key cannot have more rights than its maker: `sessions:admin`
+/// includes every right except `sessions:grant`.
 #[utoipa::path(
     post, path = "/v1/keys", tag = "Keys", operation_id = "createKey", request_body = wire::CreateKey,
     responses(
@@ -44,7 +44,7 @@ pub(crate) async fn create_key(
 
 /// List service keys
 ///
-/// All of them, newest first, the inactive ones too. None is shown with its secret.
+/// Returns all service keys, newest first, the inactive ones too, without their secrets.
 #[utoipa::path(
     get, path = "/v1/keys", tag = "Keys", operation_id = "listKeys",
     responses((status = 200, description = "The keys", body = wire::ServiceKeyList), Unauthenticated, NeedsAdmin),
@@ -74,7 +74,7 @@ pub(crate) async fn get_key(
 
 /// Revoke a service key
 ///
-/// Every replica refuses the key from then on. Revoking it again succeeds and changes nothing.
+/// Makes every replica refuse the key. Revoking it again succeeds and changes nothing.
 #[utoipa::path(
     delete, path = "/v1/keys/{id}", tag = "Keys", operation_id = "revokeKey",
     params(("id" = String, Path, description = "The key's id"), wire::RevokeKey),
@@ -97,8 +97,8 @@ pub(crate) async fn revoke_key(
 
 /// List signing keys
 ///
-/// The keys that sign access tokens, oldest first: the present one, its predecessors until their last token has expired,
-/// and a successor that is published already.
+/// Returns the keys that sign access tokens, oldest first: the present one, its predecessors until their last token has
+/// expired, and a successor that is published already.
 #[utoipa::path(
     get, path = "/v1/signing-keys", tag = "Keys", operation_id = "listSigningKeys",
     responses((status = 200, description = "The keys", body = wire::SigningKeyList), Unauthenticated, NeedsAdmin),
@@ -113,7 +113,7 @@ pub(crate) async fn list_signing_keys(
 
 /// Rotate the signing keys
 ///
-/// Keys rotate by themselves. This makes a successor now: it is published at once and signs in ten minutes, when
+/// Makes a successor now, although keys rotate by themselves. It is published at once and signs in ten minutes, when
 /// verifiers know it.
 #[utoipa::path(
     post, path = "/v1/signing-keys/rotate", tag = "Keys", operation_id = "rotateSigningKeys",
