@@ -118,9 +118,9 @@ on_both_databases! {
 
         let body = json!({ "compromised": true });
         let signed = server.open("alice").await;
-        let last = server.send_json("POST", "/v1/signing-keys/rotate", BOOTSTRAP_KEY, &body).await.expect(201).json();
-        assert_eq!(list().await, json!([last]));
+        let newest = server.send_json("POST", "/v1/signing-keys/rotate", BOOTSTRAP_KEY, &body).await.expect(201).json();
+        assert_eq!(list().await, json!([newest]));
         assert!(!server.stands(&signed.access).await, "a compromised key's tokens are refused at once");
-        assert_eq!(kid(&server.open("alice").await.access), last["kid"].as_str().unwrap());
+        assert_eq!(kid(&server.open("alice").await.access), newest["kid"].as_str().unwrap());
     }
 }
