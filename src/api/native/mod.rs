@@ -8,9 +8,12 @@
 //! * Ending an ended session is a success; changing or extending one is a conflict (409).
 //! * An unknown user can be banned; the ban applies from then on.
 
+mod client;
+mod discovery;
 mod error;
 mod handlers;
 pub mod oauth;
+mod oauth_error;
 mod responses;
 pub mod wire;
 
@@ -48,7 +51,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .merge(guard_router::<Native>(as_gateways_ask(router), &document, app, Duration::ZERO))
         .merge(guard_router::<Native>(live, &live_document, app, MAX_WAIT))
-        .merge(guard_router::<OAuth>(oauth::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
+        .merge(guard_router::<OAuth>(discovery::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
 }
 
 fn document() -> OpenApi {
