@@ -83,6 +83,17 @@ async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
     assert!(list.contains(id));
 }
 
+/// Sends a token as the secret of a client: by HTTP Basic, in the form, and both at once.
+async fn as_client(server: &Process, path: &str, token: &str) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let [plain, named] = [&[("token", token)][..], &[("token", token), ("client_id", token), ("client_secret", token)]];
+    for (basic, form) in [(true, plain), (false, named), (true, named)] {
+        let request = client.post(format!("{}{path}", server.base)).form(form);
+        let request = if basic { request.basic_auth(token, Some(token)) } else { request };
+        assert!(request.send().await.unwrap().status().as_u16() < 500);
+    }
+}
+
 /// Puts a token wherever a client may put it by mistake, with a valid credential.
 async fn in_wrong_places(server: &Process, token: &str) {
     let escaped = token.replacen('_', "\\u005f", 1);
@@ -307,6 +318,9 @@ on_both_databases! {
             form("/oauth2/introspect", &key, &[("token", token)]).await;
             form("/oauth2/token", token, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
             form("/oauth2/revoke", token, &[("token", token)]).await;
+            for path in ["/oauth2/introspect", "/oauth2/token", "/oauth2/revoke"] {
+                as_client(&server, path, token).await;
+            }
             post(&server, "/v1/sessions", token, &json!({ "user_id": token, "x": token })).await;
             // The master secret is known to no client.
             if token != SECRET {
