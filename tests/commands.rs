@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::api::DocumentForm;
 use sojourn::clock::{Clock as _, SystemClock};
 
 use crate::support::database::TestDatabase;
@@ -487,6 +488,10 @@ fn the_document_is_printed() {
     let quiika = sojourn::api::family_document("quiika").unwrap().unwrap();
     assert_eq!(folder.printed(&["openapi", "--family", "quiika"]), quiika.trim_end());
     assert!(!folder.run(&["openapi", "--family", "nobody"]).status.success());
+    let old = sojourn::api::document_as(Some("vault"), DocumentForm::Json30).unwrap().unwrap();
+    assert_eq!(folder.printed(&["openapi", "--family", "vault", "--format", "json-3.0"]), old.trim_end());
+    assert!(folder.printed(&["openapi", "--format", "json"]).contains("\"openapi\": \"3.1.0\""));
+    assert!(!folder.run(&["openapi", "--format", "xml"]).status.success());
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ const KEY_SET_CACHE: &str = "public, max-age=300";
 ///
 /// The keys that access tokens are verified with, those to come included (RFC 7517).
 #[utoipa::path(
-    get, path = "/.well-known/jwks.json", tag = "OAuth 2.0", operation_id = "getKeySet",
+    get, path = "/.well-known/jwks.json", tag = "Tokens", operation_id = "getKeySet",
     responses((status = 200, description = "A JSON Web Key Set", body = Object, content_type = "application/jwk-set+json")),
 )]
 async fn key_set(State(app): State<Arc<App>>) -> (PublicHeaders, Json<JwkSet>) {
@@ -81,7 +81,7 @@ struct Metadata {
 ///
 /// Where the endpoints are, below the issuer (RFC 8414).
 #[utoipa::path(
-    get, path = "/.well-known/oauth-authorization-server", tag = "OAuth 2.0", operation_id = "getMetadata",
+    get, path = "/.well-known/oauth-authorization-server", tag = "Tokens", operation_id = "getMetadata",
     responses((status = 200, description = "The metadata", body = Metadata)),
 )]
 async fn metadata(State(app): State<Arc<App>>) -> (PublicHeaders, Json<Metadata>) {
@@ -93,7 +93,7 @@ async fn metadata(State(app): State<Arc<App>>) -> (PublicHeaders, Json<Metadata>
 /// The same document, where clients look that know OpenID Connect Discovery alone. Login is somebody else's job, so there
 /// is no authorization endpoint, no user info and no ID token.
 #[utoipa::path(
-    get, path = "/.well-known/openid-configuration", tag = "OAuth 2.0", operation_id = "getOpenIdConfiguration",
+    get, path = "/.well-known/openid-configuration", tag = "Tokens", operation_id = "getOpenIdConfiguration",
     responses((status = 200, description = "The metadata", body = Metadata)),
 )]
 async fn openid_configuration(State(app): State<Arc<App>>) -> (PublicHeaders, Json<Metadata>) {

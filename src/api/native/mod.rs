@@ -30,7 +30,7 @@ pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
 use super::app::App;
-use super::description::{BEARER, Description, LOCALHOST, bearer, secure};
+use super::description::{BEARER, Description, LOCALHOST, bearer, client_basic, secure};
 use super::guard::{guard_router, refused_below};
 use super::mount::Mount;
 use crate::sessions::MAX_WAIT;
@@ -64,7 +64,10 @@ fn document() -> OpenApi {
         server: LOCALHOST,
         security: bearer(),
     };
-    description.of(operations.merge_from(oauth::router().into_openapi()))
+    let mut document = description.of(operations.merge_from(oauth::router().into_openapi()));
+    let (name, scheme) = client_basic();
+    document.components.get_or_insert_default().add_security_scheme(name, scheme);
+    document
 }
 
 fn router() -> OpenApiRouter<Arc<App>> {

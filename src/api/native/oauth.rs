@@ -91,7 +91,7 @@ struct TokenResponse {
 /// Exchanges a refresh token for a new pair. The same one again gets the same successor for a while, so retries and
 /// parallel tabs are safe; one spent long before ends the session.
 #[utoipa::path(
-    post, path = "/oauth2/token", tag = "OAuth 2.0", operation_id = "refreshToken",
+    post, path = "/oauth2/token", tag = "Tokens", operation_id = "refreshToken",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A new pair", body = TokenResponse),
@@ -100,6 +100,7 @@ struct TokenResponse {
         (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
+    security((), ("clientBasic" = []))
 )]
 async fn token(State(app): State<Arc<App>>, sent: TokensForm<TokenRequest>) -> Result<Json<TokenResponse>> {
     let TokensForm { client_id, form } = sent;
@@ -162,6 +163,7 @@ struct IntrospectionRequest {
     #[expect(dead_code, reason = "RFC 7662 section 2.1: clients may send it, servers may ignore it")]
     token_type_hint: Option<String>,
     /// The freshness of the answer: `strict` (as of now) or `fresh`, but never older than the server is set to.
+    #[schema(value_type = Option<String>, example = "strict")]
     freshness: Option<wire::Freshness>,
     /// With a `client_secret`: any.
     #[schema(example = "web")]
@@ -184,17 +186,10 @@ impl ClientForm for IntrospectionRequest {
     }
 }
 
-/// What a token says, if it stands; `{"active": false}` and nothing more if it does not.
+/// What a token says, if it stands; `{"active": false}` and nothing more if it does not (RFC 7662 section 2.2).
 #[derive(Serialize, ToSchema)]
 struct IntrospectionResponse {
     active: bool,
-    #[serde(flatten)]
-    claims: Option<IntrospectionClaims>,
-}
-
-/// RFC 7662 section 2.2.
-#[derive(Serialize, ToSchema)]
-struct IntrospectionClaims {
     /// Whose session it is.
     #[schema(required = false)]
     sub: String,
@@ -236,11 +231,19 @@ struct IntrospectionClaims {
     amr: Vec<String>,
 }
 
+/// An [`IntrospectionResponse`], or its only member where the token does not stand.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Introspected {
+    Active(Box<IntrospectionResponse>),
+    Inactive { active: bool },
+}
+
 /// Introspect a token
 ///
 /// For applications with `sessions:read`: does this access, session or refresh token stand, and whose is it.
 #[utoipa::path(
-    post, path = "/oauth2/introspect", tag = "OAuth 2.0", operation_id = "introspectToken",
+    post, path = "/oauth2/introspect", tag = "Tokens", operation_id = "introspectToken",
     request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What it says, or that it does not stand", body = IntrospectionResponse),
@@ -250,16 +253,20 @@ struct IntrospectionClaims {
         (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
-    security(("bearerAuth" = []))
+    security(("bearerAuth" = []), ("clientBasic" = []))
 )]
 async fn introspect(
     State(app): State<Arc<App>>,
     sent: CallersForm<IntrospectionRequest>,
-) -> Result<Json<IntrospectionResponse>> {
+) -> Result<Json<Introspected>> {
     let CallersForm { caller, form } = sent;
     let freshness = form.freshness.map(Freshness::from);
     let found = app.sessions.introspect(&caller, there(form.token())?, freshness).await?;
-    let claims = found.map(|Introspection { signed_in, kind, issued_at, expires_at }| IntrospectionClaims {
+    let Some(Introspection { signed_in, kind, issued_at, expires_at }) = found else {
+        return Ok(Json(Introspected::Inactive { active: false }));
+    };
+    Ok(Json(Introspected::Active(Box::new(IntrospectionResponse {
+        active: true,
         sub: signed_in.session.user_id.to_string(),
         sid: signed_in.session.id.as_uuid(),
         scope: signed_in.session.scope.to_string(),
@@ -275,15 +282,14 @@ async fn introspect(
         aud: app.sessions.access_tokens().audience().to_owned(),
         acr: signed_in.session.acr,
         amr: signed_in.session.amr,
-    });
-    Ok(Json(IntrospectionResponse { active: claims.is_some(), claims }))
+    }))))
 }
 
 /// Revoke a token
 ///
 /// Ends the session that the token belongs to. Also 200 for what is no token of ours, as RFC 7009 wants it.
 #[utoipa::path(
-    post, path = "/oauth2/revoke", tag = "OAuth 2.0", operation_id = "revokeToken",
+    post, path = "/oauth2/revoke", tag = "Tokens", operation_id = "revokeToken",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "No token of that session stands any more", body = Revocation),
@@ -292,6 +298,7 @@ async fn introspect(
         (status = 413, description = "Over 64 KiB", body = OAuthError),
         (status = 415, description = "Not form-encoded", body = OAuthError),
     ),
+    security((), ("clientBasic" = []))
 )]
 async fn revoke(State(app): State<Arc<App>>, sent: TokensForm<TokenForm>) -> Result<Json<Revocation>> {
     app.sessions.revoke_token(there(sent.form.token())?).await?;

@@ -70,7 +70,7 @@ fn ended(id: SessionId, over: Termination) -> Event {
 /// session or key ends (not when an access token runs out), and when the server stops.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Live", operation_id = "listen",
-    params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that arrived")),
+    params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "The `id` of the last event that arrived")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
         Unauthenticated, BadQuery, NeedsRead, BadUserId, NoStream,
@@ -135,7 +135,7 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
 /// the last answer for the truth much longer.
 #[utoipa::path(
     get, path = "/v1/revocations", tag = "Live", operation_id = "listRevocations",
-    params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer")),
+    params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, nullable = false, description = "The `ETag` of an answer")),
     responses(
         (status = 200, description = "The sessions", content(
             (wire::Revocations = "application/json"),

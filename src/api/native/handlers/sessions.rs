@@ -26,7 +26,7 @@ use crate::sessions::IdempotencyKey;
 /// unless that is a service key with `sessions:grant`.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "Sessions", operation_id = "openSession", request_body = wire::OpenSession,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key and body within 24 hours answers the same session")),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, description = "A repeat with the same key and body within 24 hours answers the same session")),
     responses(
         (status = 201, description = "Opened, or opened before with this idempotency key", body = wire::OpenedSession,
             headers(("Location" = String, description = "The session"))),

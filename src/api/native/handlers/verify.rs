@@ -29,7 +29,7 @@ const REQUIRE: &str = "/v1/require/";
 /// Gateways pass on the query of the request that they guard, so nothing in it counts but `freshness=strict`.
 #[utoipa::path(
     get, path = "/v1/verify", tag = "Verification", operation_id = "verify",
-    params(("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored")),
+    params(("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as fresh as can be; anything else is ignored")),
     responses(
         (status = 200, description = "It stands", body = wire::Verified, headers(
             ("X-User-Id" = String, description = "Whose session it is"),
@@ -57,7 +57,7 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     get, path = "/v1/require/{requirements}", tag = "Verification", operation_id = "require",
     params(
         ("requirements" = String, Path, description = "The requirements", example = "scope=reports:read;max_age=600"),
-        ("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored"),
+        ("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as fresh as can be; anything else is ignored"),
     ),
     responses(
         (status = 200, description = "It stands, and meets them; with the headers of `verify`", body = wire::Verified),

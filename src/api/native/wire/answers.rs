@@ -393,26 +393,6 @@ pub struct BannedUser {
     pub(in crate::api::native) ended: usize,
 }
 
-/// Who is asking.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Me {
-    /// A user in a session.
-    User {
-        /// The user.
-        user: User,
-        /// The session.
-        session: Box<Session>,
-    },
-    /// A program with a service key.
-    Service {
-        /// What people call it.
-        name: String,
-        /// What it may do.
-        scope: String,
-    },
-}
-
 /// Whose token it is, if it stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Verified {

@@ -3,6 +3,7 @@
 mod answers;
 mod conditions;
 mod live;
+mod me;
 mod requests;
 mod requirements;
 mod statistics;
@@ -10,6 +11,7 @@ mod users;
 
 pub use answers::*;
 pub use live::*;
+pub use me::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
 pub use statistics::*;

@@ -21,7 +21,7 @@ pub struct StatisticsQuery {
     to: Option<DateTime<Utc>>,
     /// A point for each hour or each day (UTC).
     #[serde(default)]
-    #[param(inline, default = "hour")]
+    #[param(inline)]
     by: StatisticsStep,
     /// Only sessions opened for this application.
     client_id: Option<String>,
@@ -36,6 +36,7 @@ pub struct StatisticsQuery {
 /// What a point stands for.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(default = "hour")]
 enum StatisticsStep {
     /// An hour.
     #[default]
