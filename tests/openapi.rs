@@ -73,7 +73,7 @@ fn tags_are_words() {
     assert!(tags.contains("Tokens") && tags.contains("Sessions"), "{tags:?}");
     let is_word =
         |tag: &&str| tag.chars().all(|letter| letter.is_ascii_alphabetic() || matches!(letter, ' ' | ':' | '-'));
-    assert!(tags.iter().all(|tag| is_word(tag)), "{tags:?}");
+    assert!(tags.iter().all(is_word), "{tags:?}");
 }
 
 #[test]

@@ -157,7 +157,7 @@ pub(super) fn admit<F: Family>(
             match &error {
                 Error::Unauthenticated(Refusal::Banned(user)) => app.limits.admit::<F>(parts, Counted::User(user))?,
                 Error::Unauthenticated(_) | Error::InvalidClient(_) => {
-                    app.limits.admit::<F>(parts, Counted::Address)?
+                    app.limits.admit::<F>(parts, Counted::Address)?;
                 }
                 _ => {}
             }

@@ -124,7 +124,7 @@ fn convert_null(members: &mut Map<String, Value>, of: &str) {
 mod tests {
     use super::*;
 
-    fn assert_converted(before: Value, after: &Value) {
+    fn assert_converted(before: &Value, after: &Value) {
         let mut schema = before.clone();
         convert(&mut schema);
         assert_eq!(&schema, after, "{before}");
@@ -170,7 +170,7 @@ mod tests {
                 json!({ "items": {}, "not": { "not": {} }, "additionalProperties": false }),
             ),
         ] {
-            assert_converted(before, &after);
+            assert_converted(&before, &after);
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
     fn a_property_is_no_keyword_whatever_it_is_called() {
         let named = json!({ "type": { "type": ["string", "null"] }, "const": { "const": 1 }, "$ref": true });
         let converted = json!({ "type": { "type": "string", "nullable": true }, "const": { "enum": [1] }, "$ref": {} });
-        assert_converted(json!({ "properties": named }), &json!({ "properties": converted }));
+        assert_converted(&json!({ "properties": named }), &json!({ "properties": converted }));
     }
 
     #[test]

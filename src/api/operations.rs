@@ -79,8 +79,11 @@ fn not_ready(code: &str, detail: &str) -> Response {
     ([(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], problem).into_response()
 }
 
-/// The documents and their types, by path. They are made once, because anybody may request them.
-static DOCUMENTS: LazyLock<Result<HashMap<String, (&str, Bytes)>, DocumentError>> = LazyLock::new(|| {
+/// Documents by path, each with its content type.
+type Documents = HashMap<String, (&'static str, Bytes)>;
+
+/// The documents, which are made once, because anybody may request them.
+static DOCUMENTS: LazyLock<Result<Documents, DocumentError>> = LazyLock::new(|| {
     let mut documents = HashMap::new();
     let families = FAMILIES.iter().map(|family| Some(family.name)).chain([None]);
     for (family, form) in families.flat_map(|family| DocumentForm::ALL.map(|form| (family, form))) {

@@ -31,9 +31,8 @@ pub(super) struct FormClient<'a> {
 
 impl<'a> FormClient<'a> {
     /// The client by these parameters.
-    pub(super) fn new(id: &'a Option<String>, secret: &'a Option<String>, assertion: &'a Option<String>) -> Self {
-        let [id, secret, assertion] =
-            [id, secret, assertion].map(|sent| sent.as_deref().filter(|value| !value.is_empty()));
+    pub(super) fn new(id: Option<&'a str>, secret: Option<&'a str>, assertion: Option<&'a str>) -> Self {
+        let [id, secret, assertion] = [id, secret, assertion].map(|sent| sent.filter(|value| !value.is_empty()));
         Self { id, secret, has_assertion: assertion.is_some() }
     }
 }

@@ -63,7 +63,8 @@ struct TokenRequest {
 
 impl ClientForm for TokenRequest {
     fn client(&self) -> FormClient<'_> {
-        FormClient::new(&self.client_id, &self.client_secret, &self.client_assertion)
+        let Self { client_id, client_secret, client_assertion, .. } = self;
+        FormClient::new(client_id.as_deref(), client_secret.as_deref(), client_assertion.as_deref())
     }
 
     fn token(&self) -> &str {
@@ -146,7 +147,8 @@ struct TokenForm {
 
 impl ClientForm for TokenForm {
     fn client(&self) -> FormClient<'_> {
-        FormClient::new(&self.client_id, &self.client_secret, &self.client_assertion)
+        let Self { client_id, client_secret, client_assertion, .. } = self;
+        FormClient::new(client_id.as_deref(), client_secret.as_deref(), client_assertion.as_deref())
     }
 
     fn token(&self) -> &str {
@@ -178,7 +180,8 @@ struct IntrospectionRequest {
 
 impl ClientForm for IntrospectionRequest {
     fn client(&self) -> FormClient<'_> {
-        FormClient::new(&self.client_id, &self.client_secret, &self.client_assertion)
+        let Self { client_id, client_secret, client_assertion, .. } = self;
+        FormClient::new(client_id.as_deref(), client_secret.as_deref(), client_assertion.as_deref())
     }
 
     fn token(&self) -> &str {

@@ -12,8 +12,10 @@ use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server, answer};
 
 const ENDPOINTS: [&str; 3] = ["/oauth2/introspect", "/oauth2/token", "/oauth2/revoke"];
 
+type Form<'a> = Vec<(&'static str, &'a str)>;
+
 /// The form that each endpoint takes for a session's token.
-fn form<'a>(path: &str, opened: &'a Opened) -> Vec<(&'static str, &'a str)> {
+fn form<'a>(path: &str, opened: &'a Opened) -> Form<'a> {
     match path {
         "/oauth2/token" => vec![("grant_type", "refresh_token"), ("refresh_token", &opened.refresh)],
         _ => vec![("token", &opened.access)],
@@ -24,9 +26,9 @@ fn basic(text: &str) -> String {
     format!("Basic {}", STANDARD.encode(text))
 }
 
-/// Every character as `%XX`, as a client may send it.
+/// Every character but letters and digits as `%XX`, as a client may send it.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 async fn send(server: &Server, path: &str, authorization: &[&str], form: &[(&str, &str)]) -> Answer {
@@ -141,7 +143,7 @@ on_both_databases! {
         let in_form = |secret| vec![("client_id", "app"), ("client_secret", secret)];
         for path in ENDPOINTS {
             let opened = server.open("alice").await;
-            let cases: [(&[&str], Vec<(&str, &str)>); 8] = [
+            let cases: [(&[&str], Form<'_>); 8] = [
                 (&[&header], in_form(&key)),
                 (&[&header], in_form(&other)),
                 (&[&header], vec![("client_assertion", "a.b.c")]),
