@@ -117,6 +117,9 @@ impl Rejection {
     }
 }
 
+/// The challenge to a client (RFC 7617 section 2).
+pub(super) const BASIC_CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"sojourn\"");
+
 const OUR_FAULT: &str = "Something went wrong on our side";
 
 /// The status and the message of an error of the core.
@@ -127,6 +130,8 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
             (StatusCode::FORBIDDEN, "The session cookie does not allow changes from another site".into())
         }
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "The credential is not valid".into()),
+        Error::InvalidClient(Refusal::Missing) => (StatusCode::UNAUTHORIZED, "A client_secret is needed".into()),
+        Error::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "The client_secret is not a valid service key".into()),
         Error::Forbidden { needed } => (StatusCode::FORBIDDEN, format!("The scope {needed} is needed").into()),
         Error::Unmet(unmet) => (StatusCode::FORBIDDEN, message_of(unmet)),
         Error::SessionNotFound => (StatusCode::NOT_FOUND, "There is no such session".into()),
@@ -201,7 +206,8 @@ impl Failure {
         }
     }
 
-    /// The challenge (RFC 6750 section 3, RFC 9470 section 3) of an error of authentication; `None` for other errors.
+    /// The challenge (RFC 6750 section 3, RFC 7617 section 2, RFC 9470 section 3) of an error of authentication; `None`
+    /// for other errors.
     pub(super) fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::Core(Error::Unauthenticated(Refusal::Missing)) => {
@@ -211,6 +217,7 @@ impl Failure {
             Self::Core(Error::Unauthenticated(_)) => {
                 Some(HeaderValue::from_static("Bearer realm=\"sojourn\", error=\"invalid_token\""))
             }
+            Self::Core(Error::InvalidClient(_)) => Some(BASIC_CHALLENGE),
             Self::Core(Error::Forbidden { needed }) => {
                 let text = format!("Bearer realm=\"sojourn\", error=\"insufficient_scope\", scope=\"{needed}\"");
                 HeaderValue::from_str(&text).ok()
@@ -223,7 +230,7 @@ impl Failure {
     /// Logs the cause, which the client does not learn.
     pub(super) fn log(&self) {
         match self {
-            Self::Core(Error::Unauthenticated(refusal)) => {
+            Self::Core(Error::Unauthenticated(refusal) | Error::InvalidClient(refusal)) => {
                 metrics::refused(refusal.as_str());
                 tracing::info!(%refusal, "refused");
             }

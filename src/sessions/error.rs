@@ -93,6 +93,9 @@ pub enum Error {
     /// The caller could not be authenticated.
     #[error("not authenticated: {0}")]
     Unauthenticated(#[from] Refusal),
+    /// The client did not authenticate with a service key as its secret (RFC 6749 section 5.2).
+    #[error("client not authenticated: {0}")]
+    InvalidClient(Refusal),
     /// The caller may not do this.
     #[error("the scope {needed} is needed")]
     Forbidden {

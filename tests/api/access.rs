@@ -89,6 +89,7 @@ pub(super) const TABLE: &[Row] = &[
     ("refreshToken", "POST", "/oauth2/token", RefreshToken, EVERYBODY),
     ("getKeySet", "GET", "/.well-known/jwks.json", Nothing, EVERYBODY),
     ("getMetadata", "GET", "/.well-known/oauth-authorization-server", Nothing, EVERYBODY),
+    ("getOpenIdConfiguration", "GET", "/.well-known/openid-configuration", Nothing, EVERYBODY),
     ("quiika_getUserSessions", "GET", "/auth/sessions", Nothing, OWN),
     ("quiika_getActiveSessions", "GET", "/auth/sessions/active", Nothing, OWN),
     ("quiika_getSessionCount", "GET", "/auth/sessions/count", Nothing, OWN),

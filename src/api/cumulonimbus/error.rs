@@ -41,9 +41,11 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::Unmet(_) => {
                 ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions")
             }
-            Error::Unauthenticated(_) | Error::SessionNotFound | Error::SessionNotActive | Error::InvalidGrant(_) => {
-                ("INVALID_SESSION_ERROR", "Invalid Session")
-            }
+            Error::Unauthenticated(_)
+            | Error::InvalidClient(_)
+            | Error::SessionNotFound
+            | Error::SessionNotActive
+            | Error::InvalidGrant(_) => ("INVALID_SESSION_ERROR", "Invalid Session"),
             Error::UserNotFound => ("INVALID_USER_ERROR", "Invalid User"),
             Error::AmbiguousSession(_) => ("AMBIGUOUS_SESSION_ERROR", "Ambiguous Session"),
             Error::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),

@@ -59,7 +59,7 @@ fn code(failure: &Failure) -> &'static str {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::CrossSite) => "cross_site_request",
-            Error::Unauthenticated(_) => "unauthenticated",
+            Error::Unauthenticated(_) | Error::InvalidClient(_) => "unauthenticated",
             Error::Forbidden { .. } | Error::Unmet(Unmet::Scope(_) | Unmet::Client) => "insufficient_scope",
             Error::Unmet(Unmet::SignIn { .. }) => "insufficient_user_authentication",
             Error::SessionNotFound => "session_not_found",

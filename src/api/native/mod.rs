@@ -8,9 +8,12 @@
 //! * Ending an ended session is a success; changing or extending one is a conflict (409).
 //! * An unknown user can be banned; the ban applies from then on.
 
+mod client;
+mod discovery;
 mod error;
 mod handlers;
 pub mod oauth;
+mod oauth_error;
 mod responses;
 pub mod wire;
 
@@ -27,7 +30,7 @@ pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
 use super::app::App;
-use super::description::{BEARER, Description, LOCALHOST, bearer, secure};
+use super::description::{BEARER, Description, LOCALHOST, bearer, client_basic, secure};
 use super::guard::{guard_router, refused_below};
 use super::mount::Mount;
 use crate::sessions::MAX_WAIT;
@@ -48,7 +51,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .merge(guard_router::<Native>(as_gateways_ask(router), &document, app, Duration::ZERO))
         .merge(guard_router::<Native>(live, &live_document, app, MAX_WAIT))
-        .merge(guard_router::<OAuth>(oauth::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
+        .merge(guard_router::<OAuth>(discovery::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
 }
 
 fn document() -> OpenApi {
@@ -61,7 +64,10 @@ fn document() -> OpenApi {
         server: LOCALHOST,
         security: bearer(),
     };
-    description.of(operations.merge_from(oauth::router().into_openapi()))
+    let mut document = description.of(operations.merge_from(oauth::router().into_openapi()));
+    let (name, scheme) = client_basic();
+    document.components.get_or_insert_default().add_security_scheme(name, scheme);
+    document
 }
 
 fn router() -> OpenApiRouter<Arc<App>> {

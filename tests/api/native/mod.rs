@@ -1,6 +1,7 @@
 //! The native API.
 
 mod change;
+mod clients;
 mod cookie;
 mod end;
 mod errors;

@@ -76,7 +76,7 @@ fn ended(id: SessionId, over: Termination) -> Event {
 /// server stops. The expiry of an access token does not close it.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Live", operation_id = "listen",
-    params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event received")),
+    params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "`id` of the last event received")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
         Unauthenticated, BadQuery, NeedsRead, BadUserId, NoStream,
@@ -144,7 +144,7 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
 /// once their last list is older than they can accept.
 #[utoipa::path(
     get, path = "/v1/revocations", tag = "Live", operation_id = "listRevocations",
-    params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier answer")),
+    params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, nullable = false, description = "`ETag` of an earlier answer")),
     responses(
         (status = 200, description = "The list of revocations", content(
             (wire::Revocations = "application/json"),

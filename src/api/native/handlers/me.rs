@@ -27,9 +27,9 @@ pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Resul
             let viewer = wire::Viewer::user(&signed_in);
             let model::SignedIn { session, user } = *signed_in;
             let session = wire::Session::new(session, viewer, app.sessions.now());
-            wire::Me::User { user: user.into(), session: Box::new(session) }
+            wire::Me::user(user.into(), session)
         }
-        model::Caller::Service(service) => wire::Me::Service { name: service.name, scope: service.scope.to_string() },
+        model::Caller::Service(service) => wire::Me::service(service.name, service.scope.to_string()),
     }))
 }
 

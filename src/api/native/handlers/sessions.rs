@@ -27,7 +27,7 @@ use crate::sessions::IdempotencyKey;
 /// `sessions:grant`.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "Sessions", operation_id = "openSession", request_body = wire::OpenSession,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Key for safe repeats: the same key and body within 24 hours return the same session")),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, description = "Key for safe repeats: the same key and body within 24 hours return the same session")),
     responses(
         (status = 201, description = "The session, opened now or before with this idempotency key", body = wire::OpenedSession,
             headers(("Location" = String, description = "Path of the session"))),

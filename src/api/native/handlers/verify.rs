@@ -30,7 +30,7 @@ const REQUIRE: &str = "/v1/require/";
 /// guarded request, so it is ignored except for `freshness=strict`.
 #[utoipa::path(
     get, path = "/v1/verify", tag = "Verification", operation_id = "verify",
-    params(("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as of now; any other value is ignored")),
+    params(("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as of now; any other value is ignored")),
     responses(
         (status = 200, description = "The token is valid", body = wire::Verified, headers(
             ("X-User-Id" = String, description = "Id of the user"),
@@ -66,7 +66,7 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     get, path = "/v1/require/{requirements}", tag = "Verification", operation_id = "require",
     params(
         ("requirements" = String, Path, description = "The requirements", example = "scope=reports:read;max_age=600"),
-        ("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as of now; any other value is ignored"),
+        ("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as of now; any other value is ignored"),
     ),
     responses(
         (status = 200, description = "The token is valid and its session meets the requirements; with the headers of `verify`", body = wire::Verified),

@@ -395,26 +395,6 @@ pub struct BannedUser {
     pub(in crate::api::native) ended: usize,
 }
 
-/// The caller.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Me {
-    /// A user in a session.
-    User {
-        /// The user of the credential.
-        user: User,
-        /// The session of the credential.
-        session: Box<Session>,
-    },
-    /// A program with a service key.
-    Service {
-        /// Name of the service key.
-        name: String,
-        /// Scope of the service key.
-        scope: String,
-    },
-}
-
 /// The user and session of a valid token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Verified {

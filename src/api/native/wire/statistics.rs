@@ -21,7 +21,7 @@ pub struct StatisticsQuery {
     to: Option<DateTime<Utc>>,
     /// Length of each point.
     #[serde(default)]
-    #[param(inline, default = "hour")]
+    #[param(inline)]
     by: StatisticsStep,
     /// Only sessions opened for this application.
     client_id: Option<String>,
@@ -36,6 +36,7 @@ pub struct StatisticsQuery {
 /// Length of a point.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(default = "hour")]
 enum StatisticsStep {
     /// An hour.
     #[default]
