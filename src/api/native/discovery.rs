@@ -1,5 +1,4 @@
-//! What clients find out by themselves: the key set (RFC 7517), and the metadata (RFC 8414) at the address of OpenID Connect
-//! Discovery too.
+//! Discovery: the key set (RFC 7517), and the metadata (RFC 8414), which is also at the address of OpenID Connect Discovery.
 
 use std::sync::Arc;
 
@@ -90,8 +89,8 @@ async fn metadata(State(app): State<Arc<App>>) -> (PublicHeaders, Json<Metadata>
 
 /// Metadata for OpenID Connect clients
 ///
-/// The same document, where clients look that know OpenID Connect Discovery alone. Login is somebody else's job, so there
-/// is no authorization endpoint, no user info and no ID token.
+/// The same document for clients that know only OpenID Connect Discovery. Login is somebody else's job, so there is no
+/// authorization endpoint, no user info and no ID token.
 #[utoipa::path(
     get, path = "/.well-known/openid-configuration", tag = "Tokens", operation_id = "getOpenIdConfiguration",
     responses((status = 200, description = "The metadata", body = Metadata)),
