@@ -2,6 +2,7 @@
 
 mod answers;
 mod conditions;
+mod identity;
 mod live;
 mod requests;
 mod requirements;
@@ -9,6 +10,7 @@ mod statistics;
 mod users;
 
 pub use answers::*;
+pub(super) use identity::identity;
 pub use live::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
