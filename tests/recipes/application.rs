@@ -53,11 +53,17 @@ async fn serve(mut connection: Connection, record: Arc<Mutex<Vec<Message>>>) {
         if connection.stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
-        while is_handshake {
-            let Some(bytes) = connection.bytes().await else { return };
-            if connection.stream.write_all(&bytes).await.is_err() {
-                return;
-            }
+        if is_handshake {
+            send_back(connection).await;
+            return;
+        }
+    }
+}
+
+async fn send_back(mut connection: Connection) {
+    while let Some(bytes) = connection.bytes().await {
+        if connection.stream.write_all(&bytes).await.is_err() {
+            return;
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Program {
     Haproxy,
     Apache,
     Caddy,
+    /// Debian's version, years older.
+    DebianCaddy,
     Traefik,
     Envoy,
 }
@@ -31,6 +33,7 @@ impl Program {
             Self::Haproxy => "haproxy",
             Self::Apache => "apache2",
             Self::Caddy => "caddy",
+            Self::DebianCaddy => "debian_caddy",
             Self::Traefik => "traefik",
             Self::Envoy => "envoy",
         };
@@ -45,7 +48,7 @@ impl Program {
             Self::Nginx => ("nginx", "/etc/nginx"),
             Self::Haproxy => ("haproxy", "/etc/haproxy"),
             Self::Apache => ("apache", "/etc/apache2"),
-            Self::Caddy => ("caddy", "/etc/caddy"),
+            Self::Caddy | Self::DebianCaddy => ("caddy", "/etc/caddy"),
             Self::Traefik => ("traefik", "/etc/traefik"),
             Self::Envoy => ("envoy", "/etc/envoy"),
         }
@@ -68,7 +71,7 @@ impl Program {
         match self {
             Self::Nginx => {
                 let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-                let places: String = places.iter().map(|name| format!("{name}_temp_path {path}/{name};\n")).collect();
+                let places = places.map(|name| format!("{name}_temp_path {path}/{name};\n")).concat();
                 let text = format!(
                     "daemon off; pid {path}/pid; error_log {path}/log;\nevents {{}}\nhttp {{\naccess_log off;\n\
                      {places}include {path}/sojourn.conf;\n}}\n"
@@ -77,17 +80,16 @@ impl Program {
             }
             Self::Apache => {
                 let modules = ["mpm_event", "authz_core", "lua", "proxy", "proxy_http"];
-                let modules: String = modules
-                    .iter()
+                let modules = modules
                     .map(|name| format!("LoadModule {name}_module ${{APACHE_MODULES}}/mod_{name}.so\n"))
-                    .collect();
+                    .concat();
                 let text = format!(
                     "{modules}ServerRoot {path}\nServerName gateway\nPidFile pid\nMutex file:{path}\nErrorLog log\n\
                      Include sojourn.conf\n"
                 );
                 Some(("apache2.conf", text))
             }
-            Self::Haproxy | Self::Caddy | Self::Traefik | Self::Envoy => None,
+            Self::Haproxy | Self::Caddy | Self::DebianCaddy | Self::Traefik | Self::Envoy => None,
         }
     }
 
@@ -98,7 +100,7 @@ impl Program {
             Self::Nginx => texts(&["-c", &path("nginx.conf"), "-e", &path("log")]),
             Self::Haproxy => texts(&["-db", "-f", &path("haproxy.cfg")]),
             Self::Apache => texts(&["-DFOREGROUND", "-f", &path("apache2.conf")]),
-            Self::Caddy => texts(&["run", "--config", &path("Caddyfile")]),
+            Self::Caddy | Self::DebianCaddy => texts(&["run", "--config", &path("Caddyfile")]),
             Self::Traefik => texts(&["--configFile", &path("traefik.yml")]),
             Self::Envoy => {
                 texts(&["-c", &path("envoy.yaml"), "--disable-hot-restart", "--concurrency", "2", "-l", "error"])
@@ -115,8 +117,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway between an application and a server, and waits until it asks the server. Of the recipe only ports
-    /// and the folder are replaced.
+    /// Starts a gateway between an application and a server, and waits until it asks the server. In the recipe only the
+    /// ports and the folder are replaced.
     pub async fn start(program: Program, sojourn: u16, application: u16) -> Self {
         let (folder, port) = (Folder::new(), free_port());
         let ports = [("8000", port), ("8080", sojourn), ("3000", application)];
@@ -155,7 +157,7 @@ impl Gateway {
         }
     }
 
-    /// What the program has said so far.
+    /// The output and the log so far.
     pub fn log(&self) -> String {
         let texts = ["output", "log"].map(|name| fs::read_to_string(self.folder.path.join(name)).unwrap_or_default());
         texts.concat()

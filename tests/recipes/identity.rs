@@ -69,8 +69,8 @@ on_every_gateway! {
     async fn a_user_s_whole_identity_arrives_and_nothing_that_the_client_made_up(program) {
         let setup = Setup::start(program).await;
         let body = json!({
-            "user_id": "Renée", "tokens": "session", "scope": "profile reports:read", "client_id": "web", "acr": "aal2",
-            "amr": ["pwd", "otp"], "user": { "name": "名前 Ünal", "email": "renée@example.org" },
+            "user_id": "Renée", "tokens": "session", "scope": "profile reports:read", "client_id": "web",
+            "acr": "aal2", "amr": ["pwd", "otp"], "user": { "name": "名前 Ünal", "email": "renée@example.org" },
         });
         let session = setup.open(&body).await;
         let identity = setup.identity_of(&session).await;
@@ -151,5 +151,30 @@ on_every_gateway! {
             setup.ask(&Request::get("/").bearer(&session.token).header(cookies)).await.expect(200);
             assert_eq!(identity_in(&setup.arrived()), identity);
         }
+    }
+
+    async fn a_head_of_any_size_is_refused_or_arrives_with_the_whole_identity(program) {
+        let setup = Setup::start(program).await;
+        let body = json!({
+            "user_id": "\u{1f511}".repeat(255), "tokens": "session", "scope": "s".repeat(1024),
+            "amr": vec!["%".repeat(64); 16],
+        });
+        let session = setup.open(&body).await;
+        let identity = setup.identity_of(&session).await;
+        let mut passed = 0;
+        for size in (0..24).map(|size| size * 1024) {
+            let mut request = Request::get("/").bearer(&session.token);
+            for part in 0..size / 1024 {
+                request = request.header(format!("X-Part-{part}: {}", "c".repeat(1010)));
+            }
+            let answer = setup.ask(&forged(program, request)).await;
+            let arrived = setup.application.received();
+            assert_eq!(arrived.len(), usize::from(answer.status() == 200), "{size}: {}", answer.line);
+            for arrived in arrived {
+                assert_eq!(identity_in(&arrived), identity, "{size}");
+                passed += 1;
+            }
+        }
+        assert!(passed > 8, "heads of 8 KiB pass, which applications often accept");
     }
 }

@@ -30,8 +30,9 @@ macro_rules! on_every_gateway {
 
             $crate::recipes::on_every_gateway!(@case nginx Nginx);
             $crate::recipes::on_every_gateway!(@case haproxy Haproxy);
-            $crate::recipes::on_every_gateway!(@case apache Apache);
+            $crate::recipes::on_every_gateway!(@case apache2 Apache);
             $crate::recipes::on_every_gateway!(@case caddy Caddy);
+            $crate::recipes::on_every_gateway!(@case debian_caddy DebianCaddy);
             $crate::recipes::on_every_gateway!(@case traefik Traefik);
             $crate::recipes::on_every_gateway!(@case envoy Envoy);
         }

@@ -77,7 +77,8 @@ on_every_gateway! {
     async fn a_session_with_the_scope_passes(program) {
         let setup = Setup::start(program).await;
         let session = setup.open(&json!({ "user_id": "alice", "tokens": "session", "scope": "reports:read" })).await;
-        for target in ["/reports", "/reports/", "/reports/x", "/reports.json", "/reports?a=b&c=%2F", "/", "/report", "/x/reports"] {
+        let guarded = ["/reports", "/reports/", "/reports/x", "/reports.json", "/reports?a=b&c=%2F"];
+        for target in guarded.into_iter().chain(["/", "/report", "/x/reports"]) {
             setup.ask(&Request::get(target).bearer(&session.token)).await.expect(200);
             assert_eq!(setup.arrived().target(), target);
         }

@@ -1,4 +1,4 @@
-//! What passes, what does not, and what happens when nobody can say.
+//! Requests that pass, requests that are refused, and requests without a verdict.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn handshake() -> Request {
         .header(format!("Sec-WebSocket-Key: {WEBSOCKET_KEY}"))
 }
 
-/// Fails the test unless this tells that nobody can say whether the request may pass.
+/// Fails the test unless this is an answer for want of a verdict.
 #[track_caller]
 fn expect_no_verdict(answer: &Message) {
     assert!((500..=504).contains(&answer.status()), "{answer:?}");
@@ -44,12 +44,14 @@ on_every_gateway! {
             Request::get("/?freshness=fresh"),
             Request::new("POST", "/").body(b"a body"),
             Request::new("POST", "/").chunked(b"a body"),
-            Request::new("OPTIONS", "/").header("Origin: https://app.example").header("Access-Control-Request-Method: GET"),
+            Request::new("OPTIONS", "/")
+                .header("Origin: https://app.example")
+                .header("Access-Control-Request-Method: GET"),
             handshake(),
         ] {
             expect_refused(request).await;
         }
-        // As soon as a session has ended, and on a connection that it has used before.
+        // A session that has ended is refused at once, also on a connection that it has used before.
         let session = setup.open_bare().await;
         let mut connection = setup.connect().await;
         let request = Request::get("/").bearer(&session.token);
@@ -63,7 +65,8 @@ on_every_gateway! {
     async fn a_body_arrives_whole_and_once(program) {
         let setup = Setup::start(program).await;
         let session = setup.open_bare().await;
-        let body: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[0] ^ number.to_le_bytes()[1]).collect();
+        let bytes = (0..1_000_000_u32).map(u32::to_le_bytes).map(|number| number[0] ^ number[1]);
+        let body: Vec<u8> = bytes.collect();
         let mut connection = setup.connect().await;
         for method in ["POST", "PUT"] {
             let request = Request::new(method, "/orders").bearer(&session.token);
@@ -105,7 +108,7 @@ on_every_gateway! {
         for number in 1..=3 {
             ask(client, number, "nonsense").await.expect(401);
         }
-        // Whatever address the client claims, the server counts the client's own.
+        // The server counts the client's own address, whatever the client claims.
         let refused = ask(client, 4, "nonsense").await.expect(429);
         assert!(refused.header("retry-after").parse::<u32>().is_ok(), "{refused:?}");
         ask(other, 4, "nonsense").await.expect(401);

@@ -5,13 +5,13 @@ local http = require "socket.http"
 local SOJOURN = "http://127.0.0.1:8080"
 -- Seconds to connect, and for each part of the answer.
 local TIMEOUT = 5
--- The identity of a session. Apache hands on what is set here, and nothing of these names from the client.
+-- The headers of the identity.
 local IDENTITY = {
     "X-User-Id", "X-Session-Id", "X-Session-Scope", "X-Session-Client", "X-Session-Acr", "X-Session-Amr",
     "X-Session-Auth-Time", "X-User-Name", "X-User-Name-Encoded", "X-User-Email",
 }
 
--- Whether a header's name is in the identity's name space, in any spelling that an application may take for it.
+-- Whether an application may read a header's name as one of the identity.
 local function is_identity(name)
     name = name:lower()
     return name:find("^x[^a-z0-9]user[^a-z0-9]") or name:find("^x[^a-z0-9]session[^a-z0-9]")
@@ -25,7 +25,7 @@ local function ask(r, path)
     return http.request { url = SOJOURN .. path, headers = headers, redirect = false }
 end
 
--- The verdict on a request, as a status that Apache answers with, or `apache2.OK`.
+-- The status of a refusal, or `apache2.OK`.
 local function verdict(r, path)
     -- Apache drops the headers that `Connection` names after this check: the application would take the request for
     -- one without them.

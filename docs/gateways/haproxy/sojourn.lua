@@ -2,19 +2,19 @@
 
 -- Milliseconds for an answer. HAProxy asks four times before it gives up.
 local TIMEOUT = 2000
--- The identity of a session. HAProxy hands on what is set here, and nothing of these names from the client.
+-- The headers of the identity.
 local IDENTITY = {
     "x-user-id", "x-session-id", "x-session-scope", "x-session-client", "x-session-acr", "x-session-amr",
     "x-session-auth-time", "x-user-name", "x-user-name-encoded", "x-user-email",
 }
 
--- Whether a header's name is in the identity's name space, in any spelling that an application may take for it.
+-- Whether an application may read a header's name as one of the identity.
 local function is_identity(name)
     name = name:lower()
     return name:find("^x[^a-z0-9]user[^a-z0-9]") or name:find("^x[^a-z0-9]session[^a-z0-9]")
 end
 
--- The values of a header, for a request.
+-- The values of a header, in the form that a request takes.
 local function values(headers, name)
     local values, at = {}, 0
     while headers[name] and headers[name][at] do

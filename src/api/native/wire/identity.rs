@@ -12,8 +12,8 @@ const MAX_IDENTITY_BYTES: usize = 3 * 1024;
 /// Everything except the unreserved characters of RFC 3986, so that the percent-decoders of all languages agree.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The headers, with UTF-8 values. All of them always, empty or not: a gateway that copies them then overwrites the
-/// client's.
+/// The headers, with UTF-8 values. Each is always there, empty or not, because a gateway overwrites the client's header
+/// only with one of the answer.
 pub(in crate::api::native) fn identity(session: &Session, user: &User) -> [(HeaderName, String); 10] {
     let (user_id, session_id, scope) = (session.user_id.to_string(), session.id.to_string(), session.scope.to_string());
     let (client, acr) = (unchanged(session.client_id.as_deref()), unchanged(session.acr.as_deref()));
