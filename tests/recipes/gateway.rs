@@ -144,12 +144,11 @@ impl Gateway {
         loop {
             if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
                 let mut connection = Connection::open(Ipv4Addr::LOCALHOST, self.port).await;
-                let answer = connection.ask(&Request::get("/")).await;
-                // Traefik listens before it has read its routes.
-                if answer.status() == 401 {
+                connection.send(&Request::get("/")).await;
+                // Traefik listens before it has read its routes, and answers 404.
+                if connection.message().await.is_some_and(|answer| answer.status() == 401) {
                     return;
                 }
-                assert_eq!(answer.status(), 404, "{answer:?} {}", self.log());
             }
             assert!(self.child.try_wait().unwrap().is_none(), "it has stopped: {}", self.log());
             assert!(started.elapsed() < Duration::from_secs(30), "it does not start: {}", self.log());

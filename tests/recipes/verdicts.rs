@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 
 use super::application::WEBSOCKET_KEY;
@@ -128,10 +129,10 @@ on_every_gateway! {
             setup.nothing_arrived();
         }
         setup.sojourn.kill();
-        for request in &requests {
-            expect_no_verdict(&setup.ask(request).await);
-            setup.nothing_arrived();
+        for answer in join_all(requests.iter().map(|request| setup.ask(request))).await {
+            expect_no_verdict(&answer);
         }
+        setup.nothing_arrived();
     }
 
     async fn when_the_server_cannot_say_the_answer_is_503(program) {
