@@ -10,8 +10,8 @@ use super::policy::{Lifetime, MIN_LIFETIME};
 use crate::model::{Application, ApplicationSettings, Caller, FieldError, Scope, Session, text};
 use crate::tokens::MAX_ACCESS_TOKEN_LIFETIME;
 
-/// The most applications: all are in the memory of each replica.
-const MAX_APPLICATIONS: u32 = 1000;
+/// The most applications, or a few more when several are made at once: all are in the memory of each replica.
+const MAX_APPLICATIONS: usize = 1000;
 /// The most audiences of one application: every access token names them all.
 const MAX_AUDIENCES: usize = 8;
 const MAX_NAME_CHARS: usize = 255;
@@ -149,11 +149,12 @@ impl Sessions {
         let settings = ApplicationDraft { name: Some(name), ..draft }.apply(&ApplicationSettings::default())?;
         let now = self.now();
         let new = Application { id, settings, created_at: now, updated_at: now };
-        if !self.store().add_application(&new, MAX_APPLICATIONS).await? {
-            let exists = self.store().applications().await?.iter().any(|application| application.id == new.id);
-            let full =
-                || FieldError::new("client_id", format!("must be one of at most {MAX_APPLICATIONS} applications"));
-            return Err(if exists { Error::ApplicationExists } else { full().into() });
+        if self.store().applications().await?.len() >= MAX_APPLICATIONS {
+            let message = format!("must be one of at most {MAX_APPLICATIONS} applications");
+            return Err(FieldError::new("client_id", message).into());
+        }
+        if !self.store().add_application(&new).await? {
+            return Err(Error::ApplicationExists);
         }
         self.applications_changed(caller, &new.id, "application created").await?;
         Ok(new)

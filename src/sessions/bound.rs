@@ -15,7 +15,10 @@ impl Sessions {
         right: &'static str,
         id: SessionId,
     ) -> Result<Owner<'a>, Error> {
-        let Some(application) = caller.require_of_bound(right)? else { return caller.reach(right) };
+        if caller.application().is_none() {
+            return caller.reach(right);
+        }
+        let Some(application) = caller.require_of_bound(right)? else { return Err(Error::BoundKey) };
         let found = self.store().session(id, Owner::Anyone).await?;
         if found.is_some_and(|session| is_of(&session, application)) {
             Ok(Owner::Anyone)

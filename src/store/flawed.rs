@@ -78,7 +78,7 @@ macro_rules! implement {
 
 implement!(ApplicationStore {
     fn applications() -> Result<Vec<Application>>;
-    fn add_application(application: &Application, most: u32) -> Result<bool>;
+    fn add_application(application: &Application) -> Result<bool>;
     fn change_application(application: &Application, seen: DateTime<Utc>) -> Result<bool>;
     fn delete_application(id: &str) -> Result<bool>;
 });

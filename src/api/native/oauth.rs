@@ -226,7 +226,8 @@ struct IntrospectionResponse {
     auth_time: i64,
     #[schema(required = false)]
     iss: String,
-    #[schema(required = false)]
+    /// The audience of its access tokens: a text, or a list of texts.
+    #[schema(value_type = serde_json::Value, required = false, example = "sojourn")]
     aud: wire::Audience,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<String>,

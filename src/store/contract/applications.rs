@@ -12,8 +12,8 @@ pub trait ApplicationStore: Send + Sync {
     /// All applications, in the order of their ids.
     async fn applications(&self) -> Result<Vec<Application>>;
 
-    /// Adds an application, unless there is one of that id or there are `most` already. Answers whether it was added.
-    async fn add_application(&self, application: &Application, most: u32) -> Result<bool>;
+    /// Adds an application, unless there is one of that id, and answers whether it was added.
+    async fn add_application(&self, application: &Application) -> Result<bool>;
 
     /// Replaces the settings of an application that was last changed at `seen`. Answers whether there is one.
     async fn change_application(&self, application: &Application, seen: DateTime<Utc>) -> Result<bool>;

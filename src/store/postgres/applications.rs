@@ -23,7 +23,7 @@ impl ApplicationStore for PostgresStore {
         self.read(list).await
     }
 
-    async fn add_application(&self, new: &Application, most: u32) -> Result<bool> {
+    async fn add_application(&self, new: &Application) -> Result<bool> {
         let Application { id, settings, created_at, updated_at } = new;
         let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
             settings;
@@ -38,8 +38,7 @@ impl ApplicationStore for PostgresStore {
                 .bind(seconds_to_store(*absolute_lifetime)?)
                 .bind(seconds_to_store(*idle_timeout)?)
                 .bind(StoredTime(*created_at))
-                .bind(StoredTime(*updated_at))
-                .bind(i64::from(most));
+                .bind(StoredTime(*updated_at));
             add.execute(&self.database.pool).await
         };
         Ok(self.database.retry_if_rolled_back(add).await?.rows_affected() > 0)

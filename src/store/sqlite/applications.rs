@@ -20,7 +20,7 @@ impl ApplicationStore for SqliteStore {
         rows.iter().map(application).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
-    async fn add_application(&self, new: &Application, most: u32) -> Result<bool> {
+    async fn add_application(&self, new: &Application) -> Result<bool> {
         let Application { id, settings, created_at, updated_at } = new;
         let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
             settings;
@@ -34,8 +34,7 @@ impl ApplicationStore for SqliteStore {
             .bind(seconds_to_store(*absolute_lifetime).map_err(failure)?)
             .bind(seconds_to_store(*idle_timeout).map_err(failure)?)
             .bind(StoredTime(*created_at))
-            .bind(StoredTime(*updated_at))
-            .bind(i64::from(most));
+            .bind(StoredTime(*updated_at));
         Ok(add.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
     }
 

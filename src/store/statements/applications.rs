@@ -18,8 +18,7 @@ pub(in crate::store) const LIST_APPLICATIONS: &str =
 pub(in crate::store) const ADD_APPLICATION: &str = concat!(
     "INSERT INTO applications (",
     application_columns!(),
-    ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE (SELECT count(*) FROM applications) < $10
-     ON CONFLICT (id) DO NOTHING"
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING"
 );
 
 pub(in crate::store) const CHANGE_APPLICATION: &str = "

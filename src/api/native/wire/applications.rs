@@ -11,7 +11,7 @@ use crate::model::ApplicationSettings;
 use crate::sessions::ApplicationDraft;
 
 /// One audience, or a list of them (RFC 7519 section 4.1.3).
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Audience {
     /// The only one.

@@ -3,6 +3,7 @@
 mod answers;
 mod applications;
 mod conditions;
+mod identity;
 mod keys;
 mod live;
 mod me;
@@ -13,6 +14,7 @@ mod users;
 
 pub use answers::*;
 pub use applications::*;
+pub(super) use identity::identity;
 pub use keys::*;
 pub use live::*;
 pub use me::*;
