@@ -226,8 +226,7 @@ struct IntrospectionResponse {
     auth_time: i64,
     #[schema(required = false)]
     iss: String,
-    /// The audience of its access tokens: a text, or a list of texts.
-    #[schema(value_type = serde_json::Value, required = false, example = "sojourn")]
+    #[schema(required = false)]
     aud: wire::Audience,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<String>,

@@ -10,23 +10,30 @@ use crate::model;
 use crate::model::ApplicationSettings;
 use crate::sessions::ApplicationDraft;
 
-/// One audience, or a list of them (RFC 7519 section 4.1.3).
-#[derive(Debug, Serialize)]
+/// The audiences of access tokens: one, or a list (RFC 7519 section 4.1.3).
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[expect(missing_docs, reason = "a description beside a reference makes generators lose the type")]
 pub enum Audience {
-    /// The only one.
-    One(String),
-    /// Several, in the order of the application's record.
-    Several(Vec<String>),
+    One(SingleAudience),
+    Several(AudienceList),
 }
+
+/// The only audience.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SingleAudience(String);
+
+/// Several audiences, in the order of the application's record.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AudienceList(Vec<String>);
 
 impl Audience {
     pub(in crate::api::native) fn new(mut audiences: Vec<String>) -> Self {
         match (audiences.pop(), audiences.is_empty()) {
-            (Some(only), true) => Self::One(only),
+            (Some(only), true) => Self::One(SingleAudience(only)),
             (last, _) => {
                 audiences.extend(last);
-                Self::Several(audiences)
+                Self::Several(AudienceList(audiences))
             }
         }
     }
