@@ -14,7 +14,7 @@ pub struct Reserved;
 pub(super) fn only_ends_sessions<F: Family>(method: &Method, path: &str) -> bool {
     match *method {
         // Gateways check with the method of the request that they guard.
-        Method::DELETE => !is_check(path),
+        Method::DELETE => !is_check(path) && !F::OTHER_DELETIONS.iter().any(|other| path.starts_with(other)),
         Method::POST => F::is_ending_post(path),
         _ => false,
     }
@@ -46,10 +46,13 @@ mod tests {
     use crate::api::native::Native;
     use crate::api::native::oauth::OAuth;
 
-    /// As [`only_ends_sessions`], in any family that ends sessions by POST.
+    /// As [`only_ends_sessions`], in the family of the path, or in Blackbox for the others.
     fn only_ends(method: &Method, path: &str) -> bool {
-        let families = [only_ends_sessions::<Native>, only_ends_sessions::<OAuth>, only_ends_sessions::<Blackbox>];
-        families.into_iter().any(|only_ends| only_ends(method, path))
+        match path {
+            _ if path.starts_with("/v1") => only_ends_sessions::<Native>(method, path),
+            _ if path.starts_with("/oauth2") => only_ends_sessions::<OAuth>(method, path),
+            _ => only_ends_sessions::<Blackbox>(method, path),
+        }
     }
 
     #[test]
@@ -74,13 +77,18 @@ mod tests {
         let expected = [
             "blackbox_cleanup_expired_sessions",
             "blackbox_extend_session",
+            "changeApplication",
             "changeSession",
             "cleanUp",
+            "createApplication",
+            "createKey",
+            "deleteApplication",
             "extendSession",
             "introspectToken",
             "openSession",
             "putUser",
             "refreshToken",
+            "rotateSigningKeys",
             "unbanUser",
         ];
         assert_eq!(others, expected.map(str::to_owned).into());

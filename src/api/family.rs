@@ -34,6 +34,9 @@ pub trait Family: Send + Sync + 'static {
     /// Paths whose endings, without a query, include the session that the request comes with.
     const ENDS_OWN_SESSION: &'static [&'static str] = &[];
 
+    /// Beginnings of the paths at which DELETE ends no session.
+    const OTHER_DELETIONS: &'static [&'static str] = &[];
+
     /// Whether a POST to this path does nothing but end sessions.
     fn is_ending_post(_path: &str) -> bool {
         false

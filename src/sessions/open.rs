@@ -279,9 +279,13 @@ fn client_within(bound: Option<&str>, asked: Option<String>) -> Result<Option<St
 }
 
 /// Refuses to open a session that may do more here than whoever opens it: of the words that this server knows in any
-/// dialect, only those that the caller has itself. A service key with `sessions:grant` may give them all.
+/// dialect, only those that the caller has itself. A service key with `sessions:grant` may give them all, and a key that is
+/// bound to an application none: a session with such a right would reach every application.
 fn require_grant(caller: &Caller, scope: &Scope, rights: &[&Rights]) -> Result<(), Error> {
     let is_right = |word: &&str| word.starts_with(Scope::PREFIX) || rights.iter().any(|right| right.name(word));
+    if caller.application().is_some() && scope.words().any(|word| is_right(&word)) {
+        return Err(Error::BoundKey);
+    }
     let grants = matches!(caller, Caller::Service(service) if service.scope.allows(Scope::GRANT));
     if grants || scope.words().filter(is_right).all(|word| caller.scope().allows(word)) {
         Ok(())

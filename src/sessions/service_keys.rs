@@ -46,6 +46,13 @@ impl Sessions {
         }
         let name = text::required("name", name, MAX_NAME_CHARS)?;
         let application = application.map(|id| text::required("client_id", id, MAX_NAME_CHARS)).transpose()?;
+        if application.is_some() && scope.contains(Scope::GRANT) {
+            return Err(FieldError::new(
+                "scope",
+                "must not have sessions:grant in a key that is bound to an application",
+            )
+            .into());
+        }
         let (now, entropy) = (self.now(), self.parts.entropy.as_ref());
         let id = ServiceKeyId(clock::uuid_v7(now, entropy)?);
         let expires_at = lifetime.map(|lifetime| now + lifetime);

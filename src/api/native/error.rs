@@ -18,6 +18,7 @@ impl Family for Native {
     const NAME: &'static str = "native";
     const PREFIXES: &'static [&'static str] = &["/v1"];
     const ENDS_OWN_SESSION: &'static [&'static str] = &["/v1/me/sessions"];
+    const OTHER_DELETIONS: &'static [&'static str] = &["/v1/applications/"];
     const COOKIE: bool = true;
     const STANDARD_LIMITS: bool = true;
     /// Gateways pass on the query of the request that they guard.

@@ -208,6 +208,21 @@ on_both_databases! {
         server.wait(TimeDelta::seconds(1));
     }
 
+    /// Such a session would reach every application.
+    async fn a_bound_key_opens_no_session_with_rights_and_is_never_made_with_the_right_to_grant_them(database) {
+        let server = Server::start(database).await;
+        let shop = bound_key(&server, "shop").await;
+        for right in ["sessions:admin", "sessions:read", "https://jans.io/oauth/jans-auth-server/session.readonly", "revoke_session"] {
+            let body = json!({ "user_id": "mallory", "scope": format!("profile {right}") });
+            server.send_json("POST", "/v1/sessions", &shop, &body).await.expect_problem(403, "bound_key");
+        }
+        let body = json!({ "user_id": "alice", "scope": "profile" });
+        server.send_json("POST", "/v1/sessions", &shop, &body).await.expect(201);
+        let body = json!({ "name": "shop", "scope": "sessions:write sessions:grant", "client_id": "shop" });
+        let refused = server.send_json("POST", "/v1/keys", BOOTSTRAP_KEY, &body).await.expect_problem(422, "invalid_request").json();
+        assert_eq!(refused["errors"][0]["field"], "scope");
+    }
+
     /// An operation that was forgotten would show or end what is not the key's.
     async fn every_operation_observes_a_key_s_application_or_refuses_the_key(database) {
         let server = Server::start(database).await;
