@@ -145,9 +145,7 @@ function withoutAdditions(document, seed) {
                 const status = line.match(/^\|\s?\*\*(\d+)\*\* \|/)?.[0];
                 return !status || original.text.includes(status);
             });
-            // A described error body, which the original lacks, makes JSON acceptable.
-            const bodiless = original.text.includes('**Accept**: Not defined');
-            return lines.map((line) => (bodiless ? line.replace(/( \*\*Accept\*\*:) application\/json$/, '$1 Not defined') : line)).join('\n');
+            return lines.join('\n');
         })
         .join('\n');
 }
