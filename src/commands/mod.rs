@@ -1,6 +1,7 @@
 //! The command line. Without a command, it serves.
 
 mod administration;
+mod applications;
 mod healthcheck;
 mod keys;
 mod secrets;
@@ -69,6 +70,9 @@ enum Command {
     Serve,
     /// Bring the database's tables up to date, and stop
     Migrate,
+    /// Applications: what a client_id stands for
+    #[command(subcommand)]
+    Application(applications::ApplicationCommand),
     /// Service keys: the credentials of programs
     #[command(subcommand)]
     Key(keys::KeyCommand),
@@ -164,6 +168,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                 let assembled = Setup::read(&source)?.assemble().await?;
                 let store = std::sync::Arc::clone(&assembled.store);
                 let result = match command {
+                    Command::Application(command) => applications::application(command, &assembled).await,
                     Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,

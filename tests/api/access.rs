@@ -70,6 +70,17 @@ pub(super) const TABLE: &[Row] = &[
     ("getStatistics", "GET", "/v1/stats", Nothing, READ),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
     (
+        "createApplication",
+        "POST",
+        "/v1/applications",
+        Json(r#"{"client_id":""}"#),
+        [401, 401, 403, 403, 403, 403, 422, 422],
+    ),
+    ("listApplications", "GET", "/v1/applications", Nothing, READ),
+    ("getApplication", "GET", "/v1/applications/none", Nothing, [401, 401, 403, 403, 404, 403, 404, 404]),
+    ("changeApplication", "PATCH", "/v1/applications/none", Json("{}"), [401, 401, 403, 403, 403, 403, 404, 404]),
+    ("deleteApplication", "DELETE", "/v1/applications/none", Nothing, [401, 401, 403, 403, 403, 403, 404, 404]),
+    (
         "createKey",
         "POST",
         "/v1/keys",

@@ -54,7 +54,12 @@ async fn one_session(server: &Server, user: &str) -> String {
 async fn one_pair(server: &Server, user: &str) -> (String, String) {
     use sojourn::model::{Caller, Scope, Service};
     use sojourn::sessions::{IssuedTokens, SessionDraft};
-    let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
+    let caller = Caller::Service(Service {
+        id: "t".to_owned(),
+        name: "t".to_owned(),
+        scope: Scope::everything(),
+        application: None,
+    });
     let draft = SessionDraft { user_id: user.to_owned(), ..SessionDraft::default() };
     match server.sessions.open(&caller, draft, None).await.unwrap().tokens {
         IssuedTokens::Pair { access, refresh, .. } => (access.expose().to_owned(), refresh.expose().to_owned()),

@@ -44,9 +44,10 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::Banned(_)) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
-            Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::Unmet(_) => {
-                ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions")
-            }
+            Error::Unauthenticated(Refusal::CrossSite)
+            | Error::Forbidden { .. }
+            | Error::BoundKey
+            | Error::Unmet(_) => ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions"),
             Error::Unauthenticated(_)
             | Error::InvalidClient(_)
             | Error::SessionNotFound
@@ -56,6 +57,8 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             Error::AmbiguousSession(_) => ("AMBIGUOUS_SESSION_ERROR", "Ambiguous Session"),
             Error::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
             Error::ServiceKeyNotFound
+            | Error::ApplicationNotFound
+            | Error::ApplicationExists
             | Error::SessionLimitReached
             | Error::IdempotencyKeyReused
             | Error::SearchTooBroad

@@ -1,6 +1,7 @@
 //! The native API's wire types.
 
 mod answers;
+mod applications;
 mod conditions;
 mod keys;
 mod live;
@@ -11,6 +12,7 @@ mod statistics;
 mod users;
 
 pub use answers::*;
+pub use applications::*;
 pub use keys::*;
 pub use live::*;
 pub use me::*;
