@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 
 use super::family::Family;
 use crate::model::SessionId;
@@ -27,9 +28,10 @@ pub(super) fn is_check(path: &str) -> bool {
 
 /// Whether a request ends the very session that it comes with, so that it cannot be repeated.
 pub(super) fn ends_own_session<F: Family>(parts: &Parts, own: SessionId) -> bool {
-    let path = parts.uri.path();
-    let is_named = path.rsplit('/').next().is_some_and(|last| last == own.to_string());
-    parts.uri.query().is_none() && (is_named || F::ENDS_OWN_SESSION.contains(&path))
+    let uri = &parts.uri;
+    let is_named = uri.path().rsplit('/').next().is_some_and(|last| last == own.to_string());
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    uri.query().is_none() && is_named || F::ENDS_OWN_SESSION.contains(&target)
 }
 
 /// Whether a request with this head only ends sessions.

@@ -55,7 +55,7 @@ pub use feed::revocations::{MAX_WAIT, Revocations};
 pub use feed::stream_limits::StreamLimits;
 pub use feed::watch::{Watch, Watched};
 pub use freshness::{Freshness, MAX_STALENESS, STALE_IF_ERROR};
-pub use listing::{Listed, MAX_OFFSET};
+pub use listing::Listed;
 pub use master_secrets::SecretStatus;
 pub use open::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, MIN_LIFETIME, Policy, Profile};
