@@ -18,12 +18,8 @@ impl Family for Cumulonimbus {
     const PREFIXES: &'static [&'static str] = &["/api/user", "/user"];
     const COOKIE: bool = true;
     const BLANK_IS_DEFAULT: &'static [&'static str] = &["limit", "offset"];
-    const ENDS_OWN_SESSION: &'static [&'static str] = &[
-        "/api/user/sessions/all",
-        "/api/user/sessions/all?allButSelf=false",
-        "/user/sessions/all",
-        "/user/sessions/all?allButSelf=false",
-    ];
+    /// The URI of a nested route has no `/api` any more.
+    const ENDS_OWN_SESSION: &'static [&'static str] = &["/user/sessions/all", "/user/sessions/all?allButSelf=false"];
 
     fn respond(failure: &Failure) -> Response {
         let status = match failure {
