@@ -35,9 +35,9 @@ pub(super) struct BasicClient {
     pub(super) raw_secret: String,
 }
 
-/// The `Authorization` header of a request that a client may send. A header of another scheme is none.
+/// The `Authorization` header of a client.
 pub(super) enum ClientHeader {
-    /// None.
+    /// No header, or one of another scheme.
     Nothing,
     /// `Bearer`, valid or not.
     Bearer,

@@ -48,7 +48,7 @@ mod tests {
     use crate::api::native::Native;
     use crate::api::native::oauth::OAuth;
 
-    /// As [`only_ends_sessions`], in the family of the path, or in Blackbox for the others.
+    /// The answer of [`only_ends_sessions`] in the family of the path, or in Blackbox for paths of the others.
     fn only_ends(method: &Method, path: &str) -> bool {
         match path {
             _ if path.starts_with("/v1") => only_ends_sessions::<Native>(method, path),

@@ -82,7 +82,7 @@ pub fn document_as(family: Option<&str>, form: DocumentForm) -> Result<Option<St
     document.map(|document| form.write(&document)).transpose()
 }
 
-/// As [`document_as`], with a server where this one is. A relative one is resolved against the document's own address.
+/// The document as the server serves it: its server is relative, and so resolved against the document's own address.
 pub(super) fn served_document(family: Option<&str>, form: DocumentForm) -> Result<Option<String>, DocumentError> {
     let Some(mut document) = family.map_or_else(|| merged().map(Some), |name| Ok(one(name)))? else { return Ok(None) };
     if family.is_some() {

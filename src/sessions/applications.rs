@@ -22,7 +22,7 @@ const MAX_LIFETIME: TimeDelta = TimeDelta::days(3650);
 /// The number of times that a change is tried again after another one that was made at the same moment.
 const MAX_ATTEMPTS: usize = 5;
 
-/// Settings of an application, unchecked. What is `None` stays as it is; `Some(None)` takes a limit away.
+/// Settings of an application, unchecked. A field of `None` stays as it is, and `Some(None)` takes a limit away.
 #[derive(Debug, Clone, Default)]
 pub struct ApplicationDraft {
     /// The name for people.
@@ -110,7 +110,7 @@ fn checked_audiences(audiences: Vec<String>) -> Result<Vec<String>, FieldError> 
 }
 
 impl Sessions {
-    /// Reads all applications. Failing that, the known ones stay in use.
+    /// Reads all applications. After a failure the known ones stay in use.
     pub async fn reload_applications(&self) -> Result<(), Error> {
         let applications = self.store().applications().await?;
         let audiences = applications.iter().flat_map(|application| application.settings.audiences.iter().cloned());
@@ -191,7 +191,7 @@ impl Sessions {
         self.applications_changed(caller, id, "application deleted").await
     }
 
-    /// This process need not wait for its own line in the change log.
+    /// Applies a change of applications in this process, which need not wait for the line in the change log.
     async fn applications_changed(&self, caller: &Caller, id: &str, change: &str) -> Result<(), Error> {
         self.signals.written();
         tracing::info!(client_id = id, by = %caller.opener(), "{change}");

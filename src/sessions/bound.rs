@@ -7,8 +7,8 @@ use crate::model::{Caller, EndReason, Filter, Owner, Search, Session, SessionId,
 use crate::store::MAX_LISTED;
 
 impl Sessions {
-    /// As [`Caller::reach`] for one session, also for a key that is bound to its application. A session's application never
-    /// changes, so the answer stays true.
+    /// The owner whose sessions a caller reaches, as [`Caller::reach`] answers, for one session. A key that is bound to the
+    /// session's application reaches it too: a session's application never changes, so the answer stays true.
     pub(super) async fn reach_session<'a>(
         &self,
         caller: &'a Caller,
@@ -70,7 +70,7 @@ impl Sessions {
         }
     }
 
-    /// Of these sessions, those of the application.
+    /// The ids among `ids` that are of sessions of the application.
     pub(super) async fn named_within(&self, ids: &[SessionId], application: &str) -> Result<Vec<SessionId>, Error> {
         let found = self.store().sessions_of_tokens(ids).await?;
         let of_application = found.into_iter().filter(|found| is_of(&found.session, application));

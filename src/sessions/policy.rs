@@ -196,7 +196,7 @@ impl Policy {
         Self::clocks_within(self.lifetime, now, acr, asked)
     }
 
-    /// As [`Policy::clocks`], within other limits than the policy's own.
+    /// The clocks of a session opened `now` (see [`Policy::clocks`]) within other limits than the policy's own.
     pub(super) fn clocks_within(
         limits: Lifetime,
         now: DateTime<Utc>,

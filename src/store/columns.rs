@@ -193,7 +193,7 @@ pub(super) fn ended_ids(rows: &[impl StoredRow]) -> sqlx::Result<Vec<SessionId>>
     Ok(ids)
 }
 
-/// As [`ended_ids`], each with its user.
+/// The ids that [`ended_ids`] returns, each with its user.
 pub(super) fn ended_of_users(rows: &[impl StoredRow]) -> sqlx::Result<Vec<(SessionId, UserId)>> {
     let mut ended = Vec::with_capacity(rows.len());
     for row in rows {

@@ -162,7 +162,7 @@ impl AccessTokens {
         Arc::clone(&self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// As [`AccessTokens::mint_for`], for the server's own audience.
+    /// Mints a token for the server's own audience (see [`AccessTokens::mint_for`]).
     pub fn mint(
         &self,
         session: &Session,

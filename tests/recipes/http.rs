@@ -113,7 +113,7 @@ impl Connection {
         Some(std::mem::take(&mut self.read))
     }
 
-    /// That many bytes.
+    /// The next `count` bytes; `None` when the connection was closed before.
     pub async fn exactly(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.read.len() < count {
             self.more().await?;

@@ -134,7 +134,7 @@ struct TokenForm {
     /// Optional and ignored: the server recognises the kind of every token.
     #[expect(dead_code, reason = "RFC 7009 section 2.1: clients may send it, servers may ignore it")]
     token_type_hint: Option<String>,
-    /// Not needed.
+    /// The application; optional and ignored.
     #[schema(example = "web")]
     client_id: Option<String>,
     /// Optional. If given, it must be a service key, which may also come by HTTP Basic.
@@ -167,7 +167,7 @@ struct IntrospectionRequest {
     /// Freshness of the answer, `strict` (as of now) or `fresh`; the server's own setting applies if it is stricter.
     #[schema(value_type = Option<String>, example = "strict")]
     freshness: Option<wire::Freshness>,
-    /// With a `client_secret`: any.
+    /// The application; any with a `client_secret`.
     #[schema(example = "web")]
     client_id: Option<String>,
     /// A service key, unless it comes by HTTP Basic or as a Bearer credential.

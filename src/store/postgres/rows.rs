@@ -166,7 +166,7 @@ pub(super) fn each<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> sqlx::Result<T>) 
     rows.iter().map(each).collect::<sqlx::Result<_>>().map_err(failure)
 }
 
-/// As [`columns::ended_ids`]; a row without an id means that there were too many.
+/// The ids that [`columns::ended_ids`] returns. A row without an id means that there were too many.
 pub(super) fn ended_together(rows: &[PgRow]) -> sqlx::Result<EndedAtOnce> {
     if let [only] = rows
         && only.try_get::<Option<Uuid>, _>("id")?.is_none()
