@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 
+use crate::sessions::MAX_LIFETIME;
+
 /// Parses seconds, or a text in the syntax of `humantime`; at most 10 years.
 pub fn parse_duration(text: &str) -> Option<TimeDelta> {
     let seconds = match text.parse::<u64>() {
@@ -9,7 +11,7 @@ pub fn parse_duration(text: &str) -> Option<TimeDelta> {
         Err(_) => humantime::parse_duration(text).ok()?.as_secs(),
     };
     let duration = TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?;
-    (duration <= TimeDelta::days(3650)).then_some(duration)
+    (duration <= MAX_LIFETIME).then_some(duration)
 }
 
 pub(super) fn written(duration: TimeDelta) -> String {

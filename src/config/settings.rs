@@ -11,10 +11,12 @@ use super::setting::{ANY, Documented, OptionalSetting, SecretSetting, Setting, d
 use crate::api::janssen::dn::DnTemplate;
 use crate::model::LimitPolicy;
 use crate::sessions::{Freshness, IpStorage, MIN_LIFETIME, Profile};
-use crate::tokens::{Algorithm, MAX_ACCESS_TOKEN_LIFETIME};
+use crate::tokens::{Algorithm, MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
 /// The shortest lifetime of a session, in seconds.
 const MINUTE: i64 = MIN_LIFETIME.num_seconds();
+/// The shortest lifetime of an access token, in seconds.
+const MIN_ACCESS: i64 = MIN_ACCESS_TOKEN_LIFETIME.num_seconds();
 /// The longest lifetime of an access token, in seconds.
 const MAX_ACCESS: i64 = MAX_ACCESS_TOKEN_LIFETIME.num_seconds();
 /// The address to listen on when neither an address nor a port is set.
@@ -155,7 +157,7 @@ settings! {
         "SOJOURN_ACCESS_TOKEN_LIFETIME",
         "5m",
         "How long an access token lives, at most an hour",
-        duration::<10, MAX_ACCESS>,
+        duration::<MIN_ACCESS, MAX_ACCESS>,
     );
     REFRESH_GRACE: Setting<TimeDelta> = Setting::new(
         "SOJOURN_REFRESH_GRACE",

@@ -6,19 +6,15 @@ use chrono::TimeDelta;
 
 use super::error::Error;
 use super::facade::Sessions;
-use super::policy::{Lifetime, MIN_LIFETIME};
+use super::policy::{Lifetime, MAX_LIFETIME, MIN_LIFETIME};
 use crate::model::{Application, ApplicationSettings, Caller, FieldError, Scope, Session, text};
-use crate::tokens::MAX_ACCESS_TOKEN_LIFETIME;
+use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
 /// The most applications, or a few more when several are made at once: all are in the memory of each replica.
 const MAX_APPLICATIONS: usize = 1000;
 /// The most audiences of one application: every access token names them all.
 const MAX_AUDIENCES: usize = 8;
 const MAX_NAME_CHARS: usize = 255;
-/// The shortest lifetime of an access token.
-const MIN_ACCESS: TimeDelta = TimeDelta::seconds(10);
-/// The longest lifetime that can be written down: ten years.
-const MAX_LIFETIME: TimeDelta = TimeDelta::days(3650);
 /// The number of times that a change is tried again after another one that was made at the same moment.
 const MAX_ATTEMPTS: usize = 5;
 
@@ -65,7 +61,7 @@ impl ApplicationDraft {
             (
                 "access_token_lifetime",
                 self.access_token_lifetime,
-                (MIN_ACCESS, MAX_ACCESS_TOKEN_LIFETIME),
+                (MIN_ACCESS_TOKEN_LIFETIME, MAX_ACCESS_TOKEN_LIFETIME),
                 &mut settings.access_token_lifetime,
             ),
             (

@@ -58,7 +58,7 @@ pub use freshness::{Freshness, MAX_STALENESS, STALE_IF_ERROR};
 pub use listing::Listed;
 pub use master_secrets::SecretStatus;
 pub use open::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
-pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, MIN_LIFETIME, Policy, Profile};
+pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, MAX_LIFETIME, MIN_LIFETIME, Policy, Profile};
 pub use query::{Page, UserSessions};
 pub use refresh::{RefreshOutcome, RefreshRequest, Refreshed};
 pub use requirements::{Requirements, Unmet};

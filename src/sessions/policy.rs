@@ -13,6 +13,8 @@ use crate::model::{FieldError, Scope, SessionLimit};
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
 /// buffered last-seen times are written.
 pub const MIN_LIFETIME: TimeDelta = TimeDelta::seconds(60);
+/// The longest time that can be set or asked for: ten years.
+pub const MAX_LIFETIME: TimeDelta = TimeDelta::days(3650);
 
 /// The limits of a session's two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

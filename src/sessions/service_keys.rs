@@ -7,12 +7,15 @@ use super::bulk_end::Selection;
 use super::error::Error;
 use super::facade::Sessions;
 use super::freshness::MAX_STALENESS;
+use super::policy::MAX_LIFETIME;
 use crate::clock;
 use crate::model::{Caller, FieldError, Filter, Opener, Scope, ServiceKeyId, text};
 use crate::tokens::{NewServiceKey, ServiceKey, StoredServiceKey};
 
 /// The lifetime of a key for which none is given.
 pub const DEFAULT_KEY_LIFETIME: TimeDelta = TimeDelta::days(365);
+/// The shortest lifetime of a key.
+const MIN_KEY_LIFETIME: TimeDelta = TimeDelta::seconds(1);
 /// The longest name of a key, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -52,6 +55,11 @@ impl Sessions {
                 "must not have sessions:grant in a key that is bound to an application",
             )
             .into());
+        }
+        if lifetime.is_some_and(|lifetime| lifetime < MIN_KEY_LIFETIME || lifetime > MAX_LIFETIME) {
+            let (least, most) = (MIN_KEY_LIFETIME.num_seconds(), MAX_LIFETIME.num_seconds());
+            let message = format!("must be a number of seconds from {least} to {most}, or null");
+            return Err(FieldError::new("expires_in", message).into());
         }
         let (now, entropy) = (self.now(), self.parts.entropy.as_ref());
         let id = ServiceKeyId(clock::uuid_v7(now, entropy)?);

@@ -18,7 +18,7 @@ pub use access::{AccessClaims, AccessTokens, client_id_of};
 pub use error::TokenError;
 pub use form::Form;
 pub use keyring::{Keyring, fingerprint};
-pub use lifetime::MAX_ACCESS_TOKEN_LIFETIME;
+pub use lifetime::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 pub use master_secret::{MasterSecret, MasterSecretError, SecretId, is_weak};
 pub use opaque::{Derived, RefreshToken, SessionToken};
 pub use secret::Secret;

@@ -7,12 +7,8 @@ use uuid::Uuid;
 
 use super::requests::present;
 use crate::api::timestamp;
-use crate::model::FieldError;
-use crate::sessions::DEFAULT_KEY_LIFETIME;
+use crate::sessions::{DEFAULT_KEY_LIFETIME, ServiceKeyDraft};
 use crate::tokens::{NewServiceKey, SealedSigningKey, StoredServiceKey};
-
-/// The longest lifetime of a key that expires, in seconds: ten years.
-const MAX_LIFETIME: i64 = 10 * 365 * 24 * 3600;
 
 /// A service key to be created.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -20,15 +16,15 @@ const MAX_LIFETIME: i64 = 10 * 365 * 24 * 3600;
 pub struct CreateKey {
     /// A name for people.
     #[schema(example = "web login", max_length = 255)]
-    pub(in crate::api::native) name: String,
+    name: String,
     /// The key's rights: `sessions:write` (open sessions of anybody), `sessions:read`, `sessions:admin`; `sessions:grant`
     /// allows sessions with more rights than the key itself.
     #[schema(example = "sessions:write sessions:read")]
-    pub(in crate::api::native) scope: String,
+    scope: String,
     /// The application that the key is bound to: it sees, opens and ends sessions of this `client_id` only, and is refused
     /// wherever that cannot be told apart.
     #[schema(example = "web", max_length = 255)]
-    pub(in crate::api::native) client_id: Option<String>,
+    client_id: Option<String>,
     /// The lifetime in seconds; a year by default, and null for a key that does not expire.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>, example = 31_536_000, minimum = 1)]
@@ -36,17 +32,14 @@ pub struct CreateKey {
 }
 
 impl CreateKey {
-    /// The lifetime; `None`: the key does not expire.
-    pub(in crate::api::native) fn lifetime(&self) -> Result<Option<TimeDelta>, FieldError> {
-        match self.expires_in {
-            None => Ok(Some(DEFAULT_KEY_LIFETIME)),
-            Some(None) => Ok(None),
-            Some(Some(seconds)) if (1..=MAX_LIFETIME).contains(&seconds) => Ok(Some(TimeDelta::seconds(seconds))),
-            Some(Some(_)) => Err(FieldError::new(
-                "expires_in",
-                format!("must be a number of seconds from 1 to {MAX_LIFETIME}, or null"),
-            )),
-        }
+    pub(in crate::api::native) fn into_draft(self) -> ServiceKeyDraft {
+        let Self { name, scope, client_id: application, expires_in } = self;
+        let lifetime = match expires_in {
+            None => Some(DEFAULT_KEY_LIFETIME),
+            // A number beyond all durations is refused like one of a century.
+            Some(asked) => asked.map(|seconds| TimeDelta::try_seconds(seconds).unwrap_or(TimeDelta::MAX)),
+        };
+        ServiceKeyDraft { name, scope, application, lifetime }
     }
 }
 
