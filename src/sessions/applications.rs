@@ -1,11 +1,13 @@
 //! Applications: what a client id stands for. A client id without a record works as well, unless policy is otherwise.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::error::Error;
 use super::facade::Sessions;
+use super::field_errors::FieldErrors;
 use super::policy::{Lifetime, MAX_LIFETIME, MIN_LIFETIME};
 use crate::model::{Application, ApplicationSettings, Caller, FieldError, Scope, Session, text};
 use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
@@ -38,54 +40,39 @@ pub struct ApplicationDraft {
 impl ApplicationDraft {
     /// The settings after the draft. Refused: all fields that are invalid.
     fn apply(self, to: &ApplicationSettings) -> Result<ApplicationSettings, Error> {
-        let (mut settings, mut errors) = (to.clone(), Vec::new());
-        if let Some(name) = self.name {
-            match text::required("name", name, MAX_NAME_CHARS) {
-                Ok(name) => settings.name = name,
-                Err(error) => errors.push(error),
-            }
-        }
-        if let Some(audiences) = self.audiences {
-            match checked_audiences(audiences) {
-                Ok(audiences) => settings.audiences = audiences,
-                Err(error) => errors.push(error),
-            }
-        }
-        if let Some(scope) = self.scope {
-            match scope.as_deref().map(Scope::parse).transpose() {
-                Ok(scope) => settings.scope = scope,
-                Err(error) => errors.push(error),
-            }
-        }
-        for (field, asked, (least, most), setting) in [
-            (
-                "access_token_lifetime",
-                self.access_token_lifetime,
-                (MIN_ACCESS_TOKEN_LIFETIME, MAX_ACCESS_TOKEN_LIFETIME),
-                &mut settings.access_token_lifetime,
-            ),
-            (
-                "absolute_lifetime",
-                self.absolute_lifetime,
-                (MIN_LIFETIME, MAX_LIFETIME),
-                &mut settings.absolute_lifetime,
-            ),
-            ("idle_timeout", self.idle_timeout, (MIN_LIFETIME, MAX_LIFETIME), &mut settings.idle_timeout),
+        let Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } = self;
+        let (mut settings, mut errors) = (to.clone(), FieldErrors::default());
+        let name = name.and_then(|name| errors.keep(text::required("name", name, MAX_NAME_CHARS)));
+        settings.name = name.unwrap_or(settings.name);
+        let audiences = audiences.and_then(|audiences| errors.keep(checked_audiences(audiences)));
+        settings.audiences = audiences.unwrap_or(settings.audiences);
+        let scope = scope.and_then(|scope| errors.keep(scope.as_deref().map(Scope::parse).transpose()));
+        settings.scope = scope.unwrap_or(settings.scope);
+        let of_access = MIN_ACCESS_TOKEN_LIFETIME..=MAX_ACCESS_TOKEN_LIFETIME;
+        for (field, asked, bounds, setting) in [
+            ("access_token_lifetime", access_token_lifetime, of_access, &mut settings.access_token_lifetime),
+            ("absolute_lifetime", absolute_lifetime, MIN_LIFETIME..=MAX_LIFETIME, &mut settings.absolute_lifetime),
+            ("idle_timeout", idle_timeout, MIN_LIFETIME..=MAX_LIFETIME, &mut settings.idle_timeout),
         ] {
-            let Some(asked) = asked else { continue };
-            let time = asked.map(|seconds| {
-                TimeDelta::try_seconds(seconds).filter(|time| (least..=most).contains(time)).ok_or_else(|| {
-                    let (least, most) = (least.num_seconds(), most.num_seconds());
-                    FieldError::new(field, format!("must be a number of seconds from {least} to {most}"))
-                })
-            });
-            match time.transpose() {
-                Ok(time) => *setting = time,
-                Err(error) => errors.push(error),
+            let limit = asked.map(|asked| asked.map(|seconds| limit_within(field, seconds, &bounds)).transpose());
+            if let Some(limit) = limit.and_then(|limit| errors.keep(limit)) {
+                *setting = limit;
             }
         }
-        if errors.is_empty() { Ok(settings) } else { Err(Error::Invalid(errors)) }
+        errors.refuse()?;
+        Ok(settings)
     }
+}
+
+fn limit_within(
+    field: &'static str,
+    seconds: i64,
+    bounds: &RangeInclusive<TimeDelta>,
+) -> Result<TimeDelta, FieldError> {
+    TimeDelta::try_seconds(seconds).filter(|limit| bounds.contains(limit)).ok_or_else(|| {
+        let (least, most) = (bounds.start().num_seconds(), bounds.end().num_seconds());
+        FieldError::new(field, format!("must be a number of seconds from {least} to {most}"))
+    })
 }
 
 fn checked_audiences(audiences: Vec<String>) -> Result<Vec<String>, FieldError> {

@@ -17,6 +17,7 @@ mod error;
 mod export;
 mod facade;
 mod feed;
+mod field_errors;
 mod freshness;
 mod known_keys;
 mod listing;

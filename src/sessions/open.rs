@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::applications::{allow_scope, lifetime_of};
 use super::error::Error;
 use super::facade::Sessions;
+use super::field_errors::FieldErrors;
 use super::policy::{AskedClocks, Policy};
 use super::rights::Rights;
 use crate::clock;
@@ -212,7 +213,7 @@ impl Sessions {
         application: Option<&Application>,
         now: DateTime<Utc>,
     ) -> Result<(Session, UserDetails), Error> {
-        let mut errors = Errors::default();
+        let mut errors = FieldErrors::default();
         let user_id = errors.keep(UserId::parse(draft.user_id));
         let user = UserDetails::cleaned(draft.user_name, draft.user_email);
         let client_id = errors.keep(text::optional("client_id", draft.client_id, MAX_NAME_CHARS));
@@ -234,7 +235,7 @@ impl Sessions {
         let (Some(user_id), Some(client_id), Some(scope), Some(acr), Some(amr), Some(clocks)) =
             (user_id, client_id, scope, acr, amr, clocks)
         else {
-            return Err(Error::Invalid(errors.0));
+            return Err(errors.into());
         };
         fits_a_token(
             [user_id.as_str(), scope.as_str()].into_iter().chain(client_id.as_deref()).chain(acr.as_deref()),
@@ -332,18 +333,4 @@ fn parse_methods(amr: Vec<String>) -> Result<Vec<String>, FieldError> {
         return Err(FieldError::new("amr", format!("must have at most {MAX_METHODS} entries")));
     }
     amr.into_iter().map(|method| text::required("amr", method, MAX_METHOD_CHARS)).collect()
-}
-
-/// Everything wrong with a request, so that a client learns it at once.
-#[derive(Default)]
-struct Errors(Vec<FieldError>);
-
-impl Errors {
-    fn keep<T>(&mut self, result: Result<T, FieldError>) -> Option<T> {
-        self.keep_all(result.map_err(|error| vec![error]))
-    }
-
-    fn keep_all<T>(&mut self, result: Result<T, Vec<FieldError>>) -> Option<T> {
-        result.map_err(|errors| self.0.extend(errors)).ok()
-    }
 }
