@@ -3,7 +3,8 @@
 
 use super::error::Error;
 use super::facade::Sessions;
-use crate::model::{Caller, EndReason, Filter, Owner, Search, Session, SessionId, Sort, State, UserId};
+use super::query::UserSessions;
+use crate::model::{Caller, EndReason, Filter, Owner, Session, SessionId, State, UserId};
 use crate::store::MAX_LISTED;
 
 impl Sessions {
@@ -15,58 +16,44 @@ impl Sessions {
         right: &'static str,
         id: SessionId,
     ) -> Result<Owner<'a>, Error> {
-        if caller.application().is_none() {
-            return caller.reach(right);
-        }
-        let Some(application) = caller.require_of_bound(right)? else { return Err(Error::BoundKey) };
+        let Some(application) = caller.application() else { return caller.reach(right) };
+        caller.require_of_bound(right)?;
         let found = self.store().session(id, Owner::Anyone).await?;
-        if found.is_some_and(|session| is_of(&session, application)) {
-            Ok(Owner::Anyone)
-        } else {
-            Err(Error::SessionNotFound)
-        }
+        let reached = found.is_some_and(|session| is_of(&session, application));
+        reached.then_some(Owner::Anyone).ok_or(Error::SessionNotFound)
     }
 
-    /// A user's active sessions of one application, newest first, at most [`MAX_LISTED`], and the number of all.
-    pub(super) async fn active_sessions_within(
-        &self,
-        user: &UserId,
-        application: &str,
-    ) -> Result<(Vec<Session>, usize), Error> {
-        let filter = Filter {
-            user_id: Some(user.clone()),
-            client_id: Some(application.to_owned()),
-            state: Some(State::Active),
-            ..Filter::default()
-        };
-        let (owner, sort, now) = (Owner::User(user), Sort::default(), self.now());
-        let search = Search { owner, filter: &filter, sort, after: None, limit: MAX_LISTED, now, may_lag: false };
-        let mut sessions = self.store().search_sessions(search).await?;
+    /// A user's active sessions of one application, newest first, the newest [`MAX_LISTED`] if there are more.
+    pub(super) async fn active_sessions_within(&self, user: &UserId, application: &str) -> Result<UserSessions, Error> {
+        let filter = active_within(user, application);
+        let mut sessions = self.store().search_sessions(self.newest(&filter, MAX_LISTED)).await?;
         for session in &mut sessions {
             self.activity.overlay(session);
         }
-        let total = if sessions.len() < MAX_LISTED as usize {
-            sessions.len()
+        let listed = sessions.len();
+        let total = if is_full(listed) {
+            self.store().count_sessions(self.newest(&filter, u32::MAX)).await? as usize
         } else {
-            let count = Search { limit: u32::MAX - 1, ..search };
-            self.store().count_sessions(count).await? as usize
+            listed
         };
-        Ok((sessions, total))
+        Ok(UserSessions { sessions, total })
     }
 
     /// Ends a user's active sessions of one application, and answers how many.
     pub(super) async fn end_all_within(&self, user: &UserId, application: &str) -> Result<usize, Error> {
-        let (reason, mut count) = (EndReason::RevokedByAdmin, 0);
+        let (filter, reason, mut count) = (active_within(user, application), EndReason::RevokedByAdmin, 0);
         loop {
-            let (sessions, _) = self.active_sessions_within(user, application).await?;
-            let ids: Vec<SessionId> = sessions.iter().map(|session| session.id).collect();
-            let ended = self.store().end_named_sessions(&ids, Owner::User(user), reason, self.now()).await?;
-            let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
-            if ended.is_empty() {
+            let page = self.store().search_sessions(self.newest(&filter, MAX_LISTED)).await?;
+            let ids: Vec<SessionId> = page.iter().map(|session| session.id).collect();
+            if !ids.is_empty() {
+                let ended = self.store().end_named_sessions(&ids, Owner::User(user), reason, self.now()).await?;
+                let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
+                count += ended.len();
+                self.ended(user, &ended, reason);
+            }
+            if !is_full(ids.len()) {
                 return Ok(count);
             }
-            count += ended.len();
-            self.ended(user, &ended, reason);
         }
     }
 
@@ -76,6 +63,20 @@ impl Sessions {
         let of_application = found.into_iter().filter(|found| is_of(&found.session, application));
         Ok(of_application.map(|found| found.session.id).collect())
     }
+}
+
+fn active_within(user: &UserId, application: &str) -> Filter {
+    Filter {
+        user_id: Some(user.clone()),
+        client_id: Some(application.to_owned()),
+        state: Some(State::Active),
+        ..Filter::default()
+    }
+}
+
+/// Whether another page may follow one of this many sessions.
+fn is_full(listed: usize) -> bool {
+    u32::try_from(listed).is_ok_and(|listed| listed >= MAX_LISTED)
 }
 
 /// Whether a session was opened for the application.

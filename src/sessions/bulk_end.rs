@@ -122,7 +122,8 @@ impl Sessions {
         Ok(counted.saturating_sub(u32::from(except.is_some())) as usize)
     }
 
-    fn newest<'a>(&self, filter: &'a Filter, limit: u32) -> Search<'a> {
+    /// The search for the newest sessions that match, for a decision that follows.
+    pub(super) fn newest<'a>(&self, filter: &'a Filter, limit: u32) -> Search<'a> {
         Search {
             owner: Owner::Anyone,
             filter,

@@ -52,8 +52,7 @@ impl Sessions {
     /// A user's active sessions, newest first, for a caller with `sessions:read`.
     pub async fn sessions_of(&self, caller: &Caller, user: &UserId) -> Result<UserSessions, Error> {
         if let Some(application) = caller.require_of_bound(Scope::READ)? {
-            let (sessions, total) = self.active_sessions_within(user, application).await?;
-            return Ok(UserSessions { sessions, total });
+            return self.active_sessions_within(user, application).await;
         }
         self.active_sessions_of(user).await
     }
