@@ -200,8 +200,8 @@ impl Sessions {
     /// The `aud` of a session's access tokens.
     pub fn audiences_of(&self, session: &Session) -> Vec<String> {
         let application = self.application_of(session);
-        let audiences = application.map(|application| application.settings.audiences.clone()).unwrap_or_default();
-        if audiences.is_empty() { vec![self.access_tokens().audience().to_owned()] } else { audiences }
+        let audiences = application.as_deref().map_or(&[][..], |application| &application.settings.audiences);
+        self.access_tokens().audiences(audiences).to_vec()
     }
 }
 

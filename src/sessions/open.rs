@@ -191,12 +191,15 @@ impl Sessions {
             TokenChoice::Session => IssuedTokens::Session(SessionToken::mint(&self.parts.keyring, session.id)),
             TokenChoice::AccessAndRefresh => {
                 let jti = clock::uuid_v7(now, self.parts.entropy.as_ref())?;
-                let limit = self.application_of(session).and_then(|known| known.settings.access_token_lifetime);
-                let lifetime = self.policy().access_token_lifetime;
-                let lifetime = limit.map_or(lifetime, |limit| lifetime.min(limit));
+                let application = self.application_of(session);
+                let settings = application.as_deref().map(|application| &application.settings);
+                let longest = self.policy().access_token_lifetime;
+                let limit = settings.and_then(|settings| settings.access_token_lifetime);
+                let lifetime = limit.map_or(longest, |limit| longest.min(limit));
+                let audiences = settings.map_or(&[][..], |settings| &settings.audiences);
                 let (access, access_lifetime) = self
                     .access_tokens()
-                    .mint_for(&self.audiences_of(session), session, jti, lifetime, now)
+                    .mint_for(audiences, session, jti, lifetime, now)
                     .map_err(|error| Error::Internal(error.into()))?;
                 let refresh = RefreshToken::mint(&self.parts.keyring, session.id, session.refresh_counter);
                 IssuedTokens::Pair { access, access_lifetime, refresh }

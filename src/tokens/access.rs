@@ -138,6 +138,11 @@ impl AccessTokens {
         &self.audience
     }
 
+    /// The `aud` of tokens for an application with these audiences; without any, the server's own.
+    pub fn audiences<'a>(&'a self, of_application: &'a [String]) -> &'a [String] {
+        if of_application.is_empty() { std::slice::from_ref(&self.audience) } else { of_application }
+    }
+
     /// Replaces the audiences of applications, whose tokens count here as well: this server minted them.
     pub fn accept_audiences(&self, audiences: BTreeSet<String>) {
         *self.other_audiences.write().unwrap_or_else(std::sync::PoisonError::into_inner) = audiences;
@@ -170,10 +175,10 @@ impl AccessTokens {
         lifetime: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<(Secret, TimeDelta), NoSigningKey> {
-        self.mint_for(std::slice::from_ref(&self.audience), session, jti, lifetime, now)
+        self.mint_for(&[], session, jti, lifetime, now)
     }
 
-    /// Mints a token for `session` that is valid for `lifetime`, but never beyond the session's expiry. Returns it with
+    /// Mints a token for `session` and these audiences (see [`AccessTokens::audiences`]) that is valid for `lifetime`, but never beyond the session's expiry. Returns it with
     /// its lifetime in whole seconds. `jti` must be unique.
     pub fn mint_for(
         &self,
@@ -188,7 +193,7 @@ impl AccessTokens {
         let expires_at = session.expires_at.min(now + lifetime.min(MAX_ACCESS_TOKEN_LIFETIME));
         let claims = Claims {
             iss: self.issuer.clone(),
-            aud: Audience::new(audiences),
+            aud: Audience::new(self.audiences(audiences)),
             sub: session.user_id.as_str().to_owned(),
             sid: session.id.as_uuid(),
             jti: jti.to_string(),
