@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::failure::failure;
+use super::rows::PgQuery;
 use super::store::PostgresStore;
 use crate::model::{Application, ApplicationSettings, Scope};
 use crate::store::contract::{ApplicationStore, Result};
@@ -24,42 +24,18 @@ impl ApplicationStore for PostgresStore {
     }
 
     async fn add_application(&self, new: &Application) -> Result<bool> {
-        let Application { id, settings, created_at, updated_at } = new;
-        let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            settings;
-        let audiences = texts_to_store(audiences).map_err(failure)?;
         let add = || async {
-            let add = sqlx::query(ADD_APPLICATION)
-                .bind(id)
-                .bind(name)
-                .bind(&audiences)
-                .bind(scope.as_ref().map(Scope::as_str))
-                .bind(seconds_to_store(*access_token_lifetime)?)
-                .bind(seconds_to_store(*absolute_lifetime)?)
-                .bind(seconds_to_store(*idle_timeout)?)
-                .bind(StoredTime(*created_at))
-                .bind(StoredTime(*updated_at));
+            let add = with_settings(ADD_APPLICATION, new)?;
+            let add = add.bind(StoredTime(new.created_at)).bind(StoredTime(new.updated_at));
             add.execute(&self.database.pool).await
         };
         Ok(self.database.retry_if_rolled_back(add).await?.rows_affected() > 0)
     }
 
     async fn change_application(&self, changed: &Application, seen: DateTime<Utc>) -> Result<bool> {
-        let Application { id, settings, created_at: _, updated_at } = changed;
-        let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            settings;
-        let audiences = texts_to_store(audiences).map_err(failure)?;
         let change = || async {
-            let change = sqlx::query(CHANGE_APPLICATION)
-                .bind(id)
-                .bind(name)
-                .bind(&audiences)
-                .bind(scope.as_ref().map(Scope::as_str))
-                .bind(seconds_to_store(*access_token_lifetime)?)
-                .bind(seconds_to_store(*absolute_lifetime)?)
-                .bind(seconds_to_store(*idle_timeout)?)
-                .bind(StoredTime(*updated_at))
-                .bind(StoredTime(seen));
+            let change = with_settings(CHANGE_APPLICATION, changed)?;
+            let change = change.bind(StoredTime(changed.updated_at)).bind(StoredTime(seen));
             change.execute(&self.database.pool).await
         };
         Ok(self.database.retry_if_rolled_back(change).await?.rows_affected() > 0)
@@ -69,4 +45,19 @@ impl ApplicationStore for PostgresStore {
         let delete = || sqlx::query(DELETE_APPLICATION).bind(id).execute(&self.database.pool);
         Ok(self.database.retry_if_rolled_back(delete).await?.rows_affected() > 0)
     }
+}
+
+/// Binds `$1` to the id and `$2` to `$7` to the settings.
+fn with_settings<'q>(statement: &'static str, application: &'q Application) -> sqlx::Result<PgQuery<'q>> {
+    let Application { id, settings, created_at: _, updated_at: _ } = application;
+    let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
+        settings;
+    Ok(sqlx::query(statement)
+        .bind(id)
+        .bind(name)
+        .bind(texts_to_store(audiences)?)
+        .bind(scope.as_ref().map(Scope::as_str))
+        .bind(seconds_to_store(*access_token_lifetime)?)
+        .bind(seconds_to_store(*absolute_lifetime)?)
+        .bind(seconds_to_store(*idle_timeout)?))
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::failure::failure;
+use super::rows::SqliteQuery;
 use super::store::SqliteStore;
 use crate::model::{Application, ApplicationSettings, Scope};
 use crate::store::contract::{ApplicationStore, Result};
@@ -21,38 +22,14 @@ impl ApplicationStore for SqliteStore {
     }
 
     async fn add_application(&self, new: &Application) -> Result<bool> {
-        let Application { id, settings, created_at, updated_at } = new;
-        let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            settings;
-        let audiences = texts_to_store(audiences).map_err(failure)?;
-        let add = sqlx::query(ADD_APPLICATION)
-            .bind(id)
-            .bind(name)
-            .bind(&audiences)
-            .bind(scope.as_ref().map(Scope::as_str))
-            .bind(seconds_to_store(*access_token_lifetime).map_err(failure)?)
-            .bind(seconds_to_store(*absolute_lifetime).map_err(failure)?)
-            .bind(seconds_to_store(*idle_timeout).map_err(failure)?)
-            .bind(StoredTime(*created_at))
-            .bind(StoredTime(*updated_at));
+        let add = with_settings(ADD_APPLICATION, new).map_err(failure)?;
+        let add = add.bind(StoredTime(new.created_at)).bind(StoredTime(new.updated_at));
         Ok(add.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
     }
 
     async fn change_application(&self, changed: &Application, seen: DateTime<Utc>) -> Result<bool> {
-        let Application { id, settings, created_at: _, updated_at } = changed;
-        let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            settings;
-        let audiences = texts_to_store(audiences).map_err(failure)?;
-        let change = sqlx::query(CHANGE_APPLICATION)
-            .bind(id)
-            .bind(name)
-            .bind(&audiences)
-            .bind(scope.as_ref().map(Scope::as_str))
-            .bind(seconds_to_store(*access_token_lifetime).map_err(failure)?)
-            .bind(seconds_to_store(*absolute_lifetime).map_err(failure)?)
-            .bind(seconds_to_store(*idle_timeout).map_err(failure)?)
-            .bind(StoredTime(*updated_at))
-            .bind(StoredTime(seen));
+        let change = with_settings(CHANGE_APPLICATION, changed).map_err(failure)?;
+        let change = change.bind(StoredTime(changed.updated_at)).bind(StoredTime(seen));
         Ok(change.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
     }
 
@@ -60,4 +37,19 @@ impl ApplicationStore for SqliteStore {
         let delete = sqlx::query(DELETE_APPLICATION).bind(id);
         Ok(delete.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
     }
+}
+
+/// Binds `$1` to the id and `$2` to `$7` to the settings.
+fn with_settings<'q>(statement: &'static str, application: &'q Application) -> sqlx::Result<SqliteQuery<'q>> {
+    let Application { id, settings, created_at: _, updated_at: _ } = application;
+    let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
+        settings;
+    Ok(sqlx::query(statement)
+        .bind(id)
+        .bind(name)
+        .bind(texts_to_store(audiences)?)
+        .bind(scope.as_ref().map(Scope::as_str))
+        .bind(seconds_to_store(*access_token_lifetime)?)
+        .bind(seconds_to_store(*absolute_lifetime)?)
+        .bind(seconds_to_store(*idle_timeout)?))
 }
