@@ -223,7 +223,7 @@ impl Failure {
     pub(super) fn log(&self) {
         match self {
             Self::Core(Error::Unauthenticated(refusal)) => {
-                metrics::refused(refusal.as_str());
+                metrics::refused(refusal.kind());
                 tracing::info!(%refusal, "refused");
             }
             Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),

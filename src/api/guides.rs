@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
+use super::announcements::{announce_page, announce_redirection};
 use super::app::App;
 use super::extract::PathText;
 use super::failure::Rejection;
@@ -63,6 +64,8 @@ const STYLE: &str = "body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1
 
 /// The routes.
 pub(super) fn router() -> Router<Arc<App>> {
+    announce_redirection("/docs/guide");
+    announce_page("/docs/guide/{file}");
     Router::new()
         // Links are relative, so that they work below any path prefix of a reverse proxy.
         .route("/docs/guide", get(async || Redirect::permanent("guide/README.md")))

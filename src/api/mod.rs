@@ -4,6 +4,7 @@
 //! extractors and the guards here then use its errors in every case, unknown paths and panics included.
 
 mod addressing;
+mod announcements;
 mod app;
 pub mod blackbox;
 mod credentials;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
+use super::announcements::{announce_page, announce_redirection};
 use super::app::App;
 use super::extract::PathText;
 use super::failure::Rejection;
@@ -27,6 +28,10 @@ type Refusal = Refused<native::Native>;
 
 /// The routes.
 pub(super) fn router() -> Router<Arc<App>> {
+    for path in ["/healthz", "/readyz", "/openapi.yaml", "/openapi/{family}", "/docs/", "/docs/{*rest}"] {
+        announce_page(path);
+    }
+    announce_redirection("/docs");
     Router::new()
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
@@ -39,6 +44,7 @@ pub(super) fn router() -> Router<Arc<App>> {
 
 /// The route of the metrics, on the main address or their own.
 pub(super) fn metrics_router() -> Router<Arc<App>> {
+    announce_page("/metrics");
     Router::new().route("/metrics", get(metrics))
 }
 

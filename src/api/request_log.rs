@@ -10,7 +10,6 @@ use axum::response::Response;
 use tracing::Instrument as _;
 
 use super::app::App;
-use super::guard::FamilyName;
 use crate::metrics;
 use crate::sessions::Sessions;
 use crate::tokens::Form;
@@ -41,8 +40,8 @@ pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, nex
         let response = next.run(request).await;
         let (status, took) = (response.status().as_u16(), started.elapsed());
         tracing::info!(status, microseconds = took.as_micros(), "answered");
-        let family = response.extensions().get().map_or("none", |FamilyName(name)| name);
-        metrics::answered(family, route, method, status, took);
+        let path = matched.as_ref().map(MatchedPath::as_str);
+        metrics::answered(path, metrics::Method::parse(method), status, took);
         response
     }
     .instrument(span)

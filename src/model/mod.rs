@@ -23,7 +23,8 @@ pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
 pub use counts::{
-    CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, SessionStats, StatisticsQuery, Step,
+    CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats, StatisticsQuery,
+    Step,
 };
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;

@@ -55,7 +55,7 @@ pub use master_secrets::SecretStatus;
 pub use open::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, MIN_LIFETIME, Policy, Profile};
 pub use query::{Page, UserSessions};
-pub use refresh::{RefreshOutcome, RefreshRequest, Refreshed};
+pub use refresh::{RefreshRequest, Refreshed};
 pub use requirements::{Requirements, Unmet};
 pub use rights::Rights;
 pub use search_cursor::Cursor;

@@ -26,10 +26,12 @@ use utoipa_axum::routes;
 pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
+use super::announcements::announce;
 use super::app::App;
 use super::description::{BEARER, Description, LOCALHOST, bearer, secure};
 use super::guard::{guard_router, refused_below};
 use super::mount::Mount;
+use crate::metrics::Method;
 use crate::sessions::MAX_WAIT;
 use oauth::OAuth;
 
@@ -99,11 +101,17 @@ fn live_router() -> OpenApiRouter<Arc<App>> {
 /// document cannot express them.
 fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let (verify, require) = (any(handlers::verify::verify), any(handlers::verify::require));
-    router
-        .route("/v1/verify", verify.clone())
-        .route("/v1/verify/", verify.clone())
-        .route("/v1/verify/{*path}", verify)
-        .route("/v1/require/{requirements}", require.clone())
-        .route("/v1/require/{requirements}/", require.clone())
-        .route("/v1/require/{requirements}/{*path}", require)
+    let routes = [
+        ("/v1/verify", verify.clone()),
+        ("/v1/verify/", verify.clone()),
+        ("/v1/verify/{*path}", verify),
+        ("/v1/require/{requirements}", require.clone()),
+        ("/v1/require/{requirements}/", require.clone()),
+        ("/v1/require/{requirements}/{*path}", require),
+    ];
+    routes.into_iter().fold(router, |router, (path, handler)| {
+        announce::<Native>(path, Method::Get);
+        announce::<Native>(path, Method::Other);
+        router.route(path, handler)
+    })
 }

@@ -20,11 +20,13 @@ use uuid::Uuid;
 
 use super::wire;
 use crate::api::addressing::prefix_of;
+use crate::api::announcements::announce;
 use crate::api::app::App;
 use crate::api::extract::{self, HoldsToken};
 use crate::api::failure::{Failure, Rejection};
 use crate::api::family::{Family, Refused};
 use crate::api::json::Json;
+use crate::metrics::Method;
 use crate::sessions::{
     Error, Freshness, GrantRefusal, Introspection, IssuedTokens, RefreshRequest, Refreshed, TokenKind,
 };
@@ -89,13 +91,15 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 /// Adds the route to the metadata of an issuer with a path, where that path comes last (RFC 8414 section 3.1). An
 /// OpenAPI document cannot express it.
 pub(super) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    const PATH: &str = "/.well-known/oauth-authorization-server/{*path}";
     let of_path = async |State(app): State<Arc<App>>, Path(path): Path<String>| {
         if prefix_of(app.sessions.access_tokens().issuer()).strip_prefix('/') != Some(&path) {
             return Err(Refused::<OAuth>::from(Rejection::UnknownPath));
         }
         Ok(metadata(State(app)).await)
     };
-    router.route("/.well-known/oauth-authorization-server/{*path}", get(of_path))
+    announce::<OAuth>(PATH, Method::Get);
+    router.route(PATH, get(of_path))
 }
 
 /// A refresh token to be exchanged.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgPool, Row};
 
 use super::store::PostgresStore;
-use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping};
+use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping, OpenSessions};
 use crate::store::contract::{BatchProgress, Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
 
@@ -17,6 +17,10 @@ impl StatisticsStore for PostgresStore {
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
         self.search_anywhere(|pool| async move { self::statistics(&pool, wanted).await }).await
+    }
+
+    async fn open_sessions(&self) -> Result<OpenSessions> {
+        self.database.retry_idempotent(|| self::open_sessions(&self.database.pool)).await
     }
 }
 
@@ -118,6 +122,16 @@ pub(super) async fn roll_up(pool: &PgPool, until: DateTime<Utc>) -> sqlx::Result
     sqlx::query(PROGRESS).bind(reach).bind(None::<DateTime<Utc>>).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(BatchProgress::of_batch(reach < until))
+}
+
+pub(super) async fn open_sessions(pool: &PgPool) -> sqlx::Result<OpenSessions> {
+    const READ: &str = "
+        SELECT counted_until, coalesce((
+            SELECT sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FROM statistics WHERE step = 'ever'
+        ), 0)::bigint AS open
+        FROM statistics_progress";
+    let row = sqlx::query(READ).fetch_one(pool).await?;
+    Ok(OpenSessions { number: row.try_get("open")?, counted_until: row.try_get("counted_until")? })
 }
 
 /// The counts that match, under the name of their group.

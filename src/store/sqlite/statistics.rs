@@ -7,7 +7,7 @@ use sqlx::{Row, SqlitePool};
 use super::failure::failure;
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping};
+use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping, OpenSessions};
 use crate::store::contract::{BatchProgress, Result, StatisticsStore};
 use crate::store::values::OrUnreadable;
 
@@ -19,6 +19,10 @@ impl StatisticsStore for SqliteStore {
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
         self::statistics(&self.searches, wanted).await.map_err(failure)
+    }
+
+    async fn open_sessions(&self) -> Result<OpenSessions> {
+        self::open_sessions(&self.searches).await.map_err(failure)
     }
 }
 
@@ -110,6 +114,16 @@ pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Re
     sqlx::query(PROGRESS).bind(reach).bind(None::<i64>).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(BatchProgress::of_batch(reach < until))
+}
+
+pub(super) async fn open_sessions(pool: &SqlitePool) -> sqlx::Result<OpenSessions> {
+    const READ: &str = "
+        SELECT counted_until, coalesce((
+            SELECT sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FROM statistics WHERE step = 'ever'
+        ), 0) AS open
+        FROM statistics_progress";
+    let row = sqlx::query(READ).fetch_one(pool).await?;
+    Ok(OpenSessions { number: row.try_get("open")?, counted_until: rows::time(&row, "counted_until")? })
 }
 
 /// The counts that are wanted, and the name of their group.
