@@ -4,6 +4,8 @@
 //! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
 //! under the same name in each; in a file `retention` will do for `SOJOURN_RETENTION`. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
+mod durations;
+mod log_format;
 mod matching;
 mod secrets;
 mod server;
@@ -19,39 +21,22 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+pub use durations::parse_duration;
+pub use log_format::LogFormat;
 pub use secrets::bootstrap_key;
 pub use server::ServerConfig;
 pub use setting::Documented;
 pub use settings::SETTINGS;
-pub use source::{SettingError, Source, parse_duration};
+pub use source::{SettingError, Source};
 
+use self::durations::written;
 use self::setting::OptionalSetting;
-use self::source::written;
 use crate::api::janssen::dn::DnTemplate;
 use crate::clock::Entropy;
 use crate::model::SessionLimit;
 use crate::sessions::{Lifetime, Policy, Profile, StreamLimits};
 use crate::store;
 use crate::tokens::{Algorithm, MasterSecret};
-
-/// The format of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
-
-impl LogFormat {
-    fn parse(name: &str) -> Option<Self> {
-        match name {
-            "pretty" => Some(Self::Pretty),
-            "json" => Some(Self::Json),
-            _ => None,
-        }
-    }
-}
 
 /// The settings of the log: read first, so that everything after can be logged.
 #[derive(Debug, Clone)]

@@ -49,7 +49,7 @@ pub struct Assembled {
     /// The core's store.
     pub store: Arc<dyn Store>,
     /// The upkeep of the core's signing keys.
-    pub signing_keys: SigningKeys,
+    pub signing_keys: Arc<SigningKeys>,
 }
 
 impl Setup {
@@ -76,15 +76,17 @@ impl Setup {
         let search_url = storage.search_database_url.as_ref().map(ExposeSecret::expose_secret);
         let url = storage.database_url.expose_secret();
         let store = store::open_with_replica(url, search_url, storage.connections).await?;
+        #[cfg(debug_assertions)]
+        let store = store::with_flaw(store);
         let keyring = || Keyring::new(&storage.secret).with_previous(&storage.previous_secrets);
-        let signing_keys = SigningKeys {
+        let signing_keys = Arc::new(SigningKeys {
             store: Arc::clone(&store),
             keyring: keyring(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             algorithm: tokens.algorithm,
             age: tokens.key_age,
-        };
+        });
         let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.open().await?);
         let keyring = keyring();
         let parts = Dependencies {
@@ -93,6 +95,7 @@ impl Setup {
             entropy,
             keyring,
             access_tokens,
+            signing_keys: Arc::clone(&signing_keys),
             policy,
             bootstrap_key,
             rights: api::rights(),

@@ -1,7 +1,12 @@
 //! The announcement of operations to the metrics, where their series begin at 0 before the first request.
 
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::MethodRouter;
 use utoipa::openapi::OpenApi;
 
+use super::app::App;
 use super::documented::operations;
 use super::family::Family;
 use crate::metrics::{self, Method, Route};
@@ -15,9 +20,34 @@ pub(super) fn announce_document<F: Family>(document: &OpenApi) {
     }
 }
 
-/// Announces an operation of a family that no document has.
-pub(super) fn announce<F: Family>(path: &str, method: Method) {
+/// Adds a route that a family has and its document has not.
+pub(super) fn with_route<F: Family>(
+    router: Router<Arc<App>>,
+    path: &str,
+    route: MethodRouter<Arc<App>>,
+) -> Router<Arc<App>> {
+    announce::<F>(path, Method::Get);
+    router.route(path, route)
+}
+
+/// As [`with_route`], for a route that takes any method.
+pub(super) fn with_route_of_any_method<F: Family>(
+    router: Router<Arc<App>>,
+    path: &str,
+    route: MethodRouter<Arc<App>>,
+) -> Router<Arc<App>> {
+    announce::<F>(path, Method::Other);
+    with_route::<F>(router, path, route)
+}
+
+fn announce<F: Family>(path: &str, method: Method) {
     metrics::announce_operation(Route { family: F::NAME, path }, method);
+}
+
+/// Adds a page of no family.
+pub(super) fn with_page(router: Router<Arc<App>>, path: &str, page: MethodRouter<Arc<App>>) -> Router<Arc<App>> {
+    announce_page(path);
+    router.route(path, page)
 }
 
 /// Announces a page of no family.
@@ -25,7 +55,7 @@ pub(super) fn announce_page(path: &str) {
     metrics::announce_operation(Route { family: Route::NO_FAMILY, path }, Method::Get);
 }
 
-/// Announces a redirection to a page of no family.
+/// Announces a page of no family that redirects.
 pub(super) fn announce_redirection(path: &str) {
     metrics::announce_redirection(Route { family: Route::NO_FAMILY, path }, Method::Get);
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
-use super::announcements::{announce_page, announce_redirection};
+use super::announcements::{announce_redirection, with_page};
 use super::app::App;
 use super::extract::PathText;
 use super::failure::Rejection;
@@ -65,11 +65,9 @@ const STYLE: &str = "body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1
 /// The routes.
 pub(super) fn router() -> Router<Arc<App>> {
     announce_redirection("/docs/guide");
-    announce_page("/docs/guide/{file}");
-    Router::new()
-        // Links are relative, so that they work below any path prefix of a reverse proxy.
-        .route("/docs/guide", get(async || Redirect::permanent("guide/README.md")))
-        .route("/docs/guide/{file}", get(async |file: PathText<Native>| page(&file)))
+    // Links are relative, so that they work below any path prefix of a reverse proxy.
+    let router = Router::new().route("/docs/guide", get(async || Redirect::permanent("guide/README.md")));
+    with_page(router, "/docs/guide/{file}", get(async |file: PathText<Native>| page(&file)))
 }
 
 static PAGES: LazyLock<HashMap<&str, Bytes>> =

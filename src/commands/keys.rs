@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::administration::{duration, operator};
 use super::{CommandError, print};
 use crate::model::{FieldError, Filter, Opener, ServiceKeyId};
-use crate::sessions::{Error, MAX_STALENESS, Selection, Sessions};
+use crate::sessions::{Error, Selection};
 use crate::setup::Assembled;
 use crate::store::Announcement;
 use crate::tokens::StoredServiceKey;
@@ -89,16 +89,17 @@ fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
 
 async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> Result<(), CommandError> {
     let sessions = &assembled.sessions;
-    if !sessions.revoke_service_key(&operator(), id).await? {
-        return Err(CommandError::Other(format!("there is no key {id} (see: sojourn key list)")));
+    match sessions.revoke_service_key(&operator(), id).await {
+        Err(Error::ServiceKeyNotFound) => {
+            return Err(CommandError::Other(format!("there is no key {id} (see: sojourn key list)")));
+        }
+        revoked => revoked?,
     }
+    // Nothing else in this process announces its changes.
+    drop(sessions.announce(Announcement::Changes).await);
     if end_sessions {
-        let first = end_sessions_of(sessions, id).await?;
-        // Servers may still open sessions with the key until they have read of the revocation.
-        drop(sessions.announce(Announcement::Changes).await);
-        tokio::time::sleep(MAX_STALENESS).await;
-        let late = end_sessions_of(sessions, id).await?;
-        let ended = first.zip(late).map_or("all".to_owned(), |(first, late)| (first + late).to_string());
+        let ended = sessions.end_sessions_of_key(&operator(), id).await?;
+        let ended = ended.map_or("all".to_owned(), |ended| ended.to_string());
         return print(&format!("Key {id} is revoked, and {ended} sessions that it opened are ended."));
     }
     print(&format!("Key {id} is revoked."))?;
@@ -120,8 +121,4 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
 
 fn opened_by(id: ServiceKeyId) -> Selection {
     Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() })
-}
-
-async fn end_sessions_of(sessions: &Sessions, id: ServiceKeyId) -> Result<Option<u32>, CommandError> {
-    Ok(sessions.revoke(&operator(), opened_by(id), false).await?.sessions)
 }

@@ -11,8 +11,9 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::api::DocumentForm;
 use crate::clock::EntropyUnavailable;
 use crate::config::{Documented, LogConfig, SETTINGS, SettingError, Source};
 use crate::setup::{Setup, StartError};
@@ -85,9 +86,21 @@ enum Command {
         /// Only this family
         #[arg(long, value_parser = PossibleValuesParser::new(api::FAMILIES.iter().map(|family| family.name)))]
         family: Option<String>,
+        /// In this form: OpenAPI 3.1 as YAML or JSON, or 3.0 for programs that know no other
+        #[arg(long, value_enum, default_value_t = DocumentFormat::Yaml)]
+        format: DocumentFormat,
     },
     /// Ask the server on this machine whether it is ready; exit status 0 when it is
     Healthcheck,
+}
+
+/// A [`DocumentForm`] by its name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DocumentFormat {
+    Yaml,
+    Json,
+    #[value(name = "json-3.0")]
+    Json30,
 }
 
 fn settings_help() -> String {
@@ -131,8 +144,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> {
-    if let Some(Command::Openapi { family }) = &command {
-        return openapi(family.as_deref());
+    if let Some(Command::Openapi { family, format }) = &command {
+        return openapi(family.as_deref(), *format);
     }
     forbid_core_dumps();
     let source = Source::read(flags.into_settings())?;
@@ -174,13 +187,14 @@ fn forbid_core_dumps() {
     drop(rlimit::Resource::CORE.set(1, 1));
 }
 
-fn openapi(family: Option<&str>) -> Result<(), CommandError> {
-    let document = match family {
-        Some(name) => api::family_document(name).map(Option::unwrap_or_default),
-        None => api::document(),
+fn openapi(family: Option<&str>, format: DocumentFormat) -> Result<(), CommandError> {
+    let form = match format {
+        DocumentFormat::Yaml => DocumentForm::Yaml,
+        DocumentFormat::Json => DocumentForm::Json,
+        DocumentFormat::Json30 => DocumentForm::Json30,
     };
-    let document = document.map_err(|error| CommandError::Other(error.to_string()))?;
-    io::stdout().write_all(document.as_bytes())?;
+    let document = api::document_as(family, form).map_err(|error| CommandError::Other(error.to_string()))?;
+    io::stdout().write_all(document.unwrap_or_default().as_bytes())?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use chrono::TimeDelta;
 
-use super::source::{parse_duration, written};
+use super::durations::{parse_duration, written};
 
 /// A parser of a setting's text. The error says which texts are allowed: "must be …".
 type Parser<T> = fn(&str) -> Result<T, String>;

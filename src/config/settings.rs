@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use axum::http::{HeaderName, HeaderValue};
 
-use super::LogFormat;
+use super::log_format::LogFormat;
 use super::matching;
 use super::setting::{ANY, Documented, OptionalSetting, SecretSetting, Setting, duration, expected, number, switch};
 use crate::api::janssen::dn::DnTemplate;

@@ -5,7 +5,6 @@ use std::fmt::Display;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -112,20 +111,6 @@ pub(super) fn read_secret_file(path: &Path) -> std::io::Result<Zeroizing<String>
         tracing::warn!(%file, mode, "every user of this machine may read a file with a secret: chmod 600 would protect it");
     }
     Ok(text)
-}
-
-/// Parses seconds, or a text in the syntax of `humantime`; at most 10 years.
-pub fn parse_duration(text: &str) -> Option<TimeDelta> {
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => humantime::parse_duration(text).ok()?.as_secs(),
-    };
-    let duration = TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?;
-    (duration <= TimeDelta::days(3650)).then_some(duration)
-}
-
-pub(super) fn written(duration: TimeDelta) -> String {
-    humantime::format_duration(duration.to_std().unwrap_or_default()).to_string()
 }
 
 /// Whether the name is one that many programs share, and so has no prefix of ours.

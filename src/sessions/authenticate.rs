@@ -9,11 +9,10 @@ use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
 use super::freshness::PATIENCE;
-use crate::failpoints::{self, Failpoint};
 use crate::metrics::{self, AnsweredFrom};
 use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn, State, Touch};
 use crate::store;
-use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, StoredServiceKey};
+use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, StoredServiceKey, TokenError};
 
 /// The kind of a token of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +83,18 @@ impl Sessions {
             }
         }
         caller.ok_or_else(|| refused.unwrap_or(Refusal::Missing).into())
+    }
+
+    /// The service whose key is this `client_secret` (RFC 6749 section 2.3.1). A user's token authenticates no client,
+    /// and is not looked up.
+    pub async fn authenticate_client(&self, secret: &str) -> Result<Caller, Error> {
+        if !self.is_bootstrap_key(secret) && Form::of(secret) != Form::ServiceKey {
+            return Err(Error::InvalidClient(Refusal::Token(TokenError::WrongType)));
+        }
+        self.identify(secret, None, Use::None).await.map_err(|error| match error {
+            Error::Unauthenticated(refusal) => Error::InvalidClient(refusal),
+            error => error,
+        })
     }
 
     /// Whether a text is the bootstrap key.
@@ -210,9 +221,6 @@ impl Sessions {
     async fn still_active(&self, copy: SignedIn, now: DateTime<Utc>) -> Result<SignedIn, Error> {
         metrics::checked(AnsweredFrom::Store, 1);
         let mut signed_in = copy;
-        if failpoints::enabled(Failpoint::StaleRead) {
-            return Ok(signed_in);
-        }
         let standing = self.status_loader.submit(signed_in.session.id).await?.ok_or(Refusal::UnknownSession)?;
         let SessionStatus { id: _, last_seen_at, expires_at, ended, refresh_counter, confirmed_counter } = standing;
         signed_in.session =
@@ -256,7 +264,7 @@ impl Sessions {
         self.check_active(&signed_in, now)?;
         self.activity.overlay(&mut signed_in.session);
         if derived.number != signed_in.session.refresh_counter {
-            return Err(Refusal::Token(crate::tokens::TokenError::Expired).into());
+            return Err(Refusal::Token(TokenError::Expired).into());
         }
         let (issued_at, expires_at) = (signed_in.session.created_at, signed_in.session.expires_at);
         Ok(Introspection { signed_in, kind: TokenKind::Refresh, issued_at, expires_at })

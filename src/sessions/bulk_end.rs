@@ -1,7 +1,7 @@
 //! Bulk endings.
 //!
-//! One row with a filter ends every session that matches it, for every check and every list from then on. It is applied to
-//! the sessions' own rows afterwards, in batches, by any replica.
+//! One row with a filter ends every session that matches it, for every check and every list from then on. It is applied
+//! to the sessions' own rows afterwards, in batches, by any replica.
 
 use chrono::{DateTime, Utc};
 use tracing::field::display;
@@ -33,8 +33,8 @@ pub enum Selection {
 /// The result of a bulk ending or its dry run.
 #[derive(Debug, Clone)]
 pub struct EndedInBulk {
-    /// Number of sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all the
-    /// same.
+    /// Number of sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all
+    /// the same.
     pub sessions: Option<u32>,
     /// The newest of them, when they were only to be shown.
     pub sample: Vec<Session>,
@@ -42,9 +42,9 @@ pub struct EndedInBulk {
 
 impl Sessions {
     /// Ends the selected active sessions, for a caller with `sessions:admin`; a dry run only counts and shows them.
-    /// Refused: [`Error::Invalid`] for a filter on columns that change (state, last use), because the match would depend on
-    /// the time of the check; for an address of which less is stored, because it would match others too; and for too many
-    /// names.
+    /// Refused: [`Error::Invalid`] for a filter on columns that change (state, last use), because the match would
+    /// depend on the time of the check; for an address of which less is stored, because it would match others too; and
+    /// for too many names.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         caller.require(Scope::ADMIN)?;
         match selection {
@@ -77,15 +77,13 @@ impl Sessions {
     async fn revoke_matching(&self, filter: Filter, dry_run: bool) -> Result<EndedInBulk, Error> {
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
-                return Err(
-                    FieldError::new(name, "changes while sessions are used, so it cannot say which to end").into()
-                );
+                return Err(FieldError::new(name, "must not be a condition: it changes with use").into());
             }
         }
         if let Some(address) = filter.ip_address.map(|address| address.to_canonical())
             && self.policy().ip_storage.keep(address) != Some(address)
         {
-            let message = "is more than this server keeps of an address: it cannot say which sessions to end";
+            let message = "is more precise than the addresses that this server stores";
             return Err(FieldError::new("ip_address", message).into());
         }
         let filter = Filter { ip_address: self.kept_address(filter.ip_address), ..filter };

@@ -1,10 +1,7 @@
 //! The ending of sessions.
 
-use std::sync::Arc;
-
 use super::error::Error;
 use super::facade::Sessions;
-use crate::failpoints::{self, Failpoint};
 use crate::metrics;
 use crate::model::{Caller, EndReason, Owner, Scope, SessionId, SignedIn, UserId};
 use crate::store::{EndOutcome, EndedAtOnce};
@@ -20,11 +17,6 @@ impl Sessions {
             Owner::User(_) => EndReason::RevokedByUser,
             Owner::Anyone => EndReason::RevokedByAdmin,
         };
-        if failpoints::enabled(Failpoint::AnswerBeforeWrite) {
-            let (store, now) = (Arc::clone(&self.parts.store), self.now());
-            failpoints::later(async move { drop(store.end_session(id, Owner::Anyone, reason, now).await) });
-            return Ok(());
-        }
         let outcome = self.store().end_session(id, owner, reason, self.now()).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
@@ -70,11 +62,6 @@ impl Sessions {
         keep: Option<SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        if failpoints::enabled(Failpoint::EndOneByOne) {
-            for session in self.store().active_sessions_of(user, self.now()).await? {
-                self.store().end_active_session(session.id, user, reason, self.now()).await?;
-            }
-        }
         let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await;
         self.all_ended(user, keep, ended.inspect_err(|_| self.cache.user_changed(user))?, reason).await
     }

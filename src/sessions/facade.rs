@@ -16,6 +16,7 @@ use super::known_keys::KnownKeys;
 use super::policy::Policy;
 use super::rights::Rights;
 use super::shared::Shared;
+use super::signing_keys::SigningKeys;
 use super::throttle::Throttle;
 use super::totals_cache::TotalsCache;
 use crate::clock::{Clock, Entropy};
@@ -41,6 +42,8 @@ pub struct Dependencies {
     pub keyring: Keyring,
     /// The access tokens.
     pub access_tokens: AccessTokens,
+    /// The upkeep of the keys that sign them.
+    pub signing_keys: Arc<SigningKeys>,
     /// The operator's choices.
     pub policy: Policy,
     /// A service key with every scope that is in no database.

@@ -49,7 +49,7 @@ impl Sessions {
         metadata: Option<Metadata>,
     ) -> Result<Session, Error> {
         if device_name.is_none() && metadata.is_none() {
-            return Err(FieldError::new("device_name", "or metadata must be there").into());
+            return Err(FieldError::new("device_name", "must be given, or metadata, or both").into());
         }
         if metadata.is_some() {
             caller.require(Scope::WRITE)?;

@@ -32,7 +32,7 @@ const WARNING_INTERVAL: Duration = Duration::from_hours(24);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Starts the tasks. They end soon after `stop` turns true; the caller runs [`flush_all`] after the last request.
-pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+pub fn start(sessions: &Arc<Sessions>, keys: Arc<SigningKeys>, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let keys_changed = Arc::new(Notify::new());
     let mut tasks = follow(sessions, &keys_changed, stop);
     tasks.extend([
@@ -76,11 +76,11 @@ where
 
 fn reload_keys(
     sessions: &Arc<Sessions>,
-    keys: SigningKeys,
+    keys: Arc<SigningKeys>,
     changed: Arc<Notify>,
     stop: &watch::Receiver<bool>,
 ) -> JoinHandle<()> {
-    let (sessions, keys) = (Arc::clone(sessions), Arc::new(keys));
+    let sessions = Arc::clone(sessions);
     let signal = move || {
         let changed = Arc::clone(&changed);
         async move { changed.notified().await }

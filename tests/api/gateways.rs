@@ -54,7 +54,7 @@ on_both_databases! {
         let get = async |path: &str| server.send("GET", path, &opened.access).await.expect(404);
         for path in ["/v1/me/", "//v1/me", "/v1//me", "/v1/me//"] {
             let told = get(path).await.expect_problem(404, "not_found");
-            assert!(said(&told, "/detail").as_str().unwrap().ends_with(" it is /v1/me"), "{}", told.text);
+            assert!(said(&told, "/detail").as_str().unwrap().ends_with(" did you mean /v1/me?"), "{}", told.text);
         }
         for (path, pointer, right) in [
             ("/auth/sessions/", "/message", Some("/auth/sessions")),
@@ -67,7 +67,7 @@ on_both_databases! {
         ] {
             let told = get(path).await;
             let told = said(&told, pointer);
-            assert!(right.is_none_or(|right| told.as_str().unwrap().ends_with(&format!(" it is {right}"))), "{told}");
+            assert!(right.is_none_or(|right| told.as_str().unwrap().ends_with(&format!(" did you mean {right}?"))), "{told}");
         }
         assert_eq!(said(&get("/v1/nothing").await, "/detail"), "There is nothing at this path");
         let long = format!("/v1/{}/", "x".repeat(300));

@@ -247,9 +247,9 @@ on_both_databases! {
         }
         let misspelt = json("/v1/sessions/revoke".to_owned(), "POST", r#"{"filter":{"usr_id":"a"}}"#);
         let problem = answer(misspelt).await.expect_problem(400, "malformed_request").json();
-        assert_eq!(problem["detail"], "The body does not fit: usr_id is not known");
+        assert_eq!(problem["detail"], "The body is invalid: usr_id is unknown");
         let unfit = answer(get("/v1/sessions?limit=many")).await.expect_problem(400, "malformed_request").json();
-        assert_eq!(unfit["detail"], "The query cannot be read: limit has a value that does not fit");
+        assert_eq!(unfit["detail"], "The query cannot be read: limit has a value that is not allowed");
     }
 
     async fn an_empty_or_null_condition_ends_nobody(database) {

@@ -107,7 +107,7 @@ impl FromRequest<Arc<App>> for Bulk {
                     (true, _) => Err(not_there()),
                     (false, true) => Ok(named.into_iter().map(|(_, value)| value).collect()),
                     (false, false) => {
-                        return Err(Rejection::Malformed("The body has a member that is not known".to_owned()).into());
+                        return Err(Rejection::Malformed("The body has an unknown member".to_owned()).into());
                     }
                 }
             }
@@ -126,19 +126,19 @@ impl FromRequest<Arc<App>> for Bulk {
 /// One session of a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Session {
-    /// When it was opened, in seconds since 1970.
+    /// Time of opening, in seconds since 1970.
     #[schema(example = 1_760_000_000)]
     iat: i64,
-    /// When it ends by itself, in seconds since 1970.
+    /// Time of expiry, in seconds since 1970.
     #[schema(example = 1_762_592_000)]
     exp: i64,
-    /// What to call it.
+    /// Name for display: the device's name, or browser and operating system.
     #[schema(example = "Chrome on Windows")]
     name: String,
-    /// Whose it is.
+    /// Id of the user.
     #[schema(example = "1234567890")]
     sub: String,
-    /// What to call it by when two share an `iat`.
+    /// Id of the session, unique even if two sessions share an `iat`.
     id: String,
 }
 
@@ -155,10 +155,10 @@ impl From<model::Session> for Session {
     }
 }
 
-/// Some of a user's active sessions, newest first.
+/// One page of a user's active sessions, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionList {
-    /// How many there are, not only here.
+    /// Number of all active sessions, including those not on this page.
     count: usize,
     items: Vec<Session>,
 }
@@ -173,15 +173,15 @@ impl From<UserSessions> for SessionList {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it only describes the body, which is read leniently")]
 pub(super) struct DeleteSessions {
-    /// Ids, or seconds as in `iat`; at most 50.
+    /// Ids or `iat` values of the sessions, at most 50.
     #[schema(example = json!(["1760000000"]), max_items = 50)]
     sessions: Vec<String>,
 }
 
-/// What a bulk did.
+/// Result of a bulk deletion.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DeleteBulk {
-    /// How many were deleted.
+    /// Number of deleted sessions.
     count: usize,
     /// Always `session`.
     #[schema(value_type = String, example = "session")]

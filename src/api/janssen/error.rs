@@ -26,13 +26,13 @@ impl Family for Janssen {
     }
 }
 
-/// What went wrong.
+/// Error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ApiError {
-    /// The status as text.
+    /// HTTP status code as text.
     #[schema(example = "404")]
     code: String,
-    /// For a person.
+    /// Human-readable explanation.
     #[schema(example = "The requested sid doesn't exist")]
     message: String,
 }

@@ -8,9 +8,12 @@
 //! * Ending an ended session is a success; changing or extending one is a conflict (409).
 //! * An unknown user can be banned; the ban applies from then on.
 
+mod client;
+mod discovery;
 mod error;
 mod handlers;
 pub mod oauth;
+mod oauth_error;
 mod responses;
 pub mod wire;
 
@@ -26,12 +29,11 @@ use utoipa_axum::routes;
 pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
-use super::announcements::announce;
+use super::announcements::with_route_of_any_method;
 use super::app::App;
-use super::description::{BEARER, Description, LOCALHOST, bearer, secure};
+use super::description::{BEARER, Description, LOCALHOST, bearer, client_basic, secure};
 use super::guard::{guard_router, refused_below};
 use super::mount::Mount;
-use crate::metrics::Method;
 use crate::sessions::MAX_WAIT;
 use oauth::OAuth;
 
@@ -50,7 +52,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .merge(guard_router::<Native>(as_gateways_ask(router), &document, app, Duration::ZERO))
         .merge(guard_router::<Native>(live, &live_document, app, MAX_WAIT))
-        .merge(guard_router::<OAuth>(oauth::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
+        .merge(guard_router::<OAuth>(discovery::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
 }
 
 fn document() -> OpenApi {
@@ -63,7 +65,10 @@ fn document() -> OpenApi {
         server: LOCALHOST,
         security: bearer(),
     };
-    description.of(operations.merge_from(oauth::router().into_openapi()))
+    let mut document = description.of(operations.merge_from(oauth::router().into_openapi()));
+    let (name, scheme) = client_basic();
+    document.components.get_or_insert_default().add_security_scheme(name, scheme);
+    document
 }
 
 fn router() -> OpenApiRouter<Arc<App>> {
@@ -78,6 +83,10 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::sessions::revoke_sessions))
         .routes(routes!(handlers::statistics::get_statistics))
         .routes(routes!(handlers::cleaning::clean_up))
+        .routes(routes!(handlers::keys::create_key, handlers::keys::list_keys))
+        .routes(routes!(handlers::keys::get_key, handlers::keys::revoke_key))
+        .routes(routes!(handlers::keys::list_signing_keys))
+        .routes(routes!(handlers::keys::rotate_signing_keys))
         .routes(routes!(handlers::me::get_me))
         .routes(routes!(handlers::me::list_my_sessions, handlers::me::end_my_sessions))
         .routes(routes!(handlers::users::get_user, handlers::users::put_user, handlers::users::delete_user))
@@ -109,9 +118,5 @@ fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
         ("/v1/require/{requirements}/", require.clone()),
         ("/v1/require/{requirements}/{*path}", require),
     ];
-    routes.into_iter().fold(router, |router, (path, handler)| {
-        announce::<Native>(path, Method::Get);
-        announce::<Native>(path, Method::Other);
-        router.route(path, handler)
-    })
+    routes.into_iter().fold(router, |router, (path, route)| with_route_of_any_method::<Native>(router, path, route))
 }

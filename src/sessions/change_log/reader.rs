@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::failpoints::{self, Failpoint};
 use crate::metrics;
 use crate::model::{Change, Ended, LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::sessions::error::Error;
@@ -163,11 +162,8 @@ impl Sessions {
 
     /// Whether a page continues the reader's log. If not, the reader is reset to where it can continue.
     async fn is_read_on(&self, reader: &mut ChangeLogReader, page: &Changes) -> Result<bool, Error> {
-        let keeps_place = failpoints::enabled(Failpoint::PlaceKeptOverReconnect);
-        let same_log =
-            reader.log == Some(page.log) || keeps_place || failpoints::enabled(Failpoint::LogIdentityIgnored);
-        if reader.log.is_some() && same_log {
-            let same_connection = reader.connection == page.connection || keeps_place;
+        if reader.log == Some(page.log) {
+            let same_connection = reader.connection == page.connection;
             if !same_connection {
                 reader.reconnected(page.connection);
             }
@@ -215,9 +211,7 @@ impl Sessions {
         let is_told = |ended: Ended| told_before.is_some_and(|instant| ended.at < instant);
         match change {
             Change::SessionEnded { id, user, ended } => {
-                if !failpoints::enabled(Failpoint::DeafToNotices) {
-                    self.cache.user_changed(&user);
-                }
+                self.cache.user_changed(&user);
                 let ending = EndedEvent::new(id, user, ended, place);
                 self.feed.session_ended(id, ending, self.revocations_count_since(), is_told(ended));
             }

@@ -57,21 +57,3 @@ pub trait Store:
     + UserStore
 {
 }
-
-impl<T> Store for T where
-    T: BulkEndingStore
-        + ChangeLogStore
-        + EndStore
-        + MasterSecretStore
-        + OpenStore
-        + RefreshStore
-        + RetentionStore
-        + SearchStore
-        + ServiceKeyStore
-        + SessionStore
-        + SigningKeyStore
-        + StatisticsStore
-        + StoreLifecycle
-        + UserStore
-{
-}

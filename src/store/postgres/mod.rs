@@ -1,5 +1,5 @@
-//! The store on PostgreSQL. READ COMMITTED throughout; every statement is written out in full, to be pasted into
-//! `psql`. Deadlines and retries are in `retry.rs`.
+//! The store on PostgreSQL. READ COMMITTED throughout; every statement is written out in full, here or in
+//! `store/statements`, to be pasted into `psql`. Deadlines and retries are in `retry.rs`.
 
 #[macro_use]
 mod rows;

@@ -1,5 +1,5 @@
-//! The store on an embedded SQLite file. One connection writes, others read; every statement is written out in full, to
-//! be pasted into `sqlite3`.
+//! The store on an embedded SQLite file. One connection writes, others read; every statement is written out in full,
+//! here or in `store/statements`, to be pasted into `sqlite3`.
 
 #[macro_use]
 mod rows;

@@ -1,6 +1,7 @@
 //! The native API.
 
 mod change;
+mod clients;
 mod cookie;
 mod end;
 mod errors;
@@ -10,6 +11,7 @@ mod get;
 mod idle;
 mod introspect;
 mod key_set;
+mod keys;
 mod me;
 mod offline;
 mod open;

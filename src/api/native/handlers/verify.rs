@@ -22,22 +22,23 @@ const MAX_IDENTITY_BYTES: usize = 3 * 1024;
 /// The path before the requirements.
 const REQUIRE: &str = "/v1/require/";
 
-/// Does this token stand
+/// Verify a token
 ///
-/// For nginx `auth_request`, Caddy `forward_auth`, Traefik `forwardAuth` and Envoy `ext_authz` (which may ask below this
-/// path), with any method. 200 with the identity in headers to pass on, else 401. A service key is no user, so it is 401 too.
-/// Gateways pass on the query of the request that they guard, so nothing in it counts but `freshness=strict`.
+/// Check for gateways: nginx `auth_request`, Caddy `forward_auth`, Traefik `forwardAuth` and Envoy `ext_authz`. A valid
+/// token gets 200, with the user's identity in headers to pass on. Any other gets 401, and so does a service key,
+/// because it has no user. Every method is accepted, and for Envoy every path below this one. The query is that of the
+/// guarded request, so it is ignored except for `freshness=strict`.
 #[utoipa::path(
     get, path = "/v1/verify", tag = "Verification", operation_id = "verify",
-    params(("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored")),
+    params(("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as of now; any other value is ignored")),
     responses(
-        (status = 200, description = "It stands", body = wire::Verified, headers(
-            ("X-User-Id" = String, description = "Whose session it is"),
-            ("X-Session-Id" = String, description = "The session"),
-            ("X-Session-Scope" = String, description = "What it may do"),
-            ("X-Session-Auth-Time" = i64, description = "When the user signed in, in seconds since 1970"),
-            ("X-User-Name" = String, description = "The user's name, empty when unknown or too long"),
-            ("X-User-Email" = String, description = "The user's email address, empty when unknown or too long"),
+        (status = 200, description = "The token is valid", body = wire::Verified, headers(
+            ("X-User-Id" = String, description = "Id of the user"),
+            ("X-Session-Id" = String, description = "Id of the session"),
+            ("X-Session-Scope" = String, description = "Scope of the session"),
+            ("X-Session-Auth-Time" = i64, description = "Time of the sign-in, in seconds since 1970"),
+            ("X-User-Name" = String, description = "Name of the user; empty if unknown or too long"),
+            ("X-User-Email" = String, description = "Email address of the user; empty if unknown or too long"),
         )),
         NotValid,
     ),
@@ -46,23 +47,31 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     answer(&app, request, &Requirements::default()).await
 }
 
-/// Does this token stand for that
+/// Verify a token against requirements
 ///
-/// As `verify`, for routes that require more. The gateway's configuration writes it into the path, percent-encoded:
-/// `/v1/require/scope=reports:read;acr=aal2;max_age=600;client=web;freshness=strict`, in any order, each at most once.
-/// `scope`: each of these words, separated by `%20`. `acr`: one of these classes, or a higher one of aal1, aal2, aal3.
-/// `max_age`: seconds since the user signed in. `client`: one of these applications. What follows after the next slash, and
-/// the query but for `freshness=strict`, are those of the guarded request and are ignored.
+/// Like `verify`, for routes with requirements, which the gateway's configuration writes into the path:
+/// `/v1/require/scope=reports:read;acr=aal2;max_age=600;client=web;freshness=strict`. Each may occur once, in any
+/// order. Values are percent-encoded, lists separated by `%20`.
+///
+/// * `scope`: words that must all be in the session's scope
+/// * `acr`: authentication context classes, one of which the session must have; a higher one of aal1, aal2 and aal3
+///   suffices
+/// * `max_age`: maximum number of seconds since the sign-in
+/// * `client`: applications, for one of which the session must have been opened
+/// * `freshness`: always `strict`, for an answer as of now
+///
+/// The path after the next slash, and the query except for `freshness=strict`, are those of the guarded request and are
+/// ignored.
 #[utoipa::path(
     get, path = "/v1/require/{requirements}", tag = "Verification", operation_id = "require",
     params(
         ("requirements" = String, Path, description = "The requirements", example = "scope=reports:read;max_age=600"),
-        ("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored"),
+        ("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as of now; any other value is ignored"),
     ),
     responses(
-        (status = 200, description = "It stands, and meets them; with the headers of `verify`", body = wire::Verified),
-        (status = 400, description = "A requirement that is not known or cannot be met", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "It stands and does not meet them. The challenge says `insufficient_scope` (RFC 6750) when the scope is too small or the session is another application's, and `insufficient_user_authentication` (RFC 9470) when the sign-in is too weak or too old", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The token is valid and its session meets the requirements; with the headers of `verify`", body = wire::Verified),
+        (status = 400, description = "An unknown requirement, or one that no session can meet", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token is valid, but its session does not meet the requirements. The challenge has the error `insufficient_scope` (RFC 6750) for the scope or the application, and `insufficient_user_authentication` (RFC 9470) for a sign-in that is too weak or too old", body = Problem, content_type = "application/problem+json"),
         NotValid,
     ),
 )]

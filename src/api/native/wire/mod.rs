@@ -2,14 +2,18 @@
 
 mod answers;
 mod conditions;
+mod keys;
 mod live;
+mod me;
 mod requests;
 mod requirements;
 mod statistics;
 mod users;
 
 pub use answers::*;
+pub use keys::*;
 pub use live::*;
+pub use me::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
 pub use statistics::*;
