@@ -30,6 +30,7 @@ pub mod quiika;
 mod registry;
 pub mod request_ids;
 pub mod request_log;
+mod request_notes;
 mod right_path;
 mod router;
 mod timestamp;

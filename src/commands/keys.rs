@@ -5,16 +5,23 @@ use clap::Subcommand;
 use uuid::Uuid;
 
 use super::administration::{duration, operator};
-use super::{CommandError, print};
-use crate::model::{FieldError, Filter, Opener, ServiceKeyId};
+use super::{CommandError, id, of_arguments, print};
+use crate::model::{Filter, Opener, ServiceKeyId};
 use crate::sessions::{Error, Selection};
 use crate::setup::Assembled;
 use crate::store::Announcement;
 use crate::tokens::StoredServiceKey;
 
+const EXAMPLES: &str = "\
+Examples:
+  a login service     sojourn key create --name my-login --scope sessions:write
+  an application      sojourn key create --name my-app --scope sessions:read
+  an administrator    sojourn key create --name my-admin --scope \"sessions:read sessions:admin\" --expires-in 8h";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
     /// Create a key and print it: it is never shown again
+    #[command(after_help = EXAMPLES)]
     Create {
         /// The key's name
         #[arg(long)]
@@ -31,7 +38,8 @@ pub(super) enum KeyCommand {
     List,
     /// Revoke a key
     Revoke {
-        /// The key's id, from the list
+        /// The key's id, as `sojourn key list` prints it
+        #[arg(value_parser = id)]
         id: Uuid,
         /// End the sessions that the key opened, too
         #[arg(long)]
@@ -63,17 +71,7 @@ pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<()
 
 async fn create(name: String, scope: &str, lifetime: Lifetime, assembled: &Assembled) -> Result<(), CommandError> {
     let created = assembled.sessions.create_service_key(&operator(), name, scope, lifetime.0).await;
-    let new = created.map_err(|error| match error {
-        Error::Invalid(errors) => CommandError::Other(of_arguments(&errors)),
-        error => error.into(),
-    })?;
-    print(new.key.expose())
-}
-
-/// The errors in one line. Each field has the name of an argument.
-fn of_arguments(errors: &[FieldError]) -> String {
-    let lines = errors.iter().map(|error| format!("--{}: {}", error.field, error.message));
-    lines.collect::<Vec<_>>().join("; ")
+    print(created.map_err(of_arguments)?.key.expose())
 }
 
 fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
@@ -96,7 +94,7 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
         revoked => revoked?,
     }
     // Nothing else in this process announces its changes.
-    drop(sessions.announce(Announcement::Changes).await);
+    drop(assembled.store.announce(Announcement::Changes, None).await);
     if end_sessions {
         let ended = sessions.end_sessions_of_key(&operator(), id).await?;
         let ended = ended.map_or("all".to_owned(), |ended| ended.to_string());

@@ -16,6 +16,7 @@ mod session_limit;
 mod slide;
 mod stale;
 pub(crate) mod text;
+mod token_issuer;
 mod touch;
 mod user;
 
@@ -40,5 +41,6 @@ pub use session_id::SessionId;
 pub use session_limit::{LimitPolicy, SessionLimit};
 pub use slide::Slide;
 pub use stale::Stale;
+pub use token_issuer::TokenIssuer;
 pub use touch::Touch;
 pub use user::{MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};

@@ -9,8 +9,8 @@ use tracing::field::display;
 use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{
-    BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Owner, Range, Scope, Search, Session, SessionId, Sort,
-    State, UserId,
+    BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Opener, Owner, Range, Scope, Search, Session, SessionId,
+    Sort, State, UserId,
 };
 use crate::store::{self, BatchProgress};
 
@@ -48,12 +48,12 @@ impl Sessions {
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         caller.require(Scope::ADMIN)?;
         match selection {
-            Selection::Named(ids) => self.revoke_named(&ids, dry_run).await,
-            Selection::Matching(filter) => self.revoke_matching(filter, dry_run).await,
+            Selection::Named(ids) => self.revoke_named(&ids, dry_run, caller.credential()).await,
+            Selection::Matching(filter) => self.revoke_matching(filter, dry_run, caller.credential()).await,
         }
     }
 
-    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool) -> Result<EndedInBulk, Error> {
+    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
         if ids.len() > MAX_NAMED {
             return Err(FieldError::new("ids", format!("must have at most {MAX_NAMED} entries")).into());
         }
@@ -69,12 +69,12 @@ impl Sessions {
         let reason = EndReason::RevokedByAdmin;
         let ended = self.store().end_named_sessions(ids, Owner::Anyone, reason, now).await?;
         for (id, user) in &ended {
-            self.ended(user, &[*id], reason);
+            self.ended(user, &[*id], reason, by);
         }
         Ok(EndedInBulk { sessions: Some(u32::try_from(ended.len()).unwrap_or(u32::MAX)), sample: Vec::new() })
     }
 
-    async fn revoke_matching(&self, filter: Filter, dry_run: bool) -> Result<EndedInBulk, Error> {
+    async fn revoke_matching(&self, filter: Filter, dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
                 return Err(FieldError::new(name, "must not be a condition: it changes with use").into());
@@ -97,7 +97,8 @@ impl Sessions {
             let sample = self.store().search_sessions(self.newest(&active, SAMPLE)).await?;
             return Ok(EndedInBulk { sessions, sample });
         }
-        self.end_in_bulk(filter, None, EndReason::RevokedByAdmin).await?;
+        let ended = Ended { at: self.now(), reason: EndReason::RevokedByAdmin };
+        self.end_in_bulk(BulkEnding { filter, except: None, ended }, sessions, by).await?;
         Ok(EndedInBulk { sessions, sample: Vec::new() })
     }
 
@@ -108,13 +109,16 @@ impl Sessions {
         user: &UserId,
         except: Option<SessionId>,
         reason: EndReason,
+        by: Opener,
     ) -> Result<usize, Error> {
         let filter = Filter { user_id: Some(user.clone()), ..Filter::default() };
         let active = Filter { state: Some(State::Active), ..filter.clone() };
         let counted = self.store().count_sessions(self.newest(&active, COUNTED_TO)).await?;
-        self.end_in_bulk(filter, except, reason).await?;
         // The one that is kept is among them, unless all the others are idle and it went meanwhile.
-        Ok(counted.saturating_sub(u32::from(except.is_some())) as usize)
+        let others = counted.saturating_sub(u32::from(except.is_some()));
+        let ended = Ended { at: self.now(), reason };
+        self.end_in_bulk(BulkEnding { filter, except, ended }, Some(others), by).await?;
+        Ok(others as usize)
     }
 
     fn newest<'a>(&self, filter: &'a Filter, limit: u32) -> Search<'a> {
@@ -129,14 +133,15 @@ impl Sessions {
         }
     }
 
-    async fn end_in_bulk(&self, filter: Filter, except: Option<SessionId>, reason: EndReason) -> Result<(), Error> {
-        let ending = BulkEnding { filter, except, ended: Ended { at: self.now(), reason } };
+    /// `sessions`: their number for the log, as in [`EndedInBulk::sessions`].
+    async fn end_in_bulk(&self, ending: BulkEnding, sessions: Option<u32>, by: Opener) -> Result<(), Error> {
         self.store().end_in_bulk(&ending).await?;
         self.cache.invalidate_all();
         self.signals.written();
         self.signals.bulk_ending();
-        let (conditions, except) = (conditions(&ending.filter), ending.except.map(display));
-        tracing::warn!(conditions, except, reason = reason.as_str(), "sessions ended in bulk");
+        let BulkEnding { filter, except, ended } = ending;
+        let (conditions, except, reason) = (conditions(&filter), except.map(display), ended.reason.as_str());
+        tracing::warn!(conditions, except, sessions, reason, %by, "sessions ended in bulk");
         Ok(())
     }
 

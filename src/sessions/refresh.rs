@@ -1,13 +1,11 @@
 //! A new pair of tokens for a refresh token, without logging anybody out by accident.
 
-use crate::model::Slide;
-use tracing::field::display;
-
 use super::error::{Error, GrantRefusal};
 use super::facade::Sessions;
+use super::log_subject::{note_outcome, note_subject};
 use super::open::{IssuedTokens, TokenChoice};
 use crate::metrics::{self, RefreshOutcome};
-use crate::model::{EndReason, Scope, Session, SessionId, UserId};
+use crate::model::{EndReason, Opener, Scope, Session, SessionId, Slide, UserId};
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
 
@@ -31,16 +29,13 @@ pub struct Refreshed {
     pub tokens: IssuedTokens,
 }
 
-/// Makes an outcome known, once for each refresh: the line in the log, and the count.
+/// Makes an outcome known, once for each refresh: in the line of the request, and in the count.
 fn record(outcome: RefreshOutcome, session: Option<SessionId>, user: Option<&UserId>) {
     metrics::refreshed(outcome);
-    let (is_theft, outcome) = (outcome == RefreshOutcome::Reuse, outcome.as_str());
-    let (session, user) = (session.map(display), user.map(UserId::as_str));
-    if is_theft {
-        tracing::warn!(outcome, session, user, "refresh");
-    } else {
-        tracing::info!(outcome, session, user, "refresh");
+    if let Some(session) = session {
+        note_subject(session, user);
     }
+    note_outcome(outcome.as_str());
 }
 
 impl Sessions {
@@ -55,7 +50,7 @@ impl Sessions {
     pub async fn refresh(&self, request: RefreshRequest<'_>) -> Result<Refreshed, Error> {
         let refreshed = self.refresh_answered(request).await;
         if matches!(&refreshed, Err(error) if !matches!(error, Error::InvalidGrant(_))) {
-            metrics::refreshed(RefreshOutcome::Failed);
+            record(RefreshOutcome::Failed, None, None);
         }
         refreshed
     }
@@ -90,7 +85,8 @@ impl Sessions {
         };
         record(outcome, Some(session.id), Some(&session.user_id));
         if outcome == RefreshOutcome::Reuse {
-            self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected);
+            let by = Opener::Session(session.id);
+            self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected, by);
             return Err(GrantRefusal::Reuse.into());
         }
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;

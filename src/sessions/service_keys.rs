@@ -41,7 +41,7 @@ impl Sessions {
         let id = ServiceKeyId(clock::uuid_v7(now, entropy)?);
         let new = ServiceKey::generate(id, name, scope, now, lifetime.map(|lifetime| now + lifetime), entropy)?;
         self.store().add_service_key(&new.stored).await?;
-        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.opener(), "service key created");
+        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.credential(), "service key created");
         Ok(new)
     }
 
@@ -66,7 +66,7 @@ impl Sessions {
         // This process need not wait for its own line in the change log.
         self.cache.key_changed(id);
         self.signals.written();
-        tracing::info!(key = %id, by = %caller.opener(), "service key revoked");
+        tracing::info!(key = %id, by = %caller.credential(), "service key revoked");
         Ok(())
     }
 

@@ -1,10 +1,14 @@
 //! Metrics, as Prometheus reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::clock::{Clock as _, SystemClock};
 use sojourn::config::HttpConfig;
 use sojourn::metrics::{Kind, METRICS, Metric, Values};
+use sojourn::tokens::MasterSecret;
 
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
@@ -222,6 +226,38 @@ on_both_databases! {
         }
         assert!(after.value("sojourn_connections") >= 1.0);
         assert!(after.value("sojourn_database_unavailable_seconds") <= 0.0);
+    }
+}
+
+on_both_databases! {
+    async fn every_replica_has_the_number_of_open_sessions_from_the_statistics(database) {
+        let url = database.url().to_owned();
+        let secret = MasterSecret::parse(SECRET).unwrap();
+        let past = Server::builder().secret(secret).start(database).await;
+        // Events are counted after some seconds, and these are older than that.
+        past.wait(-TimeDelta::hours(1));
+        let mut opened = Vec::new();
+        for user in ["alice", "bob", "carol"] {
+            opened.push(past.open(user).await);
+        }
+        past.end(&opened[0].id).await;
+        past.open_with(&json!({ "user_id": "dave", "expires_in": 60 })).await;
+        let now = SystemClock.now().timestamp();
+        for replica in [Remote::start(&url), Remote::start(&url)] {
+            let counted = async {
+                loop {
+                    let samples = Samples::of(&replica).await;
+                    let until = samples.value("sojourn_statistics_timestamp_seconds");
+                    if until > 0.0 {
+                        return (samples.value("sojourn_sessions_open"), until);
+                    }
+                    assert!(until.is_nan() && samples.value("sojourn_sessions_open").is_nan(), "not known is not 0");
+                }
+            };
+            let (open, until) = tokio::time::timeout(Duration::from_secs(20), counted).await.expect("it is never counted");
+            assert!((open - 2.0).abs() < 0.5, "{open}");
+            assert!(until > (now - 60) as f64, "{until}, at {now}");
+        }
     }
 }
 
