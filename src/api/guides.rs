@@ -57,6 +57,9 @@ const fn file_name(path: &str) -> &str {
     }
 }
 
+/// The rules for Prometheus, which a guide links to.
+const ALERTS: (&str, &str) = ("alerts.yml", include_str!("../../docs/alerts.yml"));
+
 const STYLE: &str = "body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1rem/1.55 system-ui,sans-serif}\
     pre{overflow-x:auto;padding:.8rem;background:#8881;border-radius:.3rem}\
     table{border-collapse:collapse;display:block;overflow-x:auto}td,th{border:1px solid #8886;padding:.3rem .6rem;\
@@ -77,6 +80,9 @@ fn page(name: &str) -> Result<Response, Refusal> {
     const POLICY: HeaderValue = HeaderValue::from_static(
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     );
+    if name == ALERTS.0 {
+        return Ok(([(header::CONTENT_TYPE, "application/yaml")], ALERTS.1).into_response());
+    }
     let page = PAGES.get(name).ok_or(Rejection::UnknownPath)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
