@@ -14,8 +14,13 @@ use crate::metrics::{self, Method, Route};
 /// Announces the operations of a family's document.
 pub(super) fn announce_document<F: Family>(document: &OpenApi) {
     for (path, item) in &document.paths.paths {
-        for (method, _) in operations(item) {
-            metrics::announce_operation(Route { family: F::NAME, path }, Method::parse(method.as_str()));
+        for (method, operation) in operations(item) {
+            let (route, method) = (Route { family: F::NAME, path }, Method::parse(method.as_str()));
+            if operation.responses.responses.keys().any(|status| status.starts_with('3')) {
+                metrics::announce_redirection(route, method);
+            } else {
+                metrics::announce_operation(route, method);
+            }
         }
     }
 }
