@@ -205,6 +205,7 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         ip_storage: source.get(&settings::IP_STORAGE)?,
         retention: source.get(&settings::RETENTION)?,
         erase_deleted_users: source.get(&settings::ERASE_DELETED_USERS)?,
+        known_applications_only: source.get(&settings::KNOWN_APPLICATIONS_ONLY)?,
         freshness: source.get(&settings::FRESHNESS)?,
         cache_bytes: source.get(&settings::CACHE_MEGABYTES)? << 20,
         streams: StreamLimits {

@@ -33,6 +33,8 @@ pub enum Failpoint {
     PlaceKeptOverReconnect,
     /// A database that merely answers is taken for the primary.
     AnswersAreProof,
+    /// The proof of one server counts for connections to any other.
+    ProofOfAnyServer,
     /// No connection is reserved for ending sessions.
     NoReserve,
     /// Rows are deleted before their retention has ended.

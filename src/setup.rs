@@ -40,6 +40,9 @@ pub enum StartError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The applications cannot be read.
+    #[error(transparent)]
+    Core(#[from] crate::sessions::Error),
 }
 
 /// The assembled core.
@@ -100,6 +103,8 @@ impl Setup {
             bootstrap_key,
             rights: api::rights(),
         };
-        Ok(Assembled { sessions: Arc::new(Sessions::new(parts)), store, signing_keys })
+        let sessions = Arc::new(Sessions::new(parts));
+        sessions.reload_applications().await?;
+        Ok(Assembled { sessions, store, signing_keys })
     }
 }

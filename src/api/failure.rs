@@ -138,6 +138,11 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
         Error::AmbiguousSession(_) => (StatusCode::CONFLICT, "Several sessions match this id".into()),
         Error::SessionNotActive => (StatusCode::CONFLICT, "The session has ended or expired".into()),
         Error::UserNotFound => (StatusCode::NOT_FOUND, "There is no such user".into()),
+        Error::BoundKey => {
+            (StatusCode::FORBIDDEN, "This key is bound to one application, and this concerns others too".into())
+        }
+        Error::ApplicationNotFound => (StatusCode::NOT_FOUND, "There is no such application".into()),
+        Error::ApplicationExists => (StatusCode::CONFLICT, "There is an application of that client_id".into()),
         Error::ServiceKeyNotFound => (StatusCode::NOT_FOUND, "There is no such service key".into()),
         Error::UserBanned => (StatusCode::FORBIDDEN, "The user is banned".into()),
         Error::SessionLimitReached => (StatusCode::CONFLICT, "The user has reached the session limit".into()),

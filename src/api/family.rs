@@ -32,8 +32,11 @@ pub trait Family: Send + Sync + 'static {
     /// Query parameters whose empty value means the default in the original.
     const BLANK_IS_DEFAULT: &'static [&'static str] = &[];
 
-    /// Paths whose endings, without a query, include the session that the request comes with.
+    /// Targets whose endings include the session that the request comes with: paths, or paths with their whole query.
     const ENDS_OWN_SESSION: &'static [&'static str] = &[];
+
+    /// Beginnings of the paths at which DELETE ends no session.
+    const OTHER_DELETIONS: &'static [&'static str] = &[];
 
     /// Whether a POST to this path does nothing but end sessions.
     fn is_ending_post(_path: &str) -> bool {

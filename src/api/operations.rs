@@ -108,8 +108,8 @@ async fn served(uri: Uri) -> Result<Response, Refusal> {
     Ok(([(header::CONTENT_TYPE, *content_type)], document.clone()).into_response())
 }
 
-/// The address itself: for a person, who is told where to read on. The links are relative, so that they work below any path
-/// prefix of a reverse proxy.
+/// A page for a person who opens the server's address: where to read on. The links are relative, so that they work below
+/// any path prefix of a reverse proxy.
 async fn greeting() -> Response {
     const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
     const PAGE: &str = concat!(

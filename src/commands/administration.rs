@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{ArgGroup, Subcommand};
 use uuid::Uuid;
 
-use super::{CommandError, id, of_arguments, print};
+use super::{CommandError, id, print};
 use crate::api::native::wire;
 use crate::config::parse_duration;
 use crate::model::{Caller, Filter, MAX_PAGE, Service, SessionId, Sort, UserId};
@@ -121,14 +121,14 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
                 tokens,
                 ..SessionDraft::default()
             };
-            let opened = sessions.open(&operator, draft, None).await.map_err(of_arguments)?;
+            let opened = sessions.open(&operator, draft, None).await.map_err(of_session_arguments)?;
             print_json(&wire::OpenedSession::new(opened, wire::Viewer::SERVICE, now))
         }
         SessionCommand::List { user, limit, cursor } => {
             let user_id = user.map(|user| user_id(&user)).transpose()?;
             let filter = Filter { user_id, ..Filter::default() };
             let page = sessions.search(&operator, &filter, Sort::default(), limit, cursor.as_deref()).await;
-            let page = page.map_err(of_arguments)?;
+            let page = page.map_err(of_session_arguments)?;
             print_json(&wire::SessionPage::new(page, wire::Viewer::SERVICE, now))
         }
         SessionCommand::Revoke { id: Some(id), .. } => {
@@ -151,15 +151,36 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
     }
 }
 
+/// The errors of invalid fields in one line, by the names of the arguments.
+pub(super) fn of_arguments(error: Error) -> CommandError {
+    by_arguments(error, |field| if field == "client_id" { "application" } else { field })
+}
+
+/// As [`of_arguments`], for the commands of sessions.
+fn of_session_arguments(error: Error) -> CommandError {
+    by_arguments(error, |field| match field {
+        "user_id" => "user",
+        "client_id" => "client",
+        field => field,
+    })
+}
+
+fn by_arguments(error: Error, argument: fn(&str) -> &str) -> CommandError {
+    let Error::Invalid(errors) = error else { return error.into() };
+    let name = |field: &str| argument(field).replace('_', "-");
+    let lines = errors.iter().map(|error| format!("--{}: {}", name(&error.field), error.message));
+    CommandError::Other(lines.collect::<Vec<_>>().join("; "))
+}
+
 fn user_id(text: &str) -> Result<UserId, CommandError> {
-    UserId::parse(text).map_err(|error| of_arguments(error.into()))
+    UserId::parse(text).map_err(|error| of_session_arguments(error.into()))
 }
 
 fn shown(at: DateTime<Utc>) -> String {
     at.format("%F %T UTC").to_string()
 }
 
-fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| CommandError::Other(error.to_string()))?;
     writeln!(io::stdout(), "{text}")?;
     Ok(())

@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::administration::{duration, operator};
-use super::{CommandError, id, of_arguments, print};
+use super::administration::{duration, of_arguments, operator};
+use super::{CommandError, id, print};
 use crate::model::{Filter, Opener, ServiceKeyId};
-use crate::sessions::{Error, Selection};
+use crate::sessions::{Error, Selection, ServiceKeyDraft};
 use crate::setup::Assembled;
 use crate::store::Announcement;
 use crate::tokens::StoredServiceKey;
@@ -30,6 +30,9 @@ pub(super) enum KeyCommand {
         /// allows sessions with more rights than the key itself
         #[arg(long)]
         scope: String,
+        /// The application that the key is bound to: it reaches this client_id's sessions only
+        #[arg(long, value_name = "CLIENT_ID")]
+        application: Option<String>,
         /// The key's lifetime, such as 90d, or never for a key that does not expire
         #[arg(long, value_name = "DURATION", value_parser = lifetime, default_value = "365d")]
         expires_in: Lifetime,
@@ -57,7 +60,9 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
 
 pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<(), CommandError> {
     match command {
-        KeyCommand::Create { name, scope, expires_in } => create(name, &scope, expires_in, assembled).await,
+        KeyCommand::Create { name, scope, application, expires_in: Lifetime(lifetime) } => {
+            create(ServiceKeyDraft { name, scope, application, lifetime }, assembled).await
+        }
         KeyCommand::List => {
             let now = assembled.sessions.now();
             for key in assembled.sessions.service_keys(&operator()).await? {
@@ -69,9 +74,9 @@ pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<()
     }
 }
 
-async fn create(name: String, scope: &str, lifetime: Lifetime, assembled: &Assembled) -> Result<(), CommandError> {
-    let created = assembled.sessions.create_service_key(&operator(), name, scope, lifetime.0).await;
-    print(created.map_err(of_arguments)?.key.expose())
+async fn create(draft: ServiceKeyDraft, assembled: &Assembled) -> Result<(), CommandError> {
+    let new = assembled.sessions.create_service_key(&operator(), draft).await.map_err(of_arguments)?;
+    print(new.key.expose())
 }
 
 fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
@@ -82,7 +87,8 @@ fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
         (None, Some(at)) => format!("expires {}", at.format("%F")),
         (None, None) => "never expires".to_owned(),
     };
-    format!("{}  {}  {state:<25}  {}  [{}]", key.id, key.created_at.format("%F"), key.name, key.scope)
+    let bound = key.application.as_ref().map(|id| format!("  only {id}")).unwrap_or_default();
+    format!("{}  {}  {state:<25}  {}  [{}]{bound}", key.id, key.created_at.format("%F"), key.name, key.scope)
 }
 
 async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> Result<(), CommandError> {

@@ -1,6 +1,7 @@
 //! The command line. Without a command, it serves.
 
 mod administration;
+mod applications;
 mod healthcheck;
 mod keys;
 mod secrets;
@@ -76,6 +77,9 @@ enum Command {
     Serve,
     /// Bring the database's tables up to date, and stop
     Migrate,
+    /// Applications: what a client_id stands for
+    #[command(subcommand)]
+    Application(applications::ApplicationCommand),
     /// Service keys: the credentials of programs
     #[command(subcommand)]
     Key(keys::KeyCommand),
@@ -123,18 +127,6 @@ fn settings_help() -> String {
 fn id(text: &str) -> Result<Uuid, String> {
     text.parse()
         .map_err(|_| "must be an id as `list` prints it, such as 01a218c2-fd05-7603-bb1f-ef42908e80af".to_owned())
-}
-
-/// The error of the core, in the words of the command line: each field of a request is an argument here.
-fn of_arguments(error: Error) -> CommandError {
-    let Error::Invalid(errors) = error else { return error.into() };
-    let argument = |field: &str| match field {
-        "user_id" => "user".to_owned(),
-        "client_id" => "client".to_owned(),
-        field => field.replace('_', "-"),
-    };
-    let lines = errors.iter().map(|error| format!("--{}: {}", argument(&error.field), error.message));
-    CommandError::Other(lines.collect::<Vec<_>>().join("; "))
 }
 
 /// The reason why a command failed: one line for the person who typed it.
@@ -188,6 +180,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                 let assembled = setup.assemble().await?;
                 let store = std::sync::Arc::clone(&assembled.store);
                 let result = match command {
+                    Command::Application(command) => applications::application(command, &assembled).await,
                     Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,

@@ -218,6 +218,12 @@ settings! {
         "The bound up to which the Janssen search counts matches",
         number::<_, 1, 1_000_000>,
     );
+    KNOWN_APPLICATIONS_ONLY: Setting<bool> = Setting::new(
+        "SOJOURN_KNOWN_APPLICATIONS_ONLY",
+        "false",
+        "With true no session is opened for a client_id that names no application",
+        switch,
+    );
     FRESHNESS: Setting<Freshness> = Setting::new(
         "SOJOURN_FRESHNESS",
         "fresh",

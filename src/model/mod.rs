@@ -1,5 +1,6 @@
 //! The words of the domain: plain data that every other room uses. No code here queries a database or waits.
 
+mod application;
 mod bulk_ending;
 mod caller;
 mod change;
@@ -20,6 +21,7 @@ mod token_issuer;
 mod touch;
 mod user;
 
+pub use application::{Application, ApplicationSettings};
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};

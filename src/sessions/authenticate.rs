@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
 use super::activity::Activity;
+use super::bound::is_of;
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
@@ -131,7 +132,7 @@ impl Sessions {
         token: &str,
         freshness: Option<Freshness>,
     ) -> Result<Option<Introspection>, Error> {
-        caller.require(Scope::READ)?;
+        let application = caller.require_of_bound(Scope::READ)?;
         let freshness = self.policy().freshness.stricter(freshness);
         let now = self.now();
         let found = match Form::of(token) {
@@ -147,7 +148,9 @@ impl Sessions {
             }
         };
         match found {
-            Ok(introspection) => Ok(Some(introspection)),
+            Ok(found) => {
+                Ok(Some(found).filter(|found| application.is_none_or(|id| is_of(&found.signed_in.session, id))))
+            }
             Err(Error::Unauthenticated(refusal)) => {
                 tracing::debug!(%refusal, "the token is not valid");
                 Ok(None)
@@ -279,8 +282,8 @@ impl Sessions {
         if !presented.matches(&stored) || !stored.is_active(self.now()) {
             return Err(Refusal::ServiceKey.into());
         }
-        let (name, scope) = (stored.name.clone(), stored.scope.clone());
-        Ok(Caller::Service(Service { id: stored.id.to_string(), name, scope }))
+        let (name, scope, application) = (stored.name.clone(), stored.scope.clone(), stored.application.clone());
+        Ok(Caller::Service(Service { id: stored.id.to_string(), name, scope, application }))
     }
 
     pub(super) async fn service_key(

@@ -46,17 +46,23 @@ impl Sessions {
     /// depend on the time of the check; for an address of which less is stored, because it would match others too; and
     /// for too many names.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
-        caller.require(Scope::ADMIN)?;
-        match selection {
-            Selection::Named(ids) => self.revoke_named(&ids, dry_run, caller.credential()).await,
-            Selection::Matching(filter) => self.revoke_matching(filter, dry_run, caller.credential()).await,
+        let application = caller.require_of_bound(Scope::ADMIN)?;
+        let by = caller.credential();
+        match (selection, application) {
+            (Selection::Named(ids), None) => self.revoke_named(&ids, dry_run, by).await,
+            (Selection::Named(ids), Some(application)) => {
+                check_number(&ids)?;
+                self.revoke_named(&self.named_within(&ids, application).await?, dry_run, by).await
+            }
+            (Selection::Matching(filter), application) => match filter.within(application) {
+                Some(filter) => self.revoke_matching(filter, dry_run, by).await,
+                None => Ok(EndedInBulk { sessions: Some(0), sample: Vec::new() }),
+            },
         }
     }
 
     async fn revoke_named(&self, ids: &[SessionId], dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
-        if ids.len() > MAX_NAMED {
-            return Err(FieldError::new("ids", format!("must have at most {MAX_NAMED} entries")).into());
-        }
+        check_number(ids)?;
         let now = self.now();
         if dry_run {
             let found = self.store().sessions_of_tokens(ids).await?;
@@ -155,6 +161,13 @@ impl Sessions {
     pub async fn bulk_ending_made(&self) {
         self.signals.bulk_ending_made().await;
     }
+}
+
+fn check_number(ids: &[SessionId]) -> Result<(), FieldError> {
+    if ids.len() <= MAX_NAMED {
+        return Ok(());
+    }
+    Err(FieldError::new("ids", format!("must have at most {MAX_NAMED} entries")))
 }
 
 /// The conditions of a filter for the log, complete, because an operator repeats the ending after a restore.

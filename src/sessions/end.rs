@@ -11,7 +11,7 @@ impl Sessions {
     /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. A session that has ended is
     /// left as it is, without an error.
     pub async fn end(&self, caller: &Caller, id: SessionId) -> Result<(), Error> {
-        let owner = caller.reach(Scope::ADMIN)?;
+        let owner = self.reach_session(caller, Scope::ADMIN, id).await?;
         let reason = match owner {
             _ if caller.session_id() == Some(id) => EndReason::Logout,
             Owner::User(_) => EndReason::RevokedByUser,
@@ -52,7 +52,9 @@ impl Sessions {
 
     /// Ends all active sessions of a user, for a caller with `sessions:admin`. Answers how many.
     pub async fn end_all_of(&self, caller: &Caller, user: &UserId) -> Result<usize, Error> {
-        caller.require(Scope::ADMIN)?;
+        if let Some(application) = caller.require_of_bound(Scope::ADMIN)? {
+            return self.end_all_within(user, application, caller.credential()).await;
+        }
         self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await
     }
 

@@ -121,6 +121,15 @@ pub enum Error {
     /// No such user.
     #[error("no such user")]
     UserNotFound,
+    /// The caller's key is bound to one application, and the operation concerns others too.
+    #[error("the key is bound to one application")]
+    BoundKey,
+    /// No such application.
+    #[error("no such application")]
+    ApplicationNotFound,
+    /// An application of that client id exists.
+    #[error("the application exists")]
+    ApplicationExists,
     /// No such service key.
     #[error("no such service key")]
     ServiceKeyNotFound,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::activity::Activity;
+use super::application_cache::ApplicationCache;
 use super::cache::loaders::{LoadJob, Loader, SessionOfToken, SessionsOfUser, StatusOfSession};
 use super::cache::session_cache::SessionCache;
 use super::change_log::progress::ReadHistory;
@@ -57,6 +58,7 @@ pub struct Dependencies {
 pub struct Sessions {
     pub(super) parts: Dependencies,
     pub(super) activity: Activity,
+    pub(super) applications: ApplicationCache,
     pub(super) cache: SessionCache,
     pub(super) session_loader: Arc<Loader<SessionOfToken>>,
     pub(super) status_loader: Arc<Loader<StatusOfSession>>,
@@ -83,6 +85,7 @@ impl Sessions {
         Self {
             parts,
             activity: Activity::default(),
+            applications: ApplicationCache::default(),
             cache,
             session_loader,
             status_loader,

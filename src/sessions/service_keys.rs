@@ -16,19 +16,27 @@ pub const DEFAULT_KEY_LIFETIME: TimeDelta = TimeDelta::days(365);
 /// The longest name of a key, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
+/// A service key to be made, unchecked.
+#[derive(Debug, Clone)]
+pub struct ServiceKeyDraft {
+    /// The name for people.
+    pub name: String,
+    /// The rights.
+    pub scope: String,
+    /// The client id of the application that the key is bound to; `None`: it is bound to none.
+    pub application: Option<String>,
+    /// The lifetime; `None`: the key does not expire.
+    pub lifetime: Option<TimeDelta>,
+}
+
 impl Sessions {
-    /// Makes a service key, for a caller with `sessions:admin`. `lifetime`: `None` for a key that does not expire. Refused:
+    /// Makes a service key, for a caller with `sessions:admin`. Refused:
     /// [`Error::Invalid`] for a scope with a word that means nothing to this server, because it would promise a right, and
     /// [`Error::Forbidden`] for a key with more rights than the caller's.
-    pub async fn create_service_key(
-        &self,
-        caller: &Caller,
-        name: String,
-        scope: &str,
-        lifetime: Option<TimeDelta>,
-    ) -> Result<NewServiceKey, Error> {
+    pub async fn create_service_key(&self, caller: &Caller, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
         caller.require(Scope::ADMIN)?;
-        let scope = Scope::parse(scope)?;
+        let ServiceKeyDraft { name, scope, application, lifetime } = draft;
+        let scope = Scope::parse(&scope)?;
         if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
             let known = Scope::RESERVED.join(", ");
             return Err(FieldError::new("scope", format!("\"{word}\" is none of {known}")).into());
@@ -37,9 +45,19 @@ impl Sessions {
             return Err(Error::needs(Scope::GRANT));
         }
         let name = text::required("name", name, MAX_NAME_CHARS)?;
+        let application = application.map(|id| text::required("client_id", id, MAX_NAME_CHARS)).transpose()?;
+        if application.is_some() && scope.contains(Scope::GRANT) {
+            return Err(FieldError::new(
+                "scope",
+                "must not have sessions:grant in a key that is bound to an application",
+            )
+            .into());
+        }
         let (now, entropy) = (self.now(), self.parts.entropy.as_ref());
         let id = ServiceKeyId(clock::uuid_v7(now, entropy)?);
-        let new = ServiceKey::generate(id, name, scope, now, lifetime.map(|lifetime| now + lifetime), entropy)?;
+        let expires_at = lifetime.map(|lifetime| now + lifetime);
+        let mut new = ServiceKey::generate(id, name, scope, now, expires_at, entropy)?;
+        new.stored.application = application;
         self.store().add_service_key(&new.stored).await?;
         tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.credential(), "service key created");
         Ok(new)

@@ -126,7 +126,7 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
             },
             scope: Scope::parse(self.take()?).or_unreadable("scope")?,
             acr: self.take()?,
-            amr: values::stored_methods(self.take()?)?,
+            amr: values::stored_texts(self.take()?, "amr")?,
             metadata: Metadata::from_json(self.take()?).or_unreadable("metadata")?,
             opened_by: values::stored_opener(self.take()?)?,
         })
@@ -233,6 +233,7 @@ pub(super) fn change(row: &impl StoredRow) -> sqlx::Result<Change> {
         "bulk_ending" => Change::BulkEnding { user: user()?, ended: ended()? },
         "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
         "signing_keys_changed" => Change::SigningKeysChanged,
+        "applications_changed" => Change::ApplicationsChanged,
         _ => Change::Unknown,
     })
 }

@@ -8,16 +8,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::contract::{
-    Announcement, BatchProgress, BulkEndingStore, ChangeLogStore, Changes, EndOutcome, EndStore, EndedAtOnce, Listener,
-    MasterSecretStore, NewSession, OpenStore, Opening, Pool, RefreshAttempt, RefreshStore, Refreshing, ReplayedChanges,
-    Result, RetentionStore, SearchStore, ServiceKeyStore, SessionChange, SessionStore, SessionsOpened, SigningKeyStore,
-    StatisticsStore, Store, StoreLifecycle, UsedSecret, UserStore,
+    Announcement, ApplicationStore, BatchProgress, BulkEndingStore, ChangeLogStore, Changes, EndOutcome, EndStore,
+    EndedAtOnce, Listener, MasterSecretStore, NewSession, OpenStore, Opening, Pool, RefreshAttempt, RefreshStore,
+    Refreshing, ReplayedChanges, Result, RetentionStore, SearchStore, ServiceKeyStore, SessionChange, SessionStore,
+    SessionsOpened, SigningKeyStore, StatisticsStore, Store, StoreLifecycle, UsedSecret, UserStore,
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
-    BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition, LogSnapshot, LoggedChange,
-    OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats, SessionStatus, SignedIn, Stale,
-    TokenIssuer, Touch, User, UserDetails, UserId,
+    Application, BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition, LogSnapshot,
+    LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats, SessionStatus, SignedIn,
+    Stale, TokenIssuer, Touch, User, UserDetails, UserId,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -75,6 +75,13 @@ macro_rules! implement {
         }
     };
 }
+
+implement!(ApplicationStore {
+    fn applications() -> Result<Vec<Application>>;
+    fn add_application(application: &Application) -> Result<bool>;
+    fn change_application(application: &Application, seen: DateTime<Utc>) -> Result<bool>;
+    fn delete_application(id: &str) -> Result<bool>;
+});
 
 implement!(EndStore {
     fn end_active_session(id: SessionId, user: &UserId, reason: EndReason, now: DateTime<Utc>) -> Result<bool>;

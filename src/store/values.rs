@@ -72,14 +72,14 @@ pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, s
         .map_err(|_| sqlx::Error::Encode(Box::new(TooLarge("idle_timeout"))))
 }
 
-/// The authentication methods, as JSON.
-pub(super) fn methods_to_store(methods: &[String]) -> Result<String, sqlx::Error> {
+/// A list of texts, as JSON.
+pub(super) fn texts_to_store(methods: &[String]) -> Result<String, sqlx::Error> {
     serde_json::to_string(methods).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-pub(super) fn stored_methods(json: &str) -> Result<Vec<String>, sqlx::Error> {
+pub(super) fn stored_texts(json: &str, column: &'static str) -> Result<Vec<String>, sqlx::Error> {
     // Usually there are none, which needs no reading.
-    if json == "[]" { Ok(Vec::new()) } else { serde_json::from_str(json).or_unreadable("amr") }
+    if json == "[]" { Ok(Vec::new()) } else { serde_json::from_str(json).or_unreadable(column) }
 }
 
 pub(super) fn stored_ended(at: Option<DateTime<Utc>>, reason: Option<&str>) -> Result<Option<Ended>, sqlx::Error> {

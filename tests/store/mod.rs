@@ -6,6 +6,7 @@
 mod fixture;
 
 mod activity;
+mod applications;
 mod attempts;
 mod bulk;
 mod changes;

@@ -18,6 +18,12 @@ impl Family for Cumulonimbus {
     const PREFIXES: &'static [&'static str] = &["/api/user", "/user"];
     const COOKIE: bool = true;
     const BLANK_IS_DEFAULT: &'static [&'static str] = &["limit", "offset"];
+    const ENDS_OWN_SESSION: &'static [&'static str] = &[
+        "/api/user/sessions/all",
+        "/api/user/sessions/all?allButSelf=false",
+        "/user/sessions/all",
+        "/user/sessions/all?allButSelf=false",
+    ];
 
     fn respond(failure: &Failure) -> Response {
         let status = match failure {
@@ -38,9 +44,10 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::Banned(_)) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
-            Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::Unmet(_) => {
-                ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions")
-            }
+            Error::Unauthenticated(Refusal::CrossSite)
+            | Error::Forbidden { .. }
+            | Error::BoundKey
+            | Error::Unmet(_) => ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions"),
             Error::Unauthenticated(_)
             | Error::InvalidClient(_)
             | Error::SessionNotFound
@@ -50,6 +57,8 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
             Error::AmbiguousSession(_) => ("AMBIGUOUS_SESSION_ERROR", "Ambiguous Session"),
             Error::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
             Error::ServiceKeyNotFound
+            | Error::ApplicationNotFound
+            | Error::ApplicationExists
             | Error::SessionLimitReached
             | Error::IdempotencyKeyReused
             | Error::SearchTooBroad

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::error::Cumulonimbus;
 use crate::api::app::App;
-use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, path_parameter};
+use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, UserWithBareToken, path_parameter};
 use crate::api::failure::Rejection;
 use crate::api::family::Refused;
 use crate::model;
@@ -34,6 +34,18 @@ impl FromRequestParts<Arc<App>> for Subject {
         let caller = CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
         let id = path_parameter::<Cumulonimbus>(parts, app, Some("id")).await?;
         Ok(Self(ManagedUser::new(caller.into_inner(), id)?))
+    }
+}
+
+/// The signed-in user, managing its own sessions.
+pub(super) struct Myself(pub ManagedUser);
+
+impl FromRequestParts<Arc<App>> for Myself {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let user = UserWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
+        Ok(Self(ManagedUser::own(user.into_inner())))
     }
 }
 
@@ -68,15 +80,37 @@ pub(super) struct Window {
 impl FromRequestParts<Arc<App>> for Window {
     type Rejection = Refusal;
 
-    /// A repeated parameter counts as no number.
+    /// A repeated parameter counts as no number. A number beyond `usize` is still one: its page is empty, not the first.
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
         let pairs = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
-        let number = |name: &str| {
-            let mut values = pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
-            values.next().filter(|_| values.next().is_none()).and_then(|value| value.parse::<usize>().ok())
+        let number = |name: &str| match values(&pairs, name)[..] {
+            [value] if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(value.parse::<usize>().unwrap_or(usize::MAX))
+            }
+            _ => None,
         };
         let limit = number("limit").filter(|limit| (1..=MAX_SESSIONS).contains(limit)).unwrap_or(MAX_SESSIONS);
         Ok(Self { limit, offset: number("offset").unwrap_or(0) })
+    }
+}
+
+fn values<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+}
+
+/// Whether an ending of all sessions keeps the one that the request comes with.
+pub(super) struct AllButSelf(pub bool);
+
+impl FromRequestParts<Arc<App>> for AllButSelf {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let pairs = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
+        match values(&pairs, "allButSelf")[..] {
+            [] | ["false"] => Ok(Self(false)),
+            ["true"] => Ok(Self(true)),
+            _ => Err(FieldError::new("allButSelf", "must be true or false, once").into()),
+        }
     }
 }
 

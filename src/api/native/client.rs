@@ -39,9 +39,9 @@ impl<'a> FormClient<'a> {
 
 /// A form that a client sends.
 pub(super) trait ClientForm: DeserializeOwned + Send + Sync {
-    /// Its client.
+    /// The client.
     fn client(&self) -> FormClient<'_>;
-    /// Its token; empty if there is none.
+    /// The token; empty if there is none.
     fn token(&self) -> &str;
 }
 
@@ -86,7 +86,7 @@ impl<T: ClientForm> FromRequest<Arc<App>> for CallersForm<T> {
 /// A form whose token is its own credential, so that its client need not authenticate. A client that does is refused for
 /// a wrong secret. A Bearer credential is ignored, because some programs add theirs to every request.
 pub(super) struct TokensForm<T> {
-    /// The client that the request names; `None` also where a service key stands for any.
+    /// The client that the request names without proof.
     pub(super) client_id: Option<String>,
     /// The form.
     pub(super) form: T,
@@ -121,8 +121,7 @@ enum Unproven {
     Several,
 }
 
-/// The client that a request names without proof. Where it sends a secret, that must be a service key, which then stands
-/// for any client.
+/// The client that a request names without proof. A secret must be a service key, which counts for any client.
 async fn client_of<'a>(
     header: &'a ClientHeader,
     form: FormClient<'a>,

@@ -1,5 +1,4 @@
-//! What clients find out by themselves: the key set (RFC 7517), and the metadata (RFC 8414) at the address of OpenID Connect
-//! Discovery too.
+//! Discovery: the key set (RFC 7517), and the metadata (RFC 8414), which is also at the address of OpenID Connect Discovery.
 
 use std::sync::Arc;
 

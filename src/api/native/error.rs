@@ -18,6 +18,7 @@ impl Family for Native {
     const NAME: &'static str = "native";
     const PREFIXES: &'static [&'static str] = &["/v1"];
     const ENDS_OWN_SESSION: &'static [&'static str] = &["/v1/me/sessions"];
+    const OTHER_DELETIONS: &'static [&'static str] = &["/v1/applications/"];
     const COOKIE: bool = true;
     const STANDARD_LIMITS: bool = true;
     /// Gateways pass on the query of the request that they guard.
@@ -67,6 +68,9 @@ fn code(failure: &Failure) -> &'static str {
             Error::SessionNotActive => "session_not_active",
             Error::UserNotFound => "user_not_found",
             Error::ServiceKeyNotFound => "key_not_found",
+            Error::BoundKey => "bound_key",
+            Error::ApplicationNotFound => "application_not_found",
+            Error::ApplicationExists => "application_exists",
             Error::UserBanned => "user_banned",
             Error::SessionLimitReached => "session_limit_reached",
             Error::IdempotencyKeyReused => "idempotency_key_reused",

@@ -83,6 +83,12 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::sessions::revoke_sessions))
         .routes(routes!(handlers::statistics::get_statistics))
         .routes(routes!(handlers::cleaning::clean_up))
+        .routes(routes!(handlers::applications::create_application, handlers::applications::list_applications))
+        .routes(routes!(
+            handlers::applications::get_application,
+            handlers::applications::change_application,
+            handlers::applications::delete_application
+        ))
         .routes(routes!(handlers::keys::create_key, handlers::keys::list_keys))
         .routes(routes!(handlers::keys::get_key, handlers::keys::revoke_key))
         .routes(routes!(handlers::keys::list_signing_keys))

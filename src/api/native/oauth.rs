@@ -227,7 +227,7 @@ struct IntrospectionResponse {
     #[schema(required = false)]
     iss: String,
     #[schema(required = false)]
-    aud: String,
+    aud: wire::Audience,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -282,7 +282,7 @@ async fn introspect(
         iat: issued_at.timestamp(),
         auth_time: signed_in.session.created_at.timestamp(),
         iss: app.sessions.access_tokens().issuer().to_owned(),
-        aud: app.sessions.access_tokens().audience().to_owned(),
+        aud: wire::Audience::new(app.sessions.audiences_of(&signed_in.session)),
         acr: signed_in.session.acr,
         amr: signed_in.session.amr,
     }))))

@@ -30,6 +30,7 @@ problems! {
     ServiceNeedsRead: 403 "A service needs `sessions:read`";
     NoSuchSession: 404 "No such session, or another user's";
     NoSuchUser: 404 "No such user";
+    NoSuchApplication: 404 "No such application";
     NoSuchKey: 404 "No such key";
     NotActive: 409 "The session has ended or expired";
     BadQuery: 400 "The query cannot be read";

@@ -56,7 +56,7 @@ impl ChangeLogReader {
             log: Some(log),
             connection,
             told_before: told_before.and_then(|instant| instant.checked_sub_signed(LATE_COMMIT)),
-            news: ReadSummary { changes: 0, signing_keys_changed: is_another || before.news.signing_keys_changed },
+            news: ReadSummary { changes: 0, configuration_changed: is_another || before.news.configuration_changed },
             ..Self::default()
         }
     }
@@ -85,8 +85,8 @@ impl ChangeLogReader {
 pub struct ReadSummary {
     /// Number of new changes.
     pub changes: usize,
-    /// Whether signing keys were added or removed.
-    pub signing_keys_changed: bool,
+    /// Whether signing keys or applications were added, changed or removed.
+    pub configuration_changed: bool,
 }
 
 /// The log that is read, and its settled position.
@@ -126,7 +126,7 @@ impl Sessions {
                 if reader.taken.insert(change.position) {
                     reader.bulk_endings_made |= matches!(change.change, Change::BulkEnding { .. });
                     reader.news.changes += 1;
-                    reader.news.signing_keys_changed |=
+                    reader.news.configuration_changed |=
                         self.apply_change(change, ReadLog { log: page.log, settled }, reader.told_before);
                 }
             }
@@ -203,7 +203,7 @@ impl Sessions {
         self.changes(&LogSnapshot::default(), nothing).await.map(drop)
     }
 
-    /// Applies a change, and says whether it concerns the signing keys. Endings before `told_before` are not sent to listeners
+    /// Applies a change, and says whether it concerns signing keys or applications. Endings before `told_before` are not sent to listeners
     /// again.
     fn apply_change(&self, change: LoggedChange, read: ReadLog, told_before: Option<DateTime<Utc>>) -> bool {
         let LoggedChange { position, change } = change;
@@ -226,7 +226,7 @@ impl Sessions {
                 self.cache.key_changed(id);
                 self.feed.key_revoked(id, self.now());
             }
-            Change::SigningKeysChanged => return true,
+            Change::SigningKeysChanged | Change::ApplicationsChanged => return true,
             Change::Unknown => self.distrust(),
         }
         false

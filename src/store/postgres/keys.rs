@@ -48,7 +48,7 @@ impl SigningKeyStore for PostgresStore {
 #[async_trait]
 impl ServiceKeyStore for PostgresStore {
     async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
-        let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at } = key;
+        let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application } = key;
         let add = || {
             sqlx::query(ADD_SERVICE_KEY)
                 .bind(id.0)
@@ -58,6 +58,7 @@ impl ServiceKeyStore for PostgresStore {
                 .bind(StoredTime(*created_at))
                 .bind(expires_at.map(StoredTime))
                 .bind(revoked_at.map(StoredTime))
+                .bind(application)
                 .execute(&self.database.pool)
         };
         self.database.retry_if_rolled_back(add).await?;

@@ -155,7 +155,7 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.device.browser.as_deref()))
         .bind(column(sessions, |session| session.scope.as_str()))
         .bind(column(sessions, |session| session.acr.as_deref()))
-        .bind(column_checked(sessions, |session| values::methods_to_store(&session.amr))?)
+        .bind(column_checked(sessions, |session| values::texts_to_store(&session.amr))?)
         .bind(column(sessions, |session| session.metadata.as_json()))
         .bind(column(sessions, |session| session.opened_by.map(|opener| opener.to_string()))))
 }

@@ -42,7 +42,7 @@ impl SigningKeyStore for SqliteStore {
 #[async_trait]
 impl ServiceKeyStore for SqliteStore {
     async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
-        let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at } = key;
+        let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application } = key;
         let add = sqlx::query(ADD_SERVICE_KEY)
             .bind(id.0)
             .bind(name)
@@ -50,7 +50,8 @@ impl ServiceKeyStore for SqliteStore {
             .bind(secret_hash.as_slice())
             .bind(StoredTime(*created_at))
             .bind(expires_at.map(StoredTime))
-            .bind(revoked_at.map(StoredTime));
+            .bind(revoked_at.map(StoredTime))
+            .bind(application);
         add.execute(&self.writer).await.map_err(failure)?;
         Ok(())
     }

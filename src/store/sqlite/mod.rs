@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod rows;
+mod applications;
 mod batched_writes;
 mod bulk_endings;
 mod change_log;

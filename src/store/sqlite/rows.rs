@@ -98,7 +98,7 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(&session.device.browser)
         .bind(session.scope.as_str())
         .bind(&session.acr)
-        .bind(values::methods_to_store(&session.amr)?)
+        .bind(values::texts_to_store(&session.amr)?)
         .bind(session.metadata.as_json())
         .bind(session.opened_by.map(|opener| opener.to_string())))
 }

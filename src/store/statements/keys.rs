@@ -7,7 +7,7 @@ use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
 
 macro_rules! service_key_columns {
     () => {
-        "id, name, scope, secret_hash, created_at, expires_at, revoked_at"
+        "id, name, scope, secret_hash, created_at, expires_at, revoked_at, client_id"
     };
 }
 
@@ -18,7 +18,7 @@ macro_rules! signing_key_columns {
 }
 
 pub(in crate::store) const ADD_SERVICE_KEY: &str =
-    concat!("INSERT INTO service_keys (", service_key_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
+    concat!("INSERT INTO service_keys (", service_key_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
 
 pub(in crate::store) const FIND_SERVICE_KEY: &str =
     concat!("SELECT ", service_key_columns!(), " FROM service_keys WHERE id = $1");
@@ -49,6 +49,7 @@ pub(in crate::store) fn service_key(row: &impl StoredRow) -> sqlx::Result<Stored
         created_at: row.time("created_at")?,
         expires_at: row.optional_time("expires_at")?,
         revoked_at: row.optional_time("revoked_at")?,
+        application: row.named("client_id")?,
     })
 }
 

@@ -7,6 +7,7 @@
 #[macro_use]
 mod fragments;
 
+pub(super) mod applications;
 pub(super) mod bulk_endings;
 #[macro_use]
 mod end;

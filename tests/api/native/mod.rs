@@ -1,5 +1,6 @@
 //! The native API.
 
+mod applications;
 mod change;
 mod clients;
 mod cookie;

@@ -19,15 +19,16 @@ async function onServer(databaseUrl) {
     } finally {
         await server.stop();
     }
-    await oauth(checks, databaseUrl);
 }
 
 console.log('on SQLite');
 await onServer();
+await oauth(checks);
 await offline(checks);
 if (process.env.TEST_DATABASE_URL) {
     console.log('on PostgreSQL');
     await withFreshDatabase(process.env.TEST_DATABASE_URL, onServer);
+    await withFreshDatabase(process.env.TEST_DATABASE_URL, (url) => oauth(checks, url));
 } else {
     console.log('left out: PostgreSQL, TEST_DATABASE_URL is not set');
 }

@@ -14,7 +14,7 @@ use crate::api::native::error::Problem;
 use crate::api::native::responses::{BadBody, BadFields, BadQuery, NeedsAdmin, NoSuchKey, Unauthenticated};
 use crate::api::native::wire;
 use crate::model::{Scope, ServiceKeyId};
-use crate::sessions::Error;
+use crate::sessions::{Error, ServiceKeyDraft};
 
 /// Create a service key
 ///
@@ -36,7 +36,8 @@ pub(crate) async fn create_key(
 ) -> Result<Response> {
     let body = body.into_inner();
     let lifetime = body.lifetime()?;
-    let new = app.sessions.create_service_key(&caller, body.name, &body.scope, lifetime).await?;
+    let draft = ServiceKeyDraft { name: body.name, scope: body.scope, application: body.client_id, lifetime };
+    let new = app.sessions.create_service_key(&caller, draft).await?;
     let location = format!("{}/v1/keys/{}", prefix_of(app.sessions.access_tokens().issuer()), new.stored.id);
     let created = wire::CreatedKey::new(new, app.sessions.now());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(created)).into_response())

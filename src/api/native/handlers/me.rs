@@ -29,7 +29,7 @@ pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Resul
             let session = wire::Session::new(session, viewer, app.sessions.now());
             wire::Me::user(user.into(), session)
         }
-        model::Caller::Service(service) => wire::Me::service(service.name, service.scope.to_string()),
+        model::Caller::Service(service) => wire::Me::service(service),
     }))
 }
 

@@ -1,5 +1,6 @@
 //! The handlers, one file a resource: extract, call the core, convert.
 
+pub(super) mod applications;
 pub(super) mod cleaning;
 pub(super) mod keys;
 pub(super) mod live;

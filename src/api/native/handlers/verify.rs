@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::Result;
@@ -17,8 +17,6 @@ use crate::api::native::wire;
 use crate::model::{Caller, SignedIn};
 use crate::sessions::{Error, Freshness, Refusal, Requirements};
 
-/// The most bytes in the identity headers: by default, gateways accept 4 KiB for the head of an answer.
-const MAX_IDENTITY_BYTES: usize = 3 * 1024;
 /// The path before the requirements.
 const REQUIRE: &str = "/v1/require/";
 
@@ -36,8 +34,12 @@ const REQUIRE: &str = "/v1/require/";
             ("X-User-Id" = String, description = "Id of the user"),
             ("X-Session-Id" = String, description = "Id of the session"),
             ("X-Session-Scope" = String, description = "Scope of the session"),
+            ("X-Session-Client" = String, description = "Application that the session was opened for; empty if unknown"),
+            ("X-Session-Acr" = String, description = "Authentication context class of the sign-in; empty if unknown"),
+            ("X-Session-Amr" = String, description = "Authentication methods of the sign-in, separated by spaces, a space within one as `%20` and a `%` as `%25`; empty if unknown"),
             ("X-Session-Auth-Time" = i64, description = "Time of the sign-in, in seconds since 1970"),
             ("X-User-Name" = String, description = "Name of the user; empty if unknown or too long"),
+            ("X-User-Name-Encoded" = String, description = "The same, percent-encoded and so in ASCII; empty if unknown or too long"),
             ("X-User-Email" = String, description = "Email address of the user; empty if unknown or too long"),
         )),
         NotValid,
@@ -98,31 +100,11 @@ async fn answer(app: &App, request: Request, requirements: &Requirements) -> Res
         scope: session.scope.to_string(),
         expires_at: session.expires_at,
     };
-    let required = session.user_id.as_str().len() + session.scope.as_str().len();
-    let [name, email] = fitting([user.name, user.email], MAX_IDENTITY_BYTES.saturating_sub(required));
-    // All of them always, empty or not: a gateway that copies them then overwrites what a client made up.
-    let identity = [
-        (const { HeaderName::from_static("x-user-id") }, session.user_id.to_string()),
-        (const { HeaderName::from_static("x-session-id") }, session.id.to_string()),
-        (const { HeaderName::from_static("x-session-scope") }, session.scope.to_string()),
-        (const { HeaderName::from_static("x-session-auth-time") }, session.created_at.timestamp().to_string()),
-        (const { HeaderName::from_static("x-user-name") }, name),
-        (const { HeaderName::from_static("x-user-email") }, email),
-    ];
     let mut response = Json(body).into_response();
-    for (name, value) in identity {
+    for (name, value) in wire::identity(&session, &user) {
         // Control characters were refused on the way in; other text goes out as UTF-8 octets (RFC 9110 section 5.5).
         let value = HeaderValue::try_from(value).map_err(|error| Error::Internal(error.into()))?;
         response.headers_mut().insert(name, value);
     }
     Ok(response)
-}
-
-/// The texts that fit into `room` bytes together; each that does not fit is replaced by an empty one.
-fn fitting<const N: usize>(texts: [Option<String>; N], mut room: usize) -> [String; N] {
-    texts.map(|text| {
-        let text = text.filter(|text| text.len() <= room).unwrap_or_default();
-        room -= text.len();
-        text
-    })
 }

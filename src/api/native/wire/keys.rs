@@ -25,6 +25,10 @@ pub struct CreateKey {
     /// allows sessions with more rights than the key itself.
     #[schema(example = "sessions:write sessions:read")]
     pub(in crate::api::native) scope: String,
+    /// The application that the key is bound to: it sees, opens and ends sessions of this `client_id` only, and is refused
+    /// wherever that cannot be told apart.
+    #[schema(example = "web", max_length = 255)]
+    pub(in crate::api::native) client_id: Option<String>,
     /// The lifetime in seconds; a year by default, and null for a key that does not expire.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>, example = 31_536_000, minimum = 1)]
@@ -67,6 +71,9 @@ pub struct ServiceKey {
     id: Uuid,
     name: String,
     scope: String,
+    /// The application that the key is bound to; absent for a key that is bound to none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
     /// Whether the key is accepted: neither revoked nor expired.
     active: bool,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -82,8 +89,9 @@ pub struct ServiceKey {
 impl ServiceKey {
     pub(in crate::api::native) fn new(stored: StoredServiceKey, now: DateTime<Utc>) -> Self {
         let active = stored.is_active(now);
-        let StoredServiceKey { id, name, scope, secret_hash: _, created_at, expires_at, revoked_at } = stored;
-        Self { id: id.0, name, scope: scope.into(), active, created_at, expires_at, revoked_at }
+        let StoredServiceKey { id, name, scope, secret_hash: _, created_at, expires_at, revoked_at, application } =
+            stored;
+        Self { id: id.0, name, scope: scope.into(), active, client_id: application, created_at, expires_at, revoked_at }
     }
 }
 

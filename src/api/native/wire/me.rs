@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answers::{Session, User};
+use crate::model::Service;
 
 /// The caller.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +39,9 @@ pub struct MeService {
     name: String,
     /// Scope of the service key.
     scope: String,
+    /// The application that the key is bound to; absent for a key that is bound to none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,7 +63,8 @@ impl Me {
     }
 
     /// A program with a service key.
-    pub fn service(name: String, scope: String) -> Self {
-        Self::Service(MeService { r#type: ServiceType::Service, name, scope })
+    pub fn service(service: Service) -> Self {
+        let Service { id: _, name, scope, application } = service;
+        Self::Service(MeService { r#type: ServiceType::Service, name, scope: scope.into(), client_id: application })
     }
 }

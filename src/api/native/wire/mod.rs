@@ -1,7 +1,9 @@
 //! The native API's wire types.
 
 mod answers;
+mod applications;
 mod conditions;
+mod identity;
 mod keys;
 mod live;
 mod me;
@@ -11,6 +13,8 @@ mod statistics;
 mod users;
 
 pub use answers::*;
+pub use applications::*;
+pub(super) use identity::identity;
 pub use keys::*;
 pub use live::*;
 pub use me::*;
