@@ -51,7 +51,9 @@ pub fn start() {
         let builder = PrometheusBuilder::new();
         let builder = builder.set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.name.to_owned()), &BUCKETS).ok()?;
         let handle = builder.install_recorder().ok()?;
-        METRICS.iter().for_each(|metric| announce(metric));
+        for metric in METRICS {
+            announce(metric);
+        }
         freshness(0, None);
         statistics(None);
         BUILD.gauge(&[env!("CARGO_PKG_VERSION")]).set(1.0);

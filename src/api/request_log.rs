@@ -48,9 +48,9 @@ pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, nex
         let (status, took) = (response.status().as_u16(), started.elapsed());
         let answer = Answer { status, took, cause: response.extensions().get(), caller: caller.get() };
         if path.is_some_and(|path| PROBES.contains(&path)) {
-            answer.log_probe()
+            answer.log_probe();
         } else {
-            answer.log()
+            answer.log();
         }
         metrics::answered(path, metrics::Method::parse(method), status, took);
         response

@@ -45,15 +45,15 @@ async fn replicas_that_differ_in_issuer_or_audience_warn_of_each_other_once() {
         serve(&folders[3], "https://id.example", "others"),
     ];
     let all_heard = async {
-        while (0..4).any(|of| warnings_of(&servers[of]).len() < 2) {
+        while servers.iter().any(|server| warnings_of(server).len() < 2) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), all_heard).await.expect("they do not hear of each other");
     // Each has heard of all others by now, and hears them again every second.
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    for of in 0..4 {
-        let told = warnings_of(&servers[of]);
+    for (of, server) in servers.iter().enumerate() {
+        let told = warnings_of(server);
         assert_eq!(told.len(), 2, "{told:#?}");
         let is_of_first = |line: &String| line.contains(" issuer=\"https://id.example\" audience=\"apps\"");
         assert_eq!(told.iter().filter(|line| is_of_first(line)).count(), usize::from(of >= 2), "{told:#?}");

@@ -68,6 +68,10 @@ impl Logging {
         response
     }
 
+    async fn delete(&self, id: &str, path: &str, token: &str) {
+        self.send(id, self.request("DELETE", path, token)).await;
+    }
+
     async fn open(&self, user: &str) -> Opened {
         let request = self.request("POST", "/v1/sessions", &self.login.text).json(&json!({ "user_id": user }));
         let body: Value = self.send("an-opening", request).await.json().await.unwrap();
@@ -112,35 +116,136 @@ impl Lines {
     }
 }
 
+/// Requests of each kind, each under an id of its own, and the session that was opened for them.
+async fn one_of_each_kind(server: &Logging) -> Opened {
+    let opened = server.open("alice").await;
+    for (id, path, token) in
+        [("used", "/v1/me", &opened.access), ("searched", "/v1/sessions?limit=1", &server.login.text)]
+    {
+        server.send(id, server.request("GET", path, token)).await;
+    }
+    server.send("by-bootstrap", server.request("GET", "/v1/sessions", BOOTSTRAP_KEY)).await;
+    let refused = [
+        ("without-credential", server.client.get(format!("{}/v1/me", server.process.base))),
+        ("with-nonsense", server.request("GET", "/v1/me", "sjs_nonsense")),
+        ("forbidden", server.request("POST", "/v1/cleanup", &opened.access)),
+        ("unmatched", server.request("BREW", "/a-path/that-nobody-knows?and=more", &opened.access)),
+        ("invalid", server.request("POST", "/v1/sessions", &server.login.text).json(&json!({ "user_id": "" }))),
+    ];
+    for (id, request) in refused {
+        assert!(request.header("x-request-id", id).send().await.unwrap().status().is_client_error(), "{id}");
+    }
+    assert!(server.refresh("refreshed", &opened.refresh).await.status().is_success());
+    assert_eq!(server.refresh("no-refresh", "sjr_nonsense").await.status(), 400);
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        server.send("probe", server.request("GET", path, "")).await;
+    }
+    opened
+}
+
+/// The expected line of a request: its id, method, route and status, its caller by credential, user and name, and the
+/// cause.
+type Row<'a> = (&'a str, &'a str, &'a str, u64, [&'a str; 3], &'a str);
+
+/// An ending that the log must tell: the request that brought it, the session, its user, the reason and the credential.
+struct Ending {
+    request: String,
+    session: String,
+    user: String,
+    reason: &'static str,
+    by: String,
+}
+
+impl Ending {
+    fn new(request: &str, opened: &Opened, user: &str, reason: &'static str, by: &str) -> Self {
+        let [request, user, by] = [request, user, by].map(ToOwned::to_owned);
+        Self { request, session: opened.id.clone(), user, reason, by }
+    }
+}
+
+/// Ends sessions as users do, in each family.
+async fn ended_by_users(server: &Logging) -> Vec<Ending> {
+    let mut endings = Vec::new();
+    let by = |opened: &Opened| format!("session:{}", opened.id);
+    for (family, path) in [
+        ("native", "/v1/sessions/"),
+        ("quiika", "/auth/sessions/"),
+        ("vault", "/api/v1/users/me/sessions/"),
+        ("blackbox", "/api/v0/sessions/"),
+        ("cumulonimbus", "/user/USER/session/"),
+    ] {
+        let user = format!("user-of-{family}");
+        let (one, two) = (server.open(&user).await, server.open(&user).await);
+        let path = path.replace("USER", &user);
+        let (other, own) = (format!("{family}-other"), format!("{family}-own"));
+        server.delete(&other, &format!("{path}{}", one.id), &two.access).await;
+        endings.push(Ending::new(&other, &one, &user, "revoked_by_user", &by(&two)));
+        server.delete(&own, &format!("{path}{}", two.id), &two.access).await;
+        endings.push(Ending::new(&own, &two, &user, "logout", &by(&two)));
+    }
+    let (one, two) = (server.open("bob").await, server.open("bob").await);
+    server.delete("my-sessions", "/v1/me/sessions", &two.access).await;
+    endings.extend([&one, &two].map(|ended| Ending::new("my-sessions", ended, "bob", "revoked_by_user", &by(&two))));
+
+    let opened = server.open("heidi").await;
+    let form = [("token", &opened.refresh)];
+    server.send("given-back", server.client.post(format!("{}/oauth2/revoke", server.process.base)).form(&form)).await;
+    endings.push(Ending::new("given-back", &opened, "heidi", "logout", &by(&opened)));
+
+    let opened = server.open("judy").await;
+    let next: Value = server.refresh("first-refresh", &opened.refresh).await.json().await.unwrap();
+    let next = next["refresh_token"].as_str().unwrap();
+    assert!(server.refresh("second-refresh", next).await.status().is_success());
+    assert_eq!(server.refresh("theft", &opened.refresh).await.status(), 400);
+    endings.push(Ending::new("theft", &opened, "judy", "reuse_detected", &by(&opened)));
+    endings
+}
+
+/// Ends sessions as administrators and login services do.
+async fn ended_by_others(server: &Logging) -> Vec<Ending> {
+    let mut endings = Vec::new();
+    let (admin, login) = (format!("key:{}", server.admin.id), format!("key:{}", server.login.id));
+    for (id, path, key, by) in [
+        ("by-key", "/v1/sessions/", server.admin.text.as_str(), admin.as_str()),
+        ("by-bootstrap", "/v1/sessions/", BOOTSTRAP_KEY, "bootstrap"),
+        ("by-janssen", "/api/v1/jans-auth-server/session/sid/", BOOTSTRAP_KEY, "bootstrap"),
+    ] {
+        let opened = server.open("carol").await;
+        server.delete(id, &format!("{path}{}", opened.id), key).await;
+        endings.push(Ending::new(id, &opened, "carol", "revoked_by_admin", by));
+    }
+    for (id, method, path, reason) in [
+        ("all-of-user", "DELETE", "/v1/users/dave/sessions", "revoked_by_admin"),
+        ("banned", "POST", "/v1/users/frank/ban", "user_banned"),
+        ("deleted", "DELETE", "/v1/users/grace", "user_deleted"),
+    ] {
+        let user = path.split('/').nth(3).unwrap();
+        let opened = server.open(user).await;
+        server.send(id, server.request(method, path, &server.admin.text)).await;
+        endings.push(Ending::new(id, &opened, user, reason, &admin));
+    }
+    let opened = server.open("erin").await;
+    let named = server.request("POST", "/v1/sessions/revoke", &server.admin.text).json(&json!({ "ids": [opened.id] }));
+    server.send("named", named).await;
+    endings.push(Ending::new("named", &opened, "erin", "revoked_by_admin", &admin));
+
+    let evicted = server.open("ivan").await;
+    server.open("ivan").await;
+    let third = server.request("POST", "/v1/sessions", &server.login.text).json(&json!({ "user_id": "ivan" }));
+    server.send("one-too-many", third).await;
+    endings.push(Ending::new("one-too-many", &evicted, "ivan", "replaced", &login));
+    endings
+}
+
 on_both_databases! {
     async fn a_request_is_one_line_with_its_route_its_caller_and_its_address(database) {
         let server = Logging::start(database.url(), &[]);
-        let opened = server.open("alice").await;
+        let opened = one_of_each_kind(&server).await;
         let own = format!("session:{}", opened.id);
-        for (id, path, token) in [("used", "/v1/me", &opened.access), ("searched", "/v1/sessions?limit=1", &server.login.text)] {
-            server.send(id, server.request("GET", path, token)).await;
-        }
-        server.send("by-bootstrap", server.request("GET", "/v1/sessions", BOOTSTRAP_KEY)).await;
-        let refused = [
-            ("without-credential", server.client.get(format!("{}/v1/me", server.process.base))),
-            ("with-nonsense", server.request("GET", "/v1/me", "sjs_nonsense")),
-            ("forbidden", server.request("POST", "/v1/cleanup", &opened.access)),
-            ("unmatched", server.request("BREW", "/a-path/that-nobody-knows?and=more", &opened.access)),
-            ("invalid", server.request("POST", "/v1/sessions", &server.login.text).json(&json!({ "user_id": "" }))),
-        ];
-        for (id, request) in refused {
-            assert!(request.header("x-request-id", id).send().await.unwrap().status().is_client_error(), "{id}");
-        }
-        assert!(server.refresh("refreshed", &opened.refresh).await.status().is_success());
-        assert_eq!(server.refresh("no-refresh", "sjr_nonsense").await.status(), 400);
-        for path in ["/metrics", "/healthz", "/readyz"] {
-            server.send("probe", server.request("GET", path, "")).await;
-        }
-
         let login = format!("key:{}", server.login.id);
         let lines = server.stop();
         let caller = |line: &Value| ["caller", "caller_user", "caller_name"].map(|name| line[name].as_str().unwrap_or_default().to_owned());
-        let rows: [(&str, &str, &str, u64, [&str; 3], &str); 11] = [
+        let rows: [Row<'_>; 11] = [
             ("an-opening", "POST", "/v1/sessions", 201, [&login, "", "my login"], ""),
             ("used", "GET", "/v1/me", 200, [&own, "alice", ""], ""),
             ("searched", "GET", "/v1/sessions", 200, [&login, "", "my login"], ""),
@@ -176,70 +281,13 @@ on_both_databases! {
 
     async fn an_ending_is_one_line_that_says_who_ended_what_why_and_from_where(database) {
         let server = Logging::start(database.url(), &[("SOJOURN_MAX_SESSIONS_PER_USER", "2")]);
-        let (admin, login) = (format!("key:{}", server.admin.id), format!("key:{}", server.login.id));
-        let mut expected: Vec<(String, String, String, &str, String)> = Vec::new();
-        let mut expect = |request: &str, opened: &Opened, user: &str, reason: &'static str, by: &str| {
-            expected.push((request.to_owned(), opened.id.clone(), user.to_owned(), reason, by.to_owned()));
-        };
-        let of = |opened: &Opened| format!("session:{}", opened.id);
-        let delete = async |id: &str, path: &str, token: &str| drop(server.send(id, server.request("DELETE", path, token)).await);
-
-        for (family, path) in [("native", "/v1/sessions/"), ("quiika", "/auth/sessions/"), ("vault", "/api/v1/users/me/sessions/"), ("blackbox", "/api/v0/sessions/"), ("cumulonimbus", "/user/USER/session/")] {
-            let user = format!("user-of-{family}");
-            let (one, two) = (server.open(&user).await, server.open(&user).await);
-            let path = path.replace("USER", &user);
-            let (other, own) = (format!("{family}-other"), format!("{family}-own"));
-            delete(&other, &format!("{path}{}", one.id), &two.access).await;
-            expect(&other, &one, &user, "revoked_by_user", &of(&two));
-            delete(&own, &format!("{path}{}", two.id), &two.access).await;
-            expect(&own, &two, &user, "logout", &of(&two));
-        }
-        let (one, two) = (server.open("bob").await, server.open("bob").await);
-        delete("my-sessions", "/v1/me/sessions", &two.access).await;
-        expect("my-sessions", &one, "bob", "revoked_by_user", &of(&two));
-        expect("my-sessions", &two, "bob", "revoked_by_user", &of(&two));
-
-        for (id, path, key, by) in [
-            ("by-key", "/v1/sessions/", server.admin.text.as_str(), admin.as_str()),
-            ("by-bootstrap", "/v1/sessions/", BOOTSTRAP_KEY, "bootstrap"),
-            ("by-janssen", "/api/v1/jans-auth-server/session/sid/", BOOTSTRAP_KEY, "bootstrap"),
-        ] {
-            let opened = server.open("carol").await;
-            delete(id, &format!("{path}{}", opened.id), key).await;
-            expect(id, &opened, "carol", "revoked_by_admin", by);
-        }
-        let opened = server.open("dave").await;
-        delete("all-of-user", "/v1/users/dave/sessions", &server.admin.text).await;
-        expect("all-of-user", &opened, "dave", "revoked_by_admin", &admin);
-        let opened = server.open("erin").await;
-        server.send("named", server.request("POST", "/v1/sessions/revoke", &server.admin.text).json(&json!({ "ids": [opened.id] }))).await;
-        expect("named", &opened, "erin", "revoked_by_admin", &admin);
-        let opened = server.open("frank").await;
-        server.send("banned", server.request("POST", "/v1/users/frank/ban", &server.admin.text)).await;
-        expect("banned", &opened, "frank", "user_banned", &admin);
-        let opened = server.open("grace").await;
-        delete("deleted", "/v1/users/grace", &server.admin.text).await;
-        expect("deleted", &opened, "grace", "user_deleted", &admin);
-        let opened = server.open("heidi").await;
-        let form = server.client.post(format!("{}/oauth2/revoke", server.process.base)).form(&[("token", &opened.refresh)]);
-        server.send("token-given-back", form).await;
-        expect("token-given-back", &opened, "heidi", "logout", &of(&opened));
-        let evicted = server.open("ivan").await;
-        server.open("ivan").await;
-        let third = server.request("POST", "/v1/sessions", &server.login.text).json(&json!({ "user_id": "ivan" }));
-        server.send("one-too-many", third).await;
-        expect("one-too-many", &evicted, "ivan", "replaced", &login);
-        let opened = server.open("judy").await;
-        let next: Value = server.refresh("first-refresh", &opened.refresh).await.json().await.unwrap();
-        let next = next["refresh_token"].as_str().unwrap();
-        assert!(server.refresh("second-refresh", next).await.status().is_success());
-        assert_eq!(server.refresh("theft", &opened.refresh).await.status(), 400);
-        expect("theft", &opened, "judy", "reuse_detected", &of(&opened));
-
+        let admin = format!("key:{}", server.admin.id);
+        let mut expected = ended_by_users(&server).await;
+        expected.extend(ended_by_others(&server).await);
         let lines = server.stop();
         let ended = lines.0.iter().filter(|line| line["message"] == "session ended").count();
         assert_eq!(ended, expected.len(), "each ending once");
-        for (request, session, user, reason, by) in expected {
+        for Ending { request, session, user, reason, by } in expected {
             let of_request = lines.of_request(&request);
             let line = of_request.iter().find(|line| line["message"] == "session ended" && line["session"] == session);
             let line = line.unwrap_or_else(|| panic!("{request}: {of_request:#?}"));

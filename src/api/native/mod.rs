@@ -116,7 +116,7 @@ fn live_router() -> OpenApiRouter<Arc<App>> {
 /// document cannot express them.
 fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let (verify, require) = (any(handlers::verify::verify), any(handlers::verify::require));
-    let routes = [
+    let checks = [
         ("/v1/verify", verify.clone()),
         ("/v1/verify/", verify.clone()),
         ("/v1/verify/{*path}", verify),
@@ -124,5 +124,5 @@ fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
         ("/v1/require/{requirements}/", require.clone()),
         ("/v1/require/{requirements}/{*path}", require),
     ];
-    routes.into_iter().fold(router, |router, (path, route)| with_route_of_any_method::<Native>(router, path, route))
+    checks.into_iter().fold(router, |router, (path, route)| with_route_of_any_method::<Native>(router, path, route))
 }
