@@ -471,12 +471,14 @@ fn the_health_check_tells_by_its_exit_status() {
 #[test]
 fn what_is_wrong_with_a_command_is_said_in_its_own_words() {
     let folder = Folder::new();
-    let rows: [(&[&str], &str); 13] = [
+    let rows: [(&[&str], &str); 15] = [
         (&["session", "revoke"], "<ID|--user <USER>>"),
         (&["session", "end"], "<ID|--user <USER>>"),
         (&["session", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"], "(see: sojourn key list)"),
+        (&["application", "update", "none"], "there is no application none (see: sojourn application list)"),
+        (&["application", "delete", "none"], "there is no application none (see: sojourn application list)"),
         (&["session", "list", "--limit", "0"], "must be a number from 1 to 200"),
         (&["session", "list", "--limit", "some"], "must be a number from 1 to 200"),
         (&["session", "list", "--cursor", "x"], "sojourn: --cursor: does not belong to this search"),

@@ -36,7 +36,7 @@ pub struct Arguments {
 }
 
 /// The heading under which each command lists them, apart from its own options.
-const SETTINGS_HEADING: &str = "Settings";
+const SETTINGS_HEADING: &str = "Settings that have a flag";
 
 /// The settings that have a flag.
 #[derive(Debug, Args)]

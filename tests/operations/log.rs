@@ -279,6 +279,7 @@ on_both_databases! {
         assert!(lines.of_request("probe").is_empty(), "probes are for debugging");
     }
 
+    /// O-14.
     async fn an_ending_is_one_line_that_says_who_ended_what_why_and_from_where(database) {
         let server = Logging::start(database.url(), &[("SOJOURN_MAX_SESSIONS_PER_USER", "2")]);
         let admin = format!("key:{}", server.admin.id);

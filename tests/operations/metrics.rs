@@ -132,6 +132,7 @@ fn promised(metric: &Metric) -> Vec<String> {
 }
 
 on_both_databases! {
+    /// O-13.
     async fn every_series_is_there_before_the_first_event_and_every_count_at_0(database) {
         let server = Remote::start(database.url());
         let first = Samples::of(&server).await;
