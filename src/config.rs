@@ -52,6 +52,14 @@ impl LogConfig {
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         Ok(Self { filter: source.get(&settings::LOG)?, format: source.get(&settings::LOG_FORMAT)? })
     }
+
+    /// As [`LogConfig::read`], for a command. A person waits for its result, not for the log: unless the operator has
+    /// chosen a level, only warnings and errors are logged.
+    pub fn read_for_command(source: &Source) -> Result<Self, SettingError> {
+        let log = Self::read(source)?;
+        let filter = if source.has(&settings::LOG) { log.filter } else { "warn".to_owned() };
+        Ok(Self { filter, ..log })
+    }
 }
 
 /// The address to listen on, which the health check asks too.
@@ -59,6 +67,11 @@ pub fn listen_address(source: &Source) -> Result<String, SettingError> {
     let listen = source.find(&settings::LISTEN)?;
     let port = source.port()?.map(|port| format!("0.0.0.0:{port}"));
     Ok(listen.or(port).unwrap_or_else(|| settings::DEFAULT_LISTEN.to_owned()))
+}
+
+/// Whether the operator has chosen an issuer. The default is good for a trial on one machine.
+pub fn has_issuer(source: &Source) -> bool {
+    source.has(&settings::ISSUER)
 }
 
 /// The database and the master secrets: the settings that every command needs.

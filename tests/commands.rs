@@ -173,10 +173,10 @@ on_both_databases! {
 
         let list: Value = serde_json::from_str(&run(&["session", "list", "--user", "alice"]).1).unwrap();
         assert_eq!(list["sessions"].as_array().unwrap().len(), 1);
-        assert_eq!(run(&["session", "revoke", "--user", "alice"]).1, "1 sessions of alice are ended.\n");
+        assert_eq!(run(&["session", "revoke", "--user", "alice"]).1, "1 session of alice is ended.\n");
         until_refused(&server, "/v1/me", word(&opened, "access_token")).await;
         let unknown = run(&["session", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"]);
-        assert_eq!((unknown.0, unknown.2.as_str()), (false, "sojourn: no such session\n"));
+        assert_eq!((unknown.0, unknown.2.as_str()), (false, "sojourn: there is no session 01a20114-3d06-7355-88c5-d5965a7f8762 (see: sojourn session list)\n"));
 
         let key = run(&["key", "create", "--name", "reports", "--scope", "sessions:read", "--expires-in", "90d"]).1;
         assert_eq!(get(&server, "/v1/sessions", key.trim()).await.0, 200);
@@ -252,7 +252,7 @@ on_both_databases! {
     }
 
     /// O-09.
-    async fn a_refused_request_costs_at_most_two_short_lines_in_the_log_whatever_it_carries(database) {
+    async fn a_refused_request_costs_one_short_line_in_the_log_whatever_it_carries(database) {
         let folder = Folder::new();
         let settings = [("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET), ("SOJOURN_LOG_FORMAT", "json")];
         let mut server = folder.serve(&settings);
@@ -269,7 +269,7 @@ on_both_databases! {
         assert!(server.wait().success());
         let log = server.log();
         assert_eq!(log.lines().filter(|line| line.contains("answered")).count(), 300);
-        assert!(log.lines().count() < 2 * 300 + 50, "{log}");
+        assert!(log.lines().count() < 300 + 50, "{log}");
         assert!(log.lines().all(|line| line.len() < 500), "{log}");
     }
 
@@ -336,7 +336,7 @@ on_both_databases! {
         for line in log.lines() {
             serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         }
-        assert!(log.contains("spent refresh token presented again") || log.contains("session ended"));
+        assert!(log.contains("session ended"));
         for secret in &secrets {
             let middle = &secret[secret.len() / 3..secret.len() * 2 / 3];
             for line in log.lines() {
@@ -466,6 +466,45 @@ fn the_health_check_tells_by_its_exit_status() {
         !nobody.status.success()
             && String::from_utf8(nobody.stderr).unwrap().starts_with("sojourn: http://127.0.0.1:1/readyz: ")
     );
+}
+
+#[test]
+fn what_is_wrong_with_a_command_is_said_in_its_own_words() {
+    let folder = Folder::new();
+    let rows: [(&[&str], &str); 15] = [
+        (&["session", "revoke"], "<ID|--user <USER>>"),
+        (&["session", "end"], "<ID|--user <USER>>"),
+        (&["session", "revoke", "abc"], "must be an id as `list` prints it"),
+        (&["key", "revoke", "abc"], "must be an id as `list` prints it"),
+        (&["key", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"], "(see: sojourn key list)"),
+        (&["application", "update", "none"], "there is no application none (see: sojourn application list)"),
+        (&["application", "delete", "none"], "there is no application none (see: sojourn application list)"),
+        (&["session", "list", "--limit", "0"], "must be a number from 1 to 200"),
+        (&["session", "list", "--limit", "some"], "must be a number from 1 to 200"),
+        (&["session", "list", "--cursor", "x"], "sojourn: --cursor: does not belong to this search"),
+        (&["session", "list", "--user", ""], "sojourn: --user: must not be empty"),
+        (&["session", "open", "--user", "a", "--expires-in", "1y"], "sojourn: --expires-in: must be"),
+        (
+            &["session", "open", "--user", "a", "--scope", "sessions:grant"],
+            "sojourn: --scope: must not have sessions:grant",
+        ),
+        (&["key", "create", "--name", "x", "--scope", "all"], "sojourn: --scope: \"all\" is none of sessions:write"),
+        (&["key", "create", "--name", "x", "--scope", "sessions:read", "--expires-in", "0"], "a duration such as 90d"),
+    ];
+    for (arguments, expected) in rows {
+        let output = folder.run(arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(expected), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn a_command_that_makes_a_database_says_so_once() {
+    let folder = Folder::new();
+    let said = |arguments: &[&str]| String::from_utf8(folder.run(arguments).stderr).unwrap();
+    let first = said(&["key", "create", "--name", "x", "--scope", "sessions:read"]);
+    assert!(first.contains("there was no database") && first.contains("./sojourn-data/sojourn.db"), "{first}");
+    assert_eq!(said(&["key", "list"]), "");
 }
 
 #[test]

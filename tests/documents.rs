@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sojourn::metrics::{Kind, METRICS};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -113,6 +115,43 @@ fn every_document_is_linked_from_the_readme() {
         let name = format!("docs/{}", document.file_name().unwrap().display());
         assert!(linked.contains(&name), "{name}");
     }
+}
+
+/// The names of metrics in a text.
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    // A database, in the steps of a restore.
+    const OTHER: &str = "sojourn_before";
+    let words = text.split(|character: char| !is_part_of_name(character));
+    words.filter(|word| word.starts_with("sojourn_") && *word != OTHER).collect()
+}
+
+#[test]
+fn every_metric_that_a_document_or_an_alert_names_is_there() {
+    let rules = read("docs/alerts.yml");
+    let is_known = |name: &str| {
+        let parts_of_histogram = ["_bucket", "_sum", "_count"];
+        METRICS.iter().any(|metric| {
+            let rest = name.strip_prefix(metric.name);
+            rest.is_some_and(|rest| {
+                rest.is_empty() || metric.kind == Kind::Histogram && parts_of_histogram.contains(&rest)
+            })
+        })
+    };
+    let documents = ["docs", "."].into_iter().flat_map(documents_of).map(|(path, text)| (path, prose(&text)));
+    let named = documents.chain([(PathBuf::from("docs/alerts.yml"), rules.clone())]);
+    for (document, text) in named {
+        for name in metrics_in(&text) {
+            assert!(is_known(name), "{}: {name}", document.display());
+        }
+    }
+    // The table of what wakes somebody is the list of the rules.
+    let operating = read("docs/OPERATING.md");
+    let table: String = operating.lines().filter(|line| line.starts_with("| `")).collect();
+    let alarms: BTreeSet<&str> = metrics_in(&table);
+    let in_rules: BTreeSet<&str> =
+        rules.lines().filter(|line| !line.contains("summary:")).flat_map(metrics_in).collect();
+    assert_eq!(alarms, in_rules);
+    assert!(alarms.len() > 5, "{alarms:?}");
 }
 
 /// The tags of promises, faults and attacks in a text, such as `FT-01`.

@@ -19,6 +19,8 @@ pub struct App {
     pub request_ids: RequestIds,
     /// The settings of the HTTP side.
     pub http: HttpConfig,
+    /// The source of clients' addresses.
+    pub forwarding: Forwarding,
     /// The rate limits by caller.
     pub limits: RateLimits,
     /// Turns true when the server is about to stop and not ready any more.
@@ -34,7 +36,7 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, EntropyUnavailable> {
         let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
-        let limits = RateLimits::new(http.rate_limit, forwarding);
-        Ok(Self { sessions, request_ids: RequestIds::new(entropy)?, http, limits, stopping })
+        let limits = RateLimits::new(http.rate_limit, forwarding.clone());
+        Ok(Self { sessions, request_ids: RequestIds::new(entropy)?, http, forwarding, limits, stopping })
     }
 }

@@ -46,7 +46,8 @@ impl Documented {
     }
 }
 
-fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
+/// The operations of a path, by method.
+pub(super) fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
     let by_method = [
         (Method::GET, &item.get),
         (Method::POST, &item.post),

@@ -15,6 +15,7 @@ use super::credentials::{Place, credentials};
 use super::failure::Rejection;
 use super::family::{Family, Refused};
 use super::limits::Counted;
+use super::request_notes::CallerSlot;
 use super::wording;
 use crate::model;
 use crate::model::{SessionId, SignedIn};
@@ -150,6 +151,7 @@ pub(super) fn admit<F: Family>(
 ) -> Result<model::Caller, Refused<F>> {
     match authenticated {
         Ok(caller) => {
+            CallerSlot::note(&parts.extensions, &caller);
             app.limits.admit::<F>(parts, Counted::Caller(&caller))?;
             Ok(caller)
         }

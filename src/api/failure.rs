@@ -232,20 +232,27 @@ impl Failure {
         }
     }
 
-    /// Logs the cause, which the client does not learn.
-    pub(super) fn log(&self) {
+    /// Counts a refused credential, and logs a failure of ours with its cause, which the client does not learn.
+    pub(super) fn record(&self) {
         match self {
             Self::Core(Error::Unauthenticated(refusal) | Error::InvalidClient(refusal)) => {
-                metrics::refused(refusal.as_str());
-                tracing::info!(%refusal, "refused");
+                metrics::refused(refusal.kind());
             }
             Self::Core(error @ Error::Unavailable(_)) => tracing::warn!(error = %chain(error), "not available"),
             Self::Core(error @ Error::Internal(_)) => tracing::error!(error = %chain(error), "internal error"),
-            // Messages about fields and requirements may quote the request, and any part of it may hold a token.
-            Self::Core(Error::Invalid(_)) => tracing::debug!(kind = "invalid", "rejected"),
-            Self::Core(Error::Unmet(_)) => tracing::debug!(kind = "unmet", "refused"),
-            Self::Core(error) => tracing::debug!(%error, "refused"),
-            Self::Request(rejection) => tracing::debug!(kind = rejection.kind(), "rejected"),
+            Self::Core(_) | Self::Request(_) => {}
+        }
+    }
+
+    /// The cause for the request's line in the log. Messages about fields and requirements may quote the request, and any
+    /// part of it may hold a token: such a cause is one word.
+    pub(super) fn cause(&self) -> Cow<'static, str> {
+        match self {
+            Self::Core(Error::Unauthenticated(refusal) | Error::InvalidClient(refusal)) => refusal.to_string().into(),
+            Self::Core(Error::Invalid(_)) => "invalid".into(),
+            Self::Core(Error::Unmet(_)) => "unmet".into(),
+            Self::Core(error) => error.to_string().into(),
+            Self::Request(rejection) => rejection.kind().into(),
         }
     }
 }

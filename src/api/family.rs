@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::failure::{BASIC_CHALLENGE, Failure, Rejection};
+use super::request_notes::Cause;
 use crate::model::FieldError;
 use crate::sessions::{Error, Refusal};
 
@@ -72,8 +73,9 @@ impl<F> From<FieldError> for Refused<F> {
 
 impl<F: Family> IntoResponse for Refused<F> {
     fn into_response(self) -> Response {
-        self.failure.log();
+        self.failure.record();
         let mut response = F::respond(&self.failure);
+        response.extensions_mut().insert(Cause(self.failure.cause()));
         if let Some(challenge) = self.failure.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

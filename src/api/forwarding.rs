@@ -7,8 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use axum::http::header::FORWARDED;
-use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 /// The longest chain of proxies that is followed.
@@ -30,13 +29,13 @@ impl Forwarding {
 
     /// The peer's address, or behind trusted proxies the last address that is not a trusted proxy's. If a proxy names
     /// no address, the proxy's own is returned, because everything before it may be forged. `None` without a peer.
-    pub(super) fn client_address(&self, parts: &Parts) -> Option<IpAddr> {
-        let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    pub(super) fn client_address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
         let mut address = peer.ip().to_canonical();
         if !self.trusts(address) {
             return Some(address);
         }
-        let values: Vec<&[u8]> = parts.headers.get_all(&self.header).iter().map(HeaderValue::as_bytes).collect();
+        let values: Vec<&[u8]> = headers.get_all(&self.header).iter().map(HeaderValue::as_bytes).collect();
         for element in
             values.into_iter().rev().flat_map(|value| Pieces { rest: Some(value), separator: b',' }).take(MAX_HOPS)
         {
@@ -159,7 +158,7 @@ mod tests {
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
-        forwarding.client_address(&parts).unwrap().to_string()
+        forwarding.client_address(&parts.headers, &parts.extensions).unwrap().to_string()
     }
 
     fn behind_one_proxy(header: &str, value: &[u8]) -> String {

@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::announcements::announce_document;
 use super::app::App;
 use super::documented::{Documented, only_documented};
 use super::endings::{Reserved, only_ends_sessions};
@@ -24,10 +25,6 @@ use crate::telemetry;
 
 /// The longest that a request may take. The store has shorter timeouts of its own, so this one is for slow senders.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The family that gave an answer, for the metrics.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FamilyName(pub(crate) &'static str);
 
 /// The family's answer to a request that none of its routes takes.
 pub(super) fn refused<F: Family>(rejection: &Rejection) -> Response {
@@ -55,6 +52,7 @@ pub(super) fn guard_router<F: Family>(
     app: &Arc<App>,
     wait: Duration,
 ) -> Router<Arc<App>> {
+    announce_document::<F>(document);
     let documented = Arc::new(Documented::new::<F>(document));
     let within = REQUEST_TIMEOUT + wait;
     router
@@ -86,7 +84,6 @@ async fn within_limits<F: Family>(
         Some(budget) => budget.write_original_headers(response.headers_mut(), app.sessions.now()),
         None => {}
     }
-    response.extensions_mut().insert(FamilyName(F::NAME));
     response
 }
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
+use super::announcements::{announce_redirection, with_page};
 use super::app::App;
 use super::extract::PathText;
 use super::failure::Rejection;
@@ -70,6 +71,9 @@ const fn file_name(path: &str) -> &str {
     }
 }
 
+/// The rules for Prometheus, which a guide links to.
+const ALERTS: (&str, &str) = ("alerts.yml", include_str!("../../docs/alerts.yml"));
+
 const STYLE: &str = "body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1rem/1.55 system-ui,sans-serif}\
     pre{overflow-x:auto;padding:.8rem;background:#8881;border-radius:.3rem}\
     table{border-collapse:collapse;display:block;overflow-x:auto}td,th{border:1px solid #8886;padding:.3rem .6rem;\
@@ -77,11 +81,11 @@ const STYLE: &str = "body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1
 
 /// The routes.
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        // Links are relative, so that they work below any path prefix of a reverse proxy.
-        .route("/docs/guide", get(async || Redirect::permanent("guide/README.md")))
-        .route("/docs/guide/{file}", get(async |file: PathText<Native>| page(&file)))
-        .route("/docs/guide/gateways/{*file}", get(async |file: PathText<Native>| recipe(&file)))
+    announce_redirection("/docs/guide");
+    // Links are relative, so that they work below any path prefix of a reverse proxy.
+    let router = Router::new().route("/docs/guide", get(async || Redirect::permanent("guide/README.md")));
+    let router = with_page(router, "/docs/guide/{file}", get(async |file: PathText<Native>| page(&file)));
+    with_page(router, "/docs/guide/gateways/{*file}", get(async |file: PathText<Native>| recipe(&file)))
 }
 
 static PAGES: LazyLock<HashMap<&str, Bytes>> =
@@ -91,6 +95,9 @@ fn page(name: &str) -> Result<Response, Refusal> {
     const POLICY: HeaderValue = HeaderValue::from_static(
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     );
+    if name == ALERTS.0 {
+        return Ok(([(header::CONTENT_TYPE, "application/yaml")], ALERTS.1).into_response());
+    }
     let page = PAGES.get(name).ok_or(Rejection::UnknownPath)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),

@@ -144,7 +144,9 @@ impl RateLimits {
             Counted::Caller(Caller::Service(service)) => format!("{kind}service {}", service.id),
             Counted::User(user) => format!("user {user}"),
             Counted::Session(session) => format!("{kind}session {session}"),
-            Counted::Address => format!("address {}", network_of(self.forwarding.client_address(parts))),
+            Counted::Address => {
+                format!("address {}", network_of(self.forwarding.client_address(&parts.headers, &parts.extensions)))
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! extractors and the guards here then use its errors in every case, unknown paths and panics included.
 
 mod addressing;
+mod announcements;
 mod app;
 pub mod blackbox;
 mod credentials;
@@ -29,6 +30,7 @@ pub mod quiika;
 mod registry;
 pub mod request_ids;
 pub mod request_log;
+mod request_notes;
 mod right_path;
 mod router;
 mod timestamp;

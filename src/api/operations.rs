@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
+use super::announcements::{announce_page, announce_redirection, with_page};
 use super::app::App;
 use super::failure::Rejection;
 use super::family::Refused;
@@ -26,14 +27,22 @@ type Refusal = Refused<native::Native>;
 
 /// The routes.
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/healthz", get(healthy))
-        .route("/readyz", get(ready))
-        .route("/", get(greeting))
-        .route("/openapi.yaml", get(served))
-        .route("/openapi.json", get(served))
-        .route("/openapi-3.0.json", get(served))
-        .route("/openapi/{file}", get(served))
+    let pages = [
+        ("/healthz", get(healthy)),
+        ("/readyz", get(ready)),
+        ("/", get(greeting)),
+        ("/openapi.yaml", get(served)),
+        ("/openapi.json", get(served)),
+        ("/openapi-3.0.json", get(served)),
+        ("/openapi/{file}", get(served)),
+    ];
+    // The routes of the reference, which adds them itself.
+    announce_redirection("/docs");
+    announce_page("/docs/");
+    announce_page("/docs/{*rest}");
+    pages
+        .into_iter()
+        .fold(Router::new(), |router, (path, page)| with_page(router, path, page))
         .merge(guides::router())
         .merge(Router::from(reference()).layer(middleware::from_fn(only_own_assets)))
         .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
@@ -41,7 +50,7 @@ pub(super) fn router() -> Router<Arc<App>> {
 
 /// The route of the metrics, on the main address or their own.
 pub(super) fn metrics_router() -> Router<Arc<App>> {
-    Router::new().route("/metrics", get(metrics))
+    with_page(Router::new(), "/metrics", get(metrics))
 }
 
 /// The metrics in Prometheus' text format.

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write as _};
 
-use chrono::TimeDelta;
-use clap::Subcommand;
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{ArgGroup, Subcommand};
 use uuid::Uuid;
 
-use super::{CommandError, print};
+use super::{CommandError, id, print};
 use crate::api::native::wire;
 use crate::config::parse_duration;
-use crate::model::{Caller, Filter, Service, SessionId, Sort, UserId};
+use crate::model::{Caller, Filter, MAX_PAGE, Service, SessionId, Sort, UserId};
 use crate::sessions::{Error, SessionDraft, TokenChoice};
 use crate::setup::Assembled;
 
@@ -53,20 +53,21 @@ pub(super) enum SessionCommand {
         /// Only sessions of this user
         #[arg(long)]
         user: Option<String>,
-        /// The maximum number of sessions, 1 to 200
-        #[arg(long, default_value_t = 50)]
+        /// The maximum number of sessions, from 1 to 200
+        #[arg(long, default_value_t = 50, value_parser = limit)]
         limit: u32,
         /// The next_cursor of the previous page
         #[arg(long)]
         cursor: Option<String>,
     },
     /// End a session, or all of a user's
+    #[command(visible_alias = "end", group = ArgGroup::new("sessions").args(["id", "user"]).required(true))]
     Revoke {
-        /// The session's id
-        #[arg(required_unless_present = "user")]
+        /// The session's id, as `sojourn session list` prints it
+        #[arg(value_parser = id)]
         id: Option<Uuid>,
         /// All active sessions of this user
-        #[arg(long, conflicts_with = "id")]
+        #[arg(long)]
         user: Option<String>,
     },
 }
@@ -74,6 +75,11 @@ pub(super) enum SessionCommand {
 pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
     let duration = parse_duration(text).filter(|duration| *duration > TimeDelta::zero());
     duration.ok_or_else(|| "must be a duration such as 90d or 12h".to_owned())
+}
+
+fn limit(text: &str) -> Result<u32, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
+    limit.ok_or_else(|| format!("must be a number from 1 to {MAX_PAGE}"))
 }
 
 pub(super) fn operator() -> Caller {
@@ -85,14 +91,15 @@ pub(super) async fn signing_key(command: SigningKeyCommand, assembled: &Assemble
         SigningKeyCommand::List => {
             for key in assembled.store.signing_keys().await? {
                 let (kid, algorithm) = (&key.kid, key.algorithm.as_str());
-                print(&format!("{kid}  {algorithm}  made {}  signs from {}", key.created_at, key.active_from))?;
+                let (made, from) = (shown(key.created_at), shown(key.active_from));
+                print(&format!("{kid}  {algorithm}  made {made}  signs from {from}"))?;
             }
             Ok(())
         }
         SigningKeyCommand::Rotate { compromised } => {
             let rotated = assembled.signing_keys.rotate(compromised).await;
             let key = rotated.map_err(|error| CommandError::Start(error.into()))?;
-            print(&format!("Key {} signs from {}.", key.kid, key.active_from))
+            print(&format!("Key {} signs from {}.", key.kid, shown(key.active_from)))
         }
     }
 }
@@ -114,37 +121,63 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
                 tokens,
                 ..SessionDraft::default()
             };
-            let opened = sessions.open(&operator, draft, None).await?;
+            let opened = sessions.open(&operator, draft, None).await.map_err(of_session_arguments)?;
             print_json(&wire::OpenedSession::new(opened, wire::Viewer::SERVICE, now))
         }
         SessionCommand::List { user, limit, cursor } => {
             let user_id = user.map(|user| user_id(&user)).transpose()?;
             let filter = Filter { user_id, ..Filter::default() };
-            let page = sessions.search(&operator, &filter, Sort::default(), limit, cursor.as_deref()).await?;
+            let page = sessions.search(&operator, &filter, Sort::default(), limit, cursor.as_deref()).await;
+            let page = page.map_err(of_session_arguments)?;
             print_json(&wire::SessionPage::new(page, wire::Viewer::SERVICE, now))
         }
         SessionCommand::Revoke { id: Some(id), .. } => {
-            sessions.end(&operator, SessionId::from_uuid(id)).await?;
+            sessions.end(&operator, SessionId::from_uuid(id)).await.map_err(|error| match error {
+                Error::SessionNotFound => {
+                    CommandError::Other(format!("there is no session {id} (see: sojourn session list)"))
+                }
+                error => error.into(),
+            })?;
             print(&format!("Session {id} is ended."))
         }
         SessionCommand::Revoke { id: None, user } => {
             let user = user_id(&user.unwrap_or_default())?;
             let ended = sessions.end_all_of(&operator, &user).await?;
-            print(&format!("{ended} sessions of {user} are ended."))
+            match ended {
+                1 => print(&format!("1 session of {user} is ended.")),
+                _ => print(&format!("{ended} sessions of {user} are ended.")),
+            }
         }
     }
 }
 
 /// The errors of invalid fields in one line, by the names of the arguments.
 pub(super) fn of_arguments(error: Error) -> CommandError {
+    by_arguments(error, |field| if field == "client_id" { "application" } else { field })
+}
+
+/// As [`of_arguments`], for the commands of sessions.
+fn of_session_arguments(error: Error) -> CommandError {
+    by_arguments(error, |field| match field {
+        "user_id" => "user",
+        "client_id" => "client",
+        field => field,
+    })
+}
+
+fn by_arguments(error: Error, argument: fn(&str) -> &str) -> CommandError {
     let Error::Invalid(errors) = error else { return error.into() };
-    let argument = |field: &str| if field == "client_id" { "application".to_owned() } else { field.replace('_', "-") };
-    let lines = errors.iter().map(|error| format!("--{}: {}", argument(&error.field), error.message));
+    let name = |field: &str| argument(field).replace('_', "-");
+    let lines = errors.iter().map(|error| format!("--{}: {}", name(&error.field), error.message));
     CommandError::Other(lines.collect::<Vec<_>>().join("; "))
 }
 
 fn user_id(text: &str) -> Result<UserId, CommandError> {
-    UserId::parse(text).map_err(|error| CommandError::Core(error.into()))
+    UserId::parse(text).map_err(|error| of_session_arguments(error.into()))
+}
+
+fn shown(at: DateTime<Utc>) -> String {
+    at.format("%F %T UTC").to_string()
 }
 
 pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use super::administration::{duration, of_arguments, operator, print_json};
 use super::{CommandError, print};
 use crate::api::native::wire;
-use crate::sessions::ApplicationDraft;
+use crate::sessions::{ApplicationDraft, Error};
 use crate::setup::Assembled;
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +84,16 @@ impl From<Settings> for ApplicationDraft {
     }
 }
 
+/// The error of a command on an application that should exist.
+fn of_application(error: Error, client_id: &str) -> CommandError {
+    match error {
+        Error::ApplicationNotFound => {
+            CommandError::Other(format!("there is no application {client_id} (see: sojourn application list)"))
+        }
+        error => of_arguments(error),
+    }
+}
+
 pub(super) async fn application(command: ApplicationCommand, assembled: &Assembled) -> Result<(), CommandError> {
     let (sessions, operator) = (&assembled.sessions, operator());
     match command {
@@ -97,10 +107,11 @@ pub(super) async fn application(command: ApplicationCommand, assembled: &Assembl
         }
         ApplicationCommand::Update { client_id, settings } => {
             let changed = sessions.change_application(&operator, &client_id, settings.into()).await;
-            print_json(&wire::Application::from(changed.map_err(of_arguments)?))
+            print_json(&wire::Application::from(changed.map_err(|error| of_application(error, &client_id))?))
         }
         ApplicationCommand::Delete { client_id } => {
-            sessions.delete_application(&operator, &client_id).await?;
+            let deleted = sessions.delete_application(&operator, &client_id).await;
+            deleted.map_err(|error| of_application(error, &client_id))?;
             print(&format!("Application {client_id} is deleted."))
         }
     }

@@ -5,16 +5,23 @@ use clap::Subcommand;
 use uuid::Uuid;
 
 use super::administration::{duration, of_arguments, operator};
-use super::{CommandError, print};
+use super::{CommandError, id, print};
 use crate::model::{Filter, Opener, ServiceKeyId};
 use crate::sessions::{Error, Selection, ServiceKeyDraft};
 use crate::setup::Assembled;
 use crate::store::Announcement;
 use crate::tokens::StoredServiceKey;
 
+const EXAMPLES: &str = "\
+Examples:
+  a login service     sojourn key create --name my-login --scope sessions:write
+  an application      sojourn key create --name my-app --scope sessions:read
+  an administrator    sojourn key create --name my-admin --scope \"sessions:read sessions:admin\" --expires-in 8h";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
     /// Create a key and print it: it is never shown again
+    #[command(after_help = EXAMPLES)]
     Create {
         /// The key's name
         #[arg(long)]
@@ -34,7 +41,8 @@ pub(super) enum KeyCommand {
     List,
     /// Revoke a key
     Revoke {
-        /// The key's id, from the list
+        /// The key's id, as `sojourn key list` prints it
+        #[arg(value_parser = id)]
         id: Uuid,
         /// End the sessions that the key opened, too
         #[arg(long)]
@@ -92,7 +100,7 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
         revoked => revoked?,
     }
     // Nothing else in this process announces its changes.
-    drop(sessions.announce(Announcement::Changes).await);
+    drop(assembled.store.announce(Announcement::Changes, None).await);
     if end_sessions {
         let ended = sessions.end_sessions_of_key(&operator(), id).await?;
         let ended = ended.map_or("all".to_owned(), |ended| ended.to_string());

@@ -15,8 +15,12 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::api::DocumentForm;
+use secrecy::ExposeSecret as _;
+use uuid::Uuid;
+
 use crate::clock::EntropyUnavailable;
 use crate::config::{Documented, LogConfig, SETTINGS, SettingError, Source};
+use crate::sessions::Error;
 use crate::setup::{Setup, StartError};
 use crate::store::{self, Announcement};
 use crate::{api, error_chain, telemetry};
@@ -31,20 +35,23 @@ pub struct Arguments {
     command: Option<Command>,
 }
 
+/// The heading under which each command lists them, apart from its own options.
+const SETTINGS_HEADING: &str = "Settings that have a flag";
+
 /// The settings that have a flag.
 #[derive(Debug, Args)]
 struct Flags {
     /// The address to listen on (SOJOURN_LISTEN)
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = SETTINGS_HEADING)]
     listen: Option<String>,
     /// sqlite://… or postgres://… (DATABASE_URL)
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = SETTINGS_HEADING)]
     database_url: Option<String>,
     /// The folder of the SQLite file and the generated secret (SOJOURN_DATA_DIR)
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = SETTINGS_HEADING)]
     data_dir: Option<String>,
     /// A TOML file with settings (SOJOURN_CONFIG)
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = SETTINGS_HEADING)]
     config: Option<String>,
 }
 
@@ -82,7 +89,7 @@ enum Command {
     /// Master secrets: their use, and when a former one may go
     #[command(subcommand)]
     Secret(secrets::SecretCommand),
-    /// Sessions
+    /// Sessions: open one, list them, end them
     #[command(subcommand)]
     Session(administration::SessionCommand),
     /// Print the OpenAPI document
@@ -116,6 +123,12 @@ fn settings_help() -> String {
     format!("Settings (environment, or a TOML file, where retention is short for SOJOURN_RETENTION):\n{lines}")
 }
 
+/// An id in an argument.
+fn id(text: &str) -> Result<Uuid, String> {
+    text.parse()
+        .map_err(|_| "must be an id as `list` prints it, such as 01a218c2-fd05-7603-bb1f-ef42908e80af".to_owned())
+}
+
 /// The reason why a command failed: one line for the person who typed it.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
@@ -130,7 +143,7 @@ enum CommandError {
     #[error("{}", error_chain::chain(.0))]
     Store(#[from] store::Error),
     #[error("{}", error_chain::chain(.0))]
-    Core(#[from] crate::sessions::Error),
+    Core(#[from] Error),
     #[error("{0}")]
     Other(String),
 }
@@ -159,13 +172,12 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
             Command::Serve => serve::serve(source).await,
             Command::Healthcheck => healthcheck::healthcheck(&source).await,
             command => {
-                let mut log = LogConfig::read(&source)?;
-                // A person waits for the result, not for the log: only warnings and errors are logged.
-                if log.filter == "info" {
-                    "warn".clone_into(&mut log.filter);
+                telemetry::start(&LogConfig::read_for_command(&source)?);
+                let setup = Setup::read(&source)?;
+                if !matches!(command, Command::Migrate) {
+                    warn_of_new_database(&setup)?;
                 }
-                telemetry::start(&log);
-                let assembled = Setup::read(&source)?.assemble().await?;
+                let assembled = setup.assemble().await?;
                 let store = std::sync::Arc::clone(&assembled.store);
                 let result = match command {
                     Command::Application(command) => applications::application(command, &assembled).await,
@@ -176,12 +188,26 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                     _ => print("The database is up to date."),
                 };
                 // Without the announcement, servers would learn of the changes a little later.
-                drop(store.announce(Announcement::Changes).await);
+                drop(store.announce(Announcement::Changes, None).await);
                 store.close().await;
                 result
             }
         }
     })
+}
+
+/// Warns that a command is about to make a database. Somebody in another folder than the server would wonder why a new key
+/// is refused.
+fn warn_of_new_database(setup: &Setup) -> Result<(), CommandError> {
+    let url = setup.storage.database_url.expose_secret();
+    if url.starts_with("sqlite:") && store::is_new(url).map_err(StartError::from)? {
+        let database = &setup.storage.database_shown;
+        tracing::warn!(
+            database,
+            "there was no database, so a new one is made: a server uses it only with the same --data-dir or DATABASE_URL"
+        );
+    }
+    Ok(())
 }
 
 /// Forbids core dumps, which would hold the master secret and the signing keys.

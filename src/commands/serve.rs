@@ -1,6 +1,7 @@
 //! `sojourn serve`.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 
 use super::CommandError;
 use crate::api::{self, App};
-use crate::config::{HttpConfig, LogConfig, ServerConfig, Source, listen_address};
+use crate::config::{self, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::setup::{Assembled, Setup};
 use crate::{metrics, server, tasks, telemetry};
 
@@ -30,6 +31,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let mut setup = Setup::read(&source)?;
     setup.policy.streams = config.room_for(setup.policy.streams);
     warn_of_endless_bootstrap_key(&setup);
+    let has_issuer = config::has_issuer(&source);
     // The source holds copies of the secrets.
     drop(source);
     let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
@@ -40,6 +42,9 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         Some(address) => Some(listen("SOJOURN_METRICS_LISTEN", address).await?),
         None => None,
     };
+    if !has_issuer {
+        warn_of_default_issuer(sessions.access_tokens().issuer(), listener.local_addr()?);
+    }
     let stop = server::stop_signal()?;
     // The tasks run as long as requests are served.
     let (end, ended) = watch::channel(false);
@@ -89,6 +94,19 @@ fn warn_of_endless_bootstrap_key(setup: &Setup) {
     if is_postgres && setup.bootstrap_key.as_ref().is_some_and(|key| key.until.is_none()) {
         tracing::warn!(
             "SOJOURN_BOOTSTRAP_KEY has every right and no end: set SOJOURN_BOOTSTRAP_KEY_UNTIL, or leave it out"
+        );
+    }
+}
+
+/// Warns of a default issuer that does not lead to the server.
+fn warn_of_default_issuer(issuer: &str, address: SocketAddr) {
+    let leads_here = address.ip().is_loopback() && issuer == format!("http://localhost:{}", address.port());
+    if !leads_here {
+        tracing::warn!(
+            issuer,
+            %address,
+            "SOJOURN_ISSUER is not set: programs that verify access tokens by themselves see this default, and do not find \
+             the keys there; set it to the URL by which they reach this server"
         );
     }
 }

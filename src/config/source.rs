@@ -78,6 +78,11 @@ impl Source {
         }
     }
 
+    /// Whether a setting is set, if only to its default.
+    pub(super) fn has<T>(&self, setting: &Setting<T>) -> bool {
+        self.text(setting.name).is_some()
+    }
+
     /// The value of a setting, or its default.
     pub(super) fn get<T>(&self, setting: &Setting<T>) -> Result<T, SettingError> {
         let text = self.text(setting.name).unwrap_or(setting.default);

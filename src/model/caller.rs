@@ -39,6 +39,14 @@ impl Service {
     pub fn key_id(&self) -> Option<ServiceKeyId> {
         self.id.parse().ok().map(ServiceKeyId)
     }
+
+    fn credential(&self) -> Opener {
+        match self.key_id() {
+            Some(id) => Opener::Key(id),
+            None if self.id == Opener::BOOTSTRAP => Opener::BootstrapKey,
+            None => Opener::CommandLine,
+        }
+    }
 }
 
 /// The identity behind a credential.
@@ -99,16 +107,20 @@ impl Caller {
         self.session().map(|session| session.id)
     }
 
+    /// The credential that the caller came with. The log names it for each change.
+    pub fn credential(&self) -> Opener {
+        match self {
+            Self::User(signed_in) => signed_in.credential(),
+            Self::Service(service) => service.credential(),
+        }
+    }
+
     /// The opener that is recorded for sessions of this caller.
     pub fn opener(&self) -> Opener {
         match self {
             // The root of the chain: whoever ends everything that a leaked key opened must find what came of it later.
             Self::User(signed_in) => signed_in.session.opened_by.unwrap_or(Opener::Session(signed_in.session.id)),
-            Self::Service(service) => match service.key_id() {
-                Some(id) => Opener::Key(id),
-                None if service.id == Opener::BOOTSTRAP => Opener::BootstrapKey,
-                None => Opener::CommandLine,
-            },
+            Self::Service(service) => service.credential(),
         }
     }
 }

@@ -128,6 +128,15 @@ pub struct Counts {
     pub events: Vec<EventCount>,
 }
 
+/// The number of open sessions, as far as events are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenSessions {
+    /// Sessions neither ended nor past their end. Those idle for too long are among them.
+    pub number: i64,
+    /// The instant before which all events are counted.
+    pub counted_until: DateTime<Utc>,
+}
+
 /// The sessions of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupCount {

@@ -17,6 +17,7 @@ mod session_limit;
 mod slide;
 mod stale;
 pub(crate) mod text;
+mod token_issuer;
 mod touch;
 mod user;
 
@@ -25,7 +26,8 @@ pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
 pub use counts::{
-    CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, SessionStats, StatisticsQuery, Step,
+    CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats, StatisticsQuery,
+    Step,
 };
 pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
@@ -41,5 +43,6 @@ pub use session_id::SessionId;
 pub use session_limit::{LimitPolicy, SessionLimit};
 pub use slide::Slide;
 pub use stale::Stale;
+pub use token_issuer::TokenIssuer;
 pub use touch::Touch;
 pub use user::{MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};

@@ -250,3 +250,10 @@ pub struct SignedIn {
     /// The session's user; of a deleted one, only the id is known.
     pub user: User,
 }
+
+impl SignedIn {
+    /// The session as the credential of its user.
+    pub fn credential(&self) -> Opener {
+        Opener::Session(self.session.id)
+    }
+}

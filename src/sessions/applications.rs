@@ -177,7 +177,7 @@ impl Sessions {
     /// Applies a change of applications in this process, which need not wait for the line in the change log.
     async fn applications_changed(&self, caller: &Caller, id: &str, change: &str) -> Result<(), Error> {
         self.signals.written();
-        tracing::info!(client_id = id, by = %caller.opener(), "{change}");
+        tracing::info!(client_id = id, by = %caller.credential(), "{change}");
         self.reload_applications().await
     }
 

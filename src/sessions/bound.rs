@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::facade::Sessions;
 use super::query::UserSessions;
-use crate::model::{Caller, EndReason, Filter, Owner, Session, SessionId, State, UserId};
+use crate::model::{Caller, EndReason, Filter, Opener, Owner, Session, SessionId, State, UserId};
 use crate::store::MAX_LISTED;
 
 impl Sessions {
@@ -40,7 +40,7 @@ impl Sessions {
     }
 
     /// Ends a user's active sessions of one application, and answers how many.
-    pub(super) async fn end_all_within(&self, user: &UserId, application: &str) -> Result<usize, Error> {
+    pub(super) async fn end_all_within(&self, user: &UserId, application: &str, by: Opener) -> Result<usize, Error> {
         let (filter, reason, mut count) = (active_within(user, application), EndReason::RevokedByAdmin, 0);
         loop {
             let page = self.store().search_sessions(self.newest(&filter, MAX_LISTED)).await?;
@@ -49,7 +49,7 @@ impl Sessions {
                 let ended = self.store().end_named_sessions(&ids, Owner::User(user), reason, self.now()).await?;
                 let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
                 count += ended.len();
-                self.ended(user, &ended, reason);
+                self.ended(user, &ended, reason, by);
             }
             if !is_full(ids.len()) {
                 return Ok(count);

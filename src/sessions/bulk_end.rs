@@ -9,8 +9,8 @@ use tracing::field::display;
 use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{
-    BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Owner, Range, Scope, Search, Session, SessionId, Sort,
-    State, UserId,
+    BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Opener, Owner, Range, Scope, Search, Session, SessionId,
+    Sort, State, UserId,
 };
 use crate::store::{self, BatchProgress};
 
@@ -47,20 +47,21 @@ impl Sessions {
     /// for too many names.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         let application = caller.require_of_bound(Scope::ADMIN)?;
+        let by = caller.credential();
         match (selection, application) {
-            (Selection::Named(ids), None) => self.revoke_named(&ids, dry_run).await,
+            (Selection::Named(ids), None) => self.revoke_named(&ids, dry_run, by).await,
             (Selection::Named(ids), Some(application)) => {
                 check_number(&ids)?;
-                self.revoke_named(&self.named_within(&ids, application).await?, dry_run).await
+                self.revoke_named(&self.named_within(&ids, application).await?, dry_run, by).await
             }
             (Selection::Matching(filter), application) => match filter.within(application) {
-                Some(filter) => self.revoke_matching(filter, dry_run).await,
+                Some(filter) => self.revoke_matching(filter, dry_run, by).await,
                 None => Ok(EndedInBulk { sessions: Some(0), sample: Vec::new() }),
             },
         }
     }
 
-    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool) -> Result<EndedInBulk, Error> {
+    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
         check_number(ids)?;
         let now = self.now();
         if dry_run {
@@ -74,12 +75,12 @@ impl Sessions {
         let reason = EndReason::RevokedByAdmin;
         let ended = self.store().end_named_sessions(ids, Owner::Anyone, reason, now).await?;
         for (id, user) in &ended {
-            self.ended(user, &[*id], reason);
+            self.ended(user, &[*id], reason, by);
         }
         Ok(EndedInBulk { sessions: Some(u32::try_from(ended.len()).unwrap_or(u32::MAX)), sample: Vec::new() })
     }
 
-    async fn revoke_matching(&self, filter: Filter, dry_run: bool) -> Result<EndedInBulk, Error> {
+    async fn revoke_matching(&self, filter: Filter, dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
                 return Err(FieldError::new(name, "must not be a condition: it changes with use").into());
@@ -102,7 +103,8 @@ impl Sessions {
             let sample = self.store().search_sessions(self.newest(&active, SAMPLE)).await?;
             return Ok(EndedInBulk { sessions, sample });
         }
-        self.end_in_bulk(filter, None, EndReason::RevokedByAdmin).await?;
+        let ended = Ended { at: self.now(), reason: EndReason::RevokedByAdmin };
+        self.end_in_bulk(BulkEnding { filter, except: None, ended }, sessions, by).await?;
         Ok(EndedInBulk { sessions, sample: Vec::new() })
     }
 
@@ -113,13 +115,16 @@ impl Sessions {
         user: &UserId,
         except: Option<SessionId>,
         reason: EndReason,
+        by: Opener,
     ) -> Result<usize, Error> {
         let filter = Filter { user_id: Some(user.clone()), ..Filter::default() };
         let active = Filter { state: Some(State::Active), ..filter.clone() };
         let counted = self.store().count_sessions(self.newest(&active, COUNTED_TO)).await?;
-        self.end_in_bulk(filter, except, reason).await?;
         // The one that is kept is among them, unless all the others are idle and it went meanwhile.
-        Ok(counted.saturating_sub(u32::from(except.is_some())) as usize)
+        let others = counted.saturating_sub(u32::from(except.is_some()));
+        let ended = Ended { at: self.now(), reason };
+        self.end_in_bulk(BulkEnding { filter, except, ended }, Some(others), by).await?;
+        Ok(others as usize)
     }
 
     /// The search for the newest sessions that match, for a decision that follows.
@@ -135,14 +140,15 @@ impl Sessions {
         }
     }
 
-    async fn end_in_bulk(&self, filter: Filter, except: Option<SessionId>, reason: EndReason) -> Result<(), Error> {
-        let ending = BulkEnding { filter, except, ended: Ended { at: self.now(), reason } };
+    /// `sessions`: their number for the log, as in [`EndedInBulk::sessions`].
+    async fn end_in_bulk(&self, ending: BulkEnding, sessions: Option<u32>, by: Opener) -> Result<(), Error> {
         self.store().end_in_bulk(&ending).await?;
         self.cache.invalidate_all();
         self.signals.written();
         self.signals.bulk_ending();
-        let (conditions, except) = (conditions(&ending.filter), ending.except.map(display));
-        tracing::warn!(conditions, except, reason = reason.as_str(), "sessions ended in bulk");
+        let BulkEnding { filter, except, ended } = ending;
+        let (conditions, except, reason) = (conditions(&filter), except.map(display), ended.reason.as_str());
+        tracing::warn!(conditions, except, sessions, reason, %by, "sessions ended in bulk");
         Ok(())
     }
 

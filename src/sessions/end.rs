@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::facade::Sessions;
 use crate::metrics;
-use crate::model::{Caller, EndReason, Owner, Scope, SessionId, SignedIn, UserId};
+use crate::model::{Caller, EndReason, Opener, Owner, Scope, SessionId, SignedIn, UserId};
 use crate::store::{EndOutcome, EndedAtOnce};
 use crate::tokens::{Form, RefreshToken, SessionToken};
 
@@ -20,7 +20,7 @@ impl Sessions {
         let outcome = self.store().end_session(id, owner, reason, self.now()).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
-                self.ended(&session.user_id, &[id], reason);
+                self.ended(&session.user_id, &[id], reason, caller.credential());
                 Ok(())
             }
             // An earlier attempt of this very call may have ended it, whose answer was lost.
@@ -40,22 +40,22 @@ impl Sessions {
         if !ended.inspect_err(|_| self.cache.forget(id))? {
             return Err(Error::SessionNotFound);
         }
-        self.ended(user_id, &[id], reason);
+        self.ended(user_id, &[id], reason, user.credential());
         Ok(())
     }
 
     /// Ends all active sessions of the user, the current one only unless `keep_current`. Answers how many.
     pub async fn end_all_own(&self, user: &SignedIn, keep_current: bool) -> Result<usize, Error> {
         let keep = keep_current.then_some(user.session.id);
-        self.end_all(&user.session.user_id, keep, EndReason::RevokedByUser).await
+        self.end_all(&user.session.user_id, keep, EndReason::RevokedByUser, user.credential()).await
     }
 
     /// Ends all active sessions of a user, for a caller with `sessions:admin`. Answers how many.
     pub async fn end_all_of(&self, caller: &Caller, user: &UserId) -> Result<usize, Error> {
         if let Some(application) = caller.require_of_bound(Scope::ADMIN)? {
-            return self.end_all_within(user, application).await;
+            return self.end_all_within(user, application, caller.credential()).await;
         }
-        self.end_all(user, None, EndReason::RevokedByAdmin).await
+        self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await
     }
 
     pub(super) async fn end_all(
@@ -63,9 +63,10 @@ impl Sessions {
         user: &UserId,
         keep: Option<SessionId>,
         reason: EndReason,
+        by: Opener,
     ) -> Result<usize, Error> {
         let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await;
-        self.all_ended(user, keep, ended.inspect_err(|_| self.cache.user_changed(user))?, reason).await
+        self.all_ended(user, keep, ended.inspect_err(|_| self.cache.user_changed(user))?, reason, by).await
     }
 
     /// As [`Sessions::ended`], after all of a user's sessions but one were to be; where they were too many, one row ends them.
@@ -76,13 +77,14 @@ impl Sessions {
         keep: Option<SessionId>,
         ended: EndedAtOnce,
         reason: EndReason,
+        by: Opener,
     ) -> Result<usize, Error> {
         match ended {
             EndedAtOnce::Ended(ids) => {
-                self.ended(user, &ids, reason);
+                self.ended(user, &ids, reason, by);
                 Ok(ids.len())
             }
-            EndedAtOnce::TooMany => self.end_in_bulk_of(user, keep, reason).await,
+            EndedAtOnce::TooMany => self.end_in_bulk_of(user, keep, reason, by).await,
         }
     }
 
@@ -93,7 +95,9 @@ impl Sessions {
         let owner = user.as_ref().map_or(Owner::Anyone, Owner::User);
         let outcome = self.store().end_session(id, owner, EndReason::Logout, self.now()).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
-            Some(EndOutcome::Ended(session)) => self.ended(&session.user_id, &[id], EndReason::Logout),
+            Some(EndOutcome::Ended(session)) => {
+                self.ended(&session.user_id, &[id], EndReason::Logout, Opener::Session(id));
+            }
             Some(EndOutcome::AlreadyEnded(session)) => self.changed(&session.user_id),
             None => {}
         }
@@ -117,12 +121,17 @@ impl Sessions {
     }
 
     /// The steps after sessions of a user were ended: cache entries are invalidated, replicas get a notice, metrics and the log
-    /// get their share. The caller answers only after this.
-    pub(crate) fn ended(&self, user: &UserId, ids: &[SessionId], reason: EndReason) {
+    /// get their share. `by`: the credential that ended them. The caller answers only after this.
+    pub(crate) fn ended(&self, user: &UserId, ids: &[SessionId], reason: EndReason, by: Opener) {
         self.changed(user);
         metrics::sessions_ended(ids.len(), reason);
-        for id in ids {
-            tracing::info!(session = %id, user = user.as_str(), reason = reason.as_str(), "session ended");
+        for session in ids {
+            let (user, word) = (user.as_str(), reason.as_str());
+            if reason == EndReason::ReuseDetected {
+                tracing::warn!(%session, user, reason = word, %by, "session ended");
+            } else {
+                tracing::info!(%session, user, reason = word, %by, "session ended");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::requirements::Unmet;
 use crate::clock::EntropyUnavailable;
+use crate::metrics::RefusedFor;
 use crate::model::{FieldError, Scope, SessionId, State, UserId};
 use crate::store;
 use crate::tokens::TokenError;
@@ -39,18 +40,21 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The reason in one word.
-    pub fn as_str(&self) -> &'static str {
+    /// The kind, as it is counted.
+    pub fn kind(&self) -> RefusedFor {
         match self {
-            Self::Missing => "missing",
-            Self::Several => "several",
-            Self::CrossSite => "cross_site",
-            Self::Token(_) => "invalid_token",
-            Self::UnknownSession => "unknown_session",
-            Self::NotActive(state) => state.as_str(),
-            Self::Banned(_) => "banned",
-            Self::ServiceKey => "service_key",
-            Self::NotAUser => "not_a_user",
+            Self::Missing => RefusedFor::Missing,
+            Self::Several => RefusedFor::Several,
+            Self::CrossSite => RefusedFor::CrossSite,
+            Self::Token(_) => RefusedFor::InvalidToken,
+            Self::UnknownSession => RefusedFor::UnknownSession,
+            // An active session is not refused.
+            Self::NotActive(State::Ended | State::Active) => RefusedFor::Ended,
+            Self::NotActive(State::Expired) => RefusedFor::Expired,
+            Self::NotActive(State::IdleExpired) => RefusedFor::IdleExpired,
+            Self::Banned(_) => RefusedFor::Banned,
+            Self::ServiceKey => RefusedFor::ServiceKey,
+            Self::NotAUser => RefusedFor::NotAUser,
         }
     }
 }

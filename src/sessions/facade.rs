@@ -14,6 +14,7 @@ use super::change_log::signals::Signals;
 use super::error::{Error, NotReady};
 use super::feed::hub::Hub;
 use super::known_keys::KnownKeys;
+use super::other_issuers::OtherIssuers;
 use super::policy::Policy;
 use super::rights::Rights;
 use super::shared::Shared;
@@ -69,6 +70,7 @@ pub struct Sessions {
     pub(super) feed: Hub,
     pub(super) readiness: Shared<Result<(), NotReady>>,
     pub(super) known_keys: KnownKeys,
+    pub(super) other_issuers: OtherIssuers,
 }
 
 impl Sessions {
@@ -95,6 +97,7 @@ impl Sessions {
             feed,
             readiness: Shared::new(READINESS_TTL, Duration::ZERO),
             known_keys: KnownKeys::default(),
+            other_issuers: OtherIssuers::default(),
         }
     }
 

@@ -75,7 +75,7 @@ impl Sessions {
         let (id, reason) = (id.ok_or(Error::SessionNotFound)?, EndReason::RevokedByAdmin);
         match self.store().end_session(id, Owner::Anyone, reason, self.now()).await? {
             Some(EndOutcome::Ended(session)) => {
-                self.ended(&session.user_id, &[id], reason);
+                self.ended(&session.user_id, &[id], reason, caller.credential());
                 Ok(())
             }
             Some(EndOutcome::AlreadyEnded(session)) => {
@@ -95,7 +95,7 @@ impl Sessions {
     ) -> Result<(), Error> {
         rights.require_end(caller)?;
         let user = user.ok_or(Error::UserNotFound)?;
-        let ended = self.end_all(user, None, EndReason::RevokedByAdmin).await?;
+        let ended = self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await?;
         if ended == 0 { Err(Error::SessionNotFound) } else { Ok(()) }
     }
 }

@@ -6,6 +6,7 @@ use super::applications::{allow_scope, lifetime_of};
 use super::error::Error;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
+use super::log_subject::note_subject;
 use super::policy::{AskedClocks, Policy};
 use super::rights::Rights;
 use crate::clock;
@@ -100,7 +101,12 @@ pub enum IssuedTokens {
         refresh: Secret,
     },
     /// One session token.
-    Session(Secret),
+    Session {
+        /// The token.
+        token: Secret,
+        /// The rest of the session, unless it is extended.
+        lifetime: TimeDelta,
+    },
 }
 
 /// A session that was opened.
@@ -157,9 +163,10 @@ impl Sessions {
                     // The user's details may be new.
                     self.cache.user_changed(&session.user_id);
                 } else {
-                    self.ended(&session.user_id, &evicted, EndReason::Replaced);
+                    self.ended(&session.user_id, &evicted, EndReason::Replaced, caller.credential());
                 }
-                tracing::info!(session = %session.id, user = session.user_id.as_str(), evicted = evicted.len(), "session opened");
+                note_subject(session.id, Some(&session.user_id));
+                tracing::debug!(session = %session.id, evicted = evicted.len(), "session opened");
                 metrics::session_opened();
                 let tokens = self.issue(&session, choice, now)?;
                 Opened { signed_in: SignedIn { session, user }, tokens, evicted }
@@ -169,6 +176,7 @@ impl Sessions {
                 if !signed_in.session.is_active(now) {
                     return Err(Error::SessionNotActive);
                 }
+                note_subject(signed_in.session.id, Some(&signed_in.session.user_id));
                 let tokens = self.issue(&signed_in.session, choice, now)?;
                 Opened { signed_in: *signed_in, tokens, evicted: Vec::new() }
             }
@@ -188,7 +196,10 @@ impl Sessions {
         now: DateTime<Utc>,
     ) -> Result<IssuedTokens, Error> {
         Ok(match choice {
-            TokenChoice::Session => IssuedTokens::Session(SessionToken::mint(&self.parts.keyring, session.id)),
+            TokenChoice::Session => IssuedTokens::Session {
+                token: SessionToken::mint(&self.parts.keyring, session.id),
+                lifetime: session.expires_at - now,
+            },
             TokenChoice::AccessAndRefresh => {
                 let jti = clock::uuid_v7(now, self.parts.entropy.as_ref())?;
                 let application = self.application_of(session);

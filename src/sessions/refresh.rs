@@ -1,13 +1,11 @@
 //! A new pair of tokens for a refresh token, without logging anybody out by accident.
 
-use crate::model::Slide;
-use tracing::field::display;
-
 use super::error::{Error, GrantRefusal};
 use super::facade::Sessions;
+use super::log_subject::{note_outcome, note_subject};
 use super::open::{IssuedTokens, TokenChoice};
-use crate::metrics;
-use crate::model::{EndReason, Scope, Session, SessionId, UserId};
+use crate::metrics::{self, RefreshOutcome};
+use crate::model::{EndReason, Opener, Scope, Session, SessionId, Slide, UserId};
 use crate::store::{RefreshAttempt, Refreshing};
 use crate::tokens::RefreshToken;
 
@@ -31,55 +29,13 @@ pub struct Refreshed {
     pub tokens: IssuedTokens,
 }
 
-/// The outcome of a refresh in one word for the operator, who learns more than the client.
-///
-/// A refresh that the store did not answer has none, because nobody knows whether it rotated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefreshOutcome {
-    /// The token was current: a new pair.
-    Rotated,
-    /// The successor again, within the grace: two tabs, or a retry.
-    Concurrent,
-    /// The successor again, after the grace: nothing that came with it was ever used here, so the answer was lost, or two
-    /// holders of one token present it in turn. Frequent ones deserve an alarm.
-    NotSaved,
-    /// Refused: the token was spent before. Its session has been ended.
-    Reuse,
-    /// Refused: its session does not exist or does not stand any more.
-    NotActive,
-    /// Refused: no refresh token of ours.
-    InvalidToken,
-    /// Refused: the session was opened for another client.
-    OtherClient,
-    /// Refused: a wider scope than the session's was asked for.
-    WiderScope,
-}
-
-impl RefreshOutcome {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rotated => "rotated",
-            Self::Concurrent => "concurrent",
-            Self::NotSaved => "not_saved",
-            Self::Reuse => "reuse",
-            Self::NotActive => "not_active",
-            Self::InvalidToken => "invalid_token",
-            Self::OtherClient => "other_client",
-            Self::WiderScope => "wider_scope",
-        }
+/// Makes an outcome known, once for each refresh: in the line of the request, and in the count.
+fn record(outcome: RefreshOutcome, session: Option<SessionId>, user: Option<&UserId>) {
+    metrics::refreshed(outcome);
+    if let Some(session) = session {
+        note_subject(session, user);
     }
-
-    /// Makes it known, once for each refresh: the one line in the log, and the count.
-    fn record(self, session: Option<SessionId>, user: Option<&UserId>) {
-        metrics::refreshed(self.as_str());
-        let (outcome, session, user) = (self.as_str(), session.map(display), user.map(UserId::as_str));
-        if self == Self::Reuse {
-            tracing::warn!(outcome, session, user, "refresh");
-        } else {
-            tracing::info!(outcome, session, user, "refresh");
-        }
-    }
+    note_outcome(outcome.as_str());
 }
 
 impl Sessions {
@@ -94,14 +50,14 @@ impl Sessions {
     pub async fn refresh(&self, request: RefreshRequest<'_>) -> Result<Refreshed, Error> {
         let refreshed = self.refresh_answered(request).await;
         if matches!(&refreshed, Err(error) if !matches!(error, Error::InvalidGrant(_))) {
-            metrics::refreshed("failed");
+            record(RefreshOutcome::Failed, None, None);
         }
         refreshed
     }
 
     async fn refresh_answered(&self, request: RefreshRequest<'_>) -> Result<Refreshed, Error> {
         let derived = RefreshToken::verify(&self.parts.keyring, request.token).map_err(|refusal| {
-            RefreshOutcome::InvalidToken.record(None, None);
+            record(RefreshOutcome::InvalidToken, None, None);
             GrantRefusal::Token(refusal)
         })?;
         self.check_client(derived.session_id, request).await?;
@@ -123,13 +79,14 @@ impl Sessions {
             Refreshing::NotSaved(session) => (RefreshOutcome::NotSaved, session),
             Refreshing::Reused(session) => (RefreshOutcome::Reuse, session),
             Refreshing::NotActive => {
-                RefreshOutcome::NotActive.record(Some(derived.session_id), None);
+                record(RefreshOutcome::NotActive, Some(derived.session_id), None);
                 return Err(GrantRefusal::NotActive.into());
             }
         };
-        outcome.record(Some(session.id), Some(&session.user_id));
+        record(outcome, Some(session.id), Some(&session.user_id));
         if outcome == RefreshOutcome::Reuse {
-            self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected);
+            let by = Opener::Session(session.id);
+            self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected, by);
             return Err(GrantRefusal::Reuse.into());
         }
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;
@@ -152,7 +109,7 @@ impl Sessions {
             },
         };
         let refused = |outcome: RefreshOutcome, refusal: GrantRefusal| {
-            outcome.record(Some(id), Some(&session.user_id));
+            record(outcome, Some(id), Some(&session.user_id));
             Err(refusal.into())
         };
         if session.client_id.as_deref().zip(client_id).is_some_and(|(own, said)| own != said) {

@@ -35,7 +35,7 @@ impl Sessions {
         if user.session.scope.allows(Scope::ADMIN) {
             deleted += self.delete_past_retention().await?;
         }
-        tracing::info!(user = user.session.user_id.as_str(), deleted, "sessions cleaned up");
+        tracing::info!(deleted, by = %user.credential(), "sessions cleaned up");
         Ok(deleted)
     }
 
@@ -47,7 +47,7 @@ impl Sessions {
             return Ok(self.store().count_ended_before(self.retained_since()).await?);
         }
         let deleted = self.delete_past_retention().await?;
-        tracing::info!(deleted, "sessions cleaned up");
+        tracing::info!(deleted, by = %caller.credential(), "sessions cleaned up");
         Ok(deleted)
     }
 

@@ -20,7 +20,7 @@ impl Sessions {
         let made = keys.rotate(compromised).await?;
         self.access_tokens().replace_keys(keys.open().await?);
         self.signals.written();
-        let (kid, algorithm, by) = (made.kid.as_str(), made.algorithm.as_str(), caller.opener());
+        let (kid, algorithm, by) = (made.kid.as_str(), made.algorithm.as_str(), caller.credential());
         tracing::info!(kid, algorithm, compromised, %by, "signing keys rotated");
         Ok(made)
     }

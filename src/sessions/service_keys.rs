@@ -67,7 +67,7 @@ impl Sessions {
         let mut new = ServiceKey::generate(id, name, scope, now, expires_at, entropy)?;
         new.stored.application = application;
         self.store().add_service_key(&new.stored).await?;
-        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.opener(), "service key created");
+        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.credential(), "service key created");
         Ok(new)
     }
 
@@ -92,7 +92,7 @@ impl Sessions {
         // This process need not wait for its own line in the change log.
         self.cache.key_changed(id);
         self.signals.written();
-        tracing::info!(key = %id, by = %caller.opener(), "service key revoked");
+        tracing::info!(key = %id, by = %caller.credential(), "service key revoked");
         Ok(())
     }
 

@@ -9,8 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Error;
 use super::facade::Sessions;
+use crate::metrics;
 use crate::model::{
-    Caller, CountedEvent, CountsWanted, EventCount, FieldError, GroupCount, Scope, StatisticsQuery, Step,
+    Caller, CountedEvent, CountsWanted, EventCount, FieldError, GroupCount, OpenSessions, Scope, StatisticsQuery, Step,
 };
 use crate::store::BatchProgress;
 
@@ -64,6 +65,13 @@ impl Sessions {
     /// at it, there is not.
     pub async fn roll_up(&self) -> Result<bool, Error> {
         Ok(self.store().roll_up(self.now() - COUNTED_AFTER).await? == BatchProgress::More)
+    }
+
+    /// Records the number of open sessions for the metrics, as the statistics have it.
+    pub async fn measure_open_sessions(&self) -> Result<(), Error> {
+        let OpenSessions { number, counted_until } = self.store().open_sessions().await?;
+        metrics::statistics(Some((counted(number), counted_until)));
+        Ok(())
     }
 
     /// Sessions in numbers over time, for a caller with `sessions:read`. Refused: [`Error::Invalid`] for no time at all,

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::facade::Sessions;
-use crate::model::{Caller, FieldError, Metadata, Owner, Scope, Session, SessionId, SignedIn, text};
+use crate::model::{Caller, FieldError, Metadata, Opener, Owner, Scope, Session, SessionId, SignedIn, text};
 use crate::store::SessionChange;
 
 impl Sessions {
@@ -11,7 +11,7 @@ impl Sessions {
     /// for less than a second or more than policy allows, and [`Error::SessionNotActive`].
     pub async fn extend(&self, caller: &Caller, id: SessionId, seconds: i64) -> Result<Session, Error> {
         let owner = self.reach_session(caller, Scope::ADMIN, id).await?;
-        match self.extend_of(owner, caller.scope(), id, seconds).await? {
+        match self.extend_of(owner, caller.scope(), id, seconds, caller.credential()).await? {
             Some(session) => Ok(session),
             None => Err(self.why_not(owner, id).await?),
         }
@@ -20,7 +20,7 @@ impl Sessions {
     /// As [`Sessions::extend`], for one of the user's own active sessions; one that is not active is not found.
     pub async fn extend_own(&self, user: &SignedIn, id: SessionId, seconds: i64) -> Result<Session, Error> {
         let owner = Owner::User(&user.session.user_id);
-        self.extend_of(owner, &user.session.scope, id, seconds).await?.ok_or(Error::SessionNotFound)
+        self.extend_of(owner, &user.session.scope, id, seconds, user.credential()).await?.ok_or(Error::SessionNotFound)
     }
 
     async fn extend_of(
@@ -29,12 +29,13 @@ impl Sessions {
         scope: &Scope,
         id: SessionId,
         seconds: i64,
+        by: Opener,
     ) -> Result<Option<Session>, Error> {
-        let by = self.policy().extension(scope, seconds)?;
-        let extended = self.store().extend_session(id, owner, by, self.now()).await?;
+        let extension = self.policy().extension(scope, seconds)?;
+        let extended = self.store().extend_session(id, owner, extension, self.now()).await?;
         if let Some(session) = &extended {
             self.changed(&session.user_id);
-            tracing::info!(session = %id, expires_at = %session.expires_at, "session extended");
+            tracing::info!(session = %id, expires_at = %session.expires_at, %by, "session extended");
         }
         Ok(extended)
     }

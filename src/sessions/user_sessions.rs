@@ -153,7 +153,7 @@ impl Sessions {
         if !self.store().end_active_session(session.id, &managed.user, reason, self.now()).await? {
             return Err(Error::SessionNotFound);
         }
-        self.ended(&managed.user, &[session.id], reason);
+        self.ended(&managed.user, &[session.id], reason, managed.caller.credential());
         Ok(session)
     }
 
@@ -183,14 +183,14 @@ impl Sessions {
         let owner = Owner::User(&managed.user);
         let ended = self.store().end_named_sessions(&named, owner, reason, self.now()).await?;
         let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
-        self.ended(&managed.user, &ended, reason);
+        self.ended(&managed.user, &ended, reason, managed.caller.credential());
         Ok(ended.len())
     }
 
     /// Ends all of the user's active sessions, the caller's own too, and answers how many. Refused:
     /// [`Error::UserNotFound`].
     pub async fn end_all_managed(&self, managed: &ManagedUser) -> Result<usize, Error> {
-        let ended = self.end_all(&managed.user, None, managed.reason(None)).await?;
+        let ended = self.end_all(&managed.user, None, managed.reason(None), managed.caller.credential()).await?;
         if ended == 0 {
             self.refuse_unknown_user(managed).await?;
         }

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::facade::Sessions;
 use super::open::user_as_service;
-use crate::model::{Caller, EndReason, Scope, User, UserDetails, UserId};
+use crate::model::{Caller, EndReason, Opener, Scope, User, UserDetails, UserId};
 
 /// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,16 +34,17 @@ impl Sessions {
     /// repeated.
     pub async fn delete_user(&self, caller: &Caller, id: &UserId, erase: bool) -> Result<DeletedUser, Error> {
         caller.require(Scope::ADMIN)?;
+        let by = caller.credential();
         let deleted = self.store().delete_user(id, self.now()).await?;
         let is_known = deleted.is_some();
         let ended = match deleted {
             Some(ended) => {
-                tracing::info!(user = id.as_str(), "user deleted");
-                self.all_ended(id, None, ended, EndReason::UserDeleted).await?
+                tracing::info!(user = id.as_str(), %by, "user deleted");
+                self.all_ended(id, None, ended, EndReason::UserDeleted, by).await?
             }
             None => 0,
         };
-        let erased = if erase || self.policy().erase_deleted_users { Some(self.erase(id).await?) } else { None };
+        let erased = if erase || self.policy().erase_deleted_users { Some(self.erase(id, by).await?) } else { None };
         if is_known || erased.is_some_and(|erased| erased > 0) {
             Ok(DeletedUser { ended, erased })
         } else {
@@ -51,7 +52,7 @@ impl Sessions {
         }
     }
 
-    async fn erase(&self, id: &UserId) -> Result<u64, Error> {
+    async fn erase(&self, id: &UserId, by: Opener) -> Result<u64, Error> {
         let service = user_as_service(id);
         let mut erased = 0;
         loop {
@@ -62,7 +63,7 @@ impl Sessions {
         }
         self.changed(id);
         self.purge_cache();
-        tracing::info!(user = id.as_str(), sessions = erased, "user erased");
+        tracing::info!(user = id.as_str(), sessions = erased, %by, "user erased");
         Ok(erased)
     }
 
@@ -70,8 +71,9 @@ impl Sessions {
     pub async fn ban_user(&self, caller: &Caller, id: &UserId) -> Result<(User, usize), Error> {
         caller.require(Scope::ADMIN)?;
         let (user, ended) = self.store().ban_user(id, self.now()).await?;
-        tracing::info!(user = id.as_str(), "user banned");
-        Ok((user, self.all_ended(id, None, ended, EndReason::UserBanned).await?))
+        let by = caller.credential();
+        tracing::info!(user = id.as_str(), %by, "user banned");
+        Ok((user, self.all_ended(id, None, ended, EndReason::UserBanned, by).await?))
     }
 
     /// Lifts a ban, for a caller with `sessions:admin`. No session comes back.
@@ -79,7 +81,7 @@ impl Sessions {
         caller.require(Scope::ADMIN)?;
         let user = self.store().unban_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
         self.changed(id);
-        tracing::info!(user = id.as_str(), "user unbanned");
+        tracing::info!(user = id.as_str(), by = %caller.credential(), "user unbanned");
         Ok(user)
     }
 }

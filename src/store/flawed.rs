@@ -16,8 +16,8 @@ use super::contract::{
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
     Application, BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition, LogSnapshot,
-    LoggedChange, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats, SessionStatus, SignedIn, Stale, Touch,
-    User, UserDetails, UserId,
+    LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats, SessionStatus, SignedIn,
+    Stale, TokenIssuer, Touch, User, UserDetails, UserId,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -175,7 +175,7 @@ implement!(SessionStore {
 implement!(ChangeLogStore {
     fn replay_changes(after: LogPosition) -> Result<ReplayedChanges>;
     fn foreign_endings(since: DateTime<Utc>) -> Result<Vec<LoggedChange>>;
-    fn announce(announcement: Announcement) -> Result<()>;
+    fn announce(announcement: Announcement, issuer: Option<&TokenIssuer>) -> Result<()>;
     fn listen() -> Result<Option<Box<dyn Listener>>>;
     fn forget_changes(before: LogPosition, since: DateTime<Utc>) -> Result<u64>;
     flawed {
@@ -260,6 +260,7 @@ implement!(SigningKeyStore {
 implement!(StatisticsStore {
     fn roll_up(until: DateTime<Utc>) -> Result<BatchProgress>;
     fn statistics(wanted: CountsWanted<'_>) -> Result<Counts>;
+    fn open_sessions() -> Result<OpenSessions>;
 });
 
 implement!(UserStore {

@@ -117,8 +117,7 @@ async fn listen(sessions: Arc<Sessions>, deaf: watch::Sender<bool>) {
 async fn hear(sessions: &Sessions, mut listener: Box<dyn Listener>) {
     loop {
         match tokio::time::timeout(SILENCE, listener.hear()).await {
-            Ok(Ok(true)) => sessions.heard_of_changes(),
-            Ok(Ok(false)) => {}
+            Ok(Ok(heard)) => sessions.heard(heard),
             Ok(Err(error)) => {
                 tracing::warn!(error = %chain(&error), "the connection for notifications broke");
                 return;

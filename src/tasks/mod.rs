@@ -59,7 +59,7 @@ pub fn start(sessions: &Arc<Sessions>, keys: Arc<SigningKeys>, stop: &watch::Rec
             stop,
             on(sessions, apply_bulk_endings),
         ),
-        now_and_every(COUNT_INTERVAL, stop, on(sessions, |sessions| async move { while count(&sessions).await {} })),
+        now_and_every(COUNT_INTERVAL, stop, on(sessions, count)),
         now_and_every(WARNING_INTERVAL, stop, on(sessions, warn_of_ending_keys)),
     ]);
     tasks
@@ -122,13 +122,16 @@ async fn warn_of_ending_keys(sessions: Arc<Sessions>) {
     }
 }
 
-/// Counts a batch of events for the statistics. Returns whether there are more; after a failure, which is logged, the
+/// Counts the events for the statistics, and measures how many sessions are open. After a failure, which is logged, the
 /// next run goes on.
-async fn count(sessions: &Sessions) -> bool {
-    sessions.roll_up().await.unwrap_or_else(|error| {
+async fn count(sessions: Arc<Sessions>) {
+    let counting = async {
+        while sessions.roll_up().await? {}
+        sessions.measure_open_sessions().await
+    };
+    if let Err(error) = counting.await {
         tracing::warn!(error = %chain(&error), "counting for the statistics is postponed");
-        false
-    })
+    }
 }
 
 /// Writes the last-seen times that are due; a failure is logged.

@@ -20,7 +20,7 @@ use super::keyring::sha256;
 use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::secret::Secret;
 use super::signing::{KeySet, NoSigningKey, SigningKey};
-use crate::model::{Session, SessionId, UserId};
+use crate::model::{Session, SessionId, TokenIssuer, UserId};
 
 /// The clock difference between replicas that is tolerated (RFC 8725 allows "a few minutes"; we do not).
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
@@ -131,6 +131,11 @@ impl AccessTokens {
     /// The `iss` of every token.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Both, for other processes.
+    pub fn token_issuer(&self) -> TokenIssuer {
+        TokenIssuer { issuer: self.issuer.clone(), audience: self.audience.clone() }
     }
 
     /// The `aud` of tokens for no application that has its own.

@@ -63,7 +63,7 @@ async fn one_pair(server: &Server, user: &str) -> (String, String) {
     let draft = SessionDraft { user_id: user.to_owned(), ..SessionDraft::default() };
     match server.sessions.open(&caller, draft, None).await.unwrap().tokens {
         IssuedTokens::Pair { access, refresh, .. } => (access.expose().to_owned(), refresh.expose().to_owned()),
-        IssuedTokens::Session(_) => panic!("a pair is the default"),
+        IssuedTokens::Session { .. } => panic!("a pair is the default"),
     }
 }
 

@@ -29,6 +29,9 @@ async fn every_guide_is_a_page_whose_links_lead_somewhere() {
             }
         }
     }
+    let alerts = server.send("GET", "/docs/guide/alerts.yml", "").await.expect(200);
+    assert!(pages["OPERATING.md"].contains("href=\"alerts.yml\"") && alerts.text.contains("alert: SojournDown"));
+    assert_eq!(alerts.header("content-type"), "application/yaml");
     server.send("GET", "/docs/guide/Cargo.toml", "").await.expect_problem(404, "not_found");
 }
 

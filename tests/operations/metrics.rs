@@ -1,10 +1,14 @@
 //! Metrics, as Prometheus reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::clock::{Clock as _, SystemClock};
 use sojourn::config::HttpConfig;
-use sojourn::metrics::{Kind, METRICS};
+use sojourn::metrics::{Kind, METRICS, Metric, Values};
+use sojourn::tokens::MasterSecret;
 
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
@@ -109,23 +113,73 @@ async fn use_everything(server: &Remote, user: &str) {
     server.refresh(&text(&refreshed["refresh_token"])).await.expect(400);
 }
 
+/// The combinations of the labels' words that the table promises from the start.
+fn promised(metric: &Metric) -> Vec<String> {
+    let labels = metric.labels.iter().map(|label| match label.values {
+        Values::Words(words) => words().into_iter().map(|word| format!("{}=\"{word}\"", label.name)).collect(),
+        Values::Routes | Values::Pools => Vec::new(),
+    });
+    let combined = |series: Vec<String>, pairs: Vec<String>| {
+        let with = |before: &String| pairs.iter().map(move |pair| format!("{before},{pair}")).collect::<Vec<_>>();
+        series.iter().flat_map(with).collect()
+    };
+    let series: Vec<String> = labels.fold(vec![String::new()], combined);
+    let named = |pairs: &String| match pairs.strip_prefix(',') {
+        Some(pairs) => format!("{}{{{pairs}}}", metric.name),
+        None => metric.name.to_owned(),
+    };
+    series.iter().map(named).collect()
+}
+
 on_both_databases! {
+    /// O-13.
+    async fn every_series_is_there_before_the_first_event_and_every_count_at_0(database) {
+        let server = Remote::start(database.url());
+        let first = Samples::of(&server).await;
+        for series in METRICS.iter().filter(|metric| metric.kind != Kind::Histogram).flat_map(|metric| promised(metric)) {
+            first.value(&series);
+        }
+        for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Counter) {
+            for (series, value) in first.values.iter().filter(|(series, _)| series.split('{').next() == Some(metric.name)) {
+                // The start opens connections, and the scrape itself is counted after its answer.
+                assert!(*value <= 0.0, "{series} {value}");
+            }
+        }
+        let requests = |samples: &Samples, part: &str| samples.values.keys().filter(|series| series.contains(part)).count();
+        // Each operation of the document, the two others that redirect, and every family.
+        let document = sojourn::api::document().unwrap();
+        for path in document.lines().filter_map(|line| line.strip_prefix("  /")?.strip_suffix(':')) {
+            let failures = format!("route=\"/{}\"", path.trim_end_matches('\''));
+            assert!(requests(&first, &failures) > 12, "{path}");
+        }
+        assert_eq!(requests(&first, "route=\"/oauth2/token\",method=\"POST\",status=\"5xx\""), 1);
+        assert_eq!(requests(&first, "route=\"/docs\",method=\"GET\",status=\"3xx\""), 1);
+
+        use_everything(&server, "alice").await;
+        for path in ["/docs", "/docs/", "/docs/index.css", "/docs/guide", "/docs/guide/API.md", "/docs/guide/none.md", "/openapi.yaml", "/openapi/vault.yaml", "/readyz", "/v1/verify/a", "/v1/require/scope=x/b"] {
+            for method in ["GET", "HEAD", "OPTIONS", "DELETE", "MADE-UP"] {
+                server.send(method, path, BOOTSTRAP_KEY).await;
+            }
+        }
+        assert_eq!(first.series(), Samples::of(&server).await.series());
+    }
+
     /// O-08: neither users nor values made up by clients become labels.
     async fn every_listed_metric_is_there_with_its_labels_and_users_add_none(database) {
         let server = Remote::start(database.url());
-        use_everything(&server, "first").await;
-        Samples::of(&server).await;
         let before = Samples::of(&server).await;
+        use_everything(&server, "first").await;
         for number in 0..20 {
             use_everything(&server, &format!("user-{number}")).await;
         }
         let after = Samples::of(&server).await;
         assert_eq!(before.series(), after.series());
 
-        let listed: BTreeSet<&str> = METRICS.iter().map(|(name, ..)| *name).collect();
+        let listed: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
         let told: BTreeSet<&str> = after.types.keys().map(String::as_str).collect();
         assert_eq!(listed, told);
-        for (name, kind, labels, _) in METRICS {
+        for Metric { name, kind, labels, .. } in METRICS.iter().copied() {
+            let labels: Vec<&str> = labels.iter().map(|label| label.name).collect();
             let expected = match kind {
                 Kind::Counter => "counter",
                 Kind::Gauge => "gauge",
@@ -140,7 +194,7 @@ on_both_databases! {
                 for series in series {
                     let pairs = series.split_once('{').map_or("", |(_, pairs)| pairs.trim_end_matches('}'));
                     let told: Vec<&str> = pairs.split(',').filter(|pair| !pair.is_empty() && !pair.starts_with("le=")).map(|pair| pair.split('=').next().unwrap()).collect();
-                    assert_eq!(told, *labels, "{series}");
+                    assert_eq!(told, labels, "{series}");
                 }
             }
         }
@@ -161,7 +215,7 @@ on_both_databases! {
             ("sojourn_authentication_refusals_total{reason=\"invalid_token\"}", 1.0),
             ("sojourn_requests_total{family=\"native\",route=\"/v1/me\",method=\"GET\",status=\"2xx\"}", 1.0),
             ("sojourn_requests_total{family=\"native\",route=\"/v1/me\",method=\"GET\",status=\"4xx\"}", 1.0),
-            ("sojourn_requests_total{family=\"native\",route=\"/v1/me\",method=\"other\",status=\"4xx\"}", 1.0),
+            ("sojourn_requests_total{family=\"none\",route=\"unmatched\",method=\"other\",status=\"4xx\"}", 1.0),
             ("sojourn_requests_total{family=\"quiika\",route=\"/auth/sessions\",method=\"GET\",status=\"2xx\"}", 1.0),
             ("sojourn_requests_total{family=\"oauth\",route=\"/oauth2/token\",method=\"POST\",status=\"4xx\"}", 2.0),
             ("sojourn_requests_total{family=\"none\",route=\"unmatched\",method=\"GET\",status=\"4xx\"}", 1.0),
@@ -173,6 +227,38 @@ on_both_databases! {
         }
         assert!(after.value("sojourn_connections") >= 1.0);
         assert!(after.value("sojourn_database_unavailable_seconds") <= 0.0);
+    }
+}
+
+on_both_databases! {
+    async fn every_replica_has_the_number_of_open_sessions_from_the_statistics(database) {
+        let url = database.url().to_owned();
+        let secret = MasterSecret::parse(SECRET).unwrap();
+        let past = Server::builder().secret(secret).start(database).await;
+        // Events are counted after some seconds, and these are older than that.
+        past.wait(-TimeDelta::hours(1));
+        let mut opened = Vec::new();
+        for user in ["alice", "bob", "carol"] {
+            opened.push(past.open(user).await);
+        }
+        past.end(&opened[0].id).await;
+        past.open_with(&json!({ "user_id": "dave", "expires_in": 60 })).await;
+        let started = u32::try_from(SystemClock.now().timestamp()).unwrap();
+        for replica in [Remote::start(&url), Remote::start(&url)] {
+            let counted = async {
+                loop {
+                    let samples = Samples::of(&replica).await;
+                    let until = samples.value("sojourn_statistics_timestamp_seconds");
+                    if until > 0.0 {
+                        return (samples.value("sojourn_sessions_open"), until);
+                    }
+                    assert!(until.is_nan() && samples.value("sojourn_sessions_open").is_nan(), "not known is not 0");
+                }
+            };
+            let (open, until) = tokio::time::timeout(Duration::from_secs(20), counted).await.expect("it is never counted");
+            assert!((open - 2.0).abs() < 0.5, "{open}");
+            assert!(until > f64::from(started - 60), "{until}, started at {started}");
+        }
     }
 }
 

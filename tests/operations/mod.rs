@@ -6,6 +6,8 @@ mod crowding;
 mod framing;
 mod guides;
 mod health;
+mod issuer;
+mod log;
 mod memory;
 mod metrics;
 mod overload;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::model::{Change, LogPosition, LogSnapshot};
+use sojourn::model::{Change, LogPosition, LogSnapshot, TokenIssuer};
 use sojourn::model::{EndReason, Ended, Owner, Session};
-use sojourn::store::{self, Announcement, Changes, MAX_CHANGES, MAX_REPLAYED, SessionChange, Store};
+use sojourn::store::{self, Announcement, Changes, Heard, MAX_CHANGES, MAX_REPLAYED, SessionChange, Store};
 
 use super::fixture::{Fixture, Raw, at, attempt, details, session_of, user};
 use super::keys::{service_key, signing_key};
@@ -285,11 +285,29 @@ async fn what_is_announced_is_heard_by_every_listener() {
     let fixture = Fixture::postgres().await;
     let mut one = fixture.store.listen().await.unwrap().unwrap();
     let mut two = fixture.store.listen().await.unwrap().unwrap();
-    fixture.store.announce(Announcement::Heartbeat).await.unwrap();
-    fixture.store.announce(Announcement::Changes).await.unwrap();
+    let issuer = |issuer: &str| TokenIssuer { issuer: issuer.to_owned(), audience: "apps".to_owned() };
+    let too_long = issuer(&format!("https://id.example/{}", "x".repeat(8000)));
+    let own = issuer("https://id.example");
+    fixture.store.announce(Announcement::Heartbeat, None).await.unwrap();
+    fixture.store.announce(Announcement::Changes, None).await.unwrap();
+    fixture.store.announce(Announcement::Heartbeat, Some(&own)).await.unwrap();
+    fixture.store.announce(Announcement::Changes, Some(&own)).await.unwrap();
+    fixture.store.announce(Announcement::Heartbeat, Some(&too_long)).await.unwrap();
+    for word in ["changes", "a word of a later version"] {
+        fixture.raw.run(&format!("SELECT pg_notify('sojourn', '{word}')")).await.unwrap();
+    }
     for listener in [&mut one, &mut two] {
-        assert!(!listener.hear().await.unwrap(), "a heartbeat");
-        assert!(listener.hear().await.unwrap(), "the log has grown");
+        let mut next = async || {
+            let Heard { log_grown, issuer } = listener.hear().await.unwrap();
+            (log_grown, issuer)
+        };
+        assert_eq!(next().await, (false, None), "a heartbeat");
+        assert_eq!(next().await, (true, None), "the log has grown");
+        assert_eq!(next().await, (false, Some(own.clone())));
+        assert_eq!(next().await, (true, Some(own.clone())));
+        assert_eq!(next().await, (false, None), "what is too long for a notification is left out");
+        assert_eq!(next().await, (true, None), "as an earlier version says it");
+        assert_eq!(next().await, (true, None), "what is not known may be news");
     }
     fixture.raw.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sojourn-notices' AND datname = current_database()").await.unwrap();
     assert!(one.hear().await.is_err(), "a broken line is no silence");
@@ -299,5 +317,5 @@ async fn what_is_announced_is_heard_by_every_listener() {
 async fn nobody_listens_at_a_file() {
     let fixture = Fixture::sqlite().await;
     assert!(fixture.store.listen().await.unwrap().is_none());
-    fixture.store.announce(Announcement::Changes).await.unwrap();
+    fixture.store.announce(Announcement::Changes, None).await.unwrap();
 }

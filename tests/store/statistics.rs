@@ -29,8 +29,12 @@ fn wanted(query: &StatisticsQuery) -> CountsWanted<'_> {
     CountsWanted { from, to, midnight: to, query, most_groups: 100 }
 }
 
+/// The counts, with which the number of open sessions alone must agree.
 async fn counts(fixture: &Fixture) -> Counts {
-    fixture.store.statistics(wanted(&HOURS)).await.unwrap()
+    let counts = fixture.store.statistics(wanted(&HOURS)).await.unwrap();
+    let open = fixture.store.open_sessions().await.unwrap();
+    assert_eq!((open.number, open.counted_until), (sums(&counts).1, counts.counted_until));
+    counts
 }
 
 /// Counts everything until `until`, and returns the number of batches.

@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use super::oauth_error::OAuth;
 use crate::api::addressing::prefix_of;
+use crate::api::announcements::with_route;
 use crate::api::app::App;
 use crate::api::failure::Rejection;
 use crate::api::family::Refused;
@@ -32,9 +33,8 @@ pub(super) fn metadata_of_path(router: Router<Arc<App>>) -> Router<Arc<App>> {
         }
         Ok(metadata(State(app)).await)
     };
-    router
-        .route("/.well-known/oauth-authorization-server/{*path}", get(of_path))
-        .route("/.well-known/openid-configuration/{*path}", get(of_path))
+    let router = with_route::<OAuth>(router, "/.well-known/oauth-authorization-server/{*path}", get(of_path));
+    with_route::<OAuth>(router, "/.well-known/openid-configuration/{*path}", get(of_path))
 }
 
 type PublicHeaders = [(HeaderName, &'static str); 2];

@@ -29,6 +29,7 @@ use utoipa_axum::routes;
 pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
+use super::announcements::with_route_of_any_method;
 use super::app::App;
 use super::description::{BEARER, Description, LOCALHOST, bearer, client_basic, secure};
 use super::guard::{guard_router, refused_below};
@@ -115,11 +116,13 @@ fn live_router() -> OpenApiRouter<Arc<App>> {
 /// document cannot express them.
 fn as_gateways_ask(router: Router<Arc<App>>) -> Router<Arc<App>> {
     let (verify, require) = (any(handlers::verify::verify), any(handlers::verify::require));
-    router
-        .route("/v1/verify", verify.clone())
-        .route("/v1/verify/", verify.clone())
-        .route("/v1/verify/{*path}", verify)
-        .route("/v1/require/{requirements}", require.clone())
-        .route("/v1/require/{requirements}/", require.clone())
-        .route("/v1/require/{requirements}/{*path}", require)
+    let checks = [
+        ("/v1/verify", verify.clone()),
+        ("/v1/verify/", verify.clone()),
+        ("/v1/verify/{*path}", verify),
+        ("/v1/require/{requirements}", require.clone()),
+        ("/v1/require/{requirements}/", require.clone()),
+        ("/v1/require/{requirements}/{*path}", require),
+    ];
+    checks.into_iter().fold(router, |router, (path, route)| with_route_of_any_method::<Native>(router, path, route))
 }

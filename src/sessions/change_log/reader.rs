@@ -12,7 +12,7 @@ use crate::sessions::facade::Sessions;
 use crate::sessions::feed::endings::EndedEvent;
 use crate::sessions::feed::endings::{LogPlace, LogProgress, ReadingTime};
 use crate::sessions::freshness::STALE_IF_ERROR;
-use crate::store::{Announcement, Changes, Listener};
+use crate::store::{Announcement, Changes, Heard, Listener};
 
 /// Upper bound on the gap between an ending's timestamp and its commit: far above request timeouts and clock skew.
 const LATE_COMMIT: TimeDelta = TimeDelta::minutes(1);
@@ -248,14 +248,25 @@ impl Sessions {
         self.signals.written.notified().await;
     }
 
-    /// Sends a notice to the other replicas.
+    /// Sends a notice to the other replicas, with the issuer of this one.
     pub async fn announce(&self, announcement: Announcement) -> Result<(), Error> {
-        Ok(self.store().announce(announcement).await?)
+        let issuer = self.access_tokens().token_issuer();
+        Ok(self.store().announce(announcement, Some(&issuer)).await?)
     }
 
     /// Starts to receive notices of other replicas. `None` when the store has no means for it.
     pub async fn listen(&self) -> Result<Option<Box<dyn Listener>>, Error> {
         Ok(self.store().listen().await?)
+    }
+
+    /// Takes a notice of a replica.
+    pub fn heard(&self, Heard { log_grown, issuer }: Heard) {
+        if let Some(issuer) = issuer {
+            self.other_issuers.warn_of(issuer, self.access_tokens());
+        }
+        if log_grown {
+            self.heard_of_changes();
+        }
     }
 
     /// Notes that another replica has written to the log.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::error::Result;
-use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
+use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange, TokenIssuer};
 
 /// Upper limit of changes in one answer of [`ChangeLogStore::changes`].
 pub const MAX_CHANGES: u32 = 5000;
@@ -59,9 +59,17 @@ impl ReplayedChanges {
 /// Receives the announcements of replicas.
 #[async_trait]
 pub trait Listener: Send {
-    /// Waits for the next announcement of any replica, this one included: `true` means that the log has grown, `false`
-    /// is a heartbeat. After an error nothing more is received.
-    async fn hear(&mut self) -> Result<bool>;
+    /// Waits for the next announcement of any replica, this one included. After an error nothing more is received.
+    async fn hear(&mut self) -> Result<Heard>;
+}
+
+/// An announcement that was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Whether the log has grown; else it is a heartbeat.
+    pub log_grown: bool,
+    /// The issuer of the process that sent it, if it said.
+    pub issuer: Option<TokenIssuer>,
 }
 
 /// An announcement to all replicas.
@@ -89,8 +97,9 @@ pub trait ChangeLogStore: Send + Sync {
     /// this log. Their positions are before all others.
     async fn foreign_endings(&self, since: DateTime<Utc>) -> Result<Vec<LoggedChange>>;
 
-    /// Sends an announcement to the replicas. It may get lost, because replicas also read the log by themselves.
-    async fn announce(&self, announcement: Announcement) -> Result<()>;
+    /// Sends an announcement to the replicas, with the issuer of this process if it serves. It may get lost, because
+    /// replicas also read the log by themselves.
+    async fn announce(&self, announcement: Announcement, issuer: Option<&TokenIssuer>) -> Result<()>;
 
     /// Starts to receive announcements. `None` when the store has no channel for them.
     async fn listen(&self) -> Result<Option<Box<dyn Listener>>>;

@@ -26,7 +26,9 @@ mod users;
 pub use applications::ApplicationStore;
 pub use batch_progress::BatchProgress;
 pub use bulk_endings::BulkEndingStore;
-pub use change_log::{Announcement, ChangeLogStore, Changes, Listener, MAX_CHANGES, MAX_REPLAYED, ReplayedChanges};
+pub use change_log::{
+    Announcement, ChangeLogStore, Changes, Heard, Listener, MAX_CHANGES, MAX_REPLAYED, ReplayedChanges,
+};
 pub use end::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE};
 pub use error::{Error, Result};
 pub use lifecycle::{Pool, StoreLifecycle};

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::batch_progress::BatchProgress;
 use super::error::Result;
-use crate::model::{Counts, CountsWanted};
+use crate::model::{Counts, CountsWanted, OpenSessions};
 
 /// The counts of what happened to sessions.
 #[async_trait]
@@ -20,4 +20,7 @@ pub trait StatisticsStore: Send + Sync {
 
     /// The counts, all as of one instant, which may be ten seconds ago. Events are left out when there are too many groups.
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts>;
+
+    /// The number of open sessions, from the counts: no session is read.
+    async fn open_sessions(&self) -> Result<OpenSessions>;
 }

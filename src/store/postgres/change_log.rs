@@ -10,9 +10,9 @@ use super::line::{Connector, LINE_DEADLINE};
 use super::rows;
 use super::session::SessionSettings;
 use super::store::PostgresStore;
-use crate::model::{LogPosition, LogSnapshot, LoggedChange};
+use crate::model::{LogPosition, LogSnapshot, LoggedChange, TokenIssuer};
 use crate::store::contract::{
-    Announcement, ChangeLogStore, Changes, Error, Listener, MAX_REPLAYED, ReplayedChanges, Result,
+    Announcement, ChangeLogStore, Changes, Error, Heard, Listener, MAX_REPLAYED, ReplayedChanges, Result,
 };
 use crate::store::stored_time::StoredTime;
 
@@ -52,13 +52,10 @@ impl ChangeLogStore for PostgresStore {
         self.log.foreign_endings(since).await
     }
 
-    async fn announce(&self, announcement: Announcement) -> Result<()> {
-        let word = match announcement {
-            Announcement::Changes => "changes",
-            Announcement::Heartbeat => "heartbeat",
-        };
+    async fn announce(&self, announcement: Announcement, issuer: Option<&TokenIssuer>) -> Result<()> {
+        let text = written(announcement, issuer);
         let notify = async |connection: &mut PgConnection| {
-            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(word).execute(connection).await
+            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(&text).execute(connection).await
         };
         self.announcements.run(notify).await?;
         Ok(())
@@ -102,15 +99,42 @@ impl ChangeLogStore for PostgresStore {
 }
 
 const CHANNEL: &str = "sojourn";
+const HEARTBEAT: &str = "heartbeat";
+/// The most bytes of a notification: PostgreSQL refuses 8000.
+const MAX_BYTES: usize = 7000;
+
+/// The text of a notification: a word, and perhaps issuer and audience, separated by spaces. A reader of an older version
+/// takes every text but [`HEARTBEAT`] for news of the log, which is harmless.
+fn written(announcement: Announcement, issuer: Option<&TokenIssuer>) -> String {
+    let word = match announcement {
+        Announcement::Changes => "changes",
+        Announcement::Heartbeat => HEARTBEAT,
+    };
+    let with_issuer = issuer.map(|TokenIssuer { issuer, audience }| format!("{word} {issuer} {audience}"));
+    with_issuer.filter(|text| text.len() <= MAX_BYTES).unwrap_or_else(|| word.to_owned())
+}
+
+/// Reads what [`written`] wrote. An unknown word is news of the log.
+fn heard(text: &str) -> Heard {
+    let mut parts = text.split(' ');
+    let log_grown = parts.next() != Some(HEARTBEAT);
+    let issuer = match (parts.next(), parts.next(), parts.next()) {
+        (Some(issuer), Some(audience), None) => {
+            Some(TokenIssuer { issuer: issuer.to_owned(), audience: audience.to_owned() })
+        }
+        _ => None,
+    };
+    Heard { log_grown, issuer }
+}
 
 /// Receives what [`ChangeLogStore::announce`] sends.
 struct PostgresListener(PgListener);
 
 #[async_trait]
 impl Listener for PostgresListener {
-    async fn hear(&mut self) -> Result<bool> {
+    async fn hear(&mut self) -> Result<Heard> {
         match self.0.try_recv().await.map_err(failure)? {
-            Some(notification) => Ok(notification.payload() != "heartbeat"),
+            Some(notification) => Ok(heard(notification.payload())),
             None => Err(Error::unavailable("the listening connection broke off")),
         }
     }

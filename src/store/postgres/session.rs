@@ -82,9 +82,11 @@ impl SessionSettings {
         Self { commit: Commit::Relaxed, ..Self::general() }
     }
 
-    /// A migration, and the wait for another replica's, may take as long as it needs.
+    /// A migration, and the wait for another replica's, may take as long as it needs. What it finds there already is no
+    /// news.
     pub(super) fn migration() -> Self {
-        Self::general().with("statement_timeout", "0").with("lock_timeout", "0")
+        let settings = Self::general().with("statement_timeout", "0").with("lock_timeout", "0");
+        settings.with("client_min_messages", "warning")
     }
 
     fn with(mut self, name: &'static str, value: &str) -> Self {

@@ -5,11 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
 use super::store::PostgresStore;
-use crate::model::{Counts, CountsWanted, DeviceType, Grouping};
+use crate::model::{Counts, CountsWanted, DeviceType, Grouping, OpenSessions};
 use crate::store::columns::StoredRow as _;
 use crate::store::contract::{BatchProgress, Result, StatisticsStore};
 use crate::store::statements::statistics::{
-    COUNTED_UNTIL, LIST_EVENTS, LIST_GROUPS, RECORD_PROGRESS, event_count, group_count,
+    COUNT_OPEN, COUNTED_UNTIL, LIST_EVENTS, LIST_GROUPS, RECORD_PROGRESS, event_count, group_count, open_sessions,
 };
 use crate::store::stored_time::StoredTime;
 
@@ -43,6 +43,14 @@ impl StatisticsStore for PostgresStore {
             Ok(Counts { counted_until, groups, events })
         };
         self.search_anywhere(read).await
+    }
+
+    async fn open_sessions(&self) -> Result<OpenSessions> {
+        let read = async || {
+            let row = sqlx::query(COUNT_OPEN).fetch_one(&self.database.pool).await?;
+            open_sessions(&row)
+        };
+        self.database.retry_idempotent(read).await
     }
 }
 

@@ -8,7 +8,7 @@ use sqlx::{Row, SqlitePool};
 
 use super::failure::failure;
 use super::store::SqliteStore;
-use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
+use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange, TokenIssuer};
 use crate::store::columns;
 use crate::store::contract::{
     Announcement, ChangeLogStore, Changes, Listener, MAX_CHANGES, MAX_REPLAYED, ReplayedChanges, Result,
@@ -35,7 +35,7 @@ impl ChangeLogStore for SqliteStore {
         Ok(Vec::new())
     }
 
-    async fn announce(&self, _: Announcement) -> Result<()> {
+    async fn announce(&self, _: Announcement, _: Option<&TokenIssuer>) -> Result<()> {
         Ok(())
     }
 

@@ -6,11 +6,11 @@ use sqlx::SqlitePool;
 
 use super::failure::failure;
 use super::store::SqliteStore;
-use crate::model::{Counts, CountsWanted, DeviceType, Grouping};
+use crate::model::{Counts, CountsWanted, DeviceType, Grouping, OpenSessions};
 use crate::store::columns::StoredRow as _;
 use crate::store::contract::{BatchProgress, Result, StatisticsStore};
 use crate::store::statements::statistics::{
-    COUNTED_UNTIL, LIST_EVENTS, LIST_GROUPS, RECORD_PROGRESS, event_count, group_count,
+    COUNT_OPEN, COUNTED_UNTIL, LIST_EVENTS, LIST_GROUPS, RECORD_PROGRESS, event_count, group_count, open_sessions,
 };
 use crate::store::stored_time::StoredTime;
 
@@ -44,6 +44,11 @@ impl StatisticsStore for SqliteStore {
             Ok(Counts { counted_until, groups, events })
         };
         read.await.map_err(failure)
+    }
+
+    async fn open_sessions(&self) -> Result<OpenSessions> {
+        let row = sqlx::query(COUNT_OPEN).fetch_one(&self.searches).await.map_err(failure)?;
+        open_sessions(&row).map_err(failure)
     }
 }
 

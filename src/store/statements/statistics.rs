@@ -1,6 +1,6 @@
 //! Counts of what happened to sessions.
 
-use crate::model::{CountedEvent, EventCount, GroupCount};
+use crate::model::{CountedEvent, EventCount, GroupCount, OpenSessions};
 use crate::store::columns::StoredRow;
 use crate::store::values::OrUnreadable as _;
 
@@ -24,6 +24,13 @@ pub(in crate::store) const RECORD_PROGRESS: &str =
     "UPDATE statistics_progress SET counted_until = $1, opened_until = $2";
 
 pub(in crate::store) const COUNTED_UNTIL: &str = "SELECT counted_until FROM statistics_progress";
+
+/// The number of open sessions, and the instant up to which it is counted.
+pub(in crate::store) const COUNT_OPEN: &str = "
+    SELECT counted_until, CAST(coalesce((
+        SELECT sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FROM statistics WHERE step = 'ever'
+    ), 0) AS bigint) AS open
+    FROM statistics_progress";
 
 /// The counts that match, under the name of their group.
 macro_rules! selected {
@@ -51,6 +58,10 @@ pub(in crate::store) const LIST_EVENTS: &str = concat!(
     "   AND step = $4 AND start >= $5 AND start < $6
      ) AS selected GROUP BY 1, 2, 3 ORDER BY 1"
 );
+
+pub(in crate::store) fn open_sessions(row: &impl StoredRow) -> sqlx::Result<OpenSessions> {
+    Ok(OpenSessions { number: row.named("open")?, counted_until: row.time("counted_until")? })
+}
 
 pub(in crate::store) fn group_count(row: &impl StoredRow) -> sqlx::Result<GroupCount> {
     Ok(GroupCount { name: row.named("name")?, open: row.named("open")?, since: row.named("since")? })

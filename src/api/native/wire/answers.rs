@@ -67,12 +67,11 @@ impl OpenedSession {
     /// The answer at `now`.
     pub fn new(opened: Opened, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let Opened { signed_in, tokens, evicted } = opened;
-        let session_lifetime = signed_in.session.expires_at - now;
         let (access_token, refresh_token, session_token, lifetime) = match tokens {
             IssuedTokens::Pair { access, access_lifetime, refresh } => {
                 (Some(access), Some(refresh), None, access_lifetime)
             }
-            IssuedTokens::Session(token) => (None, None, Some(token), session_lifetime),
+            IssuedTokens::Session { token, lifetime } => (None, None, Some(token), lifetime),
         };
         let shown = |token: Option<crate::tokens::Secret>| token.map(|token| token.expose().to_owned());
         Self {

@@ -51,17 +51,21 @@ on_both_databases! {
 
         let log = server.log();
         let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let told: Vec<_> = lines.filter(|line| line.get("outcome").is_some()).collect();
+        let lines: Vec<_> = lines.collect();
+        let told: Vec<_> = lines.iter().filter(|line| line["message"] == "answered" && !line["span"]["outcome"].is_null()).collect();
         let (session, alice, nobody) = (&opened["session"]["id"], &json!("alice"), &Value::Null);
         let expected = [
-            ("rotated", "INFO", session, alice), ("concurrent", "INFO", session, alice), ("invalid_token", "INFO", nobody, nobody),
-            ("not_saved", "INFO", session, alice), ("rotated", "INFO", session, alice), ("reuse", "WARN", session, alice),
-            ("not_active", "INFO", session, nobody),
+            ("rotated", session, alice), ("concurrent", session, alice), ("invalid_token", nobody, nobody),
+            ("not_saved", session, alice), ("rotated", session, alice), ("reuse", session, alice), ("not_active", session, nobody),
         ];
         assert_eq!(told.len(), expected.len(), "{told:#?}");
-        for (line, (outcome, level, session, user)) in told.iter().zip(expected) {
-            assert_eq!((&line["outcome"], &line["level"], &line["session"], &line["user"]), (&json!(outcome), &json!(level), session, user));
+        for (line, (outcome, session, user)) in told.iter().zip(expected) {
+            let span = &line["span"];
+            assert_eq!((&span["outcome"], &span["session"], &span["user"]), (&json!(outcome), session, user));
         }
+        let warnings: Vec<_> = lines.iter().filter(|line| line["level"] == "WARN" && line["span"]["name"] == "request").collect();
+        assert_eq!(warnings.len(), 1, "{warnings:#?}");
+        assert_eq!((&warnings[0]["message"], &warnings[0]["reason"]), (&json!("session ended"), &json!("reuse_detected")));
         for token in [first, second, third, FOREIGN, BOOTSTRAP_KEY] {
             assert!(!log.contains(token), "a token is in the log");
         }
