@@ -25,7 +25,8 @@ pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
 pub use counts::{
     CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, SessionStats, StatisticsQuery, Step,
 };
-pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
+pub use device::recognise::recognise as recognise_device;
+pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
 pub use opener::Opener;
 pub use query::{

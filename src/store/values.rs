@@ -159,12 +159,11 @@ impl StoredBulkEnding {
     pub(super) fn read(self) -> Result<BulkEnding, sqlx::Error> {
         // A range ends before its end.
         let to = self.opened_until + TimeDelta::microseconds(1);
-        let device_type = |word: String| DeviceType::parse(&word).or_unreadable("device_type");
         Ok(BulkEnding {
             filter: Filter {
                 user_id: self.user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?,
                 client_id: self.client,
-                device_type: self.device_type.map(device_type).transpose()?,
+                device_type: self.device_type.as_deref().map(DeviceType::stored),
                 ip_address: stored_address(self.address.as_deref())?,
                 opened_by: stored_opener(self.opened_by.as_deref())?,
                 created: Range { from: self.opened_from, to: Some(to) },

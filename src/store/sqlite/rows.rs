@@ -75,7 +75,7 @@ const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9,
 
 pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Binds `$1` to `$24` to the columns of a session.
+/// Binds `$1` to `$27` to the columns of a session.
 pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
     let Session {
         id,
@@ -92,7 +92,7 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         ip_address,
         location,
         user_agent,
-        device: Device { kind, name, os, browser },
+        device: Device { kind, name, model, os, os_version, browser, browser_version },
         scope,
         acr,
         amr,
@@ -117,8 +117,11 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(user_agent)
         .bind(kind.as_str())
         .bind(name)
+        .bind(model)
         .bind(os)
+        .bind(os_version)
         .bind(browser)
+        .bind(browser_version)
         .bind(scope.as_str())
         .bind(acr)
         .bind(values::methods_to_store(amr)?)

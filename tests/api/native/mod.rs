@@ -2,6 +2,7 @@
 
 mod change;
 mod cookie;
+mod devices;
 mod end;
 mod errors;
 mod events;

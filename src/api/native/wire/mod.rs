@@ -2,6 +2,7 @@
 
 mod answers;
 mod conditions;
+mod device;
 mod live;
 mod requests;
 mod requirements;
@@ -9,6 +10,7 @@ mod statistics;
 mod users;
 
 pub use answers::*;
+pub use device::{Device, DeviceKind};
 pub use live::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
