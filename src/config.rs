@@ -2,11 +2,14 @@
 //! environment.
 //!
 //! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
-//! under the same name in each. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
+//! under the same name in each; in a file `retention` will do for `SOJOURN_RETENTION`. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
+mod durations;
+mod log_format;
 mod matching;
 mod secrets;
 mod server;
+mod setting;
 mod settings;
 mod source;
 
@@ -18,26 +21,22 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+pub use durations::parse_duration;
+pub use log_format::LogFormat;
 pub use secrets::bootstrap_key;
 pub use server::ServerConfig;
+pub use setting::Documented;
 pub use settings::SETTINGS;
-pub use source::{SettingError, Source, parse_duration};
+pub use source::{SettingError, Source};
 
+use self::durations::written;
+use self::setting::OptionalSetting;
 use crate::api::janssen::dn::DnTemplate;
 use crate::clock::Entropy;
-use crate::model::{LimitPolicy, SessionLimit};
-use crate::sessions::{Freshness, IpStorage, MIN_LIFETIME, Policy, Profile};
+use crate::model::SessionLimit;
+use crate::sessions::{Lifetime, Policy, Profile, StreamLimits};
 use crate::store;
-use crate::tokens::{Algorithm, MAX_ACCESS_TOKEN_LIFETIME, MasterSecret};
-
-/// The format of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
+use crate::tokens::{Algorithm, MasterSecret};
 
 /// The settings of the log: read first, so that everything after can be logged.
 #[derive(Debug, Clone)]
@@ -51,29 +50,15 @@ pub struct LogConfig {
 impl LogConfig {
     /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
-        let format = source.parse("SOJOURN_LOG_FORMAT", "pretty or json", |text| match text {
-            "pretty" => Some(LogFormat::Pretty),
-            "json" => Some(LogFormat::Json),
-            _ => None,
-        })?;
-        let valid = |text: &str| tracing_subscriber::EnvFilter::try_new(text).is_ok().then(|| text.to_owned());
-        let filter = source.parse("SOJOURN_LOG", "a level or a filter", valid)?;
-        Ok(Self { filter: filter.unwrap_or_else(|| "info".to_owned()), format: format.unwrap_or(LogFormat::Pretty) })
+        Ok(Self { filter: source.get(&settings::LOG)?, format: source.get(&settings::LOG_FORMAT)? })
     }
 }
 
 /// The address to listen on, which the health check asks too.
 pub fn listen_address(source: &Source) -> Result<String, SettingError> {
-    let listen = address(source, "SOJOURN_LISTEN")?;
-    let port = source.parse("PORT", "a port number", |text| text.parse::<u16>().ok())?;
-    Ok(listen.or_else(|| port.map(|port| format!("0.0.0.0:{port}"))).unwrap_or_else(|| "127.0.0.1:8080".to_owned()))
-}
-
-fn address(source: &Source, name: &str) -> Result<Option<String>, SettingError> {
-    source.parse(name, "an address and a port such as 127.0.0.1:8080", |text| {
-        let (host, port) = text.rsplit_once(':')?;
-        (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| text.to_owned())
-    })
+    let listen = source.find(&settings::LISTEN)?;
+    let port = source.port()?.map(|port| format!("0.0.0.0:{port}"));
+    Ok(listen.or(port).unwrap_or_else(|| settings::DEFAULT_LISTEN.to_owned()))
 }
 
 /// The database and the master secrets: the settings that every command needs.
@@ -96,8 +81,10 @@ pub struct StorageConfig {
 impl StorageConfig {
     /// Reads and checks the settings. With SQLite, creates the data folder, and the secret when none is set.
     pub fn read(source: &Source, entropy: &dyn Entropy) -> Result<Self, SettingError> {
-        let data_dir = PathBuf::from(source.text("SOJOURN_DATA_DIR").unwrap_or("./sojourn-data"));
-        let (database_url, database_shown) = match source.secret("DATABASE_URL")? {
+        let data_dir = PathBuf::from(source.get(&settings::DATA_DIR)?);
+        let set_url = source.secret(&settings::DATABASE_URL)?;
+        let is_default = set_url.is_none();
+        let (database_url, database_shown) = match set_url {
             Some(url) => {
                 let shown = without_password(&url);
                 (url, shown)
@@ -109,27 +96,29 @@ impl StorageConfig {
         };
         let embedded = database_url.starts_with("sqlite:");
         if !embedded && !database_url.starts_with("postgres:") && !database_url.starts_with("postgresql:") {
-            return Err(SettingError::new("DATABASE_URL", "must begin with sqlite:// or postgres://"));
+            return Err(SettingError::new(settings::DATABASE_URL.name, "must begin with sqlite:// or postgres://"));
         }
-        let search_database_url = source.secret("SOJOURN_SEARCH_DATABASE_URL")?;
+        let search_database_url = source.secret(&settings::SEARCH_DATABASE_URL)?;
         if search_database_url.is_some() && embedded {
-            return Err(SettingError::new("SOJOURN_SEARCH_DATABASE_URL", "needs a PostgreSQL in DATABASE_URL"));
+            return Err(SettingError::new(settings::SEARCH_DATABASE_URL.name, "needs a PostgreSQL in DATABASE_URL"));
         }
         let previous_secrets = secrets::previous_secrets(source)?;
-        let secret = match source.secret("SOJOURN_SECRET")? {
-            Some(text) => MasterSecret::parse(&text).map_err(|error| SettingError::new("SOJOURN_SECRET", error))?,
+        let secret = match source.secret(&settings::SECRET)? {
+            Some(text) => {
+                MasterSecret::parse(&text).map_err(|error| SettingError::new(settings::SECRET.name, error))?
+            }
             None if embedded => {
-                let is_new = store::is_new(&database_url).map_err(|error| SettingError::new("DATABASE_URL", error))?;
+                let is_new = store::is_new(&database_url)
+                    .map_err(|error| SettingError::new(settings::DATABASE_URL.name, error))?;
                 secrets::kept_secret(&data_dir, is_new, entropy)?
             }
             None => {
                 let problem = "must be set with PostgreSQL, to the same value in every replica (openssl rand -base64 32 makes one)";
-                return Err(SettingError::new("SOJOURN_SECRET", problem));
+                return Err(SettingError::new(settings::SECRET.name, problem));
             }
         };
-        let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=500).contains(number));
-        let connections = source.parse("SOJOURN_DATABASE_CONNECTIONS", "a number from 1 to 500", number)?.unwrap_or(24);
-        if source.text("DATABASE_URL").or(source.text("DATABASE_URL_FILE")).is_none() {
+        let connections = source.get(&settings::DATABASE_CONNECTIONS)?;
+        if is_default {
             secrets::make_folder(&data_dir)?;
         }
         Ok(Self {
@@ -154,7 +143,7 @@ fn without_password(url: &str) -> String {
 }
 
 /// The settings of access tokens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenConfig {
     /// The `iss` claim.
     pub issuer: String,
@@ -169,18 +158,11 @@ pub struct TokenConfig {
 impl TokenConfig {
     /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
-        let plain = |text: &str| (!text.chars().any(|c| c.is_control() || c.is_whitespace())).then(|| text.to_owned());
-        let url = "an http or https URL without query and fragment";
-        let issuer = source.parse("SOJOURN_ISSUER", url, matching::issuer)?;
-        let audience = source.parse("SOJOURN_AUDIENCE", "text without spaces", plain)?;
-        let algorithm = source.parse("SOJOURN_SIGNING_ALGORITHM", "EdDSA, ES256 or RS256", Algorithm::parse)?;
-        let key_age = source.duration("SOJOURN_SIGNING_KEY_AGE", TimeDelta::hours(1), None)?;
-        let defaults = Self::default();
         Ok(Self {
-            issuer: issuer.unwrap_or(defaults.issuer),
-            audience: audience.unwrap_or(defaults.audience),
-            algorithm: algorithm.unwrap_or(defaults.algorithm),
-            key_age: key_age.unwrap_or(defaults.key_age),
+            issuer: source.get(&settings::ISSUER)?,
+            audience: source.get(&settings::AUDIENCE)?,
+            algorithm: source.get(&settings::SIGNING_ALGORITHM)?,
+            key_age: source.get(&settings::SIGNING_KEY_AGE)?,
         })
     }
 }
@@ -198,53 +180,49 @@ impl Default for TokenConfig {
 
 /// Reads and checks the policy.
 pub fn policy(source: &Source) -> Result<Policy, SettingError> {
-    let defaults = Policy::default();
-    let profile_name = source.parse("SOJOURN_PROFILE", "default, aal1, aal2 or aal3", Profile::parse)?;
-    let profile = profile_name.unwrap_or(Profile::Default);
-    let mut lifetime = profile.lifetime();
-    // The default profile is a suggestion, a named level is a promise.
-    let bound = |most| if profile == Profile::Default { None } else { most };
-    if let Some(absolute) =
-        source.duration("SOJOURN_ABSOLUTE_LIFETIME", MIN_LIFETIME, bound(Some(lifetime.absolute)))?
-    {
-        lifetime.absolute = absolute;
-    }
-    if let Some(idle) = source.duration("SOJOURN_IDLE_TIMEOUT", MIN_LIFETIME, bound(lifetime.idle))? {
-        lifetime.idle = Some(idle);
-    }
-    let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=10_000).contains(number));
-    let most = source.parse("SOJOURN_MAX_SESSIONS_PER_USER", "a number from 1 to 10000", number)?;
-    let names = "evict_oldest, evict_least_recent or reject";
-    let limit_policy = source.parse("SOJOURN_SESSION_LIMIT_POLICY", names, LimitPolicy::parse)?;
-    let ip_storage = source.parse("SOJOURN_IP_STORAGE", "full, truncated or off", IpStorage::parse)?;
-    let access =
-        source.duration("SOJOURN_ACCESS_TOKEN_LIFETIME", TimeDelta::seconds(10), Some(MAX_ACCESS_TOKEN_LIFETIME))?;
-    let grace = source.duration("SOJOURN_REFRESH_GRACE", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
-    let extension = source.duration("SOJOURN_LONGEST_EXTENSION", TimeDelta::zero(), None)?;
-    let up_to = |most: u32| move |text: &str| text.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
-    let page = source.parse("SOJOURN_SEARCH_PAGE_LIMIT", "a number from 1 to 1000", up_to(1000))?;
-    let total = source.parse("SOJOURN_SEARCH_TOTAL_LIMIT", "a number from 1 to 1000000", up_to(1_000_000))?;
-    let retention = source.duration("SOJOURN_RETENTION", TimeDelta::zero(), None)?;
-    let erase = source.parse("SOJOURN_ERASE_DELETED_USERS", "true or false", |text| text.parse().ok())?;
-    let freshness = source.parse("SOJOURN_FRESHNESS", "strict or fresh", Freshness::parse)?;
-    let megabytes = |text: &str| text.parse::<u64>().ok().filter(|number| *number <= 65_536);
-    let cache = source.parse("SOJOURN_CACHE_MEGABYTES", "a number from 0 to 65536", megabytes)?;
+    let limit_policy = source.get(&settings::SESSION_LIMIT_POLICY)?;
+    let most = source.find(&settings::MAX_SESSIONS_PER_USER)?;
     Ok(Policy {
-        lifetime,
-        access_token_lifetime: access.unwrap_or(defaults.access_token_lifetime),
-        refresh_grace: grace.unwrap_or(defaults.refresh_grace),
-        sliding: source.duration("SOJOURN_SLIDING", MIN_LIFETIME, None)?,
-        session_limit: most.map(|most| SessionLimit { most, policy: limit_policy.unwrap_or(LimitPolicy::EvictOldest) }),
-        longest_extension: extension.unwrap_or(defaults.longest_extension),
-        ip_storage: ip_storage.unwrap_or(defaults.ip_storage),
-        retention: retention.unwrap_or(defaults.retention),
-        erase_deleted_users: erase.unwrap_or(defaults.erase_deleted_users),
-        freshness: freshness.unwrap_or(defaults.freshness),
-        cache_bytes: cache.map_or(defaults.cache_bytes, |megabytes| megabytes << 20),
-        streams: server::stream_limits(source)?,
-        search_page_limit: page.unwrap_or(defaults.search_page_limit),
-        search_total_limit: total.unwrap_or(defaults.search_total_limit),
+        lifetime: lifetime(source)?,
+        access_token_lifetime: source.get(&settings::ACCESS_TOKEN_LIFETIME)?,
+        refresh_grace: source.get(&settings::REFRESH_GRACE)?,
+        sliding: source.find(&settings::SLIDING)?,
+        session_limit: most.map(|most| SessionLimit { most, policy: limit_policy }),
+        longest_extension: source.get(&settings::LONGEST_EXTENSION)?,
+        ip_storage: source.get(&settings::IP_STORAGE)?,
+        retention: source.get(&settings::RETENTION)?,
+        erase_deleted_users: source.get(&settings::ERASE_DELETED_USERS)?,
+        known_applications_only: source.get(&settings::KNOWN_APPLICATIONS_ONLY)?,
+        freshness: source.get(&settings::FRESHNESS)?,
+        cache_bytes: source.get(&settings::CACHE_MEGABYTES)? << 20,
+        streams: StreamLimits {
+            most: source.get(&settings::STREAM_LIMIT)?,
+            of_user: source.get(&settings::STREAMS_PER_USER)?,
+            of_service: source.get(&settings::STREAMS_PER_SERVICE)?,
+        },
+        search_page_limit: source.get(&settings::SEARCH_PAGE_LIMIT)?,
+        search_total_limit: source.get(&settings::SEARCH_TOTAL_LIMIT)?,
     })
+}
+
+/// The limits of the profile, or the configured ones. The default profile is a suggestion, but a named level is a
+/// promise: its limits can only be tightened.
+fn lifetime(source: &Source) -> Result<Lifetime, SettingError> {
+    let profile = source.get(&settings::PROFILE)?;
+    let limits = profile.lifetime();
+    let within = |setting: &OptionalSetting<TimeDelta>, limit: Option<TimeDelta>| {
+        let limit = limit.filter(|_| profile != Profile::Default);
+        match (source.find(setting)?, limit) {
+            (Some(asked), Some(limit)) if asked > limit => Err(SettingError::new(
+                setting.name,
+                format!("must be at most {} with this SOJOURN_PROFILE", written(limit)),
+            )),
+            (asked, _) => Ok(asked),
+        }
+    };
+    let absolute = within(&settings::ABSOLUTE_LIFETIME, Some(limits.absolute))?.unwrap_or(limits.absolute);
+    let idle = within(&settings::IDLE_TIMEOUT, limits.idle)?.or(limits.idle);
+    Ok(Lifetime { absolute, idle })
 }
 
 /// The settings that only the server needs.
@@ -269,30 +247,14 @@ pub struct HttpConfig {
 impl HttpConfig {
     /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
-        let name = "a cookie name, any prefix written __Host- or __Secure-";
-        let cookie = source.parse("SOJOURN_COOKIE", name, matching::cookie_name)?;
-        let list = |text: &str| text.split(',').map(matching::origin).collect::<Option<Vec<_>>>();
-        let expected = "origins as browsers send them, such as https://app.example.org, separated by commas";
-        let cors_origins = source.parse("SOJOURN_CORS_ORIGINS", expected, list)?.unwrap_or_default();
-        let template = "a name with {id} in it, such as inum={id},ou=people,o=jans";
-        let janssen_user_dn = source.parse("SOJOURN_JANSSEN_USER_DN", template, DnTemplate::parse)?.unwrap_or_default();
-        let rate_limit =
-            source.parse("SOJOURN_RATE_LIMIT", "a whole number", |text| text.parse().ok())?.unwrap_or_default();
-        let networks = |text: &str| text.split(',').map(matching::proxy_network).collect::<Option<Vec<_>>>();
-        let expected = "networks that a proxy can be in, such as 10.0.0.0/8, separated by commas";
-        let trusted_proxies = source.parse("SOJOURN_TRUSTED_PROXIES", expected, networks)?.unwrap_or_default();
-        let header = "one header that names an address, such as X-Forwarded-For or Forwarded";
-        let forwarding_header = source.parse("SOJOURN_FORWARDING_HEADER", header, matching::forwarding_header)?;
-        let cookie = cookie.filter(|name| name != "off");
-        let metrics_listen = address(source, "SOJOURN_METRICS_LISTEN")?;
         Ok(Self {
-            cookie,
-            cors_origins,
-            janssen_user_dn,
-            rate_limit,
-            trusted_proxies,
-            forwarding_header,
-            metrics_listen,
+            cookie: source.find(&settings::COOKIE)?.filter(|name| name != "off"),
+            cors_origins: source.find(&settings::CORS_ORIGINS)?.unwrap_or_default(),
+            janssen_user_dn: source.get(&settings::JANSSEN_USER_DN)?,
+            rate_limit: source.get(&settings::RATE_LIMIT)?,
+            trusted_proxies: source.find(&settings::TRUSTED_PROXIES)?.unwrap_or_default(),
+            forwarding_header: Some(source.get(&settings::FORWARDING_HEADER)?),
+            metrics_listen: source.find(&settings::METRICS_LISTEN)?,
         })
     }
 }

@@ -1,11 +1,6 @@
 //! Deliberate defects for debug builds: the fault tests prove with them that they would find the real ones. A release
 //! build has no defect and no setting for one.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
-use crate::model::{SessionId, SignedIn};
-
 /// The setting that names the one active defect.
 pub const SETTING: &str = "SOJOURN_TEST_FAILPOINT";
 
@@ -38,6 +33,8 @@ pub enum Failpoint {
     PlaceKeptOverReconnect,
     /// A database that merely answers is taken for the primary.
     AnswersAreProof,
+    /// The proof of one server counts for connections to any other.
+    ProofOfAnyServer,
     /// No connection is reserved for ending sessions.
     NoReserve,
     /// Rows are deleted before their retention has ended.
@@ -61,22 +58,4 @@ pub fn enabled(failpoint: Failpoint) -> bool {
 #[cfg(not(debug_assertions))]
 pub const fn enabled(_: Failpoint) -> bool {
     false
-}
-
-/// The first answer ever given for each session, in a process that has [`Failpoint::StaleRead`].
-pub fn as_first_read(read: Vec<SignedIn>) -> Vec<SignedIn> {
-    static FIRST: Mutex<BTreeMap<SessionId, SignedIn>> = Mutex::new(BTreeMap::new());
-    if !enabled(Failpoint::StaleRead) {
-        return read;
-    }
-    let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
-    read.into_iter().map(|read| first.entry(read.session.id).or_insert(read).clone()).collect()
-}
-
-/// Runs `work` half a second after the answer, too late for anybody to learn that it failed.
-pub fn later(work: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-        work.await;
-    });
 }

@@ -40,6 +40,9 @@ pub enum StartError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The applications cannot be read.
+    #[error(transparent)]
+    Core(#[from] crate::sessions::Error),
 }
 
 /// The assembled core.
@@ -49,7 +52,7 @@ pub struct Assembled {
     /// The core's store.
     pub store: Arc<dyn Store>,
     /// The upkeep of the core's signing keys.
-    pub signing_keys: SigningKeys,
+    pub signing_keys: Arc<SigningKeys>,
 }
 
 impl Setup {
@@ -76,15 +79,17 @@ impl Setup {
         let search_url = storage.search_database_url.as_ref().map(ExposeSecret::expose_secret);
         let url = storage.database_url.expose_secret();
         let store = store::open_with_replica(url, search_url, storage.connections).await?;
+        #[cfg(debug_assertions)]
+        let store = store::with_flaw(store);
         let keyring = || Keyring::new(&storage.secret).with_previous(&storage.previous_secrets);
-        let signing_keys = SigningKeys {
+        let signing_keys = Arc::new(SigningKeys {
             store: Arc::clone(&store),
             keyring: keyring(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             algorithm: tokens.algorithm,
             age: tokens.key_age,
-        };
+        });
         let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.open().await?);
         let keyring = keyring();
         let parts = Dependencies {
@@ -93,10 +98,13 @@ impl Setup {
             entropy,
             keyring,
             access_tokens,
+            signing_keys: Arc::clone(&signing_keys),
             policy,
             bootstrap_key,
             rights: api::rights(),
         };
-        Ok(Assembled { sessions: Arc::new(Sessions::new(parts)), store, signing_keys })
+        let sessions = Arc::new(Sessions::new(parts));
+        sessions.reload_applications().await?;
+        Ok(Assembled { sessions, store, signing_keys })
     }
 }

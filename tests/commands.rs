@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::api::DocumentForm;
 use sojourn::clock::{Clock as _, SystemClock};
 
 use crate::support::database::TestDatabase;
@@ -81,6 +82,17 @@ async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
     let (status, list) = get(&again, "/v1/sessions", &key).await;
     assert_eq!(status, 200, "the key outlives the process");
     assert!(list.contains(id));
+}
+
+/// Sends a token as the secret of a client: by HTTP Basic, in the form, and both at once.
+async fn as_client(server: &Process, path: &str, token: &str) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let [plain, named] = [&[("token", token)][..], &[("token", token), ("client_id", token), ("client_secret", token)]];
+    for (basic, form) in [(true, plain), (false, named), (true, named)] {
+        let request = client.post(format!("{}{path}", server.base)).form(form);
+        let request = if basic { request.basic_auth(token, Some(token)) } else { request };
+        assert!(request.send().await.unwrap().status().as_u16() < 500);
+    }
 }
 
 /// Puts a token wherever a client may put it by mistake, with a valid credential.
@@ -307,6 +319,9 @@ on_both_databases! {
             form("/oauth2/introspect", &key, &[("token", token)]).await;
             form("/oauth2/token", token, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
             form("/oauth2/revoke", token, &[("token", token)]).await;
+            for path in ["/oauth2/introspect", "/oauth2/token", "/oauth2/revoke"] {
+                as_client(&server, path, token).await;
+            }
             post(&server, "/v1/sessions", token, &json!({ "user_id": token, "x": token })).await;
             // The master secret is known to no client.
             if token != SECRET {
@@ -460,7 +475,7 @@ fn the_help_names_every_command_and_setting() {
     for command in ["serve", "migrate", "key", "signing-key", "session", "secret", "openapi", "healthcheck"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
     }
-    for (name, ..) in sojourn::config::SETTINGS {
+    for name in sojourn::config::SETTINGS.iter().map(|setting| setting.name()) {
         assert!(help.contains(name), "{name}");
     }
     assert!(!folder.run(&["sevre"]).status.success());
@@ -473,6 +488,10 @@ fn the_document_is_printed() {
     let quiika = sojourn::api::family_document("quiika").unwrap().unwrap();
     assert_eq!(folder.printed(&["openapi", "--family", "quiika"]), quiika.trim_end());
     assert!(!folder.run(&["openapi", "--family", "nobody"]).status.success());
+    let old = sojourn::api::document_as(Some("vault"), DocumentForm::Json30).unwrap().unwrap();
+    assert_eq!(folder.printed(&["openapi", "--family", "vault", "--format", "json-3.0"]), old.trim_end());
+    assert!(folder.printed(&["openapi", "--format", "json"]).contains("\"openapi\": \"3.1.0\""));
+    assert!(!folder.run(&["openapi", "--format", "xml"]).status.success());
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ fn sql_has_no_form_that_a_spread_database_cannot_plan() {
             assert!(case.trim_start().starts_with("WHEN "), "{path}: CASE {}", case.split(" END").next().unwrap());
         }
     }
-    for (path, text) in sources("src/store/postgres") {
+    for (path, text) in ["src/store/postgres", "src/store/statements"].into_iter().flat_map(sources) {
         let sql = sql_of(&text);
         for (at, _) in sql.match_indices("INSERT INTO ") {
             let (before, after) = sql.split_at(at);

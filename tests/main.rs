@@ -16,5 +16,6 @@ mod imports;
 mod layout;
 mod openapi;
 mod operations;
+mod recipes;
 mod store;
 mod support;

@@ -1,7 +1,11 @@
 //! The credentials of a request: the `Authorization` header and the session's cookie.
 
+use std::borrow::Cow;
+
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::addressing::origin_of;
 use super::app::App;
@@ -19,6 +23,62 @@ pub enum Place {
     Bearer,
     /// The same, or the credential alone.
     BearerOrBare,
+}
+
+/// A client that names itself by HTTP Basic (RFC 6749 section 2.3.1), without or with a secret.
+pub(super) struct BasicClient {
+    /// The `client_id`.
+    pub(super) id: String,
+    /// The `client_secret`, form-decoded as the standard wants it.
+    pub(super) secret: String,
+    /// The `client_secret` as sent, because many clients do not encode theirs.
+    pub(super) raw_secret: String,
+}
+
+/// The `Authorization` header of a request that a client may send. A header of another scheme is none.
+pub(super) enum ClientHeader {
+    /// None.
+    Nothing,
+    /// `Bearer`, valid or not.
+    Bearer,
+    /// `Basic`.
+    Basic(BasicClient),
+}
+
+impl ClientHeader {
+    /// The header. Two of them are refused, and so is one of Basic that cannot be read.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        match authorization(headers, Place::Bearer) {
+            Err(Refusal::Several) => return Err(Refusal::Several),
+            Ok(Some(_)) | Err(_) => return Ok(Self::Bearer),
+            Ok(None) => {}
+        }
+        let value = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        match value.split_at_checked(BASIC.len()) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(BASIC) && !rest.trim_ascii().is_empty() => {
+                let malformed = || Refusal::Token(TokenError::Malformed);
+                BasicClient::parse(rest.trim_ascii()).map(Self::Basic).ok_or_else(malformed)
+            }
+            _ => Ok(Self::Nothing),
+        }
+    }
+}
+
+/// The scheme of RFC 7617, and the space after it.
+const BASIC: &[u8] = b"Basic ";
+
+impl BasicClient {
+    fn parse(encoded: &[u8]) -> Option<Self> {
+        let text = String::from_utf8(BASE64.decode(encoded).ok()?).ok()?;
+        let (id, secret) = text.split_once(':')?;
+        Some(Self { id: form_decoded(id)?, secret: form_decoded(secret)?, raw_secret: secret.to_owned() })
+    }
+}
+
+/// The text behind a value of `application/x-www-form-urlencoded`.
+fn form_decoded(value: &str) -> Option<String> {
+    let spaced = value.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// The credentials of a request: that of the header, or else those of the cookie where the family accepts one. A header
@@ -105,8 +165,6 @@ fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     fn headers(name: &HeaderName, values: &[&[u8]]) -> HeaderMap {
@@ -142,6 +200,25 @@ mod tests {
         }
         let two = headers(&header::AUTHORIZATION, &[b"Basic abc", b"Bearer abc"]);
         assert_eq!(authorization(&two, Place::Bearer), Err(Refusal::Several));
+    }
+
+    #[test]
+    fn a_client_s_name_and_secret_are_form_decoded_and_the_first_colon_parts_them() {
+        let parsed = |text: &str| BasicClient::parse(BASE64.encode(text).as_bytes());
+        for (text, id, secret) in [
+            ("app:key", "app", "key"),
+            ("a%3Ab+c%2b:k%2Be+y:%5f", "a:b c+", "k+e y:_"),
+            (":", "", ""),
+            ("app:%zz", "app", "%zz"),
+        ] {
+            let client = parsed(text).unwrap();
+            assert_eq!((client.id.as_str(), client.secret.as_str()), (id, secret), "{text}");
+            assert!(text.ends_with(&format!(":{}", client.raw_secret)), "{text}");
+        }
+        assert!(parsed("app").is_none() && parsed("%ff:key").is_none() && parsed("app:%ff").is_none());
+        for encoded in ["", "YXBwOmtleQ", "YXBw OmtleQ==", "YXBwOmtleQ==x", "-_8=", "/zrA"] {
+            assert!(BasicClient::parse(encoded.as_bytes()).is_none(), "{encoded}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder, ServerBuilder,
+    Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Response, ResponseBuilder, ServerBuilder,
 };
 
 /// The words of a family's document besides its operations.
@@ -51,6 +51,11 @@ pub(super) fn bearer() -> (&'static str, SecurityScheme) {
     (BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
 }
 
+/// The security scheme of OAuth clients: any name, and a service key as the password.
+pub(super) fn client_basic() -> (&'static str, SecurityScheme) {
+    ("clientBasic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)))
+}
+
 /// Gives every operation a security scheme, without scopes.
 pub(super) fn secure(document: &mut OpenApi, scheme: &str) {
     for (_, operation) in operations(document) {
@@ -62,10 +67,21 @@ pub(super) fn secure(document: &mut OpenApi, scheme: &str) {
 fn add_rate_limits(document: &mut OpenApi) {
     for (path, operation) in operations(document) {
         if operation.security.is_some() || path.starts_with("/oauth2/") {
-            let response = ResponseBuilder::new().description("Too many requests").build();
+            let mut response = ResponseBuilder::new().description("Too many requests").build();
+            // Every family has one form for all of its refusals.
+            response.content = refusal(operation).map(|refusal| refusal.content.clone()).unwrap_or_default();
             operation.responses.responses.entry("429".to_owned()).or_insert(RefOr::T(response));
         }
     }
+}
+
+/// The first refusal that an operation documents.
+fn refusal(operation: &Operation) -> Option<&Response> {
+    let mut responses = operation.responses.responses.iter();
+    responses.find_map(|(status, response)| match response {
+        RefOr::T(response) if status.starts_with('4') => Some(response),
+        _ => None,
+    })
 }
 
 fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {

@@ -71,9 +71,7 @@ impl Takes {
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             if !self.query.iter().any(|known| *known == name) {
                 let known = if self.query.is_empty() { "none".to_owned() } else { self.query.join(", ") };
-                return Err(Rejection::Malformed(format!(
-                    "The query has a parameter that is not known; known: {known}"
-                )));
+                return Err(Rejection::Malformed(format!("The query has an unknown parameter; known: {known}")));
             }
             if value.is_empty() && !F::BLANK_IS_DEFAULT.contains(&name.as_ref()) {
                 return Err(Rejection::Invalid(FieldError::new(name.into_owned(), "must not be empty")));
@@ -118,6 +116,6 @@ async fn without_body(request: Request) -> Result<Request, Rejection> {
     let bytes = axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Rejection::TooLarge)?;
     match bytes.trim_ascii() {
         b"" | b"{}" => Ok(Request::from_parts(parts, Body::empty())),
-        _ => Err(Rejection::Malformed("The request takes no body".to_owned())),
+        _ => Err(Rejection::Malformed("The request must not have a body".to_owned())),
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 
 use super::family::Family;
 use crate::model::SessionId;
@@ -14,7 +15,7 @@ pub struct Reserved;
 pub(super) fn only_ends_sessions<F: Family>(method: &Method, path: &str) -> bool {
     match *method {
         // Gateways check with the method of the request that they guard.
-        Method::DELETE => !is_check(path),
+        Method::DELETE => !is_check(path) && !F::OTHER_DELETIONS.iter().any(|other| path.starts_with(other)),
         Method::POST => F::is_ending_post(path),
         _ => false,
     }
@@ -27,9 +28,10 @@ pub(super) fn is_check(path: &str) -> bool {
 
 /// Whether a request ends the very session that it comes with, so that it cannot be repeated.
 pub(super) fn ends_own_session<F: Family>(parts: &Parts, own: SessionId) -> bool {
-    let path = parts.uri.path();
-    let is_named = path.rsplit('/').next().is_some_and(|last| last == own.to_string());
-    parts.uri.query().is_none() && (is_named || F::ENDS_OWN_SESSION.contains(&path))
+    let uri = &parts.uri;
+    let is_named = uri.path().rsplit('/').next().is_some_and(|last| last == own.to_string());
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    uri.query().is_none() && is_named || F::ENDS_OWN_SESSION.contains(&target)
 }
 
 /// Whether a request with this head only ends sessions.
@@ -46,10 +48,13 @@ mod tests {
     use crate::api::native::Native;
     use crate::api::native::oauth::OAuth;
 
-    /// As [`only_ends_sessions`], in any family that ends sessions by POST.
+    /// As [`only_ends_sessions`], in the family of the path, or in Blackbox for the others.
     fn only_ends(method: &Method, path: &str) -> bool {
-        let families = [only_ends_sessions::<Native>, only_ends_sessions::<OAuth>, only_ends_sessions::<Blackbox>];
-        families.into_iter().any(|only_ends| only_ends(method, path))
+        match path {
+            _ if path.starts_with("/v1") => only_ends_sessions::<Native>(method, path),
+            _ if path.starts_with("/oauth2") => only_ends_sessions::<OAuth>(method, path),
+            _ => only_ends_sessions::<Blackbox>(method, path),
+        }
     }
 
     #[test]
@@ -74,13 +79,18 @@ mod tests {
         let expected = [
             "blackbox_cleanup_expired_sessions",
             "blackbox_extend_session",
+            "changeApplication",
             "changeSession",
             "cleanUp",
+            "createApplication",
+            "createKey",
+            "deleteApplication",
             "extendSession",
             "introspectToken",
             "openSession",
             "putUser",
             "refreshToken",
+            "rotateSigningKeys",
             "unbanUser",
         ];
         assert_eq!(others, expected.map(str::to_owned).into());

@@ -75,8 +75,6 @@ extractors! {
     OptionalBody<F, T>(T);
     /// A form-encoded body as `T`.
     Form<F, T>(T);
-    /// A form-encoded body as `T`, counted by its token's session, or by address when the token is none of ours.
-    CountedForm<F, T>(T);
 }
 
 impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
@@ -144,7 +142,8 @@ pub(super) async fn caller<F: Family>(
     admit(parts, app, authenticated)
 }
 
-fn admit<F: Family>(
+/// The caller that authenticated, counted; without one, the request counts by its address.
+pub(super) fn admit<F: Family>(
     parts: &Parts,
     app: &App,
     authenticated: Result<model::Caller, Error>,
@@ -157,7 +156,9 @@ fn admit<F: Family>(
         Err(error) => {
             match &error {
                 Error::Unauthenticated(Refusal::Banned(user)) => app.limits.admit::<F>(parts, Counted::User(user))?,
-                Error::Unauthenticated(_) => app.limits.admit::<F>(parts, Counted::Address)?,
+                Error::Unauthenticated(_) | Error::InvalidClient(_) => {
+                    app.limits.admit::<F>(parts, Counted::Address)?;
+                }
                 _ => {}
             }
             Err(error.into())
@@ -228,7 +229,7 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for BodyAndBytes<F, T
             .map_err(|error| Rejection::Malformed(wording::of_json::<T>(&bytes, &error)))?;
         // serde reads a struct from an array of its fields as well.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Rejection::Malformed("The body does not fit: it is not an object".to_owned()).into());
+            return Err(Rejection::Malformed("The body is invalid: it is not an object".to_owned()).into());
         }
         Ok(Self::new((value, bytes)))
     }
@@ -270,32 +271,11 @@ impl<F: Family, T: DeserializeOwned> FromRequest<Arc<App>> for Form<F, T> {
     }
 }
 
-/// A form whose token is its own credential.
-pub(super) trait HoldsToken {
-    /// The token; empty if there is none.
-    fn token(&self) -> &str;
-}
-
-impl<F: Family, T: DeserializeOwned + HoldsToken> FromRequest<Arc<App>> for CountedForm<F, T> {
-    type Rejection = Refused<F>;
-
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        if !app.limits.are_on() {
-            return Form::from_request(request, app).await.map(|form: Form<F, T>| Self::new(form.into_inner()));
-        }
-        let (parts, body) = request.into_parts();
-        let form = Form::<F, T>::from_request(Request::from_parts(parts.clone(), body), app).await;
-        let session = form.as_ref().ok().and_then(|form| app.sessions.session_of_token(form.token()));
-        app.limits.admit::<F>(&parts, session.map_or(Counted::Address, |(id, _)| Counted::Session(id)))?;
-        form.map(|form| Self::new(form.into_inner()))
-    }
-}
-
 async fn body<F: Family>(request: Request, app: &Arc<App>) -> Result<Bytes, Refused<F>> {
     require_no_encoding(request.headers())?;
     Bytes::from_request(request, app).await.map_err(|error| {
         let too_large = error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
-        let broken = || Rejection::Malformed("The body did not arrive whole".to_owned());
+        let broken = || Rejection::Malformed("The body is incomplete".to_owned());
         if too_large { Rejection::TooLarge } else { broken() }.into()
     })
 }

@@ -76,12 +76,12 @@ impl Rejection {
         match self {
             Self::UnknownPath => ("unknown_path", StatusCode::NOT_FOUND, "There is nothing at this path".into()),
             Self::NeedlessSlash(right) => {
-                let message = format!("There is nothing at this path: without needless slashes it is {right}");
+                let message = format!("There is nothing at this path; did you mean {right}?");
                 ("needless_slash", StatusCode::NOT_FOUND, message.into())
             }
             Self::NotThere(detail) => ("not_there", StatusCode::NOT_FOUND, detail.clone().into()),
             Self::MethodNotAllowed => {
-                ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method".into())
+                ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "This path does not support this method".into())
             }
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "The server is busy, try again in a moment".into()),
             Self::TooLarge => {
@@ -117,6 +117,9 @@ impl Rejection {
     }
 }
 
+/// The challenge to a client (RFC 7617 section 2).
+pub(super) const BASIC_CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"sojourn\"");
+
 const OUR_FAULT: &str = "Something went wrong on our side";
 
 /// The status and the message of an error of the core.
@@ -124,19 +127,27 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
     match error {
         Error::Unauthenticated(Refusal::Missing) => (StatusCode::UNAUTHORIZED, "A credential is needed".into()),
         Error::Unauthenticated(Refusal::CrossSite) => {
-            (StatusCode::FORBIDDEN, "A cookie from another site changes nothing here".into())
+            (StatusCode::FORBIDDEN, "The session cookie does not allow changes from another site".into())
         }
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "The credential is not valid".into()),
+        Error::InvalidClient(Refusal::Missing) => (StatusCode::UNAUTHORIZED, "A client_secret is needed".into()),
+        Error::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "The client_secret is not a valid service key".into()),
         Error::Forbidden { needed } => (StatusCode::FORBIDDEN, format!("The scope {needed} is needed").into()),
         Error::Unmet(unmet) => (StatusCode::FORBIDDEN, message_of(unmet)),
         Error::SessionNotFound => (StatusCode::NOT_FOUND, "There is no such session".into()),
-        Error::AmbiguousSession(_) => (StatusCode::CONFLICT, "Several sessions have this handle".into()),
-        Error::SessionNotActive => (StatusCode::CONFLICT, "The session is over".into()),
+        Error::AmbiguousSession(_) => (StatusCode::CONFLICT, "Several sessions match this id".into()),
+        Error::SessionNotActive => (StatusCode::CONFLICT, "The session has ended or expired".into()),
         Error::UserNotFound => (StatusCode::NOT_FOUND, "There is no such user".into()),
+        Error::BoundKey => {
+            (StatusCode::FORBIDDEN, "This key is bound to one application, and this concerns others too".into())
+        }
+        Error::ApplicationNotFound => (StatusCode::NOT_FOUND, "There is no such application".into()),
+        Error::ApplicationExists => (StatusCode::CONFLICT, "There is an application of that client_id".into()),
+        Error::ServiceKeyNotFound => (StatusCode::NOT_FOUND, "There is no such service key".into()),
         Error::UserBanned => (StatusCode::FORBIDDEN, "The user is banned".into()),
-        Error::SessionLimitReached => (StatusCode::CONFLICT, "The user has as many sessions as allowed".into()),
+        Error::SessionLimitReached => (StatusCode::CONFLICT, "The user has reached the session limit".into()),
         Error::IdempotencyKeyReused => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "The idempotency key was used with another request".into())
+            (StatusCode::UNPROCESSABLE_ENTITY, "The idempotency key was used with a different request".into())
         }
         Error::InvalidGrant(GrantRefusal::WiderScope) => {
             (StatusCode::BAD_REQUEST, "The scope is wider than the session's".into())
@@ -144,7 +155,7 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
         Error::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "The refresh token is not valid any more".into()),
         Error::Invalid(errors) => (StatusCode::UNPROCESSABLE_ENTITY, sentence(errors).into()),
         Error::SearchTooBroad => {
-            let message = "The search would read too much: narrow it by user or by a range of created_at";
+            let message = "The search is too broad: narrow it by user or by a range of created_at";
             (StatusCode::UNPROCESSABLE_ENTITY, message.into())
         }
         Error::TooManyStreams => {
@@ -160,7 +171,7 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
 fn message_of(unmet: &Unmet) -> Cow<'static, str> {
     match unmet {
         Unmet::Scope(scope) => format!("The scope {scope} is needed").into(),
-        Unmet::Client => "The session is another application's".into(),
+        Unmet::Client => "The session belongs to another application".into(),
         Unmet::SignIn { .. } => "A stronger or more recent sign-in is needed".into(),
     }
 }
@@ -191,7 +202,7 @@ impl Failure {
         .into_owned()
     }
 
-    /// The fields that cannot be taken, and why.
+    /// The invalid fields, with the reasons.
     pub fn fields(&self) -> &[FieldError] {
         match self {
             Self::Core(Error::Invalid(errors)) => errors,
@@ -200,7 +211,8 @@ impl Failure {
         }
     }
 
-    /// The challenge (RFC 6750 section 3, RFC 9470 section 3) of an error of authentication; `None` for other errors.
+    /// The challenge (RFC 6750 section 3, RFC 7617 section 2, RFC 9470 section 3) of an error of authentication; `None`
+    /// for other errors.
     pub(super) fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::Core(Error::Unauthenticated(Refusal::Missing)) => {
@@ -210,6 +222,7 @@ impl Failure {
             Self::Core(Error::Unauthenticated(_)) => {
                 Some(HeaderValue::from_static("Bearer realm=\"sojourn\", error=\"invalid_token\""))
             }
+            Self::Core(Error::InvalidClient(_)) => Some(BASIC_CHALLENGE),
             Self::Core(Error::Forbidden { needed }) => {
                 let text = format!("Bearer realm=\"sojourn\", error=\"insufficient_scope\", scope=\"{needed}\"");
                 HeaderValue::from_str(&text).ok()
@@ -222,7 +235,7 @@ impl Failure {
     /// Logs the cause, which the client does not learn.
     pub(super) fn log(&self) {
         match self {
-            Self::Core(Error::Unauthenticated(refusal)) => {
+            Self::Core(Error::Unauthenticated(refusal) | Error::InvalidClient(refusal)) => {
                 metrics::refused(refusal.as_str());
                 tracing::info!(%refusal, "refused");
             }

@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::failure::{Failure, Rejection};
+use super::failure::{BASIC_CHALLENGE, Failure, Rejection};
 use crate::model::FieldError;
-use crate::sessions::Error;
+use crate::sessions::{Error, Refusal};
 
 /// A family of wire formats.
 pub trait Family: Send + Sync + 'static {
@@ -17,6 +17,9 @@ pub trait Family: Send + Sync + 'static {
     const PREFIXES: &'static [&'static str];
     /// Whether callers may present the session cookie, where one is configured.
     const COOKIE: bool = false;
+
+    /// Whether a client may authenticate by HTTP Basic, so that a request without a credential gets that challenge too.
+    const CLIENTS: bool = false;
 
     /// Whether the rest of a rate limit is in the standard's headers rather than in the originals' `X-RateLimit-*`.
     const STANDARD_LIMITS: bool = false;
@@ -28,8 +31,11 @@ pub trait Family: Send + Sync + 'static {
     /// Query parameters whose empty value means the default in the original.
     const BLANK_IS_DEFAULT: &'static [&'static str] = &[];
 
-    /// Paths whose endings, without a query, include the session that the request comes with.
+    /// Targets whose endings include the session that the request comes with: paths, or paths with their whole query.
     const ENDS_OWN_SESSION: &'static [&'static str] = &[];
+
+    /// Beginnings of the paths at which DELETE ends no session.
+    const OTHER_DELETIONS: &'static [&'static str] = &[];
 
     /// Whether a POST to this path does nothing but end sessions.
     fn is_ending_post(_path: &str) -> bool {
@@ -70,6 +76,9 @@ impl<F: Family> IntoResponse for Refused<F> {
         let mut response = F::respond(&self.failure);
         if let Some(challenge) = self.failure.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if F::CLIENTS && matches!(self.failure, Failure::Core(Error::Unauthenticated(Refusal::Missing))) {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, BASIC_CHALLENGE);
         }
         if let Failure::Request(Rejection::TooManyRequests { retry_after }) = self.failure {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());

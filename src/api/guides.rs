@@ -1,4 +1,5 @@
-//! The guides of `docs/` as pages below `/docs/guide`, rendered once from the Markdown in this binary.
+//! The guides of `docs/` as pages below `/docs/guide`, rendered once from the Markdown in this binary, and the files that
+//! they lead to.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -18,14 +19,14 @@ use super::native::Native;
 
 type Refusal = Refused<Native>;
 
-macro_rules! guides {
+macro_rules! texts {
     ($($file:literal),* $(,)?) => {
-        /// The files, by the last part of their path.
-        const GUIDES: &[(&str, &str)] = &[$((file_name($file), include_str!(concat!("../../", $file)))),*];
+        &[$((file_name($file), include_str!(concat!("../../", $file)))),*]
     };
 }
 
-guides![
+/// The guides, by the last part of their path.
+const GUIDES: &[(&str, &str)] = texts![
     "README.md",
     "docs/API.md",
     "docs/gateways.md",
@@ -45,7 +46,20 @@ guides![
     "CHANGELOG.md",
 ];
 
-/// The part of a path after its only slash.
+/// The recipes for gateways, by their path in the folder of the guides.
+const RECIPES: &[(&str, &str)] = texts![
+    "docs/gateways/nginx/sojourn.conf",
+    "docs/gateways/haproxy/haproxy.cfg",
+    "docs/gateways/haproxy/sojourn.lua",
+    "docs/gateways/apache/sojourn.conf",
+    "docs/gateways/apache/sojourn.lua",
+    "docs/gateways/caddy/Caddyfile",
+    "docs/gateways/traefik/traefik.yml",
+    "docs/gateways/traefik/routes.yml",
+    "docs/gateways/envoy/envoy.yaml",
+];
+
+/// The path in the folder of the guides.
 const fn file_name(path: &str) -> &str {
     match path.as_bytes() {
         [b'd', b'o', b'c', b's', b'/', name @ ..] => match str::from_utf8(name) {
@@ -67,6 +81,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         // Links are relative, so that they work below any path prefix of a reverse proxy.
         .route("/docs/guide", get(async || Redirect::permanent("guide/README.md")))
         .route("/docs/guide/{file}", get(async |file: PathText<Native>| page(&file)))
+        .route("/docs/guide/gateways/{*file}", get(async |file: PathText<Native>| recipe(&file)))
 }
 
 static PAGES: LazyLock<HashMap<&str, Bytes>> =
@@ -83,6 +98,17 @@ fn page(name: &str) -> Result<Response, Refusal> {
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     Ok((headers, page.clone()).into_response())
+}
+
+/// A file as it is, to be saved.
+fn recipe(file: &str) -> Result<Response, Refusal> {
+    let is_asked_for = |name: &str| name.strip_prefix("gateways/") == Some(file);
+    let (_, text) = RECIPES.iter().find(|(name, _)| is_asked_for(name)).ok_or(Rejection::UnknownPath)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, *text).into_response())
 }
 
 /// A page of a Markdown text: its headings get the anchors that its links name, and links lead to the other pages.

@@ -4,32 +4,101 @@
 //! In the merged document these names are qualified by the family's, because two families may use the same one.
 
 use serde_json::{Map, Value};
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{OpenApi, ServerBuilder};
 
 use super::description::{Description, LOCALHOST, bearer};
 use super::native;
+use super::openapi_3_0::converted;
 use super::registry::FAMILIES;
 
 /// A document that cannot be written: a defect that the tests find.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// The merged document does not fit utoipa's types.
-    #[error("the document does not fit: {0}")]
+    /// The merged document is invalid for utoipa's types, or no JSON.
+    #[error("the document is invalid: {0}")]
     Json(#[from] serde_json::Error),
     /// A document cannot be written as YAML.
     #[error("the document cannot be written: {0}")]
     Yaml(String),
 }
 
+/// The form in which a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentForm {
+    /// OpenAPI 3.1 as YAML.
+    Yaml,
+    /// OpenAPI 3.1 as JSON.
+    Json,
+    /// OpenAPI 3.0 as JSON.
+    Json30,
+}
+
+impl DocumentForm {
+    /// Every form.
+    pub(super) const ALL: [Self; 3] = [Self::Yaml, Self::Json, Self::Json30];
+
+    /// The end of a file's name, after that of the document.
+    pub(super) const fn suffix(self) -> &'static str {
+        match self {
+            Self::Yaml => ".yaml",
+            Self::Json => ".json",
+            Self::Json30 => "-3.0.json",
+        }
+    }
+
+    pub(super) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Yaml => "application/yaml",
+            Self::Json | Self::Json30 => "application/json",
+        }
+    }
+
+    fn write(self, document: &OpenApi) -> Result<String, DocumentError> {
+        let pretty = |document: &Value| Ok(serde_json::to_string_pretty(document)? + "\n");
+        match self {
+            Self::Yaml => document.to_yaml().map_err(|error| DocumentError::Yaml(error.to_string())),
+            Self::Json => pretty(&serde_json::to_value(document)?),
+            Self::Json30 => pretty(&converted(serde_json::to_value(document)?)),
+        }
+    }
+}
+
 /// The document of one family as YAML; `None` for an unknown name.
 pub fn family_document(name: &str) -> Result<Option<String>, DocumentError> {
-    let family = FAMILIES.iter().find(|family| family.name == name);
-    family.map(|family| yaml(&below_its_server((family.document)()))).transpose()
+    document_as(Some(name), DocumentForm::Yaml)
 }
 
 /// The document of all families as YAML.
 pub fn document() -> Result<String, DocumentError> {
-    let about = "Opens sessions, hands out tokens, tells whether a token still stands, and ends sessions.";
+    DocumentForm::Yaml.write(&merged()?)
+}
+
+/// The document of one family, or of all, in any form; `None` for an unknown name.
+pub fn document_as(family: Option<&str>, form: DocumentForm) -> Result<Option<String>, DocumentError> {
+    let document = match family {
+        Some(name) => one(name),
+        None => Some(merged()?),
+    };
+    document.map(|document| form.write(&document)).transpose()
+}
+
+/// As [`document_as`], with a server where this one is. A relative one is resolved against the document's own address.
+pub(super) fn served_document(family: Option<&str>, form: DocumentForm) -> Result<Option<String>, DocumentError> {
+    let Some(mut document) = family.map_or_else(|| merged().map(Some), |name| Ok(one(name)))? else { return Ok(None) };
+    if family.is_some() {
+        let path = server_path(&document);
+        document.servers = Some(vec![ServerBuilder::new().url(format!("..{path}")).build()]);
+    }
+    form.write(&document).map(Some)
+}
+
+fn one(name: &str) -> Option<OpenApi> {
+    let family = FAMILIES.iter().find(|family| family.name == name);
+    family.map(|family| below_its_server((family.document)()))
+}
+
+fn merged() -> Result<OpenApi, DocumentError> {
+    let about = "Opens sessions, issues and refreshes tokens, verifies them, and ends sessions.";
     let description = Description { title: "Sojourn", about, server: LOCALHOST, security: bearer() };
     let mut all = serde_json::to_value(description.of(OpenApi::default()))?;
     for family in FAMILIES {
@@ -39,24 +108,30 @@ pub fn document() -> Result<String, DocumentError> {
         }
         merge(&mut all, &document);
     }
-    yaml(&serde_json::from_value(all)?)
-}
-
-fn yaml(document: &OpenApi) -> Result<String, DocumentError> {
-    document.to_yaml().map_err(|error| DocumentError::Yaml(error.to_string()))
+    let mut all: OpenApi = serde_json::from_value(all)?;
+    let here = ServerBuilder::new().url(".").description(Some("Where this document comes from"));
+    let default = ServerBuilder::new().url(LOCALHOST).description(Some("The default address"));
+    all.servers = Some(vec![here.build(), default.build()]);
+    Ok(all)
 }
 
 /// Strips the path of the document's server from its paths, because an original whose server has a path writes its
 /// paths relative to it.
 fn below_its_server(mut document: OpenApi) -> OpenApi {
-    let server = document.servers.iter().flatten().next().map(|server| server.url.clone()).unwrap_or_default();
-    let path = server.split_once("://").and_then(|(_, rest)| rest.find('/').map(|start| rest[start..].to_owned()));
-    if let Some(prefix) = path {
+    let prefix = server_path(&document);
+    if !prefix.is_empty() {
         let below = |path: String| path.strip_prefix(&prefix).map(ToOwned::to_owned).unwrap_or(path);
         let paths = std::mem::take(&mut document.paths.paths);
         document.paths.paths = paths.into_iter().map(|(path, item)| (below(path), item)).collect();
     }
     document
+}
+
+/// The path of the document's server, without a slash at the end.
+fn server_path(document: &OpenApi) -> String {
+    let server = document.servers.iter().flatten().next().map(|server| server.url.as_str()).unwrap_or_default();
+    let path = server.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    path.map(|(_, path)| format!("/{path}")).unwrap_or_default()
 }
 
 /// Prefixes operation ids, schema names and tags by the family's name.

@@ -6,20 +6,19 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::app::App;
-use super::extract::PathText;
 use super::failure::Rejection;
 use super::family::Refused;
 use super::guides;
 use super::native;
 use super::openapi::DocumentError;
-use super::openapi::{document, family_document};
+use super::openapi::{DocumentForm, served_document};
 use super::registry::FAMILIES;
 use crate::sessions::{Error, NotReady};
 
@@ -30,8 +29,11 @@ pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
-        .route("/openapi.yaml", get(merged_document))
-        .route("/openapi/{family}", get(one_document))
+        .route("/", get(greeting))
+        .route("/openapi.yaml", get(served))
+        .route("/openapi.json", get(served))
+        .route("/openapi-3.0.json", get(served))
+        .route("/openapi/{file}", get(served))
         .merge(guides::router())
         .merge(Router::from(reference()).layer(middleware::from_fn(only_own_assets)))
         .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
@@ -77,38 +79,57 @@ fn not_ready(code: &str, detail: &str) -> Response {
     ([(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], problem).into_response()
 }
 
-/// The documents by name. They are made once, because anybody may request them.
-static DOCUMENTS: LazyLock<Result<HashMap<&str, Bytes>, DocumentError>> = LazyLock::new(|| {
-    let mut documents = HashMap::from([(MERGED, Bytes::from(document()?))]);
-    for family in FAMILIES {
-        documents.extend(family_document(family.name)?.map(|document| (family.name, Bytes::from(document))));
+/// Documents by path, each with its content type.
+type Documents = HashMap<String, (&'static str, Bytes)>;
+
+/// The documents, which are made once, because anybody may request them.
+static DOCUMENTS: LazyLock<Result<Documents, DocumentError>> = LazyLock::new(|| {
+    let mut documents = HashMap::new();
+    let families = FAMILIES.iter().map(|family| Some(family.name)).chain([None]);
+    for (family, form) in families.flat_map(|family| DocumentForm::ALL.map(|form| (family, form))) {
+        let path = family.map_or_else(|| "/openapi".to_owned(), |family| format!("/openapi/{family}")) + form.suffix();
+        documents.extend(served_document(family, form)?.map(|text| (path, (form.content_type(), Bytes::from(text)))));
     }
     Ok(documents)
 });
-const MERGED: &str = "";
 
-async fn merged_document() -> Result<Response, Refusal> {
-    yaml(MERGED)
-}
-
-/// The document of one family, at `/openapi/{family}.yaml`.
-async fn one_document(file: PathText<native::Native>) -> Result<Response, Refusal> {
-    let name = file.strip_suffix(".yaml").filter(|name| *name != MERGED).ok_or(Rejection::UnknownPath)?;
-    yaml(name)
-}
-
-fn yaml(name: &str) -> Result<Response, Refusal> {
+async fn served(uri: Uri) -> Result<Response, Refusal> {
     let documents = DOCUMENTS.as_ref().map_err(|error| Error::Internal(error.into()))?;
-    let document = documents.get(name).ok_or(Rejection::UnknownPath)?;
-    Ok(([(header::CONTENT_TYPE, "application/yaml")], document.clone()).into_response())
+    let (content_type, document) = documents.get(uri.path()).ok_or(Rejection::UnknownPath)?;
+    Ok(([(header::CONTENT_TYPE, *content_type)], document.clone()).into_response())
+}
+
+/// A page for a person who opens the server's address: where to read on. The links are relative, so that they work below
+/// any path prefix of a reverse proxy.
+async fn greeting() -> Response {
+    const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    const PAGE: &str = concat!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Sojourn</title></head><body>\n",
+        "<h1>Sojourn ",
+        env!("CARGO_PKG_VERSION"),
+        "</h1>\n",
+        "<p>A session server.</p>\n<ul>\n",
+        "<li>Reference: <a href=\"docs/\">/docs</a></li>\n",
+        "<li>Guides: <a href=\"docs/guide/README.md\">/docs/guide</a></li>\n",
+        "<li>OpenAPI: <a href=\"openapi.yaml\">/openapi.yaml</a>, <a href=\"openapi.json\">/openapi.json</a>, ",
+        "<a href=\"openapi-3.0.json\">/openapi-3.0.json</a></li>\n",
+        "<li>Health checks: <a href=\"healthz\">/healthz</a>, <a href=\"readyz\">/readyz</a></li>\n",
+        "</ul></body></html>\n",
+    );
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, POLICY)];
+    (headers, [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], PAGE).into_response()
 }
 
 /// The browsable reference, with all its assets in this binary.
 fn reference() -> SwaggerUi {
     // Relative to `/docs/`, so that they work below any path prefix of a reverse proxy.
-    let all = std::iter::once(Url::new("all", "../openapi.yaml"));
-    let families = FAMILIES.iter().map(|family| Url::from(format!("../openapi/{}.yaml", family.name)));
-    let config = Config::new(all.chain(families)).validator_url("none").doc_expansion("none");
+    static FAMILY_URLS: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
+        FAMILIES.iter().map(|family| (family.name, format!("../openapi/{}.yaml", family.name))).collect()
+    });
+    let native = native::MOUNT.name;
+    let families = FAMILY_URLS.iter().map(|(name, url)| Url::with_primary(name, url, *name == native));
+    let documents = families.chain([Url::new("all", "../openapi.yaml")]);
+    let config = Config::new(documents).validator_url("none").doc_expansion("none");
     SwaggerUi::new("/docs").config(config)
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn require_host(request: Request, next: Next) -> Response {
     if has_host(request.version(), request.headers()) {
         return next.run(request).await;
     }
-    let detail = "The request must have one Host header with the name of a host".to_owned();
+    let detail = "The request must have exactly one valid Host header".to_owned();
     refuse(request.uri().path(), &Rejection::Malformed(detail))
 }
 

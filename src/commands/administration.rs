@@ -10,7 +10,7 @@ use super::{CommandError, print};
 use crate::api::native::wire;
 use crate::config::parse_duration;
 use crate::model::{Caller, Filter, Service, SessionId, Sort, UserId};
-use crate::sessions::{SessionDraft, TokenChoice};
+use crate::sessions::{Error, SessionDraft, TokenChoice};
 use crate::setup::Assembled;
 
 #[derive(Debug, Subcommand)]
@@ -135,11 +135,19 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
     }
 }
 
+/// The errors of invalid fields in one line, by the names of the arguments.
+pub(super) fn of_arguments(error: Error) -> CommandError {
+    let Error::Invalid(errors) = error else { return error.into() };
+    let argument = |field: &str| if field == "client_id" { "application".to_owned() } else { field.replace('_', "-") };
+    let lines = errors.iter().map(|error| format!("--{}: {}", argument(&error.field), error.message));
+    CommandError::Other(lines.collect::<Vec<_>>().join("; "))
+}
+
 fn user_id(text: &str) -> Result<UserId, CommandError> {
     UserId::parse(text).map_err(|error| CommandError::Core(error.into()))
 }
 
-fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| CommandError::Other(error.to_string()))?;
     writeln!(io::stdout(), "{text}")?;
     Ok(())

@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::administration::{duration, operator};
+use super::administration::{duration, of_arguments, operator};
 use super::{CommandError, print};
-use crate::model::{FieldError, Filter, Opener, ServiceKeyId};
-use crate::sessions::{Error, MAX_STALENESS, Selection, Sessions};
+use crate::model::{Filter, Opener, ServiceKeyId};
+use crate::sessions::{Error, Selection, ServiceKeyDraft};
 use crate::setup::Assembled;
 use crate::store::Announcement;
 use crate::tokens::StoredServiceKey;
@@ -23,6 +23,9 @@ pub(super) enum KeyCommand {
         /// allows sessions with more rights than the key itself
         #[arg(long)]
         scope: String,
+        /// The application that the key is bound to: it reaches this client_id's sessions only
+        #[arg(long, value_name = "CLIENT_ID")]
+        application: Option<String>,
         /// The key's lifetime, such as 90d, or never for a key that does not expire
         #[arg(long, value_name = "DURATION", value_parser = lifetime, default_value = "365d")]
         expires_in: Lifetime,
@@ -49,7 +52,9 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
 
 pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<(), CommandError> {
     match command {
-        KeyCommand::Create { name, scope, expires_in } => create(name, &scope, expires_in, assembled).await,
+        KeyCommand::Create { name, scope, application, expires_in: Lifetime(lifetime) } => {
+            create(ServiceKeyDraft { name, scope, application, lifetime }, assembled).await
+        }
         KeyCommand::List => {
             let now = assembled.sessions.now();
             for key in assembled.sessions.service_keys(&operator()).await? {
@@ -61,19 +66,9 @@ pub(super) async fn key(command: KeyCommand, assembled: &Assembled) -> Result<()
     }
 }
 
-async fn create(name: String, scope: &str, lifetime: Lifetime, assembled: &Assembled) -> Result<(), CommandError> {
-    let created = assembled.sessions.create_service_key(&operator(), name, scope, lifetime.0).await;
-    let new = created.map_err(|error| match error {
-        Error::Invalid(errors) => CommandError::Other(of_arguments(&errors)),
-        error => error.into(),
-    })?;
+async fn create(draft: ServiceKeyDraft, assembled: &Assembled) -> Result<(), CommandError> {
+    let new = assembled.sessions.create_service_key(&operator(), draft).await.map_err(of_arguments)?;
     print(new.key.expose())
-}
-
-/// The errors in one line. Each field has the name of an argument.
-fn of_arguments(errors: &[FieldError]) -> String {
-    let lines = errors.iter().map(|error| format!("--{}: {}", error.field, error.message));
-    lines.collect::<Vec<_>>().join("; ")
 }
 
 fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
@@ -84,21 +79,23 @@ fn line(key: &StoredServiceKey, now: DateTime<Utc>) -> String {
         (None, Some(at)) => format!("expires {}", at.format("%F")),
         (None, None) => "never expires".to_owned(),
     };
-    format!("{}  {}  {state:<25}  {}  [{}]", key.id, key.created_at.format("%F"), key.name, key.scope)
+    let bound = key.application.as_ref().map(|id| format!("  only {id}")).unwrap_or_default();
+    format!("{}  {}  {state:<25}  {}  [{}]{bound}", key.id, key.created_at.format("%F"), key.name, key.scope)
 }
 
 async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> Result<(), CommandError> {
     let sessions = &assembled.sessions;
-    if !sessions.revoke_service_key(&operator(), id).await? {
-        return Err(CommandError::Other(format!("there is no key {id} (see: sojourn key list)")));
+    match sessions.revoke_service_key(&operator(), id).await {
+        Err(Error::ServiceKeyNotFound) => {
+            return Err(CommandError::Other(format!("there is no key {id} (see: sojourn key list)")));
+        }
+        revoked => revoked?,
     }
+    // Nothing else in this process announces its changes.
+    drop(sessions.announce(Announcement::Changes).await);
     if end_sessions {
-        let first = end_sessions_of(sessions, id).await?;
-        // Servers may still open sessions with the key until they have read of the revocation.
-        drop(sessions.announce(Announcement::Changes).await);
-        tokio::time::sleep(MAX_STALENESS).await;
-        let late = end_sessions_of(sessions, id).await?;
-        let ended = first.zip(late).map_or("all".to_owned(), |(first, late)| (first + late).to_string());
+        let ended = sessions.end_sessions_of_key(&operator(), id).await?;
+        let ended = ended.map_or("all".to_owned(), |ended| ended.to_string());
         return print(&format!("Key {id} is revoked, and {ended} sessions that it opened are ended."));
     }
     print(&format!("Key {id} is revoked."))?;
@@ -120,8 +117,4 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
 
 fn opened_by(id: ServiceKeyId) -> Selection {
     Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() })
-}
-
-async fn end_sessions_of(sessions: &Sessions, id: ServiceKeyId) -> Result<Option<u32>, CommandError> {
-    Ok(sessions.revoke(&operator(), opened_by(id), false).await?.sessions)
 }

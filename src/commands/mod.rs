@@ -1,6 +1,7 @@
 //! The command line. Without a command, it serves.
 
 mod administration;
+mod applications;
 mod healthcheck;
 mod keys;
 mod secrets;
@@ -11,10 +12,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::api::DocumentForm;
 use crate::clock::EntropyUnavailable;
-use crate::config::{LogConfig, SETTINGS, SettingError, Source};
+use crate::config::{Documented, LogConfig, SETTINGS, SettingError, Source};
 use crate::setup::{Setup, StartError};
 use crate::store::{self, Announcement};
 use crate::{api, error_chain, telemetry};
@@ -68,6 +70,9 @@ enum Command {
     Serve,
     /// Bring the database's tables up to date, and stop
     Migrate,
+    /// Applications: what a client_id stands for
+    #[command(subcommand)]
+    Application(applications::ApplicationCommand),
     /// Service keys: the credentials of programs
     #[command(subcommand)]
     Key(keys::KeyCommand),
@@ -85,18 +90,30 @@ enum Command {
         /// Only this family
         #[arg(long, value_parser = PossibleValuesParser::new(api::FAMILIES.iter().map(|family| family.name)))]
         family: Option<String>,
+        /// In this form: OpenAPI 3.1 as YAML or JSON, or 3.0 for programs that know no other
+        #[arg(long, value_enum, default_value_t = DocumentFormat::Yaml)]
+        format: DocumentFormat,
     },
     /// Ask the server on this machine whether it is ready; exit status 0 when it is
     Healthcheck,
 }
 
+/// A [`DocumentForm`] by its name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DocumentFormat {
+    Yaml,
+    Json,
+    #[value(name = "json-3.0")]
+    Json30,
+}
+
 fn settings_help() -> String {
-    let line = |(name, default, what): &(&str, &str, &str)| match *default {
-        "" => format!("  {name}\n          {what}\n"),
-        default => format!("  {name}\n          {what} [default: {default}]\n"),
+    let line = |setting: &&dyn Documented| match setting.default() {
+        "" => format!("  {}\n          {}\n", setting.name(), setting.help()),
+        default => format!("  {}\n          {} [default: {default}]\n", setting.name(), setting.help()),
     };
     let lines: String = SETTINGS.iter().map(line).collect();
-    format!("Settings (environment, or a TOML file with the same names):\n{lines}")
+    format!("Settings (environment, or a TOML file, where retention is short for SOJOURN_RETENTION):\n{lines}")
 }
 
 /// The reason why a command failed: one line for the person who typed it.
@@ -131,8 +148,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> {
-    if let Some(Command::Openapi { family }) = &command {
-        return openapi(family.as_deref());
+    if let Some(Command::Openapi { family, format }) = &command {
+        return openapi(family.as_deref(), *format);
     }
     forbid_core_dumps();
     let source = Source::read(flags.into_settings())?;
@@ -151,6 +168,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                 let assembled = Setup::read(&source)?.assemble().await?;
                 let store = std::sync::Arc::clone(&assembled.store);
                 let result = match command {
+                    Command::Application(command) => applications::application(command, &assembled).await,
                     Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,
@@ -174,13 +192,14 @@ fn forbid_core_dumps() {
     drop(rlimit::Resource::CORE.set(1, 1));
 }
 
-fn openapi(family: Option<&str>) -> Result<(), CommandError> {
-    let document = match family {
-        Some(name) => api::family_document(name).map(Option::unwrap_or_default),
-        None => api::document(),
+fn openapi(family: Option<&str>, format: DocumentFormat) -> Result<(), CommandError> {
+    let form = match format {
+        DocumentFormat::Yaml => DocumentForm::Yaml,
+        DocumentFormat::Json => DocumentForm::Json,
+        DocumentFormat::Json30 => DocumentForm::Json30,
     };
-    let document = document.map_err(|error| CommandError::Other(error.to_string()))?;
-    io::stdout().write_all(document.as_bytes())?;
+    let document = api::document_as(family, form).map_err(|error| CommandError::Other(error.to_string()))?;
+    io::stdout().write_all(document.unwrap_or_default().as_bytes())?;
     Ok(())
 }
 

@@ -6,8 +6,21 @@ use axum::http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use url::Url;
 
+use super::setting::expected;
+
 /// The prefixes that browsers give a meaning to (RFC 6265bis section 4.1.3).
 const COOKIE_PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
+
+/// An address and a port to listen on.
+pub(super) fn address(text: &str) -> Result<String, String> {
+    let address = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    expected("an address and a port such as 127.0.0.1:8080", address.map(|_| text.to_owned()))
+}
+
+/// A text without spaces and control characters.
+pub(super) fn word(text: &str) -> Option<String> {
+    (!text.chars().any(|c| c.is_control() || c.is_whitespace())).then(|| text.to_owned())
+}
 
 /// An origin as browsers write it (RFC 6454 section 6.2): lower case, no path, no default port, no name in Unicode. An
 /// asterisk is refused, because it would be no wildcard.
@@ -29,8 +42,7 @@ fn web(text: &str) -> Option<Url> {
 /// An issuer (RFC 8414 section 2): a URL without query and fragment. Tokens are compared with its text.
 pub(super) fn issuer(text: &str) -> Option<String> {
     let url = web(text)?;
-    let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
-    (plain && url.query().is_none() && url.fragment().is_none()).then(|| text.to_owned())
+    word(text).filter(|_| url.query().is_none() && url.fragment().is_none())
 }
 
 /// A cookie's name (RFC 6265 section 4.1.1). A prefix in another case has its effect in browsers but is another name to

@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use chrono::DateTime;
 use zeroize::Zeroizing;
 
+use super::settings;
 use super::source::{SettingError, Source, read_secret_file};
 use crate::clock::Entropy;
 use crate::tokens::{BootstrapKey, MasterSecret, Secret, is_weak};
@@ -17,8 +17,8 @@ const MAX_PREVIOUS_SECRETS: usize = 4;
 
 /// Reads the former master secrets, separated by commas or white space.
 pub(super) fn previous_secrets(source: &Source) -> Result<Vec<MasterSecret>, SettingError> {
-    const NAME: &str = "SOJOURN_PREVIOUS_SECRETS";
-    let Some(text) = source.secret(NAME)? else { return Ok(Vec::new()) };
+    const NAME: &str = settings::PREVIOUS_SECRETS.name;
+    let Some(text) = source.secret(&settings::PREVIOUS_SECRETS)? else { return Ok(Vec::new()) };
     let texts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
     let secrets = texts.map(MasterSecret::parse_previous).collect::<Result<Vec<_>, _>>();
     let secrets = secrets.map_err(|error| SettingError::new(NAME, format!("each {error}")))?;
@@ -32,7 +32,8 @@ pub(super) fn previous_secrets(source: &Source) -> Result<Vec<MasterSecret>, Set
 /// existing database needs its own.
 pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) -> Result<MasterSecret, SettingError> {
     let path = data_dir.join("secret");
-    let error = |problem: &dyn Display| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", path.display()));
+    let error =
+        |problem: &dyn Display| SettingError::new(settings::DATA_DIR.name, format!("{}: {problem}", path.display()));
     let read = |text: Zeroizing<String>| MasterSecret::parse(&text).map_err(|problem| error(&problem));
     match read_secret_file(&path) {
         Ok(text) => return read(text),
@@ -62,13 +63,11 @@ pub(super) fn kept_secret(data_dir: &Path, is_new: bool, entropy: &dyn Entropy) 
 
 /// Reads and checks the bootstrap key and its expiry.
 pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingError> {
-    const NAME: &str = "SOJOURN_BOOTSTRAP_KEY";
-    const UNTIL: &str = "SOJOURN_BOOTSTRAP_KEY_UNTIL";
-    let instant = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
-    let until = source.parse(UNTIL, "a time such as 2026-01-31T12:00:00Z", instant)?;
-    let Some(key) = source.secret(NAME)? else {
+    const NAME: &str = settings::BOOTSTRAP_KEY.name;
+    let until = source.find(&settings::BOOTSTRAP_KEY_UNTIL)?;
+    let Some(key) = source.secret(&settings::BOOTSTRAP_KEY)? else {
         let problem = "is set, but SOJOURN_BOOTSTRAP_KEY is not";
-        return until.map_or(Ok(None), |_| Err(SettingError::new(UNTIL, problem)));
+        return until.map_or(Ok(None), |_| Err(SettingError::new(settings::BOOTSTRAP_KEY_UNTIL.name, problem)));
     };
     if key.len() < 32 || key.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return Err(SettingError::new(NAME, "must have 32 characters or more, all printable ASCII without spaces"));
@@ -81,6 +80,6 @@ pub fn bootstrap_key(source: &Source) -> Result<Option<BootstrapKey>, SettingErr
 
 /// Creates the data folder unless it exists.
 pub(super) fn make_folder(data_dir: &Path) -> Result<(), SettingError> {
-    let error = |problem| SettingError::new("SOJOURN_DATA_DIR", format!("{}: {problem}", data_dir.display()));
+    let error = |problem| SettingError::new(settings::DATA_DIR.name, format!("{}: {problem}", data_dir.display()));
     std::fs::create_dir_all(data_dir).map_err(error)
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use ipnet::IpNet;
 
+use super::settings;
 use super::source::{SettingError, Source};
 use crate::sessions::StreamLimits;
 
@@ -29,11 +29,9 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// Reads and checks the settings.
     pub fn read(source: &Source) -> Result<Self, SettingError> {
-        let delay = source.duration("SOJOURN_DRAIN_DELAY", TimeDelta::zero(), Some(TimeDelta::minutes(5)))?;
-        let number = |text: &str| text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-        let most = source.parse("SOJOURN_MAX_CONNECTIONS", "a number from 1 to 1000000", number)?;
-        let of_address = source.parse("SOJOURN_CONNECTIONS_PER_ADDRESS", "a number from 1 to 1000000", number)?;
-        let delay = delay.and_then(|delay| delay.to_std().ok()).unwrap_or(Duration::from_secs(3));
+        let delay = source.get(&settings::DRAIN_DELAY)?.to_std().unwrap_or_default();
+        let most = source.find(&settings::MAX_CONNECTIONS)?;
+        let of_address = source.find(&settings::CONNECTIONS_PER_ADDRESS)?;
         let defaults = Self::new(delay, most.unwrap_or_else(most_by_default));
         let most_connections_of_address = of_address.unwrap_or(defaults.most_connections_of_address);
         Ok(Self { most_connections_of_address, ..defaults })
@@ -56,20 +54,6 @@ impl ServerConfig {
         let half = u32::try_from(self.most_connections / 2).unwrap_or(u32::MAX);
         StreamLimits { most: limits.most.min(half), ..limits }
     }
-}
-
-/// Reads and checks the limits on open streams.
-pub(super) fn stream_limits(source: &Source) -> Result<StreamLimits, SettingError> {
-    let defaults = StreamLimits::default();
-    let limit = |name, default| {
-        let number = |text: &str| text.parse().ok().filter(|number| *number <= 1_000_000);
-        source.parse(name, "a number from 0 to 1000000", number).map(|limit| limit.unwrap_or(default))
-    };
-    Ok(StreamLimits {
-        most: limit("SOJOURN_STREAM_LIMIT", defaults.most)?,
-        of_user: limit("SOJOURN_STREAMS_PER_USER", defaults.of_user)?,
-        of_service: limit("SOJOURN_STREAMS_PER_SERVICE", defaults.of_service)?,
-    })
 }
 
 /// The connections that the limit on open files leaves for clients. Raises that limit as far as an unprivileged process

@@ -5,11 +5,16 @@ use std::fmt::Display;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::settings::SETTINGS;
+use super::setting::{Documented, OptionalSetting, SecretSetting, Setting, expected};
+use super::settings::{CONFIG, SETTINGS};
+
+/// The beginning of every name but those that many programs share.
+const PREFIX: &str = "SOJOURN_";
+/// The port that platforms such as Heroku and Cloud Run give.
+const PORT: &str = "PORT";
 
 /// An invalid setting: one line that names it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,7 +49,7 @@ impl Source {
         let present = |values: BTreeMap<String, String>| values.into_iter().filter(|(_, value)| !value.is_empty());
         let mut above: BTreeMap<String, String> = present(environment).collect();
         above.extend(present(flags));
-        let mut values = match above.get("SOJOURN_CONFIG") {
+        let mut values = match above.get(CONFIG.name) {
             Some(path) => read_file(Path::new(path))?,
             None => BTreeMap::new(),
         };
@@ -58,7 +63,8 @@ impl Source {
     }
 
     /// The value of a secret setting, given directly or in the file that `NAME_FILE` names.
-    pub(super) fn secret(&self, name: &str) -> Result<Option<Zeroizing<String>>, SettingError> {
+    pub(super) fn secret(&self, setting: &SecretSetting) -> Result<Option<Zeroizing<String>>, SettingError> {
+        let name = setting.name;
         let file_name = format!("{name}_FILE");
         match (self.text(name), self.text(&file_name)) {
             (Some(_), Some(_)) => Err(SettingError::new(name, format!("is set, and {file_name} too: choose one"))),
@@ -72,32 +78,26 @@ impl Source {
         }
     }
 
-    pub(super) fn parse<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, SettingError> {
-        self.text(name)
-            .map(|text| {
-                parse(text.trim()).ok_or_else(|| SettingError::new(name, format!("must be {expected} (is \"{text}\")")))
-            })
-            .transpose()
+    /// The value of a setting, or its default.
+    pub(super) fn get<T>(&self, setting: &Setting<T>) -> Result<T, SettingError> {
+        let text = self.text(setting.name).unwrap_or(setting.default);
+        parse(setting.name, text, setting.parse)
     }
 
-    pub(super) fn duration(
-        &self,
-        name: &str,
-        least: TimeDelta,
-        most: Option<TimeDelta>,
-    ) -> Result<Option<TimeDelta>, SettingError> {
-        let fits = |value: &TimeDelta| *value >= least && most.is_none_or(|most| *value <= most);
-        let expected = match most {
-            Some(most) => format!("a duration from {} to {}", written(least), written(most)),
-            None => format!("a duration of {} or more", written(least)),
-        };
-        self.parse(name, &expected, |text| parse_duration(text).filter(fits))
+    /// The value of a setting that may have none.
+    pub(super) fn find<T>(&self, setting: &OptionalSetting<T>) -> Result<Option<T>, SettingError> {
+        self.text(setting.name).map(|text| parse(setting.name, text, setting.parse)).transpose()
     }
+
+    /// The port of `PORT`, a name that platforms give, for which there is no flag.
+    pub(super) fn port(&self) -> Result<Option<u16>, SettingError> {
+        let port = |text: &str| expected("a port number", text.parse().ok());
+        self.text(PORT).map(|text| parse(PORT, text, port)).transpose()
+    }
+}
+
+fn parse<T>(name: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, SettingError> {
+    parse(text.trim()).map_err(|allowed| SettingError::new(name, format!("must be {allowed} (is \"{text}\")")))
 }
 
 /// Reads a file with a secret, and warns when every user of this machine may read it.
@@ -113,24 +113,14 @@ pub(super) fn read_secret_file(path: &Path) -> std::io::Result<Zeroizing<String>
     Ok(text)
 }
 
-/// Parses seconds, or a text in the syntax of `humantime`; at most 10 years.
-pub fn parse_duration(text: &str) -> Option<TimeDelta> {
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => humantime::parse_duration(text).ok()?.as_secs(),
-    };
-    let duration = TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?;
-    (duration <= TimeDelta::days(3650)).then_some(duration)
-}
-
-pub(super) fn written(duration: TimeDelta) -> String {
-    humantime::format_duration(duration.to_std().unwrap_or_default()).to_string()
+/// Whether the name is one that many programs share, and so has no prefix of ours.
+fn is_foreign(name: &str) -> bool {
+    ["DATABASE_URL", "DATABASE_URL_FILE", PORT].contains(&name)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn environment() -> BTreeMap<String, String> {
-    let ours =
-        |name: &str| name.starts_with("SOJOURN_") || ["DATABASE_URL", "DATABASE_URL_FILE", "PORT"].contains(&name);
+    let ours = |name: &str| name.starts_with("SOJOURN_") || ["DATABASE_URL", "DATABASE_URL_FILE", PORT].contains(&name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, value)| ours(name) && !is_service_link(name, value))
@@ -148,7 +138,7 @@ pub(super) fn is_service_link(name: &str, value: &str) -> bool {
         let is_part = matches!(parts.next(), None | Some("PROTO" | "PORT" | "ADDR"));
         is_number && is_protocol && is_part && parts.next().is_none()
     };
-    name.strip_prefix("SOJOURN_").is_some_and(|rest| {
+    name.strip_prefix(PREFIX).is_some_and(|rest| {
         let rest = format!("_{rest}");
         rest.ends_with("_SERVICE_HOST")
             || rest.ends_with("_SERVICE_PORT")
@@ -159,29 +149,41 @@ pub(super) fn is_service_link(name: &str, value: &str) -> bool {
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), SettingError> {
-    const WITH_FILE: [&str; 5] = [
-        "DATABASE_URL_FILE",
-        "SOJOURN_SEARCH_DATABASE_URL_FILE",
-        "SOJOURN_SECRET_FILE",
-        "SOJOURN_PREVIOUS_SECRETS_FILE",
-        "SOJOURN_BOOTSTRAP_KEY_FILE",
-    ];
     let of_tests = cfg!(debug_assertions) && name == crate::failpoints::SETTING;
-    let known =
-        of_tests || name == "PORT" || WITH_FILE.contains(&name) || SETTINGS.iter().any(|(known, ..)| *known == name);
+    let has_name =
+        |setting: &&dyn Documented| setting.name() == name || setting.file_name().is_some_and(|file| file == name);
+    let known = of_tests || name == PORT || SETTINGS.iter().any(has_name);
     if known { Ok(()) } else { Err(SettingError::new(name, "there is no such setting (see sojourn serve --help)")) }
 }
 
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, SettingError> {
-    let error = |problem: String| SettingError::new("SOJOURN_CONFIG", format!("{}: {problem}", path.display()));
+    let error = |problem: String| SettingError::new(CONFIG.name, format!("{}: {problem}", path.display()));
     let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|problem| error(problem.to_string()))?;
     let table: toml::Table = text.parse().map_err(|problem: toml::de::Error| error(problem.message().to_owned()))?;
-    table
-        .into_iter()
-        .map(|(name, value)| match value {
-            toml::Value::String(text) => Ok((name, text)),
-            toml::Value::Integer(number) => Ok((name, number.to_string())),
-            _ => Err(error(format!("{name} must be text or a whole number"))),
-        })
-        .collect()
+    let mut values = BTreeMap::new();
+    for (written, value) in table {
+        let name = name_in_file(&written);
+        check_name(&name).map_err(|_| error(format!("{written}: there is no such setting")))?;
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(switch) => switch.to_string(),
+            _ => return Err(error(format!("{written} must be text, a whole number, true or false"))),
+        };
+        if values.insert(name, text).is_some() {
+            return Err(error(format!("{written} is there twice, in capitals and in small letters")));
+        }
+    }
+    Ok(values)
+}
+
+/// The setting that a name in a file stands for: `retention` is short for `SOJOURN_RETENTION`.
+fn name_in_file(written: &str) -> String {
+    let is_short = |c: char| c.is_ascii_lowercase() || c == '_';
+    let name = written.to_ascii_uppercase();
+    match (written.chars().all(is_short), is_foreign(&name) || name.starts_with(PREFIX)) {
+        (false, _) => written.to_owned(),
+        (true, true) => name,
+        (true, false) => format!("{PREFIX}{name}"),
+    }
 }

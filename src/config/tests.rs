@@ -42,6 +42,26 @@ fn a_bad_setting_is_named_in_one_line() {
 }
 
 #[test]
+fn the_defaults_of_the_table_are_those_of_the_core() {
+    let nothing = Source::default();
+    assert_eq!(policy(&nothing).unwrap(), Policy::default());
+    assert_eq!(TokenConfig::read(&nothing).unwrap(), TokenConfig::default());
+    let (read, default) = (HttpConfig::read(&nothing).unwrap(), HttpConfig::default());
+    let forwarding = |http: &HttpConfig| {
+        let header = crate::api::forwarding::Forwarding::new(http.forwarding_header.clone(), Vec::new());
+        format!("{header:?}")
+    };
+    assert_eq!(forwarding(&read), forwarding(&default));
+    assert_eq!(
+        format!("{read:?}"),
+        format!("{:?}", HttpConfig { forwarding_header: read.forwarding_header.clone(), ..default })
+    );
+    for setting in SETTINGS {
+        assert!(!setting.help().is_empty(), "{}", setting.name());
+    }
+}
+
+#[test]
 fn an_unknown_name_is_refused_but_not_what_kubernetes_sets() {
     let error = source(&[("SOJOURN_RETENTON", "30d")]).unwrap_err().to_string();
     assert!(error.starts_with("SOJOURN_RETENTON: there is no such setting"), "{error}");
@@ -63,7 +83,7 @@ fn an_unknown_name_is_refused_but_not_what_kubernetes_sets() {
     for (name, value) in [("SOJOURN_PORT", "8080"), ("SOJOURN_PROFILE", "aal1"), ("SOJOURN_PORT_8080_TCP_X", "1")] {
         assert!(!is_service_link(name, value), "{name}");
     }
-    for (name, ..) in SETTINGS {
+    for name in SETTINGS.iter().map(|setting| setting.name()) {
         assert!(!is_service_link(name, "tcp://10.96.0.1:1"), "{name}");
     }
 }
@@ -124,6 +144,34 @@ fn flags_win_over_the_environment_and_both_over_the_file() {
         [read("SOJOURN_ISSUER"), read("SOJOURN_AUDIENCE"), read("SOJOURN_COOKIE")],
         ["file", "environment", "flag"]
     );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_file_may_leave_the_prefix_out_and_names_each_setting_once() {
+    let folder = std::env::temp_dir().join(format!("sojourn-short-names-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("sojourn.toml");
+    let read = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        source(&[("SOJOURN_CONFIG", file.to_str().unwrap())])
+    };
+    let short = read(
+        "retention = \"7d\"\nerase_deleted_users = true\nrate_limit = 5\ndatabase_url = \"sqlite://x\"\nport = 1\n",
+    );
+    let short = short.unwrap();
+    let values = ["SOJOURN_RETENTION", "SOJOURN_ERASE_DELETED_USERS", "SOJOURN_RATE_LIMIT", "DATABASE_URL", "PORT"];
+    assert_eq!(values.map(|name| short.text(name).unwrap()), ["7d", "true", "5", "sqlite://x", "1"]);
+    for (text, named) in [
+        ("retenton = 1", "retenton: there is no such setting"),
+        ("Retention = 1", "Retention: there is no such setting"),
+        ("retention = 1\nSOJOURN_RETENTION = 2", "is there twice"),
+        ("trusted_proxies = [\"10.0.0.0/8\"]", "trusted_proxies must be text"),
+        ("[server]\nlisten = 1", "server: there is no such setting"),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.starts_with("SOJOURN_CONFIG: ") && error.contains(named), "{error}");
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -16,6 +16,8 @@ pub struct Service {
     pub name: String,
     /// The rights.
     pub scope: Scope,
+    /// The application whose sessions alone it reaches; `None`: any.
+    pub application: Option<String>,
 }
 
 impl Service {
@@ -30,7 +32,7 @@ impl Service {
     }
 
     fn with_everything(id: &str) -> Self {
-        Self { id: id.to_owned(), name: id.to_owned(), scope: Scope::everything() }
+        Self { id: id.to_owned(), name: id.to_owned(), scope: Scope::everything(), application: None }
     }
 
     /// The service key's id; `None` for the bootstrap key and the command line.
@@ -73,6 +75,14 @@ impl Caller {
         match self {
             Self::User(signed_in) => &signed_in.session.scope,
             Self::Service(service) => &service.scope,
+        }
+    }
+
+    /// The application that the caller's key is bound to; `None`: it is bound to none.
+    pub fn application(&self) -> Option<&str> {
+        match self {
+            Self::User(_) => None,
+            Self::Service(service) => service.application.as_deref(),
         }
     }
 

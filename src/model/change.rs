@@ -97,6 +97,8 @@ pub enum Change {
     ServiceKeyRevoked(ServiceKeyId),
     /// A signing key was added or deleted.
     SigningKeysChanged,
+    /// An application was added, changed or deleted.
+    ApplicationsChanged,
     /// A change of a kind that only a newer version knows: anything may have changed.
     Unknown,
 }

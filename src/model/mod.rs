@@ -1,5 +1,6 @@
 //! The words of the domain: plain data that every other room uses. No code here queries a database or waits.
 
+mod application;
 mod bulk_ending;
 mod caller;
 mod change;
@@ -19,6 +20,7 @@ pub(crate) mod text;
 mod touch;
 mod user;
 
+pub use application::{Application, ApplicationSettings};
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};

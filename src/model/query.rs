@@ -103,6 +103,18 @@ pub struct Filter {
     pub last_seen: Range,
 }
 
+impl Filter {
+    /// The filter for the sessions of an application alone; `None` when it asks for another's. Without an application it
+    /// stays as it is.
+    pub fn within(self, application: Option<&str>) -> Option<Self> {
+        match (application, &self.client_id) {
+            (None, _) => Some(self),
+            (Some(application), None) => Some(Self { client_id: Some(application.to_owned()), ..self }),
+            (Some(application), Some(asked)) => (asked == application).then_some(self),
+        }
+    }
+}
+
 /// A column to sort by. The session's id breaks ties, so that pages neither skip nor repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortField {

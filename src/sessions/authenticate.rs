@@ -5,15 +5,15 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
 use super::activity::Activity;
+use super::bound::is_of;
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
 use super::freshness::PATIENCE;
-use crate::failpoints::{self, Failpoint};
 use crate::metrics::{self, AnsweredFrom};
 use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn, State, Touch};
 use crate::store;
-use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, StoredServiceKey};
+use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, StoredServiceKey, TokenError};
 
 /// The kind of a token of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,18 @@ impl Sessions {
         caller.ok_or_else(|| refused.unwrap_or(Refusal::Missing).into())
     }
 
+    /// The service whose key is this `client_secret` (RFC 6749 section 2.3.1). A user's token authenticates no client,
+    /// and is not looked up.
+    pub async fn authenticate_client(&self, secret: &str) -> Result<Caller, Error> {
+        if !self.is_bootstrap_key(secret) && Form::of(secret) != Form::ServiceKey {
+            return Err(Error::InvalidClient(Refusal::Token(TokenError::WrongType)));
+        }
+        self.identify(secret, None, Use::None).await.map_err(|error| match error {
+            Error::Unauthenticated(refusal) => Error::InvalidClient(refusal),
+            error => error,
+        })
+    }
+
     /// Whether a text is the bootstrap key.
     pub fn is_bootstrap_key(&self, text: &str) -> bool {
         self.parts.bootstrap_key.as_ref().is_some_and(|key| key.matches(text))
@@ -120,7 +132,7 @@ impl Sessions {
         token: &str,
         freshness: Option<Freshness>,
     ) -> Result<Option<Introspection>, Error> {
-        caller.require(Scope::READ)?;
+        let application = caller.require_of_bound(Scope::READ)?;
         let freshness = self.policy().freshness.stricter(freshness);
         let now = self.now();
         let found = match Form::of(token) {
@@ -136,7 +148,9 @@ impl Sessions {
             }
         };
         match found {
-            Ok(introspection) => Ok(Some(introspection)),
+            Ok(found) => {
+                Ok(Some(found).filter(|found| application.is_none_or(|id| is_of(&found.signed_in.session, id))))
+            }
             Err(Error::Unauthenticated(refusal)) => {
                 tracing::debug!(%refusal, "the token is not valid");
                 Ok(None)
@@ -210,9 +224,6 @@ impl Sessions {
     async fn still_active(&self, copy: SignedIn, now: DateTime<Utc>) -> Result<SignedIn, Error> {
         metrics::checked(AnsweredFrom::Store, 1);
         let mut signed_in = copy;
-        if failpoints::enabled(Failpoint::StaleRead) {
-            return Ok(signed_in);
-        }
         let standing = self.status_loader.submit(signed_in.session.id).await?.ok_or(Refusal::UnknownSession)?;
         let SessionStatus { id: _, last_seen_at, expires_at, ended, refresh_counter, confirmed_counter } = standing;
         signed_in.session =
@@ -256,7 +267,7 @@ impl Sessions {
         self.check_active(&signed_in, now)?;
         self.activity.overlay(&mut signed_in.session);
         if derived.number != signed_in.session.refresh_counter {
-            return Err(Refusal::Token(crate::tokens::TokenError::Expired).into());
+            return Err(Refusal::Token(TokenError::Expired).into());
         }
         let (issued_at, expires_at) = (signed_in.session.created_at, signed_in.session.expires_at);
         Ok(Introspection { signed_in, kind: TokenKind::Refresh, issued_at, expires_at })
@@ -271,8 +282,8 @@ impl Sessions {
         if !presented.matches(&stored) || !stored.is_active(self.now()) {
             return Err(Refusal::ServiceKey.into());
         }
-        let (name, scope) = (stored.name.clone(), stored.scope.clone());
-        Ok(Caller::Service(Service { id: stored.id.to_string(), name, scope }))
+        let (name, scope, application) = (stored.name.clone(), stored.scope.clone(), stored.application.clone());
+        Ok(Caller::Service(Service { id: stored.id.to_string(), name, scope, application }))
     }
 
     pub(super) async fn service_key(

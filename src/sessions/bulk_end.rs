@@ -1,7 +1,7 @@
 //! Bulk endings.
 //!
-//! One row with a filter ends every session that matches it, for every check and every list from then on. It is applied to
-//! the sessions' own rows afterwards, in batches, by any replica.
+//! One row with a filter ends every session that matches it, for every check and every list from then on. It is applied
+//! to the sessions' own rows afterwards, in batches, by any replica.
 
 use chrono::{DateTime, Utc};
 use tracing::field::display;
@@ -33,8 +33,8 @@ pub enum Selection {
 /// The result of a bulk ending or its dry run.
 #[derive(Debug, Clone)]
 pub struct EndedInBulk {
-    /// Number of sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all the
-    /// same.
+    /// Number of sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all
+    /// the same.
     pub sessions: Option<u32>,
     /// The newest of them, when they were only to be shown.
     pub sample: Vec<Session>,
@@ -42,21 +42,26 @@ pub struct EndedInBulk {
 
 impl Sessions {
     /// Ends the selected active sessions, for a caller with `sessions:admin`; a dry run only counts and shows them.
-    /// Refused: [`Error::Invalid`] for a filter on columns that change (state, last use), because the match would depend on
-    /// the time of the check; for an address of which less is stored, because it would match others too; and for too many
-    /// names.
+    /// Refused: [`Error::Invalid`] for a filter on columns that change (state, last use), because the match would
+    /// depend on the time of the check; for an address of which less is stored, because it would match others too; and
+    /// for too many names.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
-        caller.require(Scope::ADMIN)?;
-        match selection {
-            Selection::Named(ids) => self.revoke_named(&ids, dry_run).await,
-            Selection::Matching(filter) => self.revoke_matching(filter, dry_run).await,
+        let application = caller.require_of_bound(Scope::ADMIN)?;
+        match (selection, application) {
+            (Selection::Named(ids), None) => self.revoke_named(&ids, dry_run).await,
+            (Selection::Named(ids), Some(application)) => {
+                check_number(&ids)?;
+                self.revoke_named(&self.named_within(&ids, application).await?, dry_run).await
+            }
+            (Selection::Matching(filter), application) => match filter.within(application) {
+                Some(filter) => self.revoke_matching(filter, dry_run).await,
+                None => Ok(EndedInBulk { sessions: Some(0), sample: Vec::new() }),
+            },
         }
     }
 
     async fn revoke_named(&self, ids: &[SessionId], dry_run: bool) -> Result<EndedInBulk, Error> {
-        if ids.len() > MAX_NAMED {
-            return Err(FieldError::new("ids", format!("must have at most {MAX_NAMED} entries")).into());
-        }
+        check_number(ids)?;
         let now = self.now();
         if dry_run {
             let found = self.store().sessions_of_tokens(ids).await?;
@@ -77,15 +82,13 @@ impl Sessions {
     async fn revoke_matching(&self, filter: Filter, dry_run: bool) -> Result<EndedInBulk, Error> {
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
-                return Err(
-                    FieldError::new(name, "changes while sessions are used, so it cannot say which to end").into()
-                );
+                return Err(FieldError::new(name, "must not be a condition: it changes with use").into());
             }
         }
         if let Some(address) = filter.ip_address.map(|address| address.to_canonical())
             && self.policy().ip_storage.keep(address) != Some(address)
         {
-            let message = "is more than this server keeps of an address: it cannot say which sessions to end";
+            let message = "is more precise than the addresses that this server stores";
             return Err(FieldError::new("ip_address", message).into());
         }
         let filter = Filter { ip_address: self.kept_address(filter.ip_address), ..filter };
@@ -152,6 +155,13 @@ impl Sessions {
     pub async fn bulk_ending_made(&self) {
         self.signals.bulk_ending_made().await;
     }
+}
+
+fn check_number(ids: &[SessionId]) -> Result<(), FieldError> {
+    if ids.len() <= MAX_NAMED {
+        return Ok(());
+    }
+    Err(FieldError::new("ids", format!("must have at most {MAX_NAMED} entries")))
 }
 
 /// The conditions of a filter for the log, complete, because an operator repeats the ending after a restore.

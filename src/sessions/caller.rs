@@ -4,15 +4,24 @@ use super::error::Error;
 use crate::model::{Caller, Owner};
 
 impl Caller {
-    /// Refuses a caller whose scope does not grant `right`.
+    /// Refuses a caller whose scope does not grant `right`, and a key that is bound to an application.
     pub fn require(&self, right: &'static str) -> Result<(), Error> {
-        if self.scope().allows(right) { Ok(()) } else { Err(Error::needs(right)) }
+        match self.require_of_bound(right)? {
+            None => Ok(()),
+            Some(_) => Err(Error::BoundKey),
+        }
+    }
+
+    /// Refuses a caller whose scope does not grant `right`. Answers the application that the right is limited to, which the
+    /// operation must then observe.
+    pub fn require_of_bound(&self, right: &'static str) -> Result<Option<&str>, Error> {
+        if self.scope().allows(right) { Ok(self.application()) } else { Err(Error::needs(right)) }
     }
 
     /// The sessions that the caller reaches: anybody's with `right`, else its own. A service without `right` has none.
     pub fn reach(&self, right: &'static str) -> Result<Owner<'_>, Error> {
         match self {
-            caller if caller.scope().allows(right) => Ok(Owner::Anyone),
+            caller if caller.scope().allows(right) => caller.require(right).map(|()| Owner::Anyone),
             Self::User(signed_in) => Ok(Owner::User(&signed_in.session.user_id)),
             Self::Service(_) => Err(Error::needs(right)),
         }

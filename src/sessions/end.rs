@@ -1,10 +1,7 @@
 //! The ending of sessions.
 
-use std::sync::Arc;
-
 use super::error::Error;
 use super::facade::Sessions;
-use crate::failpoints::{self, Failpoint};
 use crate::metrics;
 use crate::model::{Caller, EndReason, Owner, Scope, SessionId, SignedIn, UserId};
 use crate::store::{EndOutcome, EndedAtOnce};
@@ -14,17 +11,12 @@ impl Sessions {
     /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. A session that has ended is
     /// left as it is, without an error.
     pub async fn end(&self, caller: &Caller, id: SessionId) -> Result<(), Error> {
-        let owner = caller.reach(Scope::ADMIN)?;
+        let owner = self.reach_session(caller, Scope::ADMIN, id).await?;
         let reason = match owner {
             _ if caller.session_id() == Some(id) => EndReason::Logout,
             Owner::User(_) => EndReason::RevokedByUser,
             Owner::Anyone => EndReason::RevokedByAdmin,
         };
-        if failpoints::enabled(Failpoint::AnswerBeforeWrite) {
-            let (store, now) = (Arc::clone(&self.parts.store), self.now());
-            failpoints::later(async move { drop(store.end_session(id, Owner::Anyone, reason, now).await) });
-            return Ok(());
-        }
         let outcome = self.store().end_session(id, owner, reason, self.now()).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
@@ -60,7 +52,9 @@ impl Sessions {
 
     /// Ends all active sessions of a user, for a caller with `sessions:admin`. Answers how many.
     pub async fn end_all_of(&self, caller: &Caller, user: &UserId) -> Result<usize, Error> {
-        caller.require(Scope::ADMIN)?;
+        if let Some(application) = caller.require_of_bound(Scope::ADMIN)? {
+            return self.end_all_within(user, application).await;
+        }
         self.end_all(user, None, EndReason::RevokedByAdmin).await
     }
 
@@ -70,11 +64,6 @@ impl Sessions {
         keep: Option<SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        if failpoints::enabled(Failpoint::EndOneByOne) {
-            for session in self.store().active_sessions_of(user, self.now()).await? {
-                self.store().end_active_session(session.id, user, reason, self.now()).await?;
-            }
-        }
         let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await;
         self.all_ended(user, keep, ended.inspect_err(|_| self.cache.user_changed(user))?, reason).await
     }

@@ -6,10 +6,10 @@ use crate::model::{FieldError, Scope, SessionId, State, UserId};
 use crate::store;
 use crate::tokens::TokenError;
 
-/// Why a credential was refused: for the log, never for the answer.
+/// The reason why a credential was refused: for the log, never for the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The request carried none.
+    /// The request had no credential.
     #[error("no credential")]
     Missing,
     /// The request had more than one credential.
@@ -18,7 +18,7 @@ pub enum Refusal {
     /// A cookie came with a state-changing request from another site.
     #[error("cross-site request by cookie")]
     CrossSite,
-    /// The credential is no token of ours, or not one for this use.
+    /// The credential is not a valid token, or not of a kind for this use.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
     /// The token's session does not exist, or is not its subject's.
@@ -33,13 +33,13 @@ pub enum Refusal {
     /// The service key is unknown, revoked or expired.
     #[error("service key is unknown, revoked or expired")]
     ServiceKey,
-    /// A service key where only a user's session will do.
+    /// The credential is a service key, where a user's session is needed.
     #[error("a service has no session")]
     NotAUser,
 }
 
 impl Refusal {
-    /// In one word.
+    /// The reason in one word.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -55,11 +55,11 @@ impl Refusal {
     }
 }
 
-/// Why a refresh was refused: never for the answer, which says `invalid_grant`, or `invalid_scope` (RFC 6749 section
-/// 5.2).
+/// The reason why a refresh was refused: never for the answer, which has `invalid_grant` or `invalid_scope` (RFC 6749
+/// section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GrantRefusal {
-    /// No refresh token of ours.
+    /// The token is not a valid refresh token.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
     /// The token's session does not exist, or is not active.
@@ -76,13 +76,13 @@ pub enum GrantRefusal {
     WiderScope,
 }
 
-/// Why sessions cannot be served for now.
+/// The reason why the server is not ready.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NotReady {
     /// The database does not answer.
     #[error("the database does not answer")]
     Database(#[source] store::Error),
-    /// The database's tables are not those of this version.
+    /// The database's tables are of another version.
     #[error("the database has not been migrated to this version")]
     Migrations,
 }
@@ -90,9 +90,12 @@ pub enum NotReady {
 /// The errors of the core.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The caller could not be told.
+    /// The caller could not be authenticated.
     #[error("not authenticated: {0}")]
     Unauthenticated(#[from] Refusal),
+    /// The client did not authenticate with a service key as its secret (RFC 6749 section 5.2).
+    #[error("client not authenticated: {0}")]
+    InvalidClient(Refusal),
     /// The caller may not do this.
     #[error("the scope {needed} is needed")]
     Forbidden {
@@ -100,45 +103,57 @@ pub enum Error {
         needed: &'static str,
     },
     /// The session does not meet what the route behind a gateway requires.
-    #[error("not met: {0:?}")]
+    #[error("requirement not met: {0:?}")]
     Unmet(Unmet),
     /// No such session, or not one that the caller may know of.
     #[error("no such session")]
     SessionNotFound,
-    /// Several sessions have this handle.
-    #[error("several sessions have this handle")]
+    /// Several sessions match this handle.
+    #[error("several sessions match this handle")]
     AmbiguousSession(Vec<SessionId>),
-    /// The session is over, so it cannot be changed any more.
-    #[error("the session is over")]
+    /// The session is not active, so it cannot be changed.
+    #[error("the session is not active")]
     SessionNotActive,
     /// No such user.
     #[error("no such user")]
     UserNotFound,
-    /// The user may have no session.
+    /// The caller's key is bound to one application, and the operation concerns others too.
+    #[error("the key is bound to one application")]
+    BoundKey,
+    /// No such application.
+    #[error("no such application")]
+    ApplicationNotFound,
+    /// An application of that client id exists.
+    #[error("the application exists")]
+    ApplicationExists,
+    /// No such service key.
+    #[error("no such service key")]
+    ServiceKeyNotFound,
+    /// The user is banned, so it may have no session.
     #[error("the user is banned")]
     UserBanned,
-    /// The user has as many sessions as allowed, and policy is to reject more.
-    #[error("the user has as many sessions as allowed")]
+    /// The user has reached the session limit, and policy is to reject more.
+    #[error("the user has reached the session limit")]
     SessionLimitReached,
-    /// The idempotency key was used before, with another request.
-    #[error("the idempotency key was used with another request")]
+    /// The idempotency key was used before, with a different request.
+    #[error("the idempotency key was used with a different request")]
     IdempotencyKeyReused,
     /// The refresh token is refused.
     #[error("refresh refused: {0}")]
     InvalidGrant(#[from] GrantRefusal),
-    /// Something in the request cannot be taken.
+    /// Fields of the request are invalid.
     #[error("invalid: {}", .0.iter().map(|error| format!("{} {}", error.field, error.message)).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldError>),
-    /// The search would read too much.
-    #[error("the search would read too much")]
+    /// The search is too broad: it would read too much.
+    #[error("the search is too broad")]
     SearchTooBroad,
-    /// As many streams are open as the operator allows.
+    /// The operator's limit of open streams is reached.
     #[error("too many streams are open")]
     TooManyStreams,
     /// The store does not answer for now.
     #[error("the store is not available")]
     Unavailable(#[source] store::Error),
-    /// Something that should not happen.
+    /// A defect of this server.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::activity::Activity;
+use super::application_cache::ApplicationCache;
 use super::cache::loaders::{LoadJob, Loader, SessionOfToken, SessionsOfUser, StatusOfSession};
 use super::cache::session_cache::SessionCache;
 use super::change_log::progress::ReadHistory;
@@ -16,6 +17,7 @@ use super::known_keys::KnownKeys;
 use super::policy::Policy;
 use super::rights::Rights;
 use super::shared::Shared;
+use super::signing_keys::SigningKeys;
 use super::throttle::Throttle;
 use super::totals_cache::TotalsCache;
 use crate::clock::{Clock, Entropy};
@@ -41,6 +43,8 @@ pub struct Dependencies {
     pub keyring: Keyring,
     /// The access tokens.
     pub access_tokens: AccessTokens,
+    /// The upkeep of the keys that sign them.
+    pub signing_keys: Arc<SigningKeys>,
     /// The operator's choices.
     pub policy: Policy,
     /// A service key with every scope that is in no database.
@@ -53,6 +57,7 @@ pub struct Dependencies {
 pub struct Sessions {
     pub(super) parts: Dependencies,
     pub(super) activity: Activity,
+    pub(super) applications: ApplicationCache,
     pub(super) cache: SessionCache,
     pub(super) session_loader: Arc<Loader<SessionOfToken>>,
     pub(super) status_loader: Arc<Loader<StatusOfSession>>,
@@ -78,6 +83,7 @@ impl Sessions {
         Self {
             parts,
             activity: Activity::default(),
+            applications: ApplicationCache::default(),
             cache,
             session_loader,
             status_loader,

@@ -7,9 +7,6 @@ use super::rights::Rights;
 use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Session, SessionId, UserId};
 use crate::store::EndOutcome;
 
-/// The furthest that a list can be asked for from: what is skipped is read too.
-pub const MAX_OFFSET: u32 = 1_000_000;
-
 /// One page of a list and how many are in all of it, counted as far as policy says.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -20,7 +17,9 @@ pub struct Listed {
 }
 
 impl Sessions {
-    /// One page of everybody's kept sessions that meet the condition. `limit` and `offset` beyond policy are cut to it.
+    /// One page of everybody's kept sessions that meet the condition, empty past the end. A `limit` beyond policy is cut
+    /// to it. Refused: [`Error::SearchTooBroad`] for a page that is too far down a long list, because skipped rows are
+    /// read too.
     pub async fn list(
         &self,
         (caller, rights): (&Caller, &Rights),
@@ -36,7 +35,7 @@ impl Sessions {
             condition: &condition,
             order,
             descending,
-            offset: offset.min(MAX_OFFSET),
+            offset,
             limit: limit.min(self.policy().search_page_limit),
             count_to: (!self.totals_cache.has(&condition, now)).then_some(most),
         };

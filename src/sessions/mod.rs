@@ -4,7 +4,10 @@
 //! keep what it decides. Nothing here knows HTTP, SQL or JSON.
 
 mod activity;
+mod application_cache;
+mod applications;
 mod authenticate;
+mod bound;
 mod bulk_end;
 mod cache;
 mod caller;
@@ -25,6 +28,7 @@ mod refresh;
 mod requirements;
 mod retention;
 mod rights;
+mod rotation;
 mod search_cursor;
 mod service_keys;
 mod shared;
@@ -37,6 +41,7 @@ mod user_sessions;
 mod users;
 
 pub use activity::Activity;
+pub use applications::ApplicationDraft;
 pub use authenticate::{Introspection, TokenKind};
 pub use bulk_end::{COUNTED_TO, EndedInBulk, MAX_NAMED, Selection};
 pub use change_log::reader::{ChangeLogReader, ReadSummary};
@@ -50,7 +55,7 @@ pub use feed::revocations::{MAX_WAIT, Revocations};
 pub use feed::stream_limits::StreamLimits;
 pub use feed::watch::{Watch, Watched};
 pub use freshness::{Freshness, MAX_STALENESS, STALE_IF_ERROR};
-pub use listing::{Listed, MAX_OFFSET};
+pub use listing::Listed;
 pub use master_secrets::SecretStatus;
 pub use open::{IdempotencyKey, IssuedTokens, Opened, SessionDraft, TokenChoice};
 pub use policy::{AskedClocks, Clocks, IpStorage, Lifetime, MIN_LIFETIME, Policy, Profile};
@@ -59,6 +64,7 @@ pub use refresh::{RefreshOutcome, RefreshRequest, Refreshed};
 pub use requirements::{Requirements, Unmet};
 pub use rights::Rights;
 pub use search_cursor::Cursor;
+pub use service_keys::{DEFAULT_KEY_LIFETIME, ServiceKeyDraft};
 pub use signing_keys::{KeysError, SigningKeys};
 pub use statistics::{COUNTED_AFTER, MAX_POINTS, Point, Series, Statistics};
 pub use user_sessions::{Handle, ManagedUser};

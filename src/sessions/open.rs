@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::applications::{allow_scope, lifetime_of};
 use super::error::Error;
 use super::facade::Sessions;
-use super::policy::AskedClocks;
+use super::policy::{AskedClocks, Policy};
 use super::rights::Rights;
 use crate::clock;
 use crate::metrics;
 use crate::model::{
-    Caller, ClientHints, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session,
-    SessionId, SignedIn, UserDetails, UserId, recognise_device, text,
+    Application, Caller, ClientHints, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service,
+    Session, SessionId, SignedIn, UserDetails, UserId, recognise_device, text,
 };
 use crate::store::{Idempotency, NewSession, Opening};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
@@ -127,10 +128,12 @@ impl Sessions {
         draft: SessionDraft,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Opened, Error> {
-        caller.require(Scope::WRITE)?;
+        let bound = caller.require_of_bound(Scope::WRITE)?;
         let now = self.now();
         let choice = draft.tokens;
-        let (mut session, user) = self.draft_session(caller, draft, now)?;
+        let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
+        let application = self.application_to_open(draft.client_id.as_deref()).await?;
+        let (mut session, user) = self.draft_session(caller, draft, application.as_deref(), now)?;
         require_grant(caller, &session.scope, &self.parts.rights)?;
         session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
         let mut new = NewSession {
@@ -189,10 +192,12 @@ impl Sessions {
             TokenChoice::Session => IssuedTokens::Session(SessionToken::mint(&self.parts.keyring, session.id)),
             TokenChoice::AccessAndRefresh => {
                 let jti = clock::uuid_v7(now, self.parts.entropy.as_ref())?;
+                let limit = self.application_of(session).and_then(|known| known.settings.access_token_lifetime);
                 let lifetime = self.policy().access_token_lifetime;
+                let lifetime = limit.map_or(lifetime, |limit| lifetime.min(limit));
                 let (access, access_lifetime) = self
                     .access_tokens()
-                    .mint(session, jti, lifetime, now)
+                    .mint_for(&self.audiences_of(session), session, jti, lifetime, now)
                     .map_err(|error| Error::Internal(error.into()))?;
                 let refresh = RefreshToken::mint(&self.parts.keyring, session.id, session.refresh_counter);
                 IssuedTokens::Pair { access, access_lifetime, refresh }
@@ -206,6 +211,7 @@ impl Sessions {
         &self,
         caller: &Caller,
         draft: SessionDraft,
+        application: Option<&Application>,
         now: DateTime<Utc>,
     ) -> Result<(Session, UserDetails), Error> {
         let mut errors = Errors::default();
@@ -216,12 +222,16 @@ impl Sessions {
         let location = text::cleaned(draft.location, MAX_NAME_CHARS);
         let user_agent = text::cleaned(draft.user_agent, MAX_USER_AGENT_CHARS);
         let device_name = text::cleaned(draft.device_name, MAX_NAME_CHARS);
-        let scope = errors.keep(parse_scope(draft.scope.as_deref().unwrap_or_default()));
+        let scope = parse_scope(draft.scope.as_deref().unwrap_or_default());
+        let allowed = |scope: &Scope| application.map_or(Ok(()), |application| allow_scope(application, scope));
+        let scope = errors.keep(scope.and_then(|scope| allowed(&scope).map(|()| scope)));
         let acr = errors.keep(text::optional("acr", draft.acr, MAX_NAME_CHARS));
         let amr = errors.keep(parse_methods(draft.amr));
         let SessionDraft { expires_in, absolute_expires_in, idle_timeout, .. } = draft;
         let asked = AskedClocks { expires_in, absolute_expires_in, idle_timeout };
-        let clocks = self.policy().clocks(now, acr.as_ref().and_then(Option::as_deref), asked);
+        let limits = self.policy().lifetime;
+        let limits = application.map_or(limits, |application| lifetime_of(application, limits));
+        let clocks = Policy::clocks_within(limits, now, acr.as_ref().and_then(Option::as_deref), asked);
         let clocks = errors.keep_all(clocks);
         let (Some(user_id), Some(client_id), Some(scope), Some(acr), Some(amr), Some(clocks)) =
             (user_id, client_id, scope, acr, amr, clocks)
@@ -258,10 +268,26 @@ impl Sessions {
     }
 }
 
+/// The application of a new session: that of the caller's key, if it is bound to one.
+fn client_within(bound: Option<&str>, asked: Option<String>) -> Result<Option<String>, FieldError> {
+    match (bound, asked) {
+        (None, asked) => Ok(asked),
+        (Some(bound), None) => Ok(Some(bound.to_owned())),
+        (Some(bound), Some(asked)) if asked == bound => Ok(Some(asked)),
+        (Some(bound), Some(_)) => {
+            Err(FieldError::new("client_id", format!("must be {bound}, which the key is bound to")))
+        }
+    }
+}
+
 /// Refuses to open a session that may do more here than whoever opens it: of the words that this server knows in any
-/// dialect, only those that the caller has itself. A service key with `sessions:grant` may give them all.
+/// dialect, only those that the caller has itself. A service key with `sessions:grant` may give them all, and a key that is
+/// bound to an application none: a session with such a right would reach every application.
 fn require_grant(caller: &Caller, scope: &Scope, rights: &[&Rights]) -> Result<(), Error> {
     let is_right = |word: &&str| word.starts_with(Scope::PREFIX) || rights.iter().any(|right| right.name(word));
+    if caller.application().is_some() && scope.words().any(|word| is_right(&word)) {
+        return Err(Error::BoundKey);
+    }
     let grants = matches!(caller, Caller::Service(service) if service.scope.allows(Scope::GRANT));
     if grants || scope.words().filter(is_right).all(|word| caller.scope().allows(word)) {
         Ok(())

@@ -25,7 +25,7 @@ pub struct Lifetime {
 
 impl Lifetime {
     /// The tighter of both, clock by clock.
-    fn tightest(self, other: Self) -> Self {
+    pub(super) fn tightest(self, other: Self) -> Self {
         let idle = match (self.idle, other.idle) {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
@@ -108,7 +108,7 @@ impl IpStorage {
 }
 
 /// The operator's choices.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The limits of every session.
     pub lifetime: Lifetime,
@@ -133,6 +133,8 @@ pub struct Policy {
     pub search_page_limit: u32,
     /// The number up to which such a list is counted.
     pub search_total_limit: u32,
+    /// Whether sessions are opened for known applications only.
+    pub known_applications_only: bool,
     /// The default freshness of answers.
     pub freshness: Freshness,
     /// Room for copies of sessions, in bytes; 0: none are kept.
@@ -155,6 +157,7 @@ impl Default for Policy {
             erase_deleted_users: false,
             search_page_limit: 200,
             search_total_limit: 10_001,
+            known_applications_only: false,
             freshness: Freshness::Fresh,
             cache_bytes: 64 << 20,
             streams: StreamLimits::default(),
@@ -190,9 +193,19 @@ impl Policy {
     /// An `acr` that names a profile (`aal1`, `aal2`, `aal3`) tightens the limits to that profile's. What is asked for
     /// is chosen within the limits; what lies outside them is refused, not clamped.
     pub fn clocks(&self, now: DateTime<Utc>, acr: Option<&str>, asked: AskedClocks) -> Result<Clocks, Vec<FieldError>> {
+        Self::clocks_within(self.lifetime, now, acr, asked)
+    }
+
+    /// As [`Policy::clocks`], within other limits than the policy's own.
+    pub(super) fn clocks_within(
+        limits: Lifetime,
+        now: DateTime<Utc>,
+        acr: Option<&str>,
+        asked: AskedClocks,
+    ) -> Result<Clocks, Vec<FieldError>> {
         let limits = match acr.and_then(Profile::parse).filter(|profile| *profile != Profile::Default) {
-            Some(profile) => self.lifetime.tightest(profile.lifetime()),
-            None => self.lifetime,
+            Some(profile) => limits.tightest(profile.lifetime()),
+            None => limits,
         };
         let mut errors = Vec::new();
         let mut within = |field, asked: Option<i64>, most: Option<TimeDelta>| match asked {

@@ -51,7 +51,10 @@ impl Sessions {
 
     /// A user's active sessions, newest first, for a caller with `sessions:read`.
     pub async fn sessions_of(&self, caller: &Caller, user: &UserId) -> Result<UserSessions, Error> {
-        caller.require(Scope::READ)?;
+        if let Some(application) = caller.require_of_bound(Scope::READ)? {
+            let (sessions, total) = self.active_sessions_within(user, application).await?;
+            return Ok(UserSessions { sessions, total });
+        }
         self.active_sessions_of(user).await
     }
 
@@ -81,7 +84,7 @@ impl Sessions {
 
     /// One session, whatever its state: a user's own, or anybody's for a caller with `sessions:read`.
     pub async fn session(&self, caller: &Caller, id: SessionId) -> Result<Session, Error> {
-        let owner = caller.reach(Scope::READ)?;
+        let owner = self.reach_session(caller, Scope::READ, id).await?;
         let mut session = self.store().session(id, owner).await?.ok_or(Error::SessionNotFound)?;
         self.activity.overlay(&mut session);
         Ok(session)
@@ -107,13 +110,17 @@ impl Sessions {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page, Error> {
-        caller.require(Scope::READ)?;
+        let application = caller.require_of_bound(Scope::READ)?;
         if limit == 0 || limit > MAX_PAGE {
             return Err(FieldError::new("limit", format!("must be from 1 to {MAX_PAGE}")).into());
         }
         let owner = Owner::Anyone;
         search_cursor::check(filter, owner, sort)?;
-        let filter = &Filter { ip_address: self.kept_address(filter.ip_address), ..filter.clone() };
+        let ip_address = self.kept_address(filter.ip_address);
+        let Some(filter) = (Filter { ip_address, ..filter.clone() }).within(application) else {
+            return Ok(Page { sessions: Vec::new(), next_cursor: None });
+        };
+        let filter = &filter;
         let keys = &self.parts.keyring;
         let after = cursor.map(|text| Cursor::read(keys, owner, filter, sort, text)).transpose()?;
         // One more than asked for tells whether there is a next page.

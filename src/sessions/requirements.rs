@@ -40,9 +40,9 @@ pub enum Unmet {
 }
 
 impl Requirements {
-    /// Adds the requirement `name`, which is `scope`, `acr`, `max_age`, `client` or `freshness`. `scope`, `acr` and `client`
-    /// are words separated by spaces; of a scope each is needed, of the others one suffices. Refuses an unknown name, one
-    /// that was added before, and a value that no session could meet or that is empty.
+    /// Adds the requirement `name`, which is `scope`, `acr`, `max_age`, `client` or `freshness`. `scope`, `acr` and
+    /// `client` are words separated by spaces; of a scope each is needed, of the others one suffices. Refuses an
+    /// unknown name, one that was added before, and a value that no session could meet or that is empty.
     pub fn require(&mut self, name: &str, value: &str) -> Result<(), FieldError> {
         let twice = |field: &'static str, given: bool| {
             if given { Err(FieldError::new(field, "must not be required twice")) } else { Ok(field) }
@@ -55,7 +55,7 @@ impl Requirements {
             "freshness" => {
                 let field = twice("freshness", self.freshness.is_some())?;
                 let strict = Freshness::parse(value).filter(|freshness| *freshness == Freshness::Strict);
-                self.freshness = Some(strict.ok_or(FieldError::new(field, "can only be required to be strict"))?);
+                self.freshness = Some(strict.ok_or(FieldError::new(field, "must be strict"))?);
             }
             _ => return Err(FieldError::new("requirement", "must be scope, acr, max_age, client or freshness")),
         }
@@ -67,7 +67,8 @@ impl Requirements {
         self.freshness
     }
 
-    /// Checks a session at `now`. Where several requirements are not met, one that signing in anew would not help comes first.
+    /// Checks a session at `now`. Where several requirements are not met, one that signing in anew would not help comes
+    /// first.
     pub fn check(&self, session: &Session, now: DateTime<Utc>) -> Result<(), Unmet> {
         if let Some(scope) = &self.scope
             && !scope.as_str().split(' ').all(|word| grants(&session.scope, word))

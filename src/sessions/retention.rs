@@ -11,7 +11,6 @@ use super::error::Error;
 use super::facade::Sessions;
 use super::feed::endings::LOG_TTL;
 use super::open::IDEMPOTENCY_LIFETIME;
-use crate::failpoints::{self, Failpoint};
 use crate::model::{Caller, Scope, SessionStats, SignedIn, Stale, UserId};
 
 /// Time after an idle timeout before its user may have the session deleted: until then another process may hold a use that
@@ -75,8 +74,7 @@ impl Sessions {
 
     /// The instant before which ended and expired sessions are past their retention.
     fn retained_since(&self) -> DateTime<Utc> {
-        let early = if failpoints::enabled(Failpoint::CleanEarly) { TimeDelta::days(1) } else { TimeDelta::zero() };
-        self.now() - self.policy().retention + early
+        self.now() - self.policy().retention
     }
 
     async fn delete_past_retention(&self) -> Result<u64, Error> {

@@ -31,5 +31,8 @@ impl Rights {
 fn require(right: &[&[&'static str]], caller: &Caller) -> Result<(), Error> {
     let granted = right.iter().any(|alternative| alternative.iter().all(|scope| caller.scope().contains(scope)));
     let needed = right.first().and_then(|alternative| alternative.first()).copied().unwrap_or(Scope::ADMIN);
+    if granted && caller.application().is_some() {
+        return Err(Error::BoundKey);
+    }
     if granted { Ok(()) } else { Err(Error::Forbidden { needed }) }
 }

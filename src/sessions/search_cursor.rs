@@ -33,7 +33,7 @@ impl Cursor {
                 let id = SessionId::from_uuid(uuid::Uuid::from_slice(id).ok()?);
                 Some(Position { at, id })
             })
-            .ok_or_else(|| FieldError::new("cursor", "is not one that this search handed out"))
+            .ok_or_else(|| FieldError::new("cursor", "does not belong to this search"))
     }
 }
 
@@ -47,7 +47,7 @@ fn query(owner: Owner<'_>, filter: &Filter, sort: Sort) -> String {
 pub fn check(filter: &Filter, owner: Owner<'_>, sort: Sort) -> Result<(), FieldError> {
     let of_one_user = filter.user_id.is_some() || matches!(owner, Owner::User(_));
     if sort.field == SortField::LastSeenAt && !of_one_user {
-        return Err(FieldError::new("sort", "last_seen_at needs user_id: there is no such order over all users"));
+        return Err(FieldError::new("sort", "can be last_seen_at only together with user_id"));
     }
     Ok(())
 }

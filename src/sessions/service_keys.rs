@@ -3,36 +3,63 @@
 use chrono::TimeDelta;
 use tracing::field::display;
 
+use super::bulk_end::Selection;
 use super::error::Error;
 use super::facade::Sessions;
+use super::freshness::MAX_STALENESS;
 use crate::clock;
-use crate::model::{Caller, FieldError, Scope, ServiceKeyId, text};
+use crate::model::{Caller, FieldError, Filter, Opener, Scope, ServiceKeyId, text};
 use crate::tokens::{NewServiceKey, ServiceKey, StoredServiceKey};
 
+/// The lifetime of a key for which none is given.
+pub const DEFAULT_KEY_LIFETIME: TimeDelta = TimeDelta::days(365);
 /// The longest name of a key, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
+/// A service key to be made, unchecked.
+#[derive(Debug, Clone)]
+pub struct ServiceKeyDraft {
+    /// The name for people.
+    pub name: String,
+    /// The rights.
+    pub scope: String,
+    /// The client id of the application that the key is bound to; `None`: it is bound to none.
+    pub application: Option<String>,
+    /// The lifetime; `None`: the key does not expire.
+    pub lifetime: Option<TimeDelta>,
+}
+
 impl Sessions {
-    /// Makes a service key, for a caller with `sessions:admin`. `lifetime`: `None` for a key that does not expire. Refused:
-    /// [`Error::Invalid`] for a scope with a word that means nothing to this server, because it would promise a right.
-    pub async fn create_service_key(
-        &self,
-        caller: &Caller,
-        name: String,
-        scope: &str,
-        lifetime: Option<TimeDelta>,
-    ) -> Result<NewServiceKey, Error> {
+    /// Makes a service key, for a caller with `sessions:admin`. Refused:
+    /// [`Error::Invalid`] for a scope with a word that means nothing to this server, because it would promise a right, and
+    /// [`Error::Forbidden`] for a key with more rights than the caller's.
+    pub async fn create_service_key(&self, caller: &Caller, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
         caller.require(Scope::ADMIN)?;
-        let scope = Scope::parse(scope)?;
+        let ServiceKeyDraft { name, scope, application, lifetime } = draft;
+        let scope = Scope::parse(&scope)?;
         if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
             let known = Scope::RESERVED.join(", ");
             return Err(FieldError::new("scope", format!("\"{word}\" is none of {known}")).into());
         }
+        if scope.contains(Scope::GRANT) && !caller.scope().allows(Scope::GRANT) {
+            return Err(Error::needs(Scope::GRANT));
+        }
         let name = text::required("name", name, MAX_NAME_CHARS)?;
+        let application = application.map(|id| text::required("client_id", id, MAX_NAME_CHARS)).transpose()?;
+        if application.is_some() && scope.contains(Scope::GRANT) {
+            return Err(FieldError::new(
+                "scope",
+                "must not have sessions:grant in a key that is bound to an application",
+            )
+            .into());
+        }
         let (now, entropy) = (self.now(), self.parts.entropy.as_ref());
         let id = ServiceKeyId(clock::uuid_v7(now, entropy)?);
-        let new = ServiceKey::generate(id, name, scope, now, lifetime.map(|lifetime| now + lifetime), entropy)?;
+        let expires_at = lifetime.map(|lifetime| now + lifetime);
+        let mut new = ServiceKey::generate(id, name, scope, now, expires_at, entropy)?;
+        new.stored.application = application;
         self.store().add_service_key(&new.stored).await?;
+        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.opener(), "service key created");
         Ok(new)
     }
 
@@ -42,10 +69,36 @@ impl Sessions {
         Ok(self.store().service_keys().await?)
     }
 
-    /// Revokes a service key, for a caller with `sessions:admin`, and says whether there is one.
-    pub async fn revoke_service_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<bool, Error> {
+    /// A service key, revoked or expired or not, for a caller with `sessions:admin`.
+    pub async fn stored_service_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<StoredServiceKey, Error> {
         caller.require(Scope::ADMIN)?;
-        Ok(self.store().revoke_service_key(id, self.now()).await?)
+        self.store().service_key(id).await?.ok_or(Error::ServiceKeyNotFound)
+    }
+
+    /// Revokes a service key, for a caller with `sessions:admin`. A revoked one is left as it is, without an error.
+    pub async fn revoke_service_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<(), Error> {
+        caller.require(Scope::ADMIN)?;
+        if !self.store().revoke_service_key(id, self.now()).await? {
+            return Err(Error::ServiceKeyNotFound);
+        }
+        // This process need not wait for its own line in the change log.
+        self.cache.key_changed(id);
+        self.signals.written();
+        tracing::info!(key = %id, by = %caller.opener(), "service key revoked");
+        Ok(())
+    }
+
+    /// Ends the active sessions that a revoked key opened, for a caller with `sessions:admin`. Answers how many, or `None`
+    /// when they could not be counted in time.
+    ///
+    /// Other replicas may still open sessions with the key until they have read of the revocation, so a second bulk ending
+    /// follows after [`MAX_STALENESS`].
+    pub async fn end_sessions_of_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<Option<u32>, Error> {
+        let opened = || Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() });
+        let first = self.revoke(caller, opened(), false).await?.sessions;
+        tokio::time::sleep(MAX_STALENESS).await;
+        let late = self.revoke(caller, opened(), false).await?.sessions;
+        Ok(first.zip(late).map(|(first, late)| first.saturating_add(late)))
     }
 
     /// Warns of the service keys, and of the bootstrap key, that will stop working before long.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::error::Error;
 use crate::clock::{Clock, Entropy};
 use crate::store::{self, Store};
 use crate::tokens::{Algorithm, KeySet, Keyring, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError, last_token_dead};
@@ -33,6 +34,15 @@ pub enum KeysError {
     /// The stored keys cannot be opened, or a new key could not be made.
     #[error("{0}")]
     Key(#[from] SigningKeyError),
+}
+
+impl From<KeysError> for Error {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Store(error) => error.into(),
+            KeysError::Key(error) => Self::Internal(error.into()),
+        }
+    }
 }
 
 impl SigningKeys {

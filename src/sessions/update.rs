@@ -10,7 +10,7 @@ impl Sessions {
     /// with `sessions:admin`. Refused: [`Error::Forbidden`] where policy lets users extend nothing, [`Error::Invalid`]
     /// for less than a second or more than policy allows, and [`Error::SessionNotActive`].
     pub async fn extend(&self, caller: &Caller, id: SessionId, seconds: i64) -> Result<Session, Error> {
-        let owner = caller.reach(Scope::ADMIN)?;
+        let owner = self.reach_session(caller, Scope::ADMIN, id).await?;
         match self.extend_of(owner, caller.scope(), id, seconds).await? {
             Some(session) => Ok(session),
             None => Err(self.why_not(owner, id).await?),
@@ -49,13 +49,13 @@ impl Sessions {
         metadata: Option<Metadata>,
     ) -> Result<Session, Error> {
         if device_name.is_none() && metadata.is_none() {
-            return Err(FieldError::new("device_name", "or metadata must be there").into());
+            return Err(FieldError::new("device_name", "must be given, or metadata, or both").into());
         }
         if metadata.is_some() {
-            caller.require(Scope::WRITE)?;
+            caller.require_of_bound(Scope::WRITE)?;
         }
         let right = if device_name.is_none() { Scope::WRITE } else { Scope::ADMIN };
-        let owner = caller.reach(right)?;
+        let owner = self.reach_session(caller, right, id).await?;
         let device_name = device_name.map(|name| text::optional("device_name", name, 255)).transpose()?;
         let change = SessionChange { device_name, metadata };
         match self.store().change_session(id, owner, &change, self.now()).await? {

@@ -1,4 +1,5 @@
-//! One user's active sessions in the hands of staff, or of the user itself: for dialects that name the user in the path.
+//! One user's active sessions in the hands of staff, or of the user itself: for dialects whose lists have pages and whose
+//! handles may be seconds.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use super::error::Error;
 use super::facade::Sessions;
 use super::query::UserSessions;
 use crate::model::{
-    Caller, EndReason, Filter, Owner, Position, Scope, Search, Session, SessionId, Sort, State, UserId,
+    Caller, EndReason, Filter, Owner, Position, Scope, Search, Session, SessionId, SignedIn, Sort, State, UserId,
 };
 use crate::store::MAX_LISTED;
 
@@ -52,6 +53,12 @@ impl ManagedUser {
         }
         let user = UserId::parse(user).map_err(|_| Error::UserNotFound)?;
         Ok(Self { caller, user })
+    }
+
+    /// Lets a signed-in user manage its own sessions.
+    pub fn own(me: SignedIn) -> Self {
+        let user = me.session.user_id.clone();
+        Self { caller: Caller::User(Box::new(me)), user }
     }
 
     fn is_own(&self) -> bool {

@@ -1,145 +1,171 @@
-//! Decoding of rows, column by column in the order of `fragments.rs`: a lookup by name would take longer than the
-//! decoding.
+//! Decoding of rows, alike from both databases. Sessions and users are decoded column by column in the order of
+//! `statements/fragments.rs`: a lookup by name would take longer than the decoding.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{ColumnIndex, Decode, Row, Type};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
+use super::contract::Refreshing;
+use super::stored_time::StoredTime;
 use super::values::{self, OrUnreadable};
 use crate::model::{
-    Device, DeviceType, Ended, Metadata, Scope, Session, SessionId, SessionStatus, SignedIn, User, UserId,
+    Change, Device, DeviceType, Ended, Metadata, Scope, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn,
+    User, UserId,
 };
 
-/// The remaining columns of a row; each call decodes the next one.
-pub(super) trait Columns<'r> {
-    fn uuid(&mut self) -> sqlx::Result<Uuid>;
-    fn text(&mut self) -> sqlx::Result<&'r str>;
-    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>>;
-    fn number(&mut self) -> sqlx::Result<i32>;
-    fn optional_number(&mut self) -> sqlx::Result<Option<i32>>;
-    fn time(&mut self) -> sqlx::Result<DateTime<Utc>>;
-    fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>>;
+/// A type of a column that both databases have.
+pub(super) trait Stored<'r>: Decode<'r, Postgres> + Type<Postgres> + Decode<'r, Sqlite> + Type<Sqlite> {}
+
+impl<'r, T: Decode<'r, Postgres> + Type<Postgres> + Decode<'r, Sqlite> + Type<Sqlite>> Stored<'r> for T {}
+
+/// A row of one of the databases.
+pub(super) trait StoredRow {
+    /// The value in the column of this name.
+    fn named<'r, T: Stored<'r>>(&'r self, column: &str) -> sqlx::Result<T>;
+
+    /// The value in the column of this number, from 0 on.
+    fn numbered<'r, T: Stored<'r>>(&'r self, column: usize) -> sqlx::Result<T>;
+
+    fn time(&self, column: &str) -> sqlx::Result<DateTime<Utc>> {
+        self.named::<StoredTime>(column).map(Into::into)
+    }
+
+    fn optional_time(&self, column: &str) -> sqlx::Result<Option<DateTime<Utc>>> {
+        Ok(self.named::<Option<StoredTime>>(column)?.map(Into::into))
+    }
 }
 
-/// A row of one of the databases, which differ in how they store an instant.
-pub(super) trait StoredRow: Row {
-    type Instant;
+/// Whether the type of a numbered column is checked. The migrations fix the type of each column, and the tests check
+/// that the statements agree: another check of each value would take as long as its decoding.
+const CHECKED: bool = cfg!(debug_assertions);
 
-    fn instant(stored: Self::Instant) -> sqlx::Result<DateTime<Utc>>;
+impl StoredRow for PgRow {
+    fn named<'r, T: Stored<'r>>(&'r self, column: &str) -> sqlx::Result<T> {
+        self.try_get(column)
+    }
+
+    fn numbered<'r, T: Stored<'r>>(&'r self, column: usize) -> sqlx::Result<T> {
+        if CHECKED { self.try_get(column) } else { self.try_get_unchecked(column) }
+    }
 }
 
-/// The columns of a row, from the first on.
-pub(super) struct InOrder<'r, R> {
+impl StoredRow for SqliteRow {
+    fn named<'r, T: Stored<'r>>(&'r self, column: &str) -> sqlx::Result<T> {
+        self.try_get(column)
+    }
+
+    fn numbered<'r, T: Stored<'r>>(&'r self, column: usize) -> sqlx::Result<T> {
+        if CHECKED { self.try_get(column) } else { self.try_get_unchecked(column) }
+    }
+}
+
+/// The columns of a row, from the first on; each call decodes the next one.
+struct InOrder<'r, R> {
     row: &'r R,
     next: usize,
 }
 
-impl<'r, R: Row> InOrder<'r, R>
-where
-    usize: ColumnIndex<R>,
-{
-    pub(super) fn of(row: &'r R) -> Self {
+impl<'r, R: StoredRow> InOrder<'r, R> {
+    fn of(row: &'r R) -> Self {
         Self { row, next: 0 }
     }
 
-    fn take<T: Decode<'r, R::Database> + Type<R::Database>>(&mut self) -> sqlx::Result<T> {
+    fn take<T: Stored<'r>>(&mut self) -> sqlx::Result<T> {
         let next = self.next;
         self.next += 1;
-        // The migrations fix the type of each column, and the tests check that the statements agree: another check of
-        // each value would take as long as its decoding.
-        if cfg!(debug_assertions) { self.row.try_get(next) } else { self.row.try_get_unchecked(next) }
-    }
-}
-
-impl<'r, R: StoredRow> Columns<'r> for InOrder<'r, R>
-where
-    usize: ColumnIndex<R>,
-    Uuid: Decode<'r, R::Database> + Type<R::Database>,
-    &'r str: Decode<'r, R::Database> + Type<R::Database>,
-    i32: Decode<'r, R::Database> + Type<R::Database>,
-    R::Instant: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn uuid(&mut self) -> sqlx::Result<Uuid> {
-        self.take()
-    }
-
-    fn text(&mut self) -> sqlx::Result<&'r str> {
-        self.take()
-    }
-
-    fn optional_text(&mut self) -> sqlx::Result<Option<&'r str>> {
-        self.take()
-    }
-
-    fn number(&mut self) -> sqlx::Result<i32> {
-        self.take()
-    }
-
-    fn optional_number(&mut self) -> sqlx::Result<Option<i32>> {
-        self.take()
+        self.row.numbered(next)
     }
 
     fn time(&mut self) -> sqlx::Result<DateTime<Utc>> {
-        R::instant(self.take()?)
+        self.take::<StoredTime>().map(Into::into)
     }
 
     fn optional_time(&mut self) -> sqlx::Result<Option<DateTime<Utc>>> {
-        self.take::<Option<R::Instant>>()?.map(R::instant).transpose()
+        Ok(self.take::<Option<StoredTime>>()?.map(Into::into))
+    }
+
+    fn session_id(&mut self) -> sqlx::Result<SessionId> {
+        self.take::<Uuid>().map(SessionId::from_uuid)
+    }
+
+    fn user_id(&mut self, name: &'static str) -> sqlx::Result<UserId> {
+        UserId::parse(self.take::<&str>()?).or_unreadable(name)
+    }
+
+    fn ended(&mut self) -> sqlx::Result<Option<Ended>> {
+        values::stored_ended(self.optional_time()?, self.take()?)
+    }
+
+    fn counter(&mut self, name: &'static str) -> sqlx::Result<u32> {
+        self.take::<i32>()?.try_into().or_unreadable(name)
+    }
+
+    fn session(&mut self) -> sqlx::Result<Session> {
+        Ok(Session {
+            id: self.session_id()?,
+            user_id: self.user_id("user_id")?,
+            created_at: self.time()?,
+            last_seen_at: self.time()?,
+            expires_at: self.time()?,
+            absolute_expires_at: self.time()?,
+            idle_timeout: self.take::<Option<i32>>()?.map(|idle| TimeDelta::seconds(idle.into())),
+            ended: self.ended()?,
+            refresh_counter: self.counter("refresh_counter")?,
+            confirmed_counter: self.counter("confirmed_counter")?,
+            client_id: self.take()?,
+            ip_address: values::stored_address(self.take()?)?,
+            location: self.take()?,
+            user_agent: self.take()?,
+            device: Device {
+                kind: DeviceType::stored(self.take()?),
+                name: self.take()?,
+                model: self.take()?,
+                os: self.take()?,
+                os_version: self.take()?,
+                browser: self.take()?,
+                browser_version: self.take()?,
+            },
+            scope: Scope::parse(self.take()?).or_unreadable("scope")?,
+            acr: self.take()?,
+            amr: values::stored_texts(self.take()?, "amr")?,
+            metadata: Metadata::from_json(self.take()?).or_unreadable("metadata")?,
+            opened_by: values::stored_opener(self.take()?)?,
+        })
     }
 }
 
+/// The id in the first column.
+pub(super) fn session_id(row: &impl StoredRow) -> sqlx::Result<SessionId> {
+    InOrder::of(row).session_id()
+}
+
 /// Reads the `columns` of a session.
-pub(super) fn session<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Session> {
-    Ok(Session {
-        id: session_id(row)?,
-        user_id: user_id(row, "user_id")?,
-        created_at: row.time()?,
-        last_seen_at: row.time()?,
-        expires_at: row.time()?,
-        absolute_expires_at: row.time()?,
-        idle_timeout: row.optional_number()?.map(|idle| TimeDelta::seconds(idle.into())),
-        ended: ended(row)?,
-        refresh_counter: counter(row, "refresh_counter")?,
-        confirmed_counter: counter(row, "confirmed_counter")?,
-        client_id: optional_string(row)?,
-        ip_address: values::stored_address(row.optional_text()?)?,
-        location: optional_string(row)?,
-        user_agent: optional_string(row)?,
-        device: Device {
-            kind: DeviceType::stored(row.text()?),
-            name: optional_string(row)?,
-            model: optional_string(row)?,
-            os: optional_string(row)?,
-            os_version: optional_string(row)?,
-            browser: optional_string(row)?,
-            browser_version: optional_string(row)?,
-        },
-        scope: Scope::parse(row.text()?).or_unreadable("scope")?,
-        acr: optional_string(row)?,
-        amr: values::stored_methods(row.text()?)?,
-        metadata: Metadata::from_json(row.text()?.to_owned()).or_unreadable("metadata")?,
-        opened_by: values::stored_opener(row.optional_text()?)?,
-    })
+pub(super) fn session(row: &impl StoredRow) -> sqlx::Result<Session> {
+    InOrder::of(row).session()
 }
 
 /// Reads the `standing_columns` of a session.
-pub(super) fn standing<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<SessionStatus> {
+pub(super) fn standing(row: &impl StoredRow) -> sqlx::Result<SessionStatus> {
+    let mut row = InOrder::of(row);
     Ok(SessionStatus {
-        id: session_id(row)?,
+        id: row.session_id()?,
         last_seen_at: row.time()?,
         expires_at: row.time()?,
-        ended: ended(row)?,
-        refresh_counter: counter(row, "refresh_counter")?,
-        confirmed_counter: counter(row, "confirmed_counter")?,
+        ended: row.ended()?,
+        refresh_counter: row.counter("refresh_counter")?,
+        confirmed_counter: row.counter("confirmed_counter")?,
     })
 }
 
 /// Reads the `user_columns` of a user.
-pub(super) fn user<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<User> {
+pub(super) fn user(row: &impl StoredRow) -> sqlx::Result<User> {
+    let mut row = InOrder::of(row);
     Ok(User {
-        id: user_id(row, "id")?,
-        name: optional_string(row)?,
-        email: optional_string(row)?,
+        id: row.user_id("id")?,
+        name: row.take()?,
+        email: row.take()?,
         banned_at: row.optional_time()?,
         created_at: row.time()?,
         updated_at: row.time()?,
@@ -148,31 +174,69 @@ pub(super) fn user<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<User> {
 
 /// Reads the `columns` of a session, then the `user_columns` without the id. The latter are all null when the user was
 /// deleted.
-pub(super) fn signed_in<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<SignedIn> {
-    let session = session(row)?;
-    let (name, email, banned_at) = (optional_string(row)?, optional_string(row)?, row.optional_time()?);
+pub(super) fn signed_in(row: &impl StoredRow) -> sqlx::Result<SignedIn> {
+    let mut row = InOrder::of(row);
+    let session = row.session()?;
+    let (name, email, banned_at) = (row.take()?, row.take()?, row.optional_time()?);
     let created_at = row.optional_time()?.unwrap_or(session.created_at);
     let updated_at = row.optional_time()?.unwrap_or(created_at);
     let user = User { id: session.user_id.clone(), name, email, banned_at, created_at, updated_at };
     Ok(SignedIn { session, user })
 }
 
-fn session_id<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<SessionId> {
-    row.uuid().map(SessionId::from_uuid)
+/// The ids of the ended sessions that were active, sorted because `RETURNING` keeps no order.
+pub(super) fn ended_ids(rows: &[impl StoredRow]) -> sqlx::Result<Vec<SessionId>> {
+    let mut ids = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.named("was_active")? {
+            ids.push(session_id(row)?);
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids)
 }
 
-fn user_id<'r>(row: &mut impl Columns<'r>, name: &'static str) -> sqlx::Result<UserId> {
-    UserId::parse(row.text()?).or_unreadable(name)
+/// As [`ended_ids`], each with its user.
+pub(super) fn ended_of_users(rows: &[impl StoredRow]) -> sqlx::Result<Vec<(SessionId, UserId)>> {
+    let mut ended = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.named("was_active")? {
+            let user = UserId::parse(row.named::<&str>("user_id")?).or_unreadable("user_id")?;
+            ended.push((session_id(row)?, user));
+        }
+    }
+    ended.sort_unstable_by_key(|(id, _)| *id);
+    Ok(ended)
 }
 
-fn ended<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Option<Ended>> {
-    values::stored_ended(row.optional_time()?, row.optional_text()?)
+/// The outcome of a refresh, from the `columns` of the session with `refresh_repeated` and `within_grace`. Without a
+/// time of rotation there is no grace.
+pub(super) fn refreshed(row: &impl StoredRow) -> sqlx::Result<Refreshing> {
+    let session = Box::new(session(row)?);
+    Ok(match (session.ended, row.named("refresh_repeated")?, row.named::<Option<bool>>("within_grace")?) {
+        (Some(_), ..) => Refreshing::Reused(session),
+        (None, false, _) => Refreshing::Rotated(session),
+        (None, true, Some(true)) => Refreshing::Concurrent(session),
+        (None, true, _) => Refreshing::NotSaved(session),
+    })
 }
 
-fn counter<'r>(row: &mut impl Columns<'r>, name: &'static str) -> sqlx::Result<u32> {
-    row.number()?.try_into().or_unreadable(name)
-}
-
-fn optional_string<'r>(row: &mut impl Columns<'r>) -> sqlx::Result<Option<String>> {
-    Ok(row.optional_text()?.map(str::to_owned))
+/// A row of the change log. One of a kind that this version does not know is no error: a newer one wrote it.
+pub(super) fn change(row: &impl StoredRow) -> sqlx::Result<Change> {
+    let subject = || row.named::<Option<Uuid>>("subject_id")?.or_unreadable("subject_id");
+    let user = || row.named::<Option<&str>>("user_id")?.map(UserId::parse).transpose().or_unreadable("user_id");
+    let ended = || values::stored_ended(row.optional_time("at")?, row.named("reason")?)?.or_unreadable("at");
+    Ok(match row.named("kind")? {
+        "session_ended" => Change::SessionEnded {
+            id: SessionId::from_uuid(subject()?),
+            user: user()?.or_unreadable("user_id")?,
+            ended: ended()?,
+        },
+        "session_changed" | "user_changed" => Change::UserChanged(user()?.or_unreadable("user_id")?),
+        "bulk_ending" => Change::BulkEnding { user: user()?, ended: ended()? },
+        "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
+        "signing_keys_changed" => Change::SigningKeysChanged,
+        "applications_changed" => Change::ApplicationsChanged,
+        _ => Change::Unknown,
+    })
 }

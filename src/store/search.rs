@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::columns::StoredRow;
 use crate::model::{
     Condition, Filter, Listing, ListingOrder, Owner, Range, Search, SessionId, SortField, State, TextField, TimeField,
 };
@@ -251,6 +252,11 @@ pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled 
     let limit = conditions.bind(Bind::Number(search.limit));
     let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
     Compiled::new(sql, conditions.binds, false)
+}
+
+/// The number that a compiled count found.
+pub(super) fn counted(row: &impl StoredRow) -> sqlx::Result<u32> {
+    Ok(row.numbered::<i64>(0)?.try_into().unwrap_or(u32::MAX))
 }
 
 /// Compiles one page of a search.

@@ -3,13 +3,8 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
-use super::contract::Refreshing;
-use crate::model::{
-    BulkEnding, Change, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, ServiceKeyId, Session, SessionId,
-    UserId,
-};
+use crate::model::{EndReason, Ended, Opener, Owner, UserId};
 use crate::tokens;
 
 /// A stored value that this version cannot read: something else wrote it.
@@ -57,16 +52,6 @@ pub(super) fn owned_by(owner: Owner<'_>) -> Option<&str> {
     owner.user().map(UserId::as_str)
 }
 
-/// The outcome of a refresh that wrote this. Without a time of rotation there is no grace.
-pub(super) fn refreshed(session: Box<Session>, repeated: bool, within_grace: Option<bool>) -> Refreshing {
-    match (session.ended, repeated, within_grace) {
-        (Some(_), ..) => Refreshing::Reused(session),
-        (None, false, _) => Refreshing::Rotated(session),
-        (None, true, Some(true)) => Refreshing::Concurrent(session),
-        (None, true, _) => Refreshing::NotSaved(session),
-    }
-}
-
 pub(super) fn counter_to_store(counter: u32, column: &'static str) -> Result<i32, sqlx::Error> {
     i32::try_from(counter).map_err(|_| sqlx::Error::Encode(Box::new(TooLarge(column))))
 }
@@ -87,14 +72,14 @@ pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, s
         .map_err(|_| sqlx::Error::Encode(Box::new(TooLarge("idle_timeout"))))
 }
 
-/// The authentication methods, as JSON.
-pub(super) fn methods_to_store(methods: &[String]) -> Result<String, sqlx::Error> {
+/// A list of texts, as JSON.
+pub(super) fn texts_to_store(methods: &[String]) -> Result<String, sqlx::Error> {
     serde_json::to_string(methods).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-pub(super) fn stored_methods(json: &str) -> Result<Vec<String>, sqlx::Error> {
+pub(super) fn stored_texts(json: &str, column: &'static str) -> Result<Vec<String>, sqlx::Error> {
     // Usually there are none, which needs no reading.
-    if json == "[]" { Ok(Vec::new()) } else { serde_json::from_str(json).or_unreadable("amr") }
+    if json == "[]" { Ok(Vec::new()) } else { serde_json::from_str(json).or_unreadable(column) }
 }
 
 pub(super) fn stored_ended(at: Option<DateTime<Utc>>, reason: Option<&str>) -> Result<Option<Ended>, sqlx::Error> {
@@ -113,64 +98,4 @@ pub(super) fn stored_address(text: Option<&str>) -> Result<Option<IpAddr>, sqlx:
 
 pub(super) fn stored_opener(text: Option<&str>) -> Result<Option<Opener>, sqlx::Error> {
     text.map(Opener::parse).map(|opener| opener.or_unreadable("opened_by")).transpose()
-}
-
-/// A row of the change log. One of a kind that this version does not know is no error: a newer one wrote it.
-pub(super) fn stored_change(
-    kind: &str,
-    subject: Option<Uuid>,
-    user: Option<String>,
-    reason: Option<&str>,
-    at: Option<DateTime<Utc>>,
-) -> Result<Change, sqlx::Error> {
-    let subject = || subject.or_unreadable("subject_id");
-    let user_id = || user.clone().and_then(|user| UserId::parse(user).ok()).or_unreadable("user_id");
-    Ok(match kind {
-        "session_ended" => Change::SessionEnded {
-            id: SessionId::from_uuid(subject()?),
-            user: user_id()?,
-            ended: stored_ended(at, reason)?.or_unreadable("at")?,
-        },
-        "session_changed" | "user_changed" => Change::UserChanged(user_id()?),
-        "bulk_ending" => Change::BulkEnding {
-            user: user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?,
-            ended: stored_ended(at, reason)?.or_unreadable("at")?,
-        },
-        "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
-        "signing_keys_changed" => Change::SigningKeysChanged,
-        _ => Change::Unknown,
-    })
-}
-
-/// A bulk ending, column by column.
-pub(super) struct StoredBulkEnding {
-    pub(super) ended: Option<Ended>,
-    pub(super) opened_until: DateTime<Utc>,
-    pub(super) opened_from: Option<DateTime<Utc>>,
-    pub(super) user: Option<String>,
-    pub(super) client: Option<String>,
-    pub(super) device_type: Option<String>,
-    pub(super) address: Option<String>,
-    pub(super) opened_by: Option<String>,
-    pub(super) except: Option<Uuid>,
-}
-
-impl StoredBulkEnding {
-    pub(super) fn read(self) -> Result<BulkEnding, sqlx::Error> {
-        // A range ends before its end.
-        let to = self.opened_until + TimeDelta::microseconds(1);
-        Ok(BulkEnding {
-            filter: Filter {
-                user_id: self.user.map(|user| UserId::parse(user).or_unreadable("user_id")).transpose()?,
-                client_id: self.client,
-                device_type: self.device_type.as_deref().map(DeviceType::stored),
-                ip_address: stored_address(self.address.as_deref())?,
-                opened_by: stored_opener(self.opened_by.as_deref())?,
-                created: Range { from: self.opened_from, to: Some(to) },
-                ..Filter::default()
-            },
-            except: self.except.map(SessionId::from_uuid),
-            ended: self.ended.or_unreadable("at")?,
-        })
-    }
 }

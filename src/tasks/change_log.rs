@@ -29,30 +29,33 @@ const SILENCE: Duration = Duration::from_millis(2500);
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Starts to read the log, to listen and to announce. `keys_changed` is notified when the signing keys should be read
+/// Starts to read the log, to listen and to announce. `configuration_changed` is notified when signing keys and applications should be read
 /// again.
 pub fn follow(
     sessions: &Arc<Sessions>,
-    keys_changed: &Arc<Notify>,
+    configuration_changed: &Arc<Notify>,
     stop: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let (deaf, hearing) = watch::channel(false);
     vec![
-        tokio::spawn(until_stopped(stop.clone(), read(Arc::clone(sessions), Arc::clone(keys_changed), hearing))),
+        tokio::spawn(until_stopped(
+            stop.clone(),
+            read(Arc::clone(sessions), Arc::clone(configuration_changed), hearing),
+        )),
         tokio::spawn(until_stopped(stop.clone(), listen(Arc::clone(sessions), deaf))),
         tokio::spawn(until_stopped(stop.clone(), tell(Arc::clone(sessions)))),
         tokio::spawn(until_stopped(stop.clone(), look_again(Arc::clone(sessions)))),
     ]
 }
 
-async fn read(sessions: Arc<Sessions>, keys_changed: Arc<Notify>, deaf: watch::Receiver<bool>) {
+async fn read(sessions: Arc<Sessions>, configuration_changed: Arc<Notify>, deaf: watch::Receiver<bool>) {
     let mut reader = ChangeLogReader::default();
     let mut failing = false;
     loop {
         match sessions.read_changes(&mut reader).await {
             Ok(news) => {
-                if news.signing_keys_changed {
-                    keys_changed.notify_one();
+                if news.configuration_changed {
+                    configuration_changed.notify_one();
                 }
                 if failing {
                     tracing::info!("the change log is read again");

@@ -1,4 +1,4 @@
-//! Tasks that run beside the requests: last-seen times are written, signing keys are read again and rotate, statistics are
+//! Tasks that run beside the requests: last-seen times are written, signing keys are read again and rotate, applications are read again, statistics are
 //! counted, and rows past their retention are deleted.
 
 mod change_log;
@@ -20,7 +20,7 @@ use crate::sessions::{Error, Sessions, SigningKeys};
 
 /// Longest time that a last-seen time waits to be written.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
-/// Time between two looks for signing keys of other replicas.
+/// Time between two looks for signing keys and applications of other replicas.
 const KEY_INTERVAL: Duration = Duration::from_secs(10);
 /// Time between two looks for a bulk ending that another replica has left unfinished.
 const BULK_ENDING_INTERVAL: Duration = Duration::from_mins(1);
@@ -32,9 +32,9 @@ const WARNING_INTERVAL: Duration = Duration::from_hours(24);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Starts the tasks. They end soon after `stop` turns true; the caller runs [`flush_all`] after the last request.
-pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-    let keys_changed = Arc::new(Notify::new());
-    let mut tasks = follow(sessions, &keys_changed, stop);
+pub fn start(sessions: &Arc<Sessions>, keys: Arc<SigningKeys>, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    let configuration_changed = Arc::new(Notify::new());
+    let mut tasks = follow(sessions, &configuration_changed, stop);
     tasks.extend([
         every(
             FLUSH_INTERVAL,
@@ -44,7 +44,7 @@ pub fn start(sessions: &Arc<Sessions>, keys: SigningKeys, stop: &watch::Receiver
                 metrics::tidy();
             }),
         ),
-        reload_keys(sessions, keys, keys_changed, stop),
+        reload_configuration(sessions, keys, configuration_changed, stop),
         every(
             RETENTION_INTERVAL,
             stop,
@@ -74,13 +74,13 @@ where
     move || work(Arc::clone(&sessions))
 }
 
-fn reload_keys(
+fn reload_configuration(
     sessions: &Arc<Sessions>,
-    keys: SigningKeys,
+    keys: Arc<SigningKeys>,
     changed: Arc<Notify>,
     stop: &watch::Receiver<bool>,
 ) -> JoinHandle<()> {
-    let (sessions, keys) = (Arc::clone(sessions), Arc::new(keys));
+    let sessions = Arc::clone(sessions);
     let signal = move || {
         let changed = Arc::clone(&changed);
         async move { changed.notified().await }
@@ -91,6 +91,10 @@ fn reload_keys(
             match keys.load().await {
                 Ok(keys) => sessions.access_tokens().replace_keys(keys),
                 Err(error) => tracing::warn!(%error, "the signing keys could not be read; the known ones stay in use"),
+            }
+            if let Err(error) = sessions.reload_applications().await {
+                let error = chain(&error);
+                tracing::warn!(error, "the applications could not be read; the known ones stay in use");
             }
         }
     };

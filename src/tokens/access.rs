@@ -3,6 +3,7 @@
 //! The library checks the signature only. Size and characters, type, critical headers, issuer, audience, subject, and
 //! all times against our own clock are checked here.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
 use base64::Engine as _;
@@ -33,7 +34,7 @@ const NO_CLIENT: &str = "default";
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
-    aud: String,
+    aud: Audience,
     sub: String,
     sid: Uuid,
     jti: String,
@@ -51,6 +52,30 @@ struct Claims {
     amr: Vec<String>,
     #[serde(default)]
     refresh_count: u32,
+}
+
+/// One audience, or a list of them (RFC 7519 section 4.1.3).
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn new(audiences: &[String]) -> Self {
+        match audiences {
+            [one] => Self::One(one.clone()),
+            several => Self::Several(several.to_vec()),
+        }
+    }
+
+    fn all(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
 }
 
 /// The claims of a verified access token.
@@ -72,6 +97,8 @@ pub struct AccessClaims {
 pub struct AccessTokens {
     issuer: String,
     audience: String,
+    /// The audiences of applications, which this server accepts besides its own.
+    other_audiences: RwLock<BTreeSet<String>>,
     keys: RwLock<Arc<KeySet>>,
     checked: Cache<Digest, Arc<Checked>>,
 }
@@ -92,7 +119,13 @@ const MOST_CHECKED: usize = 50_000;
 impl AccessTokens {
     /// Tokens of this issuer for this audience, signed by these keys.
     pub fn new(issuer: String, audience: String, keys: KeySet) -> Self {
-        Self { issuer, audience, keys: RwLock::new(Arc::new(keys)), checked: Cache::new(MOST_CHECKED) }
+        Self {
+            issuer,
+            audience,
+            other_audiences: RwLock::default(),
+            keys: RwLock::new(Arc::new(keys)),
+            checked: Cache::new(MOST_CHECKED),
+        }
     }
 
     /// The `iss` of every token.
@@ -100,9 +133,19 @@ impl AccessTokens {
         &self.issuer
     }
 
-    /// The `aud` of every token.
+    /// The `aud` of tokens for no application that has its own.
     pub fn audience(&self) -> &str {
         &self.audience
+    }
+
+    /// Replaces the audiences of applications, whose tokens count here as well: this server minted them.
+    pub fn accept_audiences(&self, audiences: BTreeSet<String>) {
+        *self.other_audiences.write().unwrap_or_else(std::sync::PoisonError::into_inner) = audiences;
+    }
+
+    fn accepts(&self, audience: &str) -> bool {
+        let others = || self.other_audiences.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        audience == self.audience || others().contains(audience)
     }
 
     /// Replaces the signing keys.
@@ -119,10 +162,22 @@ impl AccessTokens {
         Arc::clone(&self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Mints a token for `session` that is valid for `lifetime`, but never beyond the session's expiry. Returns it with
-    /// its lifetime in whole seconds. `jti` must be unique.
+    /// As [`AccessTokens::mint_for`], for the server's own audience.
     pub fn mint(
         &self,
+        session: &Session,
+        jti: Uuid,
+        lifetime: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<(Secret, TimeDelta), NoSigningKey> {
+        self.mint_for(std::slice::from_ref(&self.audience), session, jti, lifetime, now)
+    }
+
+    /// Mints a token for `session` that is valid for `lifetime`, but never beyond the session's expiry. Returns it with
+    /// its lifetime in whole seconds. `jti` must be unique.
+    pub fn mint_for(
+        &self,
+        audiences: &[String],
         session: &Session,
         jti: Uuid,
         lifetime: TimeDelta,
@@ -133,7 +188,7 @@ impl AccessTokens {
         let expires_at = session.expires_at.min(now + lifetime.min(MAX_ACCESS_TOKEN_LIFETIME));
         let claims = Claims {
             iss: self.issuer.clone(),
-            aud: self.audience.clone(),
+            aud: Audience::new(audiences),
             sub: session.user_id.as_str().to_owned(),
             sid: session.id.as_uuid(),
             jti: jti.to_string(),
@@ -211,7 +266,7 @@ impl AccessTokens {
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }
-        if claims.aud != self.audience {
+        if !claims.aud.all().iter().any(|audience| self.accepts(audience)) {
             return Err(TokenError::Audience);
         }
         let instant = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(TokenError::Claims);

@@ -44,6 +44,8 @@ pub struct StoredServiceKey {
     pub expires_at: Option<DateTime<Utc>>,
     /// The time of the revocation; `None`: not revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The client id of the application that the key is bound to; `None`: it is bound to none.
+    pub application: Option<String>,
 }
 
 impl StoredServiceKey {
@@ -81,7 +83,8 @@ impl ServiceKey {
         entropy.fill(&mut secret)?;
         let bytes = [[VERSION].as_slice(), id.0.as_bytes(), &secret].concat();
         let secret_hash = sha256(&secret);
-        let stored = StoredServiceKey { id, name, scope, secret_hash, created_at: now, expires_at, revoked_at: None };
+        let (created_at, revoked_at, application) = (now, None, None);
+        let stored = StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application };
         Ok(NewServiceKey { stored, key: Secret::new(opaque::with_checksum(PREFIX, &bytes)) })
     }
 

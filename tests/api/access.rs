@@ -69,6 +69,29 @@ pub(super) const TABLE: &[Row] = &[
     ("require", "GET", "/v1/require/max_age=600", Nothing, OWN),
     ("getStatistics", "GET", "/v1/stats", Nothing, READ),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
+    (
+        "createApplication",
+        "POST",
+        "/v1/applications",
+        Json(r#"{"client_id":""}"#),
+        [401, 401, 403, 403, 403, 403, 422, 422],
+    ),
+    ("listApplications", "GET", "/v1/applications", Nothing, READ),
+    ("getApplication", "GET", "/v1/applications/none", Nothing, [401, 401, 403, 403, 404, 403, 404, 404]),
+    ("changeApplication", "PATCH", "/v1/applications/none", Json("{}"), [401, 401, 403, 403, 403, 403, 404, 404]),
+    ("deleteApplication", "DELETE", "/v1/applications/none", Nothing, [401, 401, 403, 403, 403, 403, 404, 404]),
+    (
+        "createKey",
+        "POST",
+        "/v1/keys",
+        Json(r#"{"name":"new","scope":"sessions:read"}"#),
+        [401, 401, 403, 403, 403, 403, 201, 201],
+    ),
+    ("listKeys", "GET", "/v1/keys", Nothing, ADMINISTER),
+    ("getKey", "GET", "/v1/keys/nonsense", Nothing, [401, 401, 403, 403, 403, 403, 404, 404]),
+    ("revokeKey", "DELETE", "/v1/keys/nonsense", Nothing, [401, 401, 403, 403, 403, 403, 404, 404]),
+    ("listSigningKeys", "GET", "/v1/signing-keys", Nothing, ADMINISTER),
+    ("rotateSigningKeys", "POST", "/v1/signing-keys/rotate", Nothing, [401, 401, 403, 403, 403, 403, 201, 201]),
     ("watchSession", "GET", "/v1/sessions/{session}/watch", Nothing, [401, 401, 200, 404, 200, 403, 200, 200]),
     ("listen", "GET", "/v1/events", Nothing, READ),
     ("listRevocations", "GET", "/v1/revocations", Nothing, READ),
@@ -77,6 +100,7 @@ pub(super) const TABLE: &[Row] = &[
     ("refreshToken", "POST", "/oauth2/token", RefreshToken, EVERYBODY),
     ("getKeySet", "GET", "/.well-known/jwks.json", Nothing, EVERYBODY),
     ("getMetadata", "GET", "/.well-known/oauth-authorization-server", Nothing, EVERYBODY),
+    ("getOpenIdConfiguration", "GET", "/.well-known/openid-configuration", Nothing, EVERYBODY),
     ("quiika_getUserSessions", "GET", "/auth/sessions", Nothing, OWN),
     ("quiika_getActiveSessions", "GET", "/auth/sessions/active", Nothing, OWN),
     ("quiika_getSessionCount", "GET", "/auth/sessions/count", Nothing, OWN),
@@ -104,6 +128,12 @@ pub(super) const TABLE: &[Row] = &[
     ("cumulonimbus_deleteSession", "DELETE", "/user/{user}/session/{session}", Nothing, MANAGE),
     ("cumulonimbus_deleteSessions", "DELETE", "/api/user/{user}/sessions", Json(r#"{"sessions":[]}"#), MANAGE),
     ("cumulonimbus_deleteAllSessions", "DELETE", "/api/user/{user}/sessions/all", Nothing, MANAGE),
+    ("cumulonimbus_getCurrentSession", "GET", "/api/user/session", Nothing, OWN),
+    ("cumulonimbus_getSelfSession", "GET", "/api/user/session/{session}", Nothing, OWN_SESSION),
+    ("cumulonimbus_deleteSelfSession", "DELETE", "/user/session/{session}", Nothing, OWN_SESSION),
+    ("cumulonimbus_getSelfSessions", "GET", "/api/user/sessions", Nothing, OWN),
+    ("cumulonimbus_deleteSelfSessions", "DELETE", "/api/user/sessions", Json(r#"{"sessions":[]}"#), OWN),
+    ("cumulonimbus_deleteAllSelfSessions", "DELETE", "/api/user/sessions/all", Nothing, OWN),
     ("janssen_get-sessions", "GET", "/api/v1/jans-auth-server/session", Nothing, JANSSEN),
     ("janssen_search-session", "GET", "/api/v1/jans-auth-server/session/search", Nothing, JANSSEN),
     ("janssen_get-session-by-id", "GET", "/api/v1/jans-auth-server/session/sid/{session}", Nothing, JANSSEN),
@@ -111,21 +141,33 @@ pub(super) const TABLE: &[Row] = &[
     ("janssen_revoke-user-session", "DELETE", "/api/v1/jans-auth-server/session/user/{user}", Nothing, JANSSEN_DELETE),
 ];
 
+/// The paths of an operation that is served at several places, with and without what stands before its family's paths.
+pub(super) fn places(path: &str) -> Vec<String> {
+    let families = [("/api", "/user/"), ("/jans-config-api", "/api/v1/jans-auth-server/")];
+    let Some((before, rest)) = families.into_iter().find_map(|(before, prefix)| {
+        let rest = path.strip_prefix(before).unwrap_or(path);
+        rest.starts_with(prefix).then_some((before, rest))
+    }) else {
+        return vec![path.to_owned()];
+    };
+    vec![rest.to_owned(), format!("{before}{rest}")]
+}
+
 const UNKNOWN: &str = "01a20114-3d06-7355-88c5-d5965a7f8762";
 
+/// The request of a row at one of its paths.
 async fn send(
     server: &Server,
-    row: &Row,
+    (row, path): (&Row, &str),
     user: &str,
     session: &str,
     tokens: (&str, &str),
     credential: Option<&str>,
 ) -> Answer {
-    let (_, method, path, body, _) = row;
-    let request = server.request(method, &path.replace("{user}", user).replace("{session}", session));
-    let request = match body {
+    let request = server.request(row.1, &path.replace("{user}", user).replace("{session}", session));
+    let request = match row.3 {
         Nothing => request,
-        Json(text) => request.header("content-type", "application/json").body(*text),
+        Json(text) => request.header("content-type", "application/json").body(text),
         Token => request.form(&[("token", tokens.0)]),
         RefreshToken => request.form(&[("grant_type", "refresh_token"), ("refresh_token", tokens.1)]),
     };
@@ -142,7 +184,9 @@ on_both_databases! {
         server.follows().await;
         let keys = [server.key("sessions:read").await, server.key("sessions:write").await, server.key("sessions:admin").await];
         let mut wrong = Vec::new();
-        for (number, row) in TABLE.iter().enumerate() {
+        let everywhere = TABLE.iter().flat_map(|row| places(row.2).into_iter().map(move |path| (row, path)));
+        for (number, (row, path)) in everywhere.enumerate() {
+            let place = (row, path.as_str());
             for (role, (name, expected)) in ROLES.iter().zip(row.4).enumerate() {
                 let user = format!("user-{number}-{role}");
                 let target = server.open(&user).await;
@@ -160,10 +204,10 @@ on_both_databases! {
                     key => Some(keys[key - 4].clone()),
                 };
                 let tokens = (target.access.as_str(), target.refresh.as_str());
-                let answer = send(&server, row, &user, &target.id, tokens, credential.as_deref()).await;
+                let answer = send(&server, place, &user, &target.id, tokens, credential.as_deref()).await;
                 let status = answer.status.as_u16();
                 if status != expected {
-                    wrong.push(format!("{} for {name}: {status}, not {expected}: {}", row.0, answer.text));
+                    wrong.push(format!("{path} for {name}: {status}, not {expected}: {}", answer.text));
                 }
                 if status >= 400 {
                     assert!(server.stands(&target.access).await, "{} for {name} ended what it refused to", row.0);
@@ -172,7 +216,7 @@ on_both_databases! {
                     assert!(answer.header("www-authenticate").starts_with("Bearer"), "{} for {name}", row.0);
                 }
                 if status == 404 && row.2.contains("{session}") {
-                    let unknown = send(&server, row, &user, UNKNOWN, tokens, credential.as_deref()).await;
+                    let unknown = send(&server, place, &user, UNKNOWN, tokens, credential.as_deref()).await;
                     assert_eq!((unknown.status, unknown.text), (answer.status, answer.text), "{} for {name}", row.0);
                 }
             }

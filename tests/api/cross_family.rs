@@ -56,6 +56,7 @@ on_both_databases! {
             ("/api/v1/users/me/sessions/", &mine.access),
             ("/api/v0/sessions/", &mine.access),
             ("/user/1001/session/", &mine.access),
+            ("/api/user/session/", &mine.access),
             ("/api/v1/jans-auth-server/session/sid/", BOOTSTRAP_KEY),
         ];
         for (path, token) in ends {
@@ -119,7 +120,7 @@ on_both_databases! {
         server.send("POST", "/v1/users/1003/ban", BOOTSTRAP_KEY).await.expect(200);
         let paths = [
             "/v1/me/sessions", "/auth/sessions", "/api/v1/users/me/sessions", "/api/v0/sessions",
-            "/api/user/1001/sessions", "/api/v1/jans-auth-server/session",
+            "/api/user/1001/sessions", "/api/user/sessions", "/api/v1/jans-auth-server/session",
         ];
         for path in paths {
             for session in [&expired, &idle] {
@@ -137,7 +138,10 @@ on_both_databases! {
         let server = Server::start(database).await;
         let mine = server.open("1001").await;
         let foreign = server.open("1002").await;
-        let paths = ["/v1/sessions/", "/auth/sessions/", "/api/v1/users/me/sessions/", "/api/v0/sessions/", "/user/1001/session/"];
+        let paths = [
+            "/v1/sessions/", "/auth/sessions/", "/api/v1/users/me/sessions/", "/api/v0/sessions/", "/user/1001/session/",
+            "/user/session/",
+        ];
         for path in paths {
             let refused = server.send("DELETE", &format!("{path}{}", foreign.id), &mine.access).await.expect(404);
             let unknown = format!("{path}01890000-0000-7000-8000-000000000000");

@@ -25,6 +25,8 @@ on_both_databases! {
             ("c", "/api/v1/users/me/sessions", "/error/code=TOO_MANY_REQUESTS"),
             ("d", "/api/v0/sessions", "/success=false"),
             ("e", "/api/user/e/sessions", "/code=RATELIMITED_ERROR"),
+            ("f", "/api/user/sessions", "/code=RATELIMITED_ERROR"),
+            ("g", "/user/session", "/code=RATELIMITED_ERROR"),
         ] {
             let token = one_session(&server, user).await;
             for left in (0..4).rev() {
@@ -52,7 +54,12 @@ async fn one_session(server: &Server, user: &str) -> String {
 async fn one_pair(server: &Server, user: &str) -> (String, String) {
     use sojourn::model::{Caller, Scope, Service};
     use sojourn::sessions::{IssuedTokens, SessionDraft};
-    let caller = Caller::Service(Service { id: "t".to_owned(), name: "t".to_owned(), scope: Scope::everything() });
+    let caller = Caller::Service(Service {
+        id: "t".to_owned(),
+        name: "t".to_owned(),
+        scope: Scope::everything(),
+        application: None,
+    });
     let draft = SessionDraft { user_id: user.to_owned(), ..SessionDraft::default() };
     match server.sessions.open(&caller, draft, None).await.unwrap().tokens {
         IssuedTokens::Pair { access, refresh, .. } => (access.expose().to_owned(), refresh.expose().to_owned()),
@@ -130,6 +137,7 @@ on_both_databases! {
             ("DELETE", "/v1/me/sessions?keep_current=true"),
             ("DELETE", "/auth/sessions"),
             ("POST", "/api/v0/sessions/revoke-all"),
+            ("DELETE", "/user/sessions/all?allButSelf=true"),
             ("DELETE", "/api/v1/users/me/sessions"),
         ] {
             let request = server.request(method, path).bearer_auth(&own);
@@ -148,12 +156,27 @@ on_both_databases! {
             ("DELETE", "/auth/sessions/all"),
             ("DELETE", "/api/v0/sessions/{own}"),
             ("DELETE", "/api/v1/users/me/sessions"),
+            ("DELETE", "/user/session/{own}"),
+            ("DELETE", "/api/user/session/{own}"),
+            ("DELETE", "/user/sessions/all"),
+            ("DELETE", "/api/user/sessions/all?allButSelf=false"),
             ("POST", "/oauth2/revoke"),
         ] {
             let token = one_session(&server, path).await;
             let own = server.send("GET", "/v1/me", &token).await.expect(200).json()["session"]["id"].clone();
             while server.send("DELETE", "/v1/sessions/none", &token).await.status == 404 {}
             while server.send("DELETE", "/v1/me/sessions?keep_current=true", &token).await.status == 200 {}
+            let own_path = format!("/{}", own.as_str().unwrap());
+            for flood in [
+                "/user/sessions/all?allButSelf=true".to_owned(),
+                format!("/user/sessions/all?allButSelf={own_path}"),
+                format!("/user/sessions?x={own_path}"),
+            ] {
+                for _ in 0..5 {
+                    let status = server.send("DELETE", &flood, &token).await.status.as_u16();
+                    assert!(matches!(status, 200 | 400 | 429), "{flood}: {status}");
+                }
+            }
             let path = path.replace("{own}", own.as_str().unwrap());
             let request = server.request(method, &path);
             let request = if method == "POST" {
@@ -179,7 +202,7 @@ on_both_databases! {
             (format!("/v1/sessions/{}", id.as_str().unwrap()), 204),
             ("/v1/users/b/sessions".to_owned(), 200),
             ("/api/user/c/sessions/all".to_owned(), 200),
-            ("/api/v1/jans-auth-server/session/user/d".to_owned(), 204),
+            ("/jans-config-api/api/v1/jans-auth-server/session/user/d".to_owned(), 204),
         ] {
             server.send("DELETE", &path, BOOTSTRAP_KEY).await.expect(status);
         }

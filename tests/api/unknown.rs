@@ -40,6 +40,7 @@ const MAY_BE_EMPTY: &[(&str, &[&str], &str)] = &[
         "the original's defaults are empty texts: a blank pattern matches all",
     ),
     ("cumulonimbus_getSessions", &["limit", "offset"], "the original takes what is no number for its default"),
+    ("cumulonimbus_getSelfSessions", &["limit", "offset"], "the original takes what is no number for its default"),
 ];
 
 fn is_exception(id: &str, extra: &Extra) -> bool {
@@ -104,14 +105,14 @@ impl Subject {
         json!([sessions, user, new])
     }
 
-    async fn send(&self, server: &Server, row: &access::Row, extra: &Extra) -> Answer {
+    async fn send(&self, server: &Server, (row, path): (&access::Row, &str), extra: &Extra) -> Answer {
         let query = match extra {
             UnknownParameter => "?sojourn_unknown=1".to_owned(),
             EmptyParameter(name) => format!("?{name}="),
             UnknownMember => String::new(),
         };
         let unknown_member = *extra == UnknownMember;
-        let (_, method, path, body, expected) = row;
+        let (_, method, _, body, expected) = row;
         let path = path.replace("{user}", &self.user).replace("{session}", &self.session.id);
         let request = server.request(method, &format!("{path}{query}"));
         let member = |text: &str| {
@@ -152,14 +153,15 @@ on_both_databases! {
             let before = subject.state(&server).await;
             let empty = query.into_iter().map(EmptyParameter);
             let extras = [UnknownParameter, UnknownMember].into_iter().chain(empty);
-            for extra in extras.filter(|extra| !is_exception(&id, extra)) {
-                let answer = subject.send(&server, row, &extra).await;
+            let extras: Vec<Extra> = extras.filter(|extra| !is_exception(&id, extra)).collect();
+            for (path, extra) in access::places(row.2).iter().flat_map(|path| extras.iter().map(move |extra| (path, extra))) {
+                let answer = subject.send(&server, (row, path), extra).await;
                 let status = answer.status.as_u16();
                 if !matches!(status, 400 | 422) {
-                    wrong.push(format!("{id} with {extra:?}: {status} {}", answer.text));
+                    wrong.push(format!("{path} with {extra:?}: {status} {}", answer.text));
                 }
                 if subject.state(&server).await != before {
-                    wrong.push(format!("{id} with {extra:?} changed something"));
+                    wrong.push(format!("{path} with {extra:?} changed something"));
                 }
             }
         }
@@ -171,15 +173,17 @@ on_both_databases! {
         let ignored = EXCEPTIONS.iter().flat_map(|(id, extras, reason)| extras.iter().map(move |extra| (id, reason, extra)));
         for (number, (id, reason, extra)) in ignored.enumerate() {
             let row = access::TABLE.iter().find(|row| row.0 == *id).unwrap();
-            let answer = Subject::new(&server, format!("user-{number}")).await.send(&server, row, extra).await;
+            let answer = Subject::new(&server, format!("user-{number}")).await.send(&server, (row, row.2), extra).await;
             assert_eq!(answer.status, 200, "{id}: {reason}: {}", answer.text);
         }
         for (id, names, reason) in MAY_BE_EMPTY {
             let row = access::TABLE.iter().find(|row| row.0 == *id).unwrap();
             let subject = Subject::new(&server, (*id).to_owned()).await;
             for name in *names {
-                let answer = subject.send(&server, row, &EmptyParameter((*name).to_owned())).await;
-                assert_eq!(answer.status, 200, "{id}: {reason}: {}", answer.text);
+                for path in access::places(row.2) {
+                    let answer = subject.send(&server, (row, &path), &EmptyParameter((*name).to_owned())).await;
+                    assert_eq!(answer.status, 200, "{path}: {reason}: {}", answer.text);
+                }
             }
         }
     }
@@ -247,9 +251,9 @@ on_both_databases! {
         }
         let misspelt = json("/v1/sessions/revoke".to_owned(), "POST", r#"{"filter":{"usr_id":"a"}}"#);
         let problem = answer(misspelt).await.expect_problem(400, "malformed_request").json();
-        assert_eq!(problem["detail"], "The body does not fit: usr_id is not known");
+        assert_eq!(problem["detail"], "The body is invalid: usr_id is unknown");
         let unfit = answer(get("/v1/sessions?limit=many")).await.expect_problem(400, "malformed_request").json();
-        assert_eq!(unfit["detail"], "The query cannot be read: limit has a value that does not fit");
+        assert_eq!(unfit["detail"], "The query cannot be read: limit has a value that is not allowed");
     }
 
     async fn an_empty_or_null_condition_ends_nobody(database) {

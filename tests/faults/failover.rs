@@ -38,13 +38,19 @@ slow_fault_tests! {
     an_answer_before_the_write_is_noticed_with_a_standby_that_is_behind:
         asynchronous_failover, Flaw::Code(Failpoint::AnswerBeforeWrite);
 
-    a_replica_left_with_the_old_primary_soon_says_nothing: split_brain, Flaw::None;
-    a_yes_from_the_old_primary_is_noticed: split_brain, ALONE;
-    a_primary_that_is_believed_without_a_commit_is_noticed: split_brain, Flaw::Code(Failpoint::AnswersAreProof);
+    a_replica_left_with_the_old_primary_soon_says_nothing: |flaw| split_brain(flaw, Stays::Everything), Flaw::None;
+    a_yes_from_the_old_primary_is_noticed: |flaw| split_brain(flaw, Stays::Everything), ALONE;
+    a_primary_that_is_believed_without_a_commit_is_noticed:
+        |flaw| split_brain(flaw, Stays::Everything), Flaw::Code(Failpoint::AnswersAreProof);
+
+    a_replica_that_reads_the_log_of_the_old_primary_soon_says_nothing:
+        |flaw| split_brain(flaw, Stays::LogReader), Flaw::None;
+    a_log_that_rests_on_the_proof_of_another_server_is_noticed:
+        |flaw| split_brain(flaw, Stays::LogReader), Flaw::Code(Failpoint::ProofOfAnyServer);
 
     connections_that_stay_with_the_old_primary_are_left: kept_connections, Flaw::None;
     connections_that_stay_with_a_primary_that_is_believed_are_noticed:
-        kept_connections, Flaw::Code(Failpoint::LogIdentityIgnored);
+        kept_connections, Flaw::Code(Failpoint::ProofOfAnyServer);
 
     a_replica_that_reaches_only_a_standby_soon_says_nothing: |flaw| only_readable(flaw, Reach::Standby), Flaw::None;
     a_yes_from_a_stale_cache_entry_is_noticed: |flaw| only_readable(flaw, Reach::Standby), PROMOTED;
@@ -190,6 +196,17 @@ async fn asynchronous_failover(flaw: Flaw) -> Verdict {
     verdict
 }
 
+/// The connections of a replica that lead to the old primary after a promotion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    /// All, existing and new.
+    Everything,
+    /// The existing ones, as behind a proxy that closes no connection.
+    Existing,
+    /// The one that reads the change log, and new ones, as when an address leads back.
+    LogReader,
+}
+
 /// A promotion that leaves the first replica with the old primary. The second replica has ended all sessions since.
 struct LeftBehind {
     _primary: Cluster,
@@ -201,9 +218,7 @@ struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// With `new_connections_follow` only existing connections of the first replica stay with the old primary, as
-    /// behind a proxy that closes no connection.
-    async fn begin(flaw: Flaw, new_connections_follow: bool) -> Self {
+    async fn begin(flaw: Flaw, stays: Stays) -> Self {
         let primary = Cluster::start(&[]).await;
         let paths = Paths::to(&primary, flaw).await;
         let standby = primary.add_standby(STANDBY).await;
@@ -214,8 +229,18 @@ impl LeftBehind {
         standby.promote().await;
         flaw.apply(&primary.url()).await;
         primary.run("SELECT pg_reload_conf()").await;
-        if new_connections_follow {
-            paths.proxies[0].lead_new_to(&standby.url());
+        match stays {
+            Stays::Everything => {}
+            Stays::Existing => paths.proxies[0].lead_new_to(&standby.url()),
+            Stays::LogReader => {
+                lead_log_reader_back(&paths, &primary, &standby).await;
+                // A cache entry that is read now can be invalidated by the old log only.
+                for subject in &subjects {
+                    if left.check(&history, subject).await == Seen::Nothing {
+                        break;
+                    }
+                }
+            }
         }
         paths.proxies[1].switch_to(&standby.url());
         until("service", async || follows.open("after").await.is_some()).await;
@@ -227,10 +252,27 @@ impl LeftBehind {
     }
 }
 
-async fn split_brain(flaw: Flaw) -> Verdict {
-    let mut verdict =
-        Verdict::new("FT-11 left behind", "PR-5", "no yes after 5 s, then 503; correct 1.5 s after the switch");
-    let LeftBehind { _primary, standby, paths, history, subjects, since } = LeftBehind::begin(flaw, false).await;
+/// Moves the first replica to the new primary, and then its log reader back to the old one.
+async fn lead_log_reader_back(paths: &Paths, old: &Cluster, new: &Cluster) {
+    const LOG_READERS: &str = "FROM pg_stat_activity WHERE query LIKE '% next_number,%' AND pid <> pg_backend_pid()";
+    let count = format!("SELECT count(*) {LOG_READERS}");
+    let end = format!("SELECT count(pg_terminate_backend(pid)) {LOG_READERS}");
+    let left = &paths.replicas[0];
+    paths.proxies[0].switch_to(&new.url());
+    // The answer to an ending that finds nothing is 503 until the new primary has given a proof.
+    until("a proof", async || left.administer("DELETE", "/v1/users/nobody/sessions", None).await.status == Some(200))
+        .await;
+    until("a read of the new log", async || new.number(&count).await > 0).await;
+    paths.proxies[0].lead_new_to(&old.url());
+    assert!(new.number(&end).await > 0);
+    // The second replica reads the old log too.
+    until("a read of the old log", async || old.number(&count).await > 1).await;
+}
+
+async fn split_brain(flaw: Flaw, stays: Stays) -> Verdict {
+    let test = if stays == Stays::LogReader { "FT-11 log left behind" } else { "FT-11 left behind" };
+    let mut verdict = Verdict::new(test, "PR-5", "no yes after 5 s, then 503; correct 1.5 s after the switch");
+    let LeftBehind { _primary, standby, paths, history, subjects, since } = LeftBehind::begin(flaw, stays).await;
     let left = &paths.replicas[0];
     says_nothing(&mut verdict, left, &history, &subjects, since).await;
 
@@ -244,7 +286,7 @@ async fn kept_connections(flaw: Flaw) -> Verdict {
     let mut verdict =
         Verdict::new("FT-11 kept connections", "PR-5", "no yes after 5 s, and then what the new primary says");
     let LeftBehind { _primary, standby: _standby, paths, history, subjects, since: _ } =
-        LeftBehind::begin(flaw, true).await;
+        LeftBehind::begin(flaw, Stays::Existing).await;
     let left = &paths.replicas[0];
     let ended = Instant::now();
     time_until(MOST_ALONE * 2, async || {

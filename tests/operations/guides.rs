@@ -1,6 +1,8 @@
 //! The guides, as pages of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use crate::support::server::{Server, answer};
 
@@ -34,4 +36,26 @@ async fn every_guide_is_a_page_whose_links_lead_somewhere() {
 fn links(page: &str) -> BTreeSet<String> {
     let targets = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
     targets.filter(|target| !target.contains("://") && target.contains(".md")).map(ToOwned::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_recipe_is_served_as_it_is_and_linked_from_its_guide() {
+    let server = Server::builder().start_on_sqlite().await;
+    let guide = answer(server.request("GET", "/docs/guide/gateways.md")).await.expect(200).text;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let folders = fs::read_dir(root.join("gateways")).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = folders.flat_map(|folder| fs::read_dir(folder).unwrap()).collect();
+    assert!(files.len() > 6, "{files:?}");
+    for entry in files {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+        let file = answer(server.request("GET", &format!("/docs/guide/{name}"))).await.expect(200);
+        assert_eq!(file.text, fs::read_to_string(&path).unwrap());
+        assert_eq!(file.header("content-type"), "text/plain; charset=utf-8");
+        assert_eq!(file.header("x-content-type-options"), "nosniff");
+        assert!(guide.contains(&format!("href=\"{name}\"")), "no link leads to {name}");
+    }
+    for path in ["gateways", "gateways/", "gateways/none", "gateways/gateways/caddy/Caddyfile"] {
+        server.send("GET", &format!("/docs/guide/{path}"), "").await.expect(404);
+    }
 }

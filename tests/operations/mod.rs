@@ -13,6 +13,7 @@ mod pgbouncer;
 mod plans;
 mod postgres_connections;
 mod read_replica;
+mod reference;
 mod restore;
 mod secrets;
 mod stopping;

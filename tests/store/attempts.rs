@@ -1,4 +1,4 @@
-//! Retries on PostgreSQL (`src/store/postgres/attempts.rs`): after which errors, and how often.
+//! Retries on PostgreSQL (`src/store/postgres/retry.rs`): after which errors, and how often.
 
 use std::time::{Duration, Instant};
 

@@ -28,6 +28,7 @@ pub(super) fn service_key(id: u128, seconds: i64) -> StoredServiceKey {
         created_at: at(seconds) + MICROSECOND,
         expires_at: None,
         revoked_at: None,
+        application: None,
     }
 }
 
@@ -37,6 +38,7 @@ async fn a_service_key_comes_back_as_it_was(fixture: &Fixture) {
         expires_at: Some(at(9) + MICROSECOND),
         revoked_at: Some(at(8) + MICROSECOND),
         scope: Scope::default(),
+        application: Some("shop ü".to_owned()),
         ..service_key(2, 0)
     };
     for key in [&plain, &full] {

@@ -1,4 +1,4 @@
-//! The contract of a store (`src/store/mod.rs`), case by case, on PostgreSQL and on SQLite.
+//! The contract of a store (`src/store/contract`), case by case, on PostgreSQL and on SQLite.
 //!
 //! A case is a function; `on_both_stores!` makes two tests of it. Run with `scripts/with-postgres`.
 
@@ -6,6 +6,7 @@
 mod fixture;
 
 mod activity;
+mod applications;
 mod attempts;
 mod bulk;
 mod changes;

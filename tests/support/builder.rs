@@ -30,6 +30,7 @@ pub struct Builder {
     connections: u32,
     database_url: Option<String>,
     search_database_url: Option<String>,
+    bootstrap_key: String,
     bootstrap_key_until: Option<DateTime<Utc>>,
     reads_change_log: bool,
 }
@@ -48,6 +49,7 @@ impl Default for Builder {
             connections: 8,
             database_url: None,
             search_database_url: None,
+            bootstrap_key: BOOTSTRAP_KEY.to_owned(),
             bootstrap_key_until: None,
             reads_change_log: true,
         }
@@ -101,6 +103,11 @@ impl Builder {
     /// The URL of a hot standby for searches.
     pub fn search_database_url(self, url: String) -> Self {
         Self { search_database_url: Some(url), ..self }
+    }
+
+    /// Another bootstrap key than [`BOOTSTRAP_KEY`].
+    pub fn bootstrap_key(self, key: &str) -> Self {
+        Self { bootstrap_key: key.to_owned(), ..self }
     }
 
     /// The expiry of the bootstrap key, which has none by default.
@@ -168,7 +175,7 @@ impl Builder {
             },
             tokens: self.tokens.clone(),
             policy: self.policy.clone(),
-            bootstrap_key: Some(BootstrapKey::new(Secret::new(BOOTSTRAP_KEY.to_owned()), self.bootstrap_key_until)),
+            bootstrap_key: Some(BootstrapKey::new(Secret::new(self.bootstrap_key.clone()), self.bootstrap_key_until)),
             clock: if self.shares_clock { Arc::new(SharedClock::new(clock)) } else { clock },
             entropy: Arc::new(SystemEntropy),
         }

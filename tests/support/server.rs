@@ -28,7 +28,7 @@ pub struct Server {
     pub clock: Arc<ShiftedClock>,
     pub sessions: Arc<Sessions>,
     pub store: Arc<dyn Store>,
-    pub(super) signing_keys: SigningKeys,
+    pub(super) signing_keys: Arc<SigningKeys>,
     pub(super) database: Arc<TestDatabase>,
     pub(super) secret: MasterSecret,
     pub(super) client: reqwest::Client,

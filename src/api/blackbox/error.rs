@@ -25,13 +25,13 @@ impl Family for Blackbox {
     }
 }
 
-/// What went wrong.
+/// Error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ErrorResponse {
     /// Always false.
     #[schema(example = false)]
     success: bool,
-    /// For a person.
+    /// Human-readable explanation.
     #[schema(example = "There is no such session")]
     message: String,
 }

@@ -37,7 +37,7 @@ pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Resu
     post, path = "/api/v0/sessions/cleanup", tag = "Session Management", operation_id = "cleanup_expired_sessions",
     summary = "Clean up expired sessions",
     responses(
-        (status = 200, description = "How many sessions were deleted", body = ApiResponse<CleanupResult>),
+        (status = 200, description = "The number of deleted sessions", body = ApiResponse<CleanupResult>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
 )]
@@ -54,7 +54,7 @@ pub(super) async fn cleanup_expired_sessions(
     post, path = "/api/v0/sessions/revoke-all", tag = "Session Management", operation_id = "revoke_all_sessions",
     summary = "Revoke all sessions", request_body = RevokeAllSessionsRequest,
     responses(
-        (status = 200, description = "They are revoked", body = ApiMessage),
+        (status = 200, description = "The sessions are revoked", body = ApiMessage),
         (status = 400, description = "The body cannot be read", body = ErrorResponse),
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 413, description = "Over 64 KiB", body = ErrorResponse),
@@ -74,7 +74,7 @@ pub(super) async fn revoke_all_sessions(
     get, path = "/api/v0/sessions/stats", tag = "Session Management", operation_id = "get_session_stats",
     summary = "Get session statistics",
     responses(
-        (status = 200, description = "The user's sessions in numbers", body = ApiResponse<SessionStats>),
+        (status = 200, description = "The numbers of the user's sessions", body = ApiResponse<SessionStats>),
         (status = 401, description = "No valid token", body = ErrorResponse),
     ),
 )]
@@ -106,7 +106,7 @@ pub(super) async fn get_session(
     summary = "Revoke a session",
     params(("session_id" = Uuid, Path, description = "The session's id")),
     responses(
-        (status = 200, description = "It is revoked", body = ApiMessage),
+        (status = 200, description = "The session is revoked", body = ApiMessage),
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "No such session, or another user's", body = ErrorResponse),
     ),
@@ -121,8 +121,8 @@ pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: Se
     summary = "Extend a session", request_body = ExtendSessionRequest,
     params(("session_id" = Uuid, Path, description = "The session's id")),
     responses(
-        (status = 200, description = "The session as it is now", body = ApiResponse<SessionInfo>),
-        (status = 400, description = "The body cannot be read, or the hours are not allowed", body = ErrorResponse),
+        (status = 200, description = "The extended session", body = ApiResponse<SessionInfo>),
+        (status = 400, description = "The body cannot be read, or the number of hours is not allowed", body = ErrorResponse),
         (status = 401, description = "No valid token", body = ErrorResponse),
         (status = 404, description = "No such session, or another user's", body = ErrorResponse),
         (status = 413, description = "Over 64 KiB", body = ErrorResponse),

@@ -10,7 +10,7 @@ use crate::model;
 use crate::model::{FieldError, Scope, SessionId};
 use crate::sessions::{Policy, UserSessions};
 
-/// The envelope of every success.
+/// Envelope of a success.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ApiResponse<T> {
     /// Always true.
@@ -35,7 +35,7 @@ impl<T> ApiResponse<T> {
     }
 }
 
-/// The envelope of a success that has nothing to show.
+/// Envelope of a success without data.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ApiMessage {
     /// Always true.
@@ -55,7 +55,7 @@ impl ApiMessage {
 pub(super) struct SessionInfo {
     id: Uuid,
     user_id: String,
-    /// No credential: made of the id.
+    /// Masked value made from the id; not a credential.
     #[schema(example = "sjs_****9f3c")]
     token: String,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -65,7 +65,7 @@ pub(super) struct SessionInfo {
     user_agent: String,
     /// Empty when unknown.
     ip_address: String,
-    /// Whether it is the session that asks.
+    /// Whether this is the session that the request was made with.
     is_current: bool,
 }
 
@@ -92,7 +92,7 @@ impl SessionInfo {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionListResponse {
     sessions: Vec<SessionInfo>,
-    /// The number of all, listed or not.
+    /// Number of all active sessions, including those not listed.
     total: usize,
 }
 
@@ -103,11 +103,11 @@ impl SessionListResponse {
     }
 }
 
-/// The user's sessions in numbers. Ended ones do not count.
+/// Numbers of the user's sessions; ended sessions are not counted.
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the names on the wire")]
 pub(super) struct SessionStats {
-    /// The other two together.
+    /// Sum of active and expired sessions.
     total_sessions: u64,
     active_sessions: u64,
     expired_sessions: u64,
@@ -120,26 +120,26 @@ impl From<model::SessionStats> for SessionStats {
     }
 }
 
-/// What a clean-up did.
+/// Result of a clean-up.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CleanupResult {
-    /// How many sessions were deleted.
+    /// Number of deleted sessions.
     pub(super) deleted: u64,
 }
 
-/// Which sessions to end.
+/// Options of revoking all sessions.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeAllSessionsRequest {
-    /// Whether the session that asks stays.
+    /// Whether to keep the session that the request is made with.
     pub(super) keep_current: bool,
 }
 
-/// By how much to extend a session.
+/// An extension of a session.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExtendSessionRequest {
-    /// Hours; the absolute end is never passed.
+    /// Hours to add to `expires_at`, which never passes the absolute end.
     #[schema(minimum = 1)]
     extension_hours: i32,
 }
@@ -151,7 +151,7 @@ impl ExtendSessionRequest {
         let Some(most) = policy.longest_extension_for(scope) else {
             return Err(FieldError::new(
                 "extension_hours",
-                "cannot be taken: only administrators extend sessions here",
+                "is not allowed: on this server, only administrators can extend sessions",
             ));
         };
         let (hours, most) = (i64::from(self.extension_hours), most.num_hours());

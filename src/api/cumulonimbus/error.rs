@@ -18,6 +18,12 @@ impl Family for Cumulonimbus {
     const PREFIXES: &'static [&'static str] = &["/api/user", "/user"];
     const COOKIE: bool = true;
     const BLANK_IS_DEFAULT: &'static [&'static str] = &["limit", "offset"];
+    const ENDS_OWN_SESSION: &'static [&'static str] = &[
+        "/api/user/sessions/all",
+        "/api/user/sessions/all?allButSelf=false",
+        "/user/sessions/all",
+        "/user/sessions/all?allButSelf=false",
+    ];
 
     fn respond(failure: &Failure) -> Response {
         let status = match failure {
@@ -38,16 +44,22 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::Banned(_)) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
-            Error::Unauthenticated(Refusal::CrossSite) | Error::Forbidden { .. } | Error::Unmet(_) => {
-                ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions")
-            }
-            Error::Unauthenticated(_) | Error::SessionNotFound | Error::SessionNotActive | Error::InvalidGrant(_) => {
-                ("INVALID_SESSION_ERROR", "Invalid Session")
-            }
+            Error::Unauthenticated(Refusal::CrossSite)
+            | Error::Forbidden { .. }
+            | Error::BoundKey
+            | Error::Unmet(_) => ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions"),
+            Error::Unauthenticated(_)
+            | Error::InvalidClient(_)
+            | Error::SessionNotFound
+            | Error::SessionNotActive
+            | Error::InvalidGrant(_) => ("INVALID_SESSION_ERROR", "Invalid Session"),
             Error::UserNotFound => ("INVALID_USER_ERROR", "Invalid User"),
             Error::AmbiguousSession(_) => ("AMBIGUOUS_SESSION_ERROR", "Ambiguous Session"),
             Error::Invalid(_) => ("MISSING_FIELDS_ERROR", "Missing Fields"),
-            Error::SessionLimitReached
+            Error::ServiceKeyNotFound
+            | Error::ApplicationNotFound
+            | Error::ApplicationExists
+            | Error::SessionLimitReached
             | Error::IdempotencyKeyReused
             | Error::SearchTooBroad
             | Error::TooManyStreams
@@ -74,20 +86,20 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
     }
 }
 
-/// What went wrong.
+/// Error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ErrorResponse {
-    /// One stable word.
+    /// Error code.
     #[schema(value_type = String, example = "INVALID_USER_ERROR")]
     code: &'static str,
-    /// For a person.
+    /// Human-readable explanation.
     #[schema(value_type = String, example = "Invalid User")]
     message: &'static str,
-    /// The fields that are missing or not what they should be.
+    /// Missing or invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     fields: Vec<String>,
-    /// The ids to choose from, when one `iat` stands for several sessions.
+    /// Ids of the sessions that share the given `iat`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     sessions: Vec<String>,

@@ -1,5 +1,6 @@
-//! Cumulonimbus, `/api/user/{id}/session*` and the same below `/user`: one user's sessions in the hands of staff or of
-//! the user itself, as the administration API v3.4 documents them.
+//! Cumulonimbus, `/api/user/{id}/session*`: one user's sessions in the hands of staff or of the user itself, as the
+//! administration API v3.4 documents them. `/api/user/session*`: the user's own sessions, as the wrapper (javascript,
+//! version 1) calls them. The same below `/user`.
 //!
 //! Known quirks
 //! * `Authorization` holds the token alone, without `Bearer`; with it is accepted too, and so is the session cookie.
@@ -9,6 +10,9 @@
 //! * `limit` and `offset` are never errors: anything but a number in range counts as 50 and 0.
 //! * A bulk takes a JSON or a form-encoded body. Unknown entries are skipped, but count towards the limit of 50.
 //! * 401 and 404 have one code for a session, `INVALID_SESSION_ERROR`.
+//! * The wrapper gets the deleted session back; the original answered a word of success.
+//! * `/user/session/sessions` is the user's own session `sessions`, which never exists. The list of a user whose id is
+//!   `session` is at `/user/%73ession/sessions`.
 
 mod error;
 mod handlers;
@@ -57,4 +61,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::list_sessions, handlers::delete_sessions))
         .routes(routes!(handlers::delete_all_sessions))
         .routes(routes!(handlers::get_session, handlers::delete_session))
+        .routes(routes!(handlers::get_current_session))
+        .routes(routes!(handlers::list_own_sessions, handlers::delete_own_sessions))
+        .routes(routes!(handlers::delete_all_own_sessions))
+        .routes(routes!(handlers::get_own_session, handlers::delete_own_session))
 }

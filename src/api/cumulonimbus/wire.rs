@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::error::Cumulonimbus;
 use crate::api::app::App;
-use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, path_parameter};
+use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, UserWithBareToken, path_parameter};
 use crate::api::failure::Rejection;
 use crate::api::family::Refused;
 use crate::model;
@@ -34,6 +34,18 @@ impl FromRequestParts<Arc<App>> for Subject {
         let caller = CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
         let id = path_parameter::<Cumulonimbus>(parts, app, Some("id")).await?;
         Ok(Self(ManagedUser::new(caller.into_inner(), id)?))
+    }
+}
+
+/// The signed-in user, managing its own sessions.
+pub(super) struct Myself(pub ManagedUser);
+
+impl FromRequestParts<Arc<App>> for Myself {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let user = UserWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
+        Ok(Self(ManagedUser::own(user.into_inner())))
     }
 }
 
@@ -68,15 +80,37 @@ pub(super) struct Window {
 impl FromRequestParts<Arc<App>> for Window {
     type Rejection = Refusal;
 
-    /// A repeated parameter counts as no number.
+    /// A repeated parameter counts as no number. A number beyond `usize` is still one: its page is empty, not the first.
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
         let pairs = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
-        let number = |name: &str| {
-            let mut values = pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
-            values.next().filter(|_| values.next().is_none()).and_then(|value| value.parse::<usize>().ok())
+        let number = |name: &str| match values(&pairs, name)[..] {
+            [value] if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(value.parse::<usize>().unwrap_or(usize::MAX))
+            }
+            _ => None,
         };
         let limit = number("limit").filter(|limit| (1..=MAX_SESSIONS).contains(limit)).unwrap_or(MAX_SESSIONS);
         Ok(Self { limit, offset: number("offset").unwrap_or(0) })
+    }
+}
+
+fn values<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+}
+
+/// Whether an ending of all sessions keeps the one that the request comes with.
+pub(super) struct AllButSelf(pub bool);
+
+impl FromRequestParts<Arc<App>> for AllButSelf {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let pairs = Query::<Cumulonimbus, Vec<(String, String)>>::from_request_parts(parts, app).await?;
+        match values(&pairs, "allButSelf")[..] {
+            [] | ["false"] => Ok(Self(false)),
+            ["true"] => Ok(Self(true)),
+            _ => Err(FieldError::new("allButSelf", "must be true or false, once").into()),
+        }
     }
 }
 
@@ -107,7 +141,7 @@ impl FromRequest<Arc<App>> for Bulk {
                     (true, _) => Err(not_there()),
                     (false, true) => Ok(named.into_iter().map(|(_, value)| value).collect()),
                     (false, false) => {
-                        return Err(Rejection::Malformed("The body has a member that is not known".to_owned()).into());
+                        return Err(Rejection::Malformed("The body has an unknown member".to_owned()).into());
                     }
                 }
             }
@@ -126,19 +160,19 @@ impl FromRequest<Arc<App>> for Bulk {
 /// One session of a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Session {
-    /// When it was opened, in seconds since 1970.
+    /// Time of opening, in seconds since 1970.
     #[schema(example = 1_760_000_000)]
     iat: i64,
-    /// When it ends by itself, in seconds since 1970.
+    /// Time of expiry, in seconds since 1970.
     #[schema(example = 1_762_592_000)]
     exp: i64,
-    /// What to call it.
+    /// Name for display: the device's name, or browser and operating system.
     #[schema(example = "Chrome on Windows")]
     name: String,
-    /// Whose it is.
+    /// Id of the user.
     #[schema(example = "1234567890")]
     sub: String,
-    /// What to call it by when two share an `iat`.
+    /// Id of the session, unique even if two sessions share an `iat`.
     id: String,
 }
 
@@ -155,10 +189,10 @@ impl From<model::Session> for Session {
     }
 }
 
-/// Some of a user's active sessions, newest first.
+/// One page of a user's active sessions, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionList {
-    /// How many there are, not only here.
+    /// Number of all active sessions, including those not on this page.
     count: usize,
     items: Vec<Session>,
 }
@@ -173,15 +207,15 @@ impl From<UserSessions> for SessionList {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it only describes the body, which is read leniently")]
 pub(super) struct DeleteSessions {
-    /// Ids, or seconds as in `iat`; at most 50.
+    /// Ids or `iat` values of the sessions, at most 50.
     #[schema(example = json!(["1760000000"]), max_items = 50)]
     sessions: Vec<String>,
 }
 
-/// What a bulk did.
+/// Result of a bulk deletion.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DeleteBulk {
-    /// How many were deleted.
+    /// Number of deleted sessions.
     count: usize,
     /// Always `session`.
     #[schema(value_type = String, example = "session")]

@@ -9,12 +9,15 @@ use crate::api::failure::Failure;
 use crate::api::family::Family;
 use crate::api::json::Json;
 
+/// The path that the original's server is deployed at.
+pub(super) const DEPLOYED_AT: &str = "/jans-config-api";
+
 /// The Janssen family.
 pub struct Janssen;
 
 impl Family for Janssen {
     const NAME: &'static str = "janssen";
-    const PREFIXES: &'static [&'static str] = &["/api/v1/jans-auth-server"];
+    const PREFIXES: &'static [&'static str] = &["/api/v1/jans-auth-server", DEPLOYED_AT];
     const BLANK_IS_DEFAULT: &'static [&'static str] = &["pattern", "fieldValuePair", "sortBy", "sortOrder"];
 
     fn respond(failure: &Failure) -> Response {
@@ -26,13 +29,13 @@ impl Family for Janssen {
     }
 }
 
-/// What went wrong.
+/// Error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ApiError {
-    /// The status as text.
+    /// HTTP status code as text.
     #[schema(example = "404")]
     code: String,
-    /// For a person.
+    /// Human-readable explanation.
     #[schema(example = "The requested sid doesn't exist")]
     message: String,
 }

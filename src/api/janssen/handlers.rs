@@ -14,8 +14,8 @@ use crate::api::failure::Rejection;
 use crate::api::family::Refused;
 use crate::api::json::Json;
 use crate::model;
-use crate::model::{Condition, FieldError, SessionId, UserId};
-use crate::sessions::{Error, MAX_OFFSET};
+use crate::model::{Condition, SessionId, UserId};
+use crate::sessions::Error;
 
 type Refusal = Refused<Janssen>;
 type Result<T> = std::result::Result<T, Refusal>;
@@ -68,9 +68,6 @@ async fn page(app: &App, caller: &model::Caller, parameters: SearchParameters) -
         return Err(Rejection::Malformed(format!("Maximum number of results per page is {most}")).into());
     }
     let start = start_index.map_or(0, not_negative);
-    if start > MAX_OFFSET {
-        return Err(FieldError::new("startIndex", format!("must be at most {MAX_OFFSET}")).into());
-    }
     let order = search::order(sort_by.as_deref().filter(|name| !name.is_empty()).unwrap_or("jansId"))?;
     let descending = sort_order.as_deref() == Some("descending");
     let template = &app.http.janssen_user_dn;
@@ -110,9 +107,9 @@ pub(super) async fn get_session_by_id(
     params(("sid" = String, Path, description = "Session identifier.")),
     responses(
         (status = 204, description = "No Content"),
-        (status = 401, description = "Unauthorized", body = ApiError),
-        (status = 404, description = "Not Found", body = ApiError),
-        (status = 500, description = "InternalServerError", body = ApiError),
+        (status = 401, description = "Unauthorized"),
+        (status = 404, description = "Not Found"),
+        (status = 500, description = "InternalServerError"),
     ),
     security(("oauth2" = ["https://jans.io/oauth/jans-auth-server/session.delete", "revoke_session"]))
 )]
@@ -130,9 +127,9 @@ pub(super) async fn delete_session(State(app): State<Arc<App>>, caller: Caller, 
     params(("userDn" = String, Path, description = "User domain name")),
     responses(
         (status = 204, description = "No Content"),
-        (status = 401, description = "Unauthorized", body = ApiError),
-        (status = 404, description = "Not Found", body = ApiError),
-        (status = 500, description = "InternalServerError", body = ApiError),
+        (status = 401, description = "Unauthorized"),
+        (status = 404, description = "Not Found"),
+        (status = 500, description = "InternalServerError"),
     ),
     security(("oauth2" = ["https://jans.io/oauth/jans-auth-server/session.delete", "revoke_session"]))
 )]

@@ -61,7 +61,7 @@ pub(super) fn order(sort_by: &str) -> Result<ListingOrder, FieldError> {
         Some(Field::Time(TimeField::LastSeenAt)) => Ok(ListingOrder::LastSeenAt),
         Some(Field::Time(TimeField::ExpiresAt)) => Ok(ListingOrder::ExpiresAt),
         Some(Field::Nothing | Field::Attribute(_)) | None => {
-            Err(FieldError::new("sortBy", "is no field that can be sorted by"))
+            Err(FieldError::new("sortBy", "must name a sortable field"))
         }
     }
 }
@@ -103,7 +103,7 @@ pub(super) fn pairs(text: &str, template: &DnTemplate) -> Result<Condition, Fiel
                 last.value.push_str(part);
             }
             (Some(pair @ Pair { field: Some(_), .. }), _) => pairs.push(pair),
-            (Some(_), _) => return Err(invalid("names a field that is not known")),
+            (Some(_), _) => return Err(invalid("names an unknown field")),
             (None, _) => return Err(invalid("has a part without an operator")),
         }
         if pairs.len() > MAX_PAIRS {
@@ -169,8 +169,7 @@ impl Pair {
             Some(Field::State | Field::Nothing) | None => never(),
             Some(Field::Attribute(field)) => Condition::Is(field, self.value),
             Some(Field::Time(field)) => {
-                let range =
-                    range(self.operator, &self.value).ok_or_else(|| invalid("has a date that cannot be read"))?;
+                let range = range(self.operator, &self.value).ok_or_else(|| invalid("has an invalid date"))?;
                 Condition::In(field, range)
             }
         })

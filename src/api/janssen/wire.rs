@@ -43,13 +43,13 @@ pub(super) struct SearchParameters {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SessionPagedResult {
-    /// How many were skipped.
+    /// Number of sessions before this page.
     #[schema(required = false)]
     start: u32,
-    /// How many there are in all, counted up to a limit.
+    /// Number of all sessions found, counted up to a limit.
     #[schema(required = false)]
     total_entries_count: u32,
-    /// How many are here.
+    /// Number of entries on this page.
     #[schema(required = false)]
     entries_count: usize,
     #[schema(required = false)]
@@ -71,7 +71,7 @@ impl SessionPagedResult {
 #[schema(as = SessionId)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SessionIdEntry {
-    /// What the session is called by.
+    /// Id of the session, as in the paths.
     #[schema(required = false)]
     outside_sid: String,
     #[schema(required = false)]
@@ -95,20 +95,21 @@ pub(super) struct SessionIdEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     permission_granted_map: Option<PermissionGrantedMap>,
-    /// `auth_user`, `remote_ip`, `client_id`, `acr_values`, `acr`, `scope`, `sid` and `device_name`, as far as they are known.
+    /// Attributes `auth_user`, `remote_ip`, `client_id`, `acr_values`, `acr`, `scope`, `sid` and `device_name`, as far
+    /// as known.
     #[schema(required = false)]
     session_attributes: BTreeMap<&'static str, String>,
-    /// Whether it is deleted once it has been over for long enough.
+    /// Whether the session is deleted after its retention time; always true.
     #[schema(required = false)]
     deletable: bool,
-    /// Seconds until it expires; 0 when it has.
+    /// Seconds until the session expires; 0 if it has expired.
     #[schema(required = false)]
     ttl: i32,
     #[schema(required = false)]
     persisted: bool,
 }
 
-/// Whether the user has authenticated.
+/// State of the user's authentication.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum AuthenticationState {
@@ -116,7 +117,7 @@ enum AuthenticationState {
     Authenticated,
 }
 
-/// Which applications the session is for.
+/// Applications that the session was opened for.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PermissionGrantedMap {

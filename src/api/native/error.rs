@@ -18,6 +18,7 @@ impl Family for Native {
     const NAME: &'static str = "native";
     const PREFIXES: &'static [&'static str] = &["/v1"];
     const ENDS_OWN_SESSION: &'static [&'static str] = &["/v1/me/sessions"];
+    const OTHER_DELETIONS: &'static [&'static str] = &["/v1/applications/"];
     const COOKIE: bool = true;
     const STANDARD_LIMITS: bool = true;
     /// Gateways pass on the query of the request that they guard.
@@ -59,13 +60,17 @@ fn code(failure: &Failure) -> &'static str {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::CrossSite) => "cross_site_request",
-            Error::Unauthenticated(_) => "unauthenticated",
+            Error::Unauthenticated(_) | Error::InvalidClient(_) => "unauthenticated",
             Error::Forbidden { .. } | Error::Unmet(Unmet::Scope(_) | Unmet::Client) => "insufficient_scope",
             Error::Unmet(Unmet::SignIn { .. }) => "insufficient_user_authentication",
             Error::SessionNotFound => "session_not_found",
             Error::AmbiguousSession(_) => "ambiguous_session",
             Error::SessionNotActive => "session_not_active",
             Error::UserNotFound => "user_not_found",
+            Error::ServiceKeyNotFound => "key_not_found",
+            Error::BoundKey => "bound_key",
+            Error::ApplicationNotFound => "application_not_found",
+            Error::ApplicationExists => "application_exists",
             Error::UserBanned => "user_banned",
             Error::SessionLimitReached => "session_limit_reached",
             Error::IdempotencyKeyReused => "idempotency_key_reused",
@@ -92,34 +97,34 @@ fn code(failure: &Failure) -> &'static str {
     }
 }
 
-/// What went wrong (RFC 9457).
+/// Problem details (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// Names the kind of problem: `urn:sojourn:problem:` and the code.
+    /// Kind of problem: `urn:sojourn:problem:` and the code.
     #[schema(example = "urn:sojourn:problem:session_not_found")]
     r#type: String,
-    /// The status in words.
+    /// Name of the HTTP status.
     #[schema(example = "Not Found")]
     title: String,
-    /// The status.
+    /// HTTP status code.
     #[schema(example = 404)]
     status: u16,
-    /// The kind of problem in one stable word.
+    /// Stable code of the kind of problem.
     #[schema(example = "session_not_found")]
     code: String,
-    /// What went wrong, for a person.
+    /// Human-readable explanation.
     #[schema(example = "There is no such session")]
     detail: String,
-    /// What is wrong with single fields (422).
+    /// Invalid fields (422).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<InvalidField>,
 }
 
-/// What is wrong with one field.
+/// An invalid field.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InvalidField {
-    /// The field's name.
+    /// Name of the field.
     field: String,
-    /// What is wrong with it.
+    /// Reason why the field is invalid, to be read after its name.
     message: String,
 }

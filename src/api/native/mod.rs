@@ -8,9 +8,12 @@
 //! * Ending an ended session is a success; changing or extending one is a conflict (409).
 //! * An unknown user can be banned; the ban applies from then on.
 
+mod client;
+mod discovery;
 mod error;
 mod handlers;
 pub mod oauth;
+mod oauth_error;
 mod responses;
 pub mod wire;
 
@@ -27,7 +30,7 @@ pub(in crate::api) use error::problem;
 pub use error::{Native, Problem};
 
 use super::app::App;
-use super::description::{BEARER, Description, LOCALHOST, bearer, secure};
+use super::description::{BEARER, Description, LOCALHOST, bearer, client_basic, secure};
 use super::guard::{guard_router, refused_below};
 use super::mount::Mount;
 use crate::sessions::MAX_WAIT;
@@ -48,7 +51,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .merge(guard_router::<Native>(as_gateways_ask(router), &document, app, Duration::ZERO))
         .merge(guard_router::<Native>(live, &live_document, app, MAX_WAIT))
-        .merge(guard_router::<OAuth>(oauth::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
+        .merge(guard_router::<OAuth>(discovery::metadata_of_path(oauth), &oauth_document, app, Duration::ZERO))
 }
 
 fn document() -> OpenApi {
@@ -61,7 +64,10 @@ fn document() -> OpenApi {
         server: LOCALHOST,
         security: bearer(),
     };
-    description.of(operations.merge_from(oauth::router().into_openapi()))
+    let mut document = description.of(operations.merge_from(oauth::router().into_openapi()));
+    let (name, scheme) = client_basic();
+    document.components.get_or_insert_default().add_security_scheme(name, scheme);
+    document
 }
 
 fn router() -> OpenApiRouter<Arc<App>> {
@@ -76,6 +82,16 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::sessions::revoke_sessions))
         .routes(routes!(handlers::statistics::get_statistics))
         .routes(routes!(handlers::cleaning::clean_up))
+        .routes(routes!(handlers::applications::create_application, handlers::applications::list_applications))
+        .routes(routes!(
+            handlers::applications::get_application,
+            handlers::applications::change_application,
+            handlers::applications::delete_application
+        ))
+        .routes(routes!(handlers::keys::create_key, handlers::keys::list_keys))
+        .routes(routes!(handlers::keys::get_key, handlers::keys::revoke_key))
+        .routes(routes!(handlers::keys::list_signing_keys))
+        .routes(routes!(handlers::keys::rotate_signing_keys))
         .routes(routes!(handlers::me::get_me))
         .routes(routes!(handlers::me::list_my_sessions, handlers::me::end_my_sessions))
         .routes(routes!(handlers::users::get_user, handlers::users::put_user, handlers::users::delete_user))

@@ -24,17 +24,19 @@ macro_rules! problems {
 problems! {
     Unauthenticated: 401 "No valid credential";
     NotAUser: 401 "No valid credential of a user";
-    NotValid: 401 "It does not stand, or there is none";
+    NotValid: 401 "The token is missing or not valid, or is a service key";
     NeedsRead: 403 "`sessions:read` is needed";
     NeedsAdmin: 403 "`sessions:admin` is needed";
     ServiceNeedsRead: 403 "A service needs `sessions:read`";
     NoSuchSession: 404 "No such session, or another user's";
     NoSuchUser: 404 "No such user";
-    NotActive: 409 "The session is over";
+    NoSuchApplication: 404 "No such application";
+    NoSuchKey: 404 "No such key";
+    NotActive: 409 "The session has ended or expired";
     BadQuery: 400 "The query cannot be read";
     BadBody: 400 "The body cannot be read", 413 "Over 64 KiB", 415 "Not JSON";
-    BadFields: 422 "Fields that cannot be taken";
-    BadUserId: 422 "No user can have this id";
+    BadFields: 422 "Invalid fields";
+    BadUserId: 422 "Invalid user id";
     NoStream: 503 "`too_many_streams`, or `unavailable`";
 }
 

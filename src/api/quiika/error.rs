@@ -29,13 +29,13 @@ impl Family for Quiika {
     }
 }
 
-/// What went wrong.
+/// Error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ErrorResponse {
-    /// For a person.
+    /// Human-readable explanation.
     #[schema(example = "Session not found or does not belong to the user")]
     message: String,
-    /// The status as number and word.
+    /// HTTP status as number and name.
     #[schema(example = "404 NOT_FOUND")]
     status: String,
 }

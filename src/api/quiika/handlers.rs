@@ -70,7 +70,7 @@ pub(super) async fn get_session_count(State(app): State<Arc<App>>, me: User) -> 
     params(("Authorization" = String, Header, description = "The Authorization header containing the current session's JWT.")),
     responses(
         (status = 200, description = "Other sessions revoked successfully"),
-        (status = 401, description = "No valid token", body = ErrorResponse),
+        (status = 401, description = "No valid token"),
     ),
 )]
 pub(super) async fn revoke_other_sessions(State(app): State<Arc<App>>, me: UserWithBareToken) -> Result<StatusCode> {
@@ -83,7 +83,7 @@ pub(super) async fn revoke_other_sessions(State(app): State<Arc<App>>, me: UserW
     summary = "Revoke all sessions for current user",
     responses(
         (status = 200, description = "All sessions revoked successfully"),
-        (status = 401, description = "No valid token", body = ErrorResponse),
+        (status = 401, description = "No valid token"),
     ),
 )]
 pub(super) async fn revoke_all_sessions(State(app): State<Arc<App>>, me: User) -> Result<StatusCode> {
@@ -97,8 +97,8 @@ pub(super) async fn revoke_all_sessions(State(app): State<Arc<App>>, me: User) -
     params(("sessionId" = String, Path, description = "The ID of the session to revoke.")),
     responses(
         (status = 200, description = "Session revoked successfully"),
-        (status = 401, description = "No valid token", body = ErrorResponse),
-        (status = 404, description = "Session not found or does not belong to the user", body = ErrorResponse),
+        (status = 401, description = "No valid token"),
+        (status = 404, description = "Session not found or does not belong to the user"),
     ),
 )]
 pub(super) async fn revoke_session(State(app): State<Arc<App>>, me: User, id: SessionPath) -> Result<StatusCode> {

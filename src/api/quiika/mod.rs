@@ -3,7 +3,8 @@
 //! Known quirks
 //! * `DELETE /auth/sessions` takes the token with or without `Bearer`: the SDK sends what its caller passed.
 //! * Both lists are the same: a bare array, the most recently used session first. `count` is its length.
-//! * Success without a body is 200, not 204.
+//! * Success without a body is 200, not 204. Errors of these operations have bodies that the document leaves out: with
+//!   them described, the SDK's document would say that they answer JSON.
 //! * Every property may be missing and none is ever null. A session of an unknown device has no `deviceType`.
 //! * `active`, `count` and `all` are paths, never ids. There is no cookie here.
 
@@ -30,7 +31,8 @@ pub(super) const MOUNT: Mount = Mount::new::<Quiika>(|app| guard::<Quiika>(route
 fn document() -> OpenApi {
     let description = Description {
         title: "Sojourn: Quiika",
-        about: "The session management API of the Quiika app SDK.",
+        about: "The session management API of the Quiika app SDK. Every error has the body `ErrorResponse`, also where none is \
+                described.",
         server: LOCALHOST,
         security: bearer(),
     };

@@ -19,10 +19,10 @@ pub(super) struct UserSessionDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     user_agent: Option<String>,
-    /// Epoch milliseconds.
+    /// Time of the login, in milliseconds since 1970.
     #[schema(required = false)]
     login_time: i64,
-    /// Epoch milliseconds.
+    /// Time of the last access, in milliseconds since 1970.
     #[schema(required = false)]
     last_accessed: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,12 +43,12 @@ pub(super) struct UserSessionDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     device_name: Option<String>,
-    /// Whether it is the session that asks.
+    /// Whether this is the session that the request was made with.
     #[schema(required = false)]
     current: bool,
 }
 
-/// A kind of device.
+/// Kind of device.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 enum DeviceTypeName {
@@ -88,7 +88,7 @@ impl UserSessionDetails {
     }
 }
 
-/// How many sessions the user has.
+/// Number of the user's active sessions.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SessionCountResponse {

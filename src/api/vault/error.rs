@@ -47,19 +47,19 @@ fn code(failure: &Failure, status: StatusCode) -> &'static str {
     }
 }
 
-/// What went wrong.
+/// Error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ErrorResponse {
     error: ErrorDetail,
 }
 
-/// What went wrong, as a word and a sentence.
+/// Code and explanation of an error.
 #[derive(Debug, Serialize, ToSchema)]
 struct ErrorDetail {
-    /// One stable word.
+    /// Error code.
     #[schema(value_type = String, example = "NOT_FOUND")]
     code: &'static str,
-    /// For a person.
+    /// Human-readable explanation.
     #[schema(example = "Resource not found")]
     message: String,
 }

@@ -23,7 +23,7 @@ pub(super) struct SessionResponse {
     last_activity_at: DateTime<Utc>,
     #[serde(serialize_with = "timestamp::serialize")]
     expires_at: DateTime<Utc>,
-    /// Whether it is the session that asks.
+    /// Whether this is the session that the request was made with.
     current: bool,
 }
 
@@ -40,7 +40,7 @@ struct DeviceInfoResponse {
     is_mobile: bool,
 }
 
-/// A kind of device.
+/// Kind of device.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum DeviceTypeName {
@@ -88,7 +88,7 @@ impl DeviceInfoResponse {
     }
 }
 
-/// What was done.
+/// Result of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MessageResponse {
     #[schema(example = "Session revoked")]

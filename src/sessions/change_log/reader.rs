@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::failpoints::{self, Failpoint};
 use crate::metrics;
 use crate::model::{Change, Ended, LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::sessions::error::Error;
@@ -57,7 +56,7 @@ impl ChangeLogReader {
             log: Some(log),
             connection,
             told_before: told_before.and_then(|instant| instant.checked_sub_signed(LATE_COMMIT)),
-            news: ReadSummary { changes: 0, signing_keys_changed: is_another || before.news.signing_keys_changed },
+            news: ReadSummary { changes: 0, configuration_changed: is_another || before.news.configuration_changed },
             ..Self::default()
         }
     }
@@ -86,8 +85,8 @@ impl ChangeLogReader {
 pub struct ReadSummary {
     /// Number of new changes.
     pub changes: usize,
-    /// Whether signing keys were added or removed.
-    pub signing_keys_changed: bool,
+    /// Whether signing keys or applications were added, changed or removed.
+    pub configuration_changed: bool,
 }
 
 /// The log that is read, and its settled position.
@@ -127,7 +126,7 @@ impl Sessions {
                 if reader.taken.insert(change.position) {
                     reader.bulk_endings_made |= matches!(change.change, Change::BulkEnding { .. });
                     reader.news.changes += 1;
-                    reader.news.signing_keys_changed |=
+                    reader.news.configuration_changed |=
                         self.apply_change(change, ReadLog { log: page.log, settled }, reader.told_before);
                 }
             }
@@ -163,11 +162,8 @@ impl Sessions {
 
     /// Whether a page continues the reader's log. If not, the reader is reset to where it can continue.
     async fn is_read_on(&self, reader: &mut ChangeLogReader, page: &Changes) -> Result<bool, Error> {
-        let keeps_place = failpoints::enabled(Failpoint::PlaceKeptOverReconnect);
-        let same_log =
-            reader.log == Some(page.log) || keeps_place || failpoints::enabled(Failpoint::LogIdentityIgnored);
-        if reader.log.is_some() && same_log {
-            let same_connection = reader.connection == page.connection || keeps_place;
+        if reader.log == Some(page.log) {
+            let same_connection = reader.connection == page.connection;
             if !same_connection {
                 reader.reconnected(page.connection);
             }
@@ -207,7 +203,7 @@ impl Sessions {
         self.changes(&LogSnapshot::default(), nothing).await.map(drop)
     }
 
-    /// Applies a change, and says whether it concerns the signing keys. Endings before `told_before` are not sent to listeners
+    /// Applies a change, and says whether it concerns signing keys or applications. Endings before `told_before` are not sent to listeners
     /// again.
     fn apply_change(&self, change: LoggedChange, read: ReadLog, told_before: Option<DateTime<Utc>>) -> bool {
         let LoggedChange { position, change } = change;
@@ -215,9 +211,7 @@ impl Sessions {
         let is_told = |ended: Ended| told_before.is_some_and(|instant| ended.at < instant);
         match change {
             Change::SessionEnded { id, user, ended } => {
-                if !failpoints::enabled(Failpoint::DeafToNotices) {
-                    self.cache.user_changed(&user);
-                }
+                self.cache.user_changed(&user);
                 let ending = EndedEvent::new(id, user, ended, place);
                 self.feed.session_ended(id, ending, self.revocations_count_since(), is_told(ended));
             }
@@ -232,7 +226,7 @@ impl Sessions {
                 self.cache.key_changed(id);
                 self.feed.key_revoked(id, self.now());
             }
-            Change::SigningKeysChanged => return true,
+            Change::SigningKeysChanged | Change::ApplicationsChanged => return true,
             Change::Unknown => self.distrust(),
         }
         false

@@ -37,7 +37,7 @@ enum Next {
 impl Sessions {
     /// Starts a watch of a session: a user's own, or anybody's for a caller with `sessions:read`. It counts as no use.
     pub async fn watch(self: &Arc<Self>, caller: &Caller, id: SessionId) -> Result<Watch, Error> {
-        let owner = caller.reach(Scope::READ)?;
+        let owner = self.reach_session(caller, Scope::READ, id).await?;
         let own = caller.session_id() == Some(id);
         let place = self.feed.places.place(caller)?;
         // The subscription starts before the read, so nothing in between is missed.

@@ -37,7 +37,7 @@ pub trait MasterSecretStore: Send + Sync {
     /// nothing is written: another replica was faster.
     async fn replace_seal(&self, key: &SealedSigningKey, sealed: &[u8]) -> Result<bool>;
 
-    /// The sessions active at `now` that were opened at `until` or before. [`Error::TooSlow`](super::error::Error::TooSlow)(super::Error::TooSlow) when
-    /// there are too many to count.
+    /// The sessions active at `now` that were opened at `until` or before. Fails with
+    /// [`Error::TooSlow`](super::Error::TooSlow) when there are too many to count.
     async fn sessions_opened_until(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<SessionsOpened>;
 }

@@ -5,6 +5,7 @@
 //! [`ChangeLogStore::changes`] asks the database for the time. The same cases run against both stores in
 //! `tests/store/`.
 
+mod applications;
 mod batch_progress;
 mod bulk_endings;
 mod change_log;
@@ -22,6 +23,7 @@ mod signing_keys;
 mod statistics;
 mod users;
 
+pub use applications::ApplicationStore;
 pub use batch_progress::BatchProgress;
 pub use bulk_endings::BulkEndingStore;
 pub use change_log::{Announcement, ChangeLogStore, Changes, Listener, MAX_CHANGES, MAX_REPLAYED, ReplayedChanges};
@@ -41,7 +43,8 @@ pub use users::UserStore;
 
 /// A store that fulfils the whole contract.
 pub trait Store:
-    BulkEndingStore
+    ApplicationStore
+    + BulkEndingStore
     + ChangeLogStore
     + EndStore
     + MasterSecretStore
@@ -55,23 +58,5 @@ pub trait Store:
     + StatisticsStore
     + StoreLifecycle
     + UserStore
-{
-}
-
-impl<T> Store for T where
-    T: BulkEndingStore
-        + ChangeLogStore
-        + EndStore
-        + MasterSecretStore
-        + OpenStore
-        + RefreshStore
-        + RetentionStore
-        + SearchStore
-        + ServiceKeyStore
-        + SessionStore
-        + SigningKeyStore
-        + StatisticsStore
-        + StoreLifecycle
-        + UserStore
 {
 }

@@ -7,20 +7,22 @@ use sqlx::{Connection as _, PgConnection, PgPool, Row};
 use super::store::PostgresStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
-use crate::store::values;
+use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl BulkEndingStore for PostgresStore {
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
-        self.database
-            .retry_idempotent(
-                || async move { self::end_in_bulk(&mut *self.database.for_ending().await?, ending).await },
-            )
-            .await
+        let end = || async { self::end_in_bulk(&mut *self.database.for_ending().await?, ending).await };
+        self.database.retry_idempotent(end).await
     }
 
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
-        self.read(|| self::bulk_endings(&self.database.pool, since)).await
+        let list = || async {
+            let list = sqlx::query(LIST_BULK_ENDINGS).bind(StoredTime(since));
+            list.fetch_all(&self.database.pool).await?.iter().map(bulk_ending).collect()
+        };
+        self.read(list).await
     }
 
     async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<BatchProgress> {
@@ -31,7 +33,7 @@ impl BulkEndingStore for PostgresStore {
 /// Advisory lock key: "bulkend" in ASCII, unique within this database.
 const APPLYING_LOCK: i64 = 0x0062_756c_6b65_6e64;
 
-pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx::Result<()> {
+async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx::Result<()> {
     // The second lock waits for who is opening a session and holds up who comes next, so that the newest session there
     // is tells exactly which ones are older than this.
     const LOCK: &str = "LOCK TABLE bulk_endings, sessions IN SHARE ROW EXCLUSIVE MODE";
@@ -53,10 +55,10 @@ pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEndi
     let mut tx = connection.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
     sqlx::query(LOCK).execute(&mut *tx).await?;
     sqlx::query(END)
-        .bind(ended.at)
+        .bind(StoredTime(ended.at))
         .bind(ended.reason.as_str())
-        .bind(filter.created.to)
-        .bind(filter.created.from)
+        .bind(filter.created.to.map(StoredTime))
+        .bind(filter.created.from.map(StoredTime))
         .bind(filter.user_id.as_ref().map(UserId::as_str))
         .bind(&filter.client_id)
         .bind(filter.device_type.map(DeviceType::as_str))
@@ -68,30 +70,7 @@ pub(super) async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEndi
     tx.commit().await
 }
 
-pub(super) async fn bulk_endings(pool: &PgPool, since: DateTime<Utc>) -> sqlx::Result<Vec<BulkEnding>> {
-    const LIST: &str = "
-        SELECT at, reason, opened_until, opened_from, user_id, client_id, device_type, ip_address, opened_by, except_id
-        FROM bulk_endings WHERE at >= $1 ORDER BY sequence";
-    let rows = sqlx::query(LIST).bind(since).fetch_all(pool).await?;
-    rows.iter()
-        .map(|row| {
-            let stored = values::StoredBulkEnding {
-                ended: values::stored_ended(row.try_get("at")?, row.try_get::<Option<&str>, _>("reason")?)?,
-                opened_until: row.try_get("opened_until")?,
-                opened_from: row.try_get("opened_from")?,
-                user: row.try_get("user_id")?,
-                client: row.try_get("client_id")?,
-                device_type: row.try_get("device_type")?,
-                address: row.try_get("ip_address")?,
-                opened_by: row.try_get("opened_by")?,
-                except: row.try_get("except_id")?,
-            };
-            stored.read()
-        })
-        .collect()
-}
-
-pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
+async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
     const FIND: &str = "SELECT sequence, user_id FROM bulk_endings WHERE done_at IS NULL ORDER BY sequence LIMIT 1";
     /// Goes through the sessions in the order of their opening, a span at a time, whether they are meant or not.
     macro_rules! apply {
@@ -140,8 +119,8 @@ pub(super) async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx
     let Some(row) = sqlx::query(FIND).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
     let (sequence, user): (i64, Option<String>) = (row.try_get("sequence")?, row.try_get("user_id")?);
     let apply = match user {
-        None => sqlx::query_scalar(apply!("TRUE")).bind(sequence).bind(now),
-        Some(user) => sqlx::query_scalar(apply!("user_id = $3")).bind(sequence).bind(now).bind(user),
+        None => sqlx::query_scalar(apply!("TRUE")).bind(sequence).bind(StoredTime(now)),
+        Some(user) => sqlx::query_scalar(apply!("user_id = $3")).bind(sequence).bind(StoredTime(now)).bind(user),
     };
     let more = apply.fetch_one(&mut *tx).await?;
     tx.commit().await?;

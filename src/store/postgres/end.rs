@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgExecutor, Row};
+use sqlx::{PgExecutor, Row};
 
 use super::batched_writes::{BatchResults, BatchedWrite, Endings};
 use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::store::columns;
 use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
+use crate::store::stored_time::StoredTime;
 use crate::store::values;
 
 #[async_trait]
@@ -34,8 +35,14 @@ impl EndStore for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let end = || async move {
-            self::end_active_session(&mut *self.database.proved_for_ending().await?, id, user, reason, now).await
+        let end = || async {
+            let mut connection = self.database.proved_for_ending().await?;
+            let end = sqlx::query_scalar(end_active_session!())
+                .bind(StoredTime(now))
+                .bind(id.as_uuid())
+                .bind(user.as_str())
+                .bind(reason.as_str());
+            Ok(end.fetch_optional(&mut *connection).await?.unwrap_or(false))
         };
         self.ended(self.database.retry_if_rolled_back(end).await?, |ended| *ended).await
     }
@@ -47,11 +54,11 @@ impl EndStore for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<EndedAtOnce> {
-        let end = || async move {
+        let end = || async {
             self::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now).await
         };
-        self.ended(self.database.retry_if_rolled_back(end).await?, |ended| *ended != EndedAtOnce::Ended(Vec::new()))
-            .await
+        let has_written = |ended: &EndedAtOnce| *ended != EndedAtOnce::Ended(Vec::new());
+        self.ended(self.database.retry_if_rolled_back(end).await?, has_written).await
     }
 
     async fn end_named_sessions(
@@ -61,8 +68,25 @@ impl EndStore for PostgresStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<(SessionId, UserId)>> {
-        let end = || async move {
-            self::end_named_sessions(&mut *self.database.proved_for_ending().await?, ids, owner, reason, now).await
+        const END: &str = concat!(
+            "WITH locked AS (
+                SELECT id FROM sessions
+                WHERE id = ANY($2) AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL AND expires_at > $1
+                ORDER BY id FOR NO KEY UPDATE
+             )
+             UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
+             RETURNING sessions.id, user_id, ",
+            not_idle!("last_seen_at"),
+            " AS was_active"
+        );
+        let end = || async {
+            let mut connection = self.database.proved_for_ending().await?;
+            let end = sqlx::query(END)
+                .bind(StoredTime(now))
+                .bind(rows::column(ids, |id| id.as_uuid()))
+                .bind(values::owned_by(owner))
+                .bind(reason.as_str());
+            columns::ended_of_users(&end.fetch_all(&mut *connection).await?)
         };
         self.ended(self.database.retry_if_rolled_back(end).await?, |ended| !ended.is_empty()).await
     }
@@ -77,79 +101,65 @@ impl BatchedWrite for Endings {
         asked.id
     }
 
+    /// Ends the sessions that are neither ended nor locked.
     async fn run_batch(database: &Connections, asked: &[&EndingOfOne]) -> Result<BatchResults<Self>> {
-        let ended =
-            database.retry_idempotent(|| async { end_sessions(&mut *database.for_ending().await?, asked).await });
-        rows::each(&ended.await?, |row| rows::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
+        const END: &str = concat!(
+            "WITH asked AS (
+                SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+                    AS asked (asked_id, owner, reason, asked_at)
+             ), ",
+            locked!("SKIP LOCKED"),
+            "UPDATE sessions SET ended_at = asked_at, end_reason = reason FROM locked
+             WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ended_at IS NULL
+             RETURNING ",
+            columns!()
+        );
+        let end = || async {
+            let mut connection = database.for_ending().await?;
+            let end = sqlx::query(END)
+                .bind(rows::column(asked, |asked| asked.id.as_uuid()))
+                .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
+                .bind(rows::column(asked, |asked| asked.reason.as_str()))
+                .bind(rows::column(asked, |asked| asked.now));
+            end.fetch_all(&mut *connection).await
+        };
+        let ended = database.retry_idempotent(end).await?;
+        rows::each(&ended, |row| columns::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
     }
 
     async fn run_single(database: &Connections, asked: &EndingOfOne) -> Result<Option<EndOutcome>> {
-        database.retry_idempotent(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
+        // A concurrent call may have ended the session after this statement began: FOR SHARE reads the row as that call
+        // left it.
+        const END: &str = concat!(
+            "WITH ended AS (
+                UPDATE sessions SET ended_at = $1, end_reason = $4
+                WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
+                RETURNING ",
+            columns!(),
+            // The lock is written to the write-ahead log, so a repeat waits for the standby as the first ending did.
+            "), already_ended AS (
+                SELECT ",
+            columns!(),
+            " FROM sessions
+                WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
+             )
+             SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
+        );
+        let EndingOfOne { id, owner, reason, now } = asked;
+        let end = || async {
+            let mut connection = database.for_ending().await?;
+            let end = sqlx::query(END)
+                .bind(StoredTime(*now))
+                .bind(id.as_uuid())
+                .bind(owner.as_ref().map(UserId::as_str))
+                .bind(reason.as_str());
+            let Some(row) = end.fetch_optional(&mut *connection).await? else { return Ok(None) };
+            let session = Box::new(columns::session(&row)?);
+            let is_ended_now = row.try_get("by_this_call")?;
+            Ok(Some(if is_ended_now { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
+        };
+        database.retry_idempotent(end).await
     }
-}
-
-/// Ends the sessions that are neither ended nor locked, and returns their rows.
-async fn end_sessions(connection: &mut PgConnection, asked: &[&EndingOfOne]) -> sqlx::Result<Vec<PgRow>> {
-    const END: &str = concat!(
-        "WITH asked AS (
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
-                AS asked (asked_id, owner, reason, asked_at)
-         ), ",
-        locked!("SKIP LOCKED"),
-        "UPDATE sessions SET ended_at = asked_at, end_reason = reason FROM locked
-         WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ended_at IS NULL
-         RETURNING ",
-        columns!()
-    );
-    let end = sqlx::query(END)
-        .bind(rows::column(asked, |asked| asked.id.as_uuid()))
-        .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
-        .bind(rows::column(asked, |asked| asked.reason.as_str()))
-        .bind(rows::column(asked, |asked| asked.now));
-    end.fetch_all(connection).await
-}
-
-async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<EndOutcome>> {
-    // A concurrent call may have ended the session after this statement began: FOR SHARE reads the row as that call
-    // left it.
-    const END: &str = concat!(
-        "WITH ended AS (
-            UPDATE sessions SET ended_at = $1, end_reason = $4
-            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
-            RETURNING ",
-        columns!(),
-        // The lock is written to the write-ahead log, so a repeat waits for the standby as the first ending did.
-        "), already_ended AS (
-            SELECT ",
-        columns!(),
-        " FROM sessions
-            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
-         )
-         SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
-    );
-    let EndingOfOne { id, owner, reason, now } = asked;
-    let owner = owner.as_ref().map(UserId::as_str);
-    let end = sqlx::query(END).bind(now).bind(id.as_uuid()).bind(owner).bind(reason.as_str());
-    let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
-    let session = Box::new(rows::session(&row)?);
-    Ok(Some(if row.try_get("by_this_call")? { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
-}
-
-pub(super) async fn end_active_session(
-    connection: &mut PgConnection,
-    id: SessionId,
-    user: &UserId,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
-         RETURNING ",
-        not_idle!("last_seen_at")
-    );
-    let end = sqlx::query_scalar(END).bind(now).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
-    Ok(end.fetch_optional(connection).await?.unwrap_or(false))
 }
 
 pub(super) async fn end_sessions_of(
@@ -178,29 +188,11 @@ pub(super) async fn end_sessions_of(
          SELECT id, was_active FROM ended UNION ALL SELECT NULL, NULL WHERE (SELECT count(*) FROM meant) > $5"
     );
     let except = except.map(SessionId::as_uuid);
-    let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str()).bind(MAX_ENDED_AT_ONCE);
+    let end = sqlx::query(END)
+        .bind(StoredTime(now))
+        .bind(user.as_str())
+        .bind(except)
+        .bind(reason.as_str())
+        .bind(MAX_ENDED_AT_ONCE);
     rows::ended_together(&end.fetch_all(executor).await?)
-}
-
-pub(super) async fn end_named_sessions(
-    connection: &mut PgConnection,
-    ids: &[SessionId],
-    owner: Owner<'_>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Vec<(SessionId, UserId)>> {
-    const END: &str = concat!(
-        "WITH locked AS (
-            SELECT id FROM sessions
-            WHERE id = ANY($2) AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL AND expires_at > $1
-            ORDER BY id FOR NO KEY UPDATE
-         )
-         UPDATE sessions SET ended_at = $1, end_reason = $4 FROM locked WHERE sessions.id = locked.id
-         RETURNING sessions.id, user_id, ",
-        not_idle!("last_seen_at"),
-        " AS was_active"
-    );
-    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
-    let end = sqlx::query(END).bind(now).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    rows::ended_of_users(&end.fetch_all(connection).await?)
 }

@@ -4,6 +4,8 @@ use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use crate::store::contract::Idempotency;
+use crate::store::statements::idempotency_keys::IS_ERASED;
+use crate::store::stored_time::StoredTime;
 use crate::store::values::{KEYS_ERASED_AT_ONCE, erased_key};
 
 /// Keys of the sessions of user `$1`. An array, and the order, keep the planner at the index where it expects many rows.
@@ -50,9 +52,7 @@ pub(super) async fn erase_batch(pool: &PgPool, find: &'static str, whose: &str) 
 /// Whether an erased key was equal to this one. A statement of its own after the claim: a claim that waited for an erasure
 /// does not see what that has written.
 pub(super) async fn is_erased(tx: &mut PgConnection, idempotency: &Idempotency) -> sqlx::Result<bool> {
-    const IS_ERASED: &str =
-        "SELECT EXISTS (SELECT FROM idempotency_keys WHERE service = $1 AND key = $2 AND created_at > $3)";
     let Idempotency { service, key, fingerprint: _, forget_before } = idempotency;
-    let is_erased = sqlx::query_scalar(IS_ERASED).bind(service).bind(erased_key(service, key)).bind(forget_before);
-    is_erased.fetch_one(tx).await
+    let is_erased = sqlx::query_scalar(IS_ERASED).bind(service).bind(erased_key(service, key));
+    is_erased.bind(StoredTime(*forget_before)).fetch_one(tx).await
 }

@@ -14,6 +14,7 @@ use super::rows;
 use crate::failpoints::{self, Failpoint};
 use crate::model::{LogId, LogPosition, LogSnapshot, LoggedChange};
 use crate::store::contract::{Changes, MAX_CHANGES, ReplayedChanges, Result};
+use crate::store::stored_time::StoredTime;
 
 /// Reads the log on a connection of its own, and knows which log that is.
 ///
@@ -58,7 +59,8 @@ impl LogReader {
             " FROM changes WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AND at >= $1
              ORDER BY changes.transaction_id, sequence"
         );
-        let read = async |connection: &mut PgConnection| sqlx::query(READ).bind(since).fetch_all(connection).await;
+        let read =
+            async |connection: &mut PgConnection| sqlx::query(READ).bind(StoredTime(since)).fetch_all(connection).await;
         let mut endings =
             self.run(read, |_, rows| rows.iter().map(rows::change).collect::<sqlx::Result<Vec<_>>>()).await?;
         for ending in &mut endings {

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Executor as _, Row as _};
 
 use super::store::PostgresStore;
 use crate::store::contract::{MasterSecretStore, Result, SessionsOpened, UsedSecret};
-use crate::store::values::OrUnreadable as _;
+use crate::store::statements::master_secrets::{LIST_USED_SECRETS, REPLACE_SEAL, sessions_opened, used_secret};
+use crate::store::stored_time::StoredTime;
 use crate::tokens::{SealedSigningKey, SecretId};
 
 #[async_trait]
@@ -15,40 +15,29 @@ impl MasterSecretStore for PostgresStore {
         const NOTE: &str = "
             INSERT INTO master_secrets (id, last_used_at) VALUES ($1, $2)
             ON CONFLICT (id) DO UPDATE SET last_used_at = greatest(master_secrets.last_used_at, excluded.last_used_at)";
-        let note = || sqlx::query(NOTE).bind(id.to_string()).bind(now).execute(&self.database.pool);
+        let note = || sqlx::query(NOTE).bind(id.to_string()).bind(StoredTime(now)).execute(&self.database.pool);
         self.database.retry_idempotent(note).await?;
         Ok(())
     }
 
     async fn used_secrets(&self) -> Result<Vec<UsedSecret>> {
-        const LIST: &str = "SELECT id, last_used_at FROM master_secrets ORDER BY id";
         let list = || async {
-            let rows = self.database.pool.fetch_all(LIST).await?;
-            let used = rows.iter().map(|row| {
-                let id = SecretId::parse(row.try_get("id")?).or_unreadable("id")?;
-                Ok(UsedSecret { id, last_used_at: row.try_get("last_used_at")? })
-            });
-            used.collect()
+            let rows = sqlx::query(LIST_USED_SECRETS).fetch_all(&self.database.pool).await?;
+            rows.iter().map(used_secret).collect()
         };
         self.read(list).await
     }
 
     async fn replace_seal(&self, key: &SealedSigningKey, sealed: &[u8]) -> Result<bool> {
-        const REPLACE: &str = "UPDATE signing_keys SET sealed = $3 WHERE kid = $1 AND sealed = $2";
         let replace =
-            || sqlx::query(REPLACE).bind(&key.kid).bind(&key.sealed).bind(sealed).execute(&self.database.pool);
+            || sqlx::query(REPLACE_SEAL).bind(&key.kid).bind(&key.sealed).bind(sealed).execute(&self.database.pool);
         Ok(self.database.retry_if_rolled_back(replace).await?.rows_affected() > 0)
     }
 
     async fn sessions_opened_until(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<SessionsOpened> {
-        const COUNT: &str = concat!(
-            "SELECT count(*) AS count, max(absolute_expires_at) AS last_end FROM sessions WHERE created_at <= $2 AND ",
-            active!()
-        );
         let count = || async {
-            let row = sqlx::query(COUNT).bind(now).bind(until).fetch_one(&self.database.searches).await?;
-            let count = row.try_get::<i64, _>("count")?.unsigned_abs();
-            Ok(SessionsOpened { count, last_end: row.try_get("last_end")? })
+            let count = sqlx::query(count_sessions_opened!()).bind(StoredTime(now)).bind(StoredTime(until));
+            sessions_opened(&count.fetch_one(&self.database.searches).await?)
         };
         self.search(count).await
     }

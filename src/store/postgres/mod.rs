@@ -1,8 +1,9 @@
-//! The store on PostgreSQL. READ COMMITTED throughout; every statement is written out in full, to be pasted into
-//! `psql`. Deadlines and retries are in `retry.rs`.
+//! The store on PostgreSQL. READ COMMITTED throughout; every statement is written out in full, here or in
+//! `store/statements`, to be pasted into `psql`. Deadlines and retries are in `retry.rs`.
 
 #[macro_use]
 mod rows;
+mod applications;
 mod batched_writes;
 mod bulk_endings;
 mod change_log;

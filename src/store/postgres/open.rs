@@ -14,7 +14,11 @@ use super::retry::Connections;
 use super::store::PostgresStore;
 use super::{rows, sessions};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails, UserId};
+use crate::store::columns::{self, StoredRow as _};
 use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
+use crate::store::statements::bulk_endings::NEWEST_BULK_ENDING;
+use crate::store::statements::idempotency_keys::{CLAIM_KEY, TAKE_OVER_KEY};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl OpenStore for PostgresStore {
@@ -161,7 +165,7 @@ async fn open_together(pool: &PgPool, new: &[&NewSession]) -> sqlx::Result<Vec<U
         user_columns!(),
         " FROM opener WHERE id IN (SELECT user_id FROM opened)"
     );
-    bind_new(sqlx::query(OPEN), new)?.fetch_all(pool).await?.iter().map(rows::user).collect()
+    bind_new(sqlx::query(OPEN), new)?.fetch_all(pool).await?.iter().map(columns::user).collect()
 }
 
 /// Binds the parameters of `new_sessions!`.
@@ -173,7 +177,7 @@ fn bind_new<'q>(query: rows::PgQuery<'q>, new: &[&'q NewSession]) -> sqlx::Resul
 }
 
 /// Opens a session in a transaction that enforces the limit and the idempotency key.
-pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
+async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> {
     const INSERT: &str = concat!("WITH ", new_sessions!(), ", ", opened!("TRUE"), " SELECT user_id FROM opened");
     let mut tx = pool.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
@@ -200,8 +204,6 @@ pub(super) async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Resul
     tx.commit().await?;
     Ok(Opening::Opened { user, evicted })
 }
-
-const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
 /// The newest instant that a bulk ending covers, unless the session is younger.
 fn outrun(reach: Option<DateTime<Utc>>, session: &Session) -> Option<DateTime<Utc>> {
@@ -237,7 +239,7 @@ async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
         ", (SELECT max(opened_until) FROM bulk_endings) AS reach FROM opener"
     );
     let row = bind_new(sqlx::query(OPEN), &[new])?.fetch_one(pool).await?;
-    let user = rows::user(&row)?;
+    let user = columns::user(&row)?;
     Ok(if user.banned_at.is_some() {
         Opening::UserBanned
     } else if let Some(at) = outrun(row.try_get("reach")?, &new.session) {
@@ -254,24 +256,21 @@ async fn claim_key(
     idempotency: &Idempotency,
     session: &Session,
 ) -> sqlx::Result<Option<Opening>> {
-    // The update changes nothing; it locks the row and returns it, which DO NOTHING would not.
-    const CLAIM: &str = "
-        INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
-        RETURNING fingerprint, session_id, created_at";
-    const TAKE_OVER: &str = "
-        UPDATE idempotency_keys SET fingerprint = $3, session_id = $4, created_at = $5
-        WHERE service = $1 AND key = $2";
     let Idempotency { service, key, fingerprint, forget_before } = idempotency;
     let claim = |sql| {
-        sqlx::query(sql).bind(service).bind(key).bind(fingerprint).bind(session.id.as_uuid()).bind(session.created_at)
+        sqlx::query(sql)
+            .bind(service)
+            .bind(key)
+            .bind(fingerprint)
+            .bind(session.id.as_uuid())
+            .bind(StoredTime(session.created_at))
     };
-    let row = claim(CLAIM).fetch_one(&mut *tx).await?;
+    let row = claim(CLAIM_KEY).fetch_one(&mut *tx).await?;
     let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     if holder == session.id {
         return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
     }
-    if row.try_get::<DateTime<Utc>, _>("created_at")? > *forget_before {
+    if row.time("created_at")? > *forget_before {
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
             return Ok(Some(Opening::KeyReused));
         }
@@ -280,7 +279,7 @@ async fn claim_key(
         }
     }
     // The key is past its time, or its session has been cleaned up: it may be claimed again.
-    claim(TAKE_OVER).execute(tx).await?;
+    claim(TAKE_OVER_KEY).execute(tx).await?;
     Ok(None)
 }
 
@@ -289,10 +288,10 @@ async fn tell_user(tx: &mut PgConnection, session: &Session, details: &UserDetai
         .bind(session.user_id.as_str())
         .bind(&details.name)
         .bind(&details.email)
-        .bind(session.created_at)
+        .bind(StoredTime(session.created_at))
         .fetch_one(tx)
         .await?;
-    rows::user(&row)
+    columns::user(&row)
 }
 
 /// Makes room for one more session and answers the evicted ones; `None` when the policy rejects the new session.
@@ -301,22 +300,24 @@ async fn make_place(
     limit: SessionLimit,
     session: &Session,
 ) -> sqlx::Result<Option<Vec<SessionId>>> {
-    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
     let evict = match limit.policy {
         LimitPolicy::Reject => {
-            let active: i64 =
-                sqlx::query_scalar(COUNT).bind(session.created_at).bind(session.user_id.as_str()).fetch_one(tx).await?;
+            let active: i64 = sqlx::query_scalar(count_active_sessions!())
+                .bind(StoredTime(session.created_at))
+                .bind(session.user_id.as_str())
+                .fetch_one(tx)
+                .await?;
             return Ok((active < i64::from(limit.most)).then(Vec::new));
         }
         LimitPolicy::EvictOldest => evict_all_but_first_by!("created_at DESC, id DESC"),
         LimitPolicy::EvictLeastRecent => evict_all_but_first_by!("last_seen_at DESC, id DESC"),
     };
     let evicted = sqlx::query(evict)
-        .bind(session.created_at)
+        .bind(StoredTime(session.created_at))
         .bind(session.user_id.as_str())
         .bind(i64::from(limit.most) - 1)
         .bind(EndReason::Replaced.as_str())
         .fetch_all(tx)
         .await?;
-    rows::ended_ids(&evicted).map(Some)
+    columns::ended_ids(&evicted).map(Some)
 }

@@ -92,7 +92,7 @@ impl Primary {
         let proved = self.proof.borrow().log;
         // A log with a random identity is not comparable.
         let same =
-            proved == log || log.is_drawn() || proved.is_drawn() || failpoints::enabled(Failpoint::LogIdentityIgnored);
+            proved == log || log.is_drawn() || proved.is_drawn() || failpoints::enabled(Failpoint::ProofOfAnyServer);
         if !same {
             self.connector.replaced();
         }

@@ -1,8 +1,8 @@
 //! Refreshing: one compare-and-set, for one session or for many.
 
 use async_trait::async_trait;
+use sqlx::PgPool;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use super::batched_writes::{BatchResults, BatchedWrite, Refreshes};
 use super::failure::failure;
@@ -10,6 +10,7 @@ use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{EndReason, SessionId};
+use crate::store::columns;
 use crate::store::contract::{RefreshAttempt, RefreshStore, Refreshing, Result};
 use crate::store::values;
 
@@ -106,13 +107,13 @@ impl BatchedWrite for Refreshes {
 
     async fn run_batch(database: &Connections, attempts: &[&RefreshAttempt]) -> Result<BatchResults<Self>> {
         let rows = database.retry_idempotent(|| refresh(&database.pool, refresh!("SKIP LOCKED"), attempts)).await?;
-        rows::each(&rows, refreshed)
+        rows::each(&rows, columns::refreshed)
     }
 
     async fn run_single(database: &Connections, attempt: &RefreshAttempt) -> Result<Refreshing> {
         let alone = [attempt];
         let rows = database.retry_idempotent(|| refresh(&database.pool, refresh!(""), &alone)).await?;
-        rows.first().map_or(Ok(Refreshing::NotActive), |row| refreshed(row).map_err(failure))
+        rows.first().map_or(Ok(Refreshing::NotActive), |row| columns::refreshed(row).map_err(failure))
     }
 }
 
@@ -137,10 +138,4 @@ async fn refresh(pool: &PgPool, sql: &'static str, attempts: &[&RefreshAttempt])
         .bind(rows::column(&attempts, |(attempt, _)| attempt.slide.map(|slide| slide.due)))
         .fetch_all(pool)
         .await
-}
-
-fn refreshed(row: &PgRow) -> sqlx::Result<Refreshing> {
-    let session = Box::new(rows::session(row)?);
-    let within_grace = row.try_get::<Option<bool>, _>("within_grace")?;
-    Ok(values::refreshed(session, row.try_get("refresh_repeated")?, within_grace))
 }

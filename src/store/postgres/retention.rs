@@ -8,6 +8,8 @@ use sqlx::PgPool;
 use super::store::PostgresStore;
 use crate::model::Stale;
 use crate::store::contract::{Result, RetentionStore};
+use crate::store::statements::retention::{COUNT_ENDED, DELETE_BULK_ENDINGS};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl RetentionStore for PostgresStore {
@@ -16,14 +18,18 @@ impl RetentionStore for PostgresStore {
     }
 
     async fn count_ended_before(&self, instant: DateTime<Utc>) -> Result<u64> {
-        self.search(|| self::count_ended_before(&self.database.searches, instant)).await
+        let count = || async {
+            let count = sqlx::query_scalar::<_, i64>(COUNT_ENDED).bind(StoredTime(instant));
+            Ok(count.fetch_one(&self.database.searches).await?.unsigned_abs())
+        };
+        self.search(count).await
     }
 }
 
 /// Advisory lock key: "cleanup" in ASCII, unique within this database.
 const CLEANING_LOCK: i64 = 0x0063_6c65_616e_7570;
 
-pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Result<Option<u64>> {
+async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Result<Option<u64>> {
     const EXPIRED: &str = "
         DELETE FROM sessions WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT 5000 FOR UPDATE SKIP LOCKED
@@ -44,7 +50,6 @@ pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -
         DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM idempotency_keys WHERE created_at <= $1 LIMIT 5000 FOR UPDATE SKIP LOCKED
         ))";
-    const BULK_ENDINGS: &str = "DELETE FROM bulk_endings WHERE done_at <= $1";
     let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
     if alone {
         let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(CLEANING_LOCK);
@@ -53,18 +58,15 @@ pub(super) async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -
         }
     }
     let delete = match stale {
-        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(instant),
-        Stale::Ended(instant) => sqlx::query(ENDED).bind(instant),
-        Stale::ExpiredOf { user, at, idle_at } => sqlx::query(EXPIRED_OF).bind(idle_at).bind(user.as_str()).bind(at),
-        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant),
-        Stale::BulkEndings(instant) => sqlx::query(BULK_ENDINGS).bind(instant),
+        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(StoredTime(instant)),
+        Stale::Ended(instant) => sqlx::query(ENDED).bind(StoredTime(instant)),
+        Stale::ExpiredOf { user, at, idle_at } => {
+            sqlx::query(EXPIRED_OF).bind(StoredTime(idle_at)).bind(user.as_str()).bind(StoredTime(at))
+        }
+        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(StoredTime(instant)),
+        Stale::BulkEndings(instant) => sqlx::query(DELETE_BULK_ENDINGS).bind(StoredTime(instant)),
     };
     let deleted = delete.execute(&mut *tx).await?.rows_affected();
     tx.commit().await?;
     Ok(Some(deleted))
-}
-
-pub(super) async fn count_ended_before(pool: &PgPool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
-    const COUNT: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1 OR ended_at <= $1";
-    Ok(sqlx::query_scalar::<_, i64>(COUNT).bind(instant).fetch_one(pool).await?.unsigned_abs())
 }

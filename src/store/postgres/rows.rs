@@ -1,19 +1,16 @@
 //! The columns of each table, the definition of active, and the decoding of rows.
 
-use crate::model::LogPosition;
-use crate::model::LoggedChange;
-use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
 use super::failure::failure;
-use crate::model::{Session, SessionId, SessionStatus, SignedIn, User, UserId};
-use crate::store::columns::{self, InOrder, StoredRow};
+use crate::model::{LogPosition, LoggedChange, Session, SessionId};
+use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, Result};
 use crate::store::search::Dialect;
-use crate::store::values::{self, OrUnreadable};
+use crate::store::values;
 
 /// The condition that a session is not idle at `$1`, or at the given time. The condition is immutable for PostgreSQL, because
 /// a difference of two times does not depend on the time zone; a time plus an interval would.
@@ -161,79 +158,25 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.device.browser_version.as_deref()))
         .bind(column(sessions, |session| session.scope.as_str()))
         .bind(column(sessions, |session| session.acr.as_deref()))
-        .bind(column_checked(sessions, |session| values::methods_to_store(&session.amr))?)
+        .bind(column_checked(sessions, |session| values::texts_to_store(&session.amr))?)
         .bind(column(sessions, |session| session.metadata.as_json()))
         .bind(column(sessions, |session| session.opened_by.map(|opener| opener.to_string()))))
 }
 
-impl StoredRow for PgRow {
-    type Instant = DateTime<Utc>;
-
-    fn instant(stored: DateTime<Utc>) -> sqlx::Result<DateTime<Utc>> {
-        Ok(stored)
-    }
-}
-
-pub(super) fn session(row: &PgRow) -> sqlx::Result<Session> {
-    columns::session(&mut InOrder::of(row))
-}
-
-pub(super) fn standing(row: &PgRow) -> sqlx::Result<SessionStatus> {
-    columns::standing(&mut InOrder::of(row))
-}
-
-pub(super) fn user(row: &PgRow) -> sqlx::Result<User> {
-    columns::user(&mut InOrder::of(row))
-}
-
-/// A session joined with its user.
-pub(super) fn signed_in(row: &PgRow) -> sqlx::Result<SignedIn> {
-    columns::signed_in(&mut InOrder::of(row))
-}
-
 /// Decodes the row of each session. A row that cannot be decoded spoils no other answer.
 pub(super) fn each<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> sqlx::Result<T>) -> Result<Vec<(SessionId, Result<T>)>> {
-    let each = |row| Ok((session_id(row)?, read(row).map_err(failure)));
+    let each = |row| Ok((columns::session_id(row)?, read(row).map_err(failure)));
     rows.iter().map(each).collect::<sqlx::Result<_>>().map_err(failure)
 }
 
-pub(super) fn session_id(row: &PgRow) -> sqlx::Result<SessionId> {
-    Ok(SessionId::from_uuid(row.try_get::<Uuid, _>("id")?))
-}
-
-/// The ids of the ended sessions that were active, sorted because `RETURNING` keeps no order.
-pub(super) fn ended_ids(rows: &[PgRow]) -> sqlx::Result<Vec<SessionId>> {
-    let mut ids = Vec::with_capacity(rows.len());
-    for row in rows {
-        if row.try_get("was_active")? {
-            ids.push(session_id(row)?);
-        }
-    }
-    ids.sort_unstable();
-    Ok(ids)
-}
-
-/// As [`ended_ids`]; a row without an id means that there were too many.
+/// As [`columns::ended_ids`]; a row without an id means that there were too many.
 pub(super) fn ended_together(rows: &[PgRow]) -> sqlx::Result<EndedAtOnce> {
     if let [only] = rows
         && only.try_get::<Option<Uuid>, _>("id")?.is_none()
     {
         return Ok(EndedAtOnce::TooMany);
     }
-    ended_ids(rows).map(EndedAtOnce::Ended)
-}
-
-/// As [`ended_ids`], each with its user.
-pub(super) fn ended_of_users(rows: &[PgRow]) -> sqlx::Result<Vec<(SessionId, UserId)>> {
-    let mut ended = Vec::with_capacity(rows.len());
-    for row in rows {
-        if row.try_get("was_active")? {
-            let user = UserId::parse(row.try_get::<String, _>("user_id")?).or_unreadable("user_id")?;
-            ended.push((session_id(row)?, user));
-        }
-    }
-    ended.sort_unstable_by_key(|(id, _)| *id);
-    Ok(ended)
+    columns::ended_ids(rows).map(EndedAtOnce::Ended)
 }
 
 /// The columns of a change. The text of the transaction number has the alias of the column, so ORDER BY must name the
@@ -246,12 +189,5 @@ macro_rules! change_columns {
 
 pub(super) fn change(row: &PgRow) -> sqlx::Result<LoggedChange> {
     let position = LogPosition { transaction: row.try_get("transaction_id")?, sequence: row.try_get("sequence")? };
-    let change = values::stored_change(
-        row.try_get("kind")?,
-        row.try_get("subject_id")?,
-        row.try_get("user_id")?,
-        row.try_get("reason")?,
-        row.try_get::<Option<DateTime<Utc>>, _>("at")?,
-    )?;
-    Ok(LoggedChange { position, change })
+    Ok(LoggedChange { position, change: columns::change(row)? })
 }

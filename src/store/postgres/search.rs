@@ -1,13 +1,15 @@
 //! Searches and lists.
 
 use async_trait::async_trait;
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 
 use super::rows;
 use super::store::PostgresStore;
 use crate::model::{Listing, Search, Session};
+use crate::store::columns;
 use crate::store::contract::{Result, SearchStore};
 use crate::store::search::{self, Bind, Compiled};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl SearchStore for PostgresStore {
@@ -19,33 +21,30 @@ impl SearchStore for PostgresStore {
     }
 
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32> {
-        self.search(|| self::count_sessions(&self.database.searches, search)).await
+        let count = || async {
+            let count = query(search::compile_count(&search, &rows::DIALECT));
+            search::counted(&count.fetch_one(&self.database.searches).await?)
+        };
+        self.search(count).await
     }
 
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
-        self.search_anywhere(|pool| async move { self::list_sessions(&pool, listing).await }).await
+        let list = |pool: PgPool| async move {
+            let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
+            let total = match total {
+                Some(total) => Some(search::counted(&query(total).fetch_one(&pool).await?)?),
+                None => None,
+            };
+            let rows = query(page).fetch_all(&pool).await?;
+            Ok((rows.iter().map(columns::session).collect::<sqlx::Result<_>>()?, total))
+        };
+        self.search_anywhere(list).await
     }
 }
 
-pub(super) async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
+async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<Session>> {
     let rows = query(search::compile(&search, &rows::DIALECT)).fetch_all(pool).await?;
-    rows.iter().map(rows::session).collect()
-}
-
-pub(super) async fn count_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<u32> {
-    let count: i64 = query(search::compile_count(&search, &rows::DIALECT)).fetch_one(pool).await?.try_get(0)?;
-    Ok(count.try_into().unwrap_or(u32::MAX))
-}
-
-pub(super) async fn list_sessions(pool: &PgPool, listing: Listing<'_>) -> sqlx::Result<(Vec<Session>, Option<u32>)> {
-    let search::CompiledListing { page, total } = search::compile_listing(&listing, &rows::DIALECT);
-    let total = match total {
-        Some(total) => Some(query(total).fetch_one(pool).await?.try_get::<i64, _>(0)?.try_into().unwrap_or(u32::MAX)),
-        None => None,
-    };
-    let rows = query(page).fetch_all(pool).await?;
-    let sessions = rows.iter().map(rows::session).collect::<sqlx::Result<_>>()?;
-    Ok((sessions, total))
+    rows.iter().map(columns::session).collect()
 }
 
 fn query(compiled: Compiled) -> rows::PgQuery<'static> {
@@ -53,7 +52,7 @@ fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
-            Bind::Time(time) => query.bind(time),
+            Bind::Time(time) => query.bind(StoredTime(time)),
             Bind::Id(id) => query.bind(id),
             Bind::Number(number) => query.bind(i64::from(number)),
         };

@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 use super::log_identity::identify_server;
 use super::session::{SessionSettings, Unfit};
 use super::url::{self, Access, Address, UrlError};
+use crate::failpoints::{self, Failpoint};
 use crate::model::LogId;
 
 /// The time that one server has to accept a connection.
@@ -107,6 +108,9 @@ impl Servers {
     /// Notes that the server of this log has proved to be the primary. Connections to any other one are not used from
     /// now on.
     pub(super) fn proved(&self, log: LogId) {
+        if failpoints::enabled(Failpoint::ProofOfAnyServer) {
+            return;
+        }
         let known = Some(log).filter(|log| !log.is_drawn());
         let before = std::mem::replace(&mut self.state().proved, known);
         if before.zip(known).is_some_and(|(before, known)| !before.is_of_server_of(&known)) {

@@ -14,7 +14,7 @@ use super::retry::Connections;
 use super::servers::Servers;
 use super::session::SessionSettings;
 use super::url::Access;
-use crate::store::contract::{Pool, Result, StoreLifecycle};
+use crate::store::contract::{Pool, Result, Store, StoreLifecycle};
 use crate::store::open_error::OpenError;
 use crate::store::pools::divide;
 
@@ -108,6 +108,8 @@ impl PostgresStore {
         }
     }
 }
+
+impl Store for PostgresStore {}
 
 #[async_trait]
 impl StoreLifecycle for PostgresStore {

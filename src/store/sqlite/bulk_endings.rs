@@ -5,20 +5,43 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
 use super::failure::failure;
-use super::rows;
 use super::store::SqliteStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
-use crate::store::values;
+use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl BulkEndingStore for SqliteStore {
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
-        self::end_in_bulk(&self.writer, ending).await.map_err(failure)
+        // There is one writer, so the newest session there is tells exactly which ones are older than this.
+        const END: &str = "
+            INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
+                ip_address, opened_by, except_id)
+            SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
+                min(coalesce($3 - 1, newest), newest), $4, $5, $6, $7, $8, $9, $10
+            FROM (SELECT max(created_at) AS newest FROM sessions WHERE $5 IS NULL OR user_id = $5)
+            WHERE newest IS NOT NULL";
+        let BulkEnding { filter, except, ended } = ending;
+        let end = sqlx::query(END)
+            .bind(StoredTime(ended.at))
+            .bind(ended.reason.as_str())
+            .bind(filter.created.to.map(StoredTime))
+            .bind(filter.created.from.map(StoredTime))
+            .bind(filter.user_id.as_ref().map(UserId::as_str))
+            .bind(&filter.client_id)
+            .bind(filter.device_type.map(DeviceType::as_str))
+            .bind(filter.ip_address.map(|address| address.to_string()))
+            .bind(filter.opened_by.map(|opener| opener.to_string()))
+            .bind(except.map(SessionId::as_uuid));
+        end.execute(&self.writer).await.map_err(failure)?;
+        Ok(())
     }
 
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
-        self::bulk_endings(&self.readers, since).await.map_err(failure)
+        let list = sqlx::query(LIST_BULK_ENDINGS).bind(StoredTime(since));
+        let rows = list.fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(bulk_ending).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
     async fn apply_bulk_ending(&self, now: DateTime<Utc>) -> Result<BatchProgress> {
@@ -26,59 +49,7 @@ impl BulkEndingStore for SqliteStore {
     }
 }
 
-pub(super) async fn end_in_bulk(pool: &SqlitePool, ending: &BulkEnding) -> sqlx::Result<()> {
-    // There is one writer, so the newest session there is tells exactly which ones are older than this.
-    const END: &str = "
-        INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
-            ip_address, opened_by, except_id)
-        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
-            min(coalesce($3 - 1, newest), newest), $4, $5, $6, $7, $8, $9, $10
-        FROM (SELECT max(created_at) AS newest FROM sessions WHERE $5 IS NULL OR user_id = $5)
-        WHERE newest IS NOT NULL";
-    let BulkEnding { filter, except, ended } = ending;
-    sqlx::query(END)
-        .bind(ended.at.timestamp_micros())
-        .bind(ended.reason.as_str())
-        .bind(filter.created.to.map(|time| time.timestamp_micros()))
-        .bind(filter.created.from.map(|time| time.timestamp_micros()))
-        .bind(filter.user_id.as_ref().map(UserId::as_str))
-        .bind(&filter.client_id)
-        .bind(filter.device_type.map(DeviceType::as_str))
-        .bind(filter.ip_address.map(|address| address.to_string()))
-        .bind(filter.opened_by.map(|opener| opener.to_string()))
-        .bind(except.map(SessionId::as_uuid))
-        .execute(pool)
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn bulk_endings(pool: &SqlitePool, since: DateTime<Utc>) -> sqlx::Result<Vec<BulkEnding>> {
-    const LIST: &str = "
-        SELECT at, reason, opened_until, opened_from, user_id, client_id, device_type, ip_address, opened_by, except_id
-        FROM bulk_endings WHERE at >= $1 ORDER BY sequence";
-    let rows = sqlx::query(LIST).bind(since.timestamp_micros()).fetch_all(pool).await?;
-    rows.iter()
-        .map(|row| {
-            let stored = values::StoredBulkEnding {
-                ended: values::stored_ended(
-                    rows::optional_time(row, "at")?,
-                    row.try_get::<Option<&str>, _>("reason")?,
-                )?,
-                opened_until: rows::time(row, "opened_until")?,
-                opened_from: rows::optional_time(row, "opened_from")?,
-                user: row.try_get("user_id")?,
-                client: row.try_get("client_id")?,
-                device_type: row.try_get("device_type")?,
-                address: row.try_get("ip_address")?,
-                opened_by: row.try_get("opened_by")?,
-                except: row.try_get("except_id")?,
-            };
-            stored.read()
-        })
-        .collect()
-}
-
-pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
+async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
     // 2 lets a trigger tell this version from one that would end more than is meant.
     const BEGIN: &str = "
         UPDATE bulk_endings SET carrying_out = 2
@@ -100,15 +71,15 @@ pub(super) async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> 
         UPDATE bulk_endings SET carrying_out = FALSE, reached_at = $2, reached_id = $3, done_at = $4 WHERE sequence = $1";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let Some(row) = sqlx::query(BEGIN).fetch_optional(&mut *tx).await? else { return Ok(BatchProgress::Idle) };
-    let (sequence, until): (i64, i64) = (row.try_get("sequence")?, row.try_get("opened_until")?);
-    let (from_at, from_id): (i64, Vec<u8>) = (row.try_get("reached_at")?, row.try_get("reached_id")?);
-    let end_of_span: Option<(i64, Vec<u8>)> =
+    let (sequence, until): (i64, StoredTime) = (row.try_get("sequence")?, row.try_get("opened_until")?);
+    let (from_at, from_id): (StoredTime, Vec<u8>) = (row.try_get("reached_at")?, row.try_get("reached_id")?);
+    let end_of_span: Option<(StoredTime, Vec<u8>)> =
         sqlx::query_as(END_OF_SPAN).bind(until).bind(from_at).bind(&from_id).fetch_optional(&mut *tx).await?;
     let more = end_of_span.is_some();
     let (to_at, to_id) = end_of_span.unwrap_or_else(|| (until, vec![u8::MAX; 16]));
     let end = sqlx::query(END).bind(sequence).bind(from_at).bind(from_id).bind(to_at).bind(&to_id);
     end.execute(&mut *tx).await?;
-    let done_at = (!more).then(|| now.timestamp_micros());
+    let done_at = (!more).then_some(StoredTime(now));
     sqlx::query(REACHED).bind(sequence).bind(to_at).bind(to_id).bind(done_at).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(BatchProgress::of_batch(more))

@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::{Row, SqliteConnection};
 
 use super::batched_writes::{BatchedWrite, Endings};
 use super::failure::{failure, in_time};
 use super::rows;
 use super::store::SqliteStore;
 use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::store::columns;
 use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
+use crate::store::stored_time::StoredTime;
 use crate::store::values;
 
 #[async_trait]
@@ -32,7 +34,13 @@ impl EndStore for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        self::end_active_session(&self.writer, id, user, reason, now).await.map_err(failure)
+        let end = sqlx::query(end_active_session!())
+            .bind(StoredTime(now))
+            .bind(id.as_uuid())
+            .bind(user.as_str())
+            .bind(reason.as_str());
+        let row = rows::write_one(&self.writer, end).await.map_err(failure)?;
+        row.map_or(Ok(false), |row| row.try_get("was_active")).map_err(failure)
     }
 
     async fn end_sessions_of(
@@ -42,7 +50,13 @@ impl EndStore for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<EndedAtOnce> {
-        self::end_sessions_of(&self.writer, user, except, reason, now).await.map_err(failure)
+        let end = async {
+            let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let ended = end_sessions_of(&mut tx, user, except, reason, now).await?;
+            tx.commit().await?;
+            Ok(ended)
+        };
+        end.await.map_err(failure)
     }
 
     async fn end_named_sessions(
@@ -52,7 +66,21 @@ impl EndStore for SqliteStore {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<Vec<(SessionId, UserId)>> {
-        self::end_named_sessions(&self.writer, ids, owner, reason, now).await.map_err(failure)
+        const END: &str = concat!(
+            "UPDATE sessions SET ended_at = $1, end_reason = $4
+             WHERE id IN (SELECT unhex(value) FROM json_each($2)) AND ($3 IS NULL OR user_id = $3)
+                AND ended_at IS NULL AND expires_at > $1
+             RETURNING id, user_id, ",
+            not_idle!("last_seen_at"),
+            " AS was_active"
+        );
+        let end = sqlx::query(END)
+            .bind(StoredTime(now))
+            .bind(rows::json_of_ids(ids).map_err(failure)?)
+            .bind(values::owned_by(owner))
+            .bind(reason.as_str());
+        let rows = end.fetch_all(&self.writer).await.map_err(failure)?;
+        columns::ended_of_users(&rows).map_err(failure)
     }
 }
 
@@ -74,50 +102,17 @@ impl BatchedWrite for Endings {
         );
         let EndingOfOne { id, owner, reason, now } = asked;
         let (id, owner) = (id.as_uuid(), owner.as_ref().map(UserId::as_str));
-        let end = sqlx::query(END).bind(now.timestamp_micros()).bind(id).bind(owner).bind(reason.as_str());
+        let end = sqlx::query(END).bind(StoredTime(*now)).bind(id).bind(owner).bind(reason.as_str());
         if let Some(row) = end.fetch_optional(&mut *connection).await? {
-            return Ok(Some(EndOutcome::Ended(Box::new(rows::session(&row)?))));
+            return Ok(Some(EndOutcome::Ended(Box::new(columns::session(&row)?))));
         }
         let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(connection).await?;
-        ended.map(|row| rows::session(&row).map(Box::new).map(EndOutcome::AlreadyEnded)).transpose()
+        ended.map(|row| columns::session(&row).map(Box::new).map(EndOutcome::AlreadyEnded)).transpose()
     }
 }
 
-pub(super) async fn end_active_session(
-    pool: &SqlitePool,
-    id: SessionId,
-    user: &UserId,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1
-         RETURNING ",
-        not_idle!("last_seen_at"),
-        " AS was_active"
-    );
-    let end =
-        sqlx::query(END).bind(now.timestamp_micros()).bind(id.as_uuid()).bind(user.as_str()).bind(reason.as_str());
-    rows::write_one(pool, end).await?.map_or(Ok(false), |row| row.try_get("was_active"))
-}
-
-/// Runs in a transaction, because the sessions are counted before they are ended.
+/// Ends the sessions of a user within a transaction, because they are counted before they are ended.
 pub(super) async fn end_sessions_of(
-    pool: &SqlitePool,
-    user: &UserId,
-    except: Option<SessionId>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<EndedAtOnce> {
-    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let ended = end_sessions_within(&mut tx, user, except, reason, now).await?;
-    tx.commit().await?;
-    Ok(ended)
-}
-
-/// As [`end_sessions_of`], within the transaction of the caller.
-pub(super) async fn end_sessions_within(
     connection: &mut SqliteConnection,
     user: &UserId,
     except: Option<SessionId>,
@@ -139,33 +134,12 @@ pub(super) async fn end_sessions_within(
         not_idle!("last_seen_at"),
         " AS was_active"
     );
-    let (now, except) = (now.timestamp_micros(), except.map(SessionId::as_uuid));
+    let (now, except) = (StoredTime(now), except.map(SessionId::as_uuid));
     let count = sqlx::query_scalar(COUNT).bind(now).bind(user.as_str()).bind(except).bind(MAX_ENDED_AT_ONCE);
     let meant: i64 = count.fetch_one(&mut *connection).await?;
     if meant > MAX_ENDED_AT_ONCE {
         return Ok(EndedAtOnce::TooMany);
     }
     let end = sqlx::query(END).bind(now).bind(user.as_str()).bind(except).bind(reason.as_str());
-    rows::ended_ids(&end.fetch_all(connection).await?).map(EndedAtOnce::Ended)
-}
-
-pub(super) async fn end_named_sessions(
-    pool: &SqlitePool,
-    ids: &[SessionId],
-    owner: Owner<'_>,
-    reason: EndReason,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Vec<(SessionId, UserId)>> {
-    const END: &str = concat!(
-        "UPDATE sessions SET ended_at = $1, end_reason = $4
-         WHERE id IN (SELECT unhex(value) FROM json_each($2)) AND ($3 IS NULL OR user_id = $3)
-            AND ended_at IS NULL AND expires_at > $1
-         RETURNING id, user_id, ",
-        not_idle!("last_seen_at"),
-        " AS was_active"
-    );
-    let ids = rows::json_of_ids(ids)?;
-    let end =
-        sqlx::query(END).bind(now.timestamp_micros()).bind(ids).bind(values::owned_by(owner)).bind(reason.as_str());
-    rows::ended_of_users(&end.fetch_all(pool).await?)
+    columns::ended_ids(&end.fetch_all(connection).await?).map(EndedAtOnce::Ended)
 }

@@ -3,6 +3,8 @@
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use crate::store::contract::Idempotency;
+use crate::store::statements::idempotency_keys::IS_ERASED;
+use crate::store::stored_time::StoredTime;
 use crate::store::values::{KEYS_ERASED_AT_ONCE, erased_key};
 
 /// Keys of the sessions of user `$1`.
@@ -33,9 +35,7 @@ pub(super) async fn erase_batch(pool: &SqlitePool, find: &'static str, whose: &s
 
 /// Whether an erased key was equal to this one.
 pub(super) async fn is_erased(tx: &mut SqliteConnection, idempotency: &Idempotency) -> sqlx::Result<bool> {
-    const IS_ERASED: &str =
-        "SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE service = $1 AND key = $2 AND created_at > $3)";
     let Idempotency { service, key, fingerprint: _, forget_before } = idempotency;
     let is_erased = sqlx::query_scalar(IS_ERASED).bind(service).bind(erased_key(service, key));
-    is_erased.bind(forget_before.timestamp_micros()).fetch_one(tx).await
+    is_erased.bind(StoredTime(*forget_before)).fetch_one(tx).await
 }

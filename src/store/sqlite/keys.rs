@@ -2,137 +2,73 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
 
 use super::failure::failure;
-use super::rows;
 use super::store::SqliteStore;
-use crate::model::{Scope, ServiceKeyId};
+use crate::model::ServiceKeyId;
 use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
-use crate::store::values::OrUnreadable;
-use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
+use crate::store::statements::keys::{
+    ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, REMOVE_SIGNING_KEYS,
+    REVOKE_SERVICE_KEY, service_key, signing_key,
+};
+use crate::store::stored_time::StoredTime;
+use crate::tokens::{SealedSigningKey, StoredServiceKey};
 
 #[async_trait]
 impl SigningKeyStore for SqliteStore {
     async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>> {
-        self::signing_keys(&self.readers).await.map_err(failure)
+        let rows = sqlx::query(LIST_SIGNING_KEYS).fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(signing_key).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
-        self::add_signing_key(&self.writer, key).await.map_err(failure)
+        let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from } = key;
+        let add = sqlx::query(ADD_SIGNING_KEY)
+            .bind(sequence)
+            .bind(kid)
+            .bind(algorithm.as_str())
+            .bind(sealed)
+            .bind(StoredTime(*created_at))
+            .bind(StoredTime(*active_from));
+        Ok(add.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
     }
 
     async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
-        self::remove_signing_keys_before(&self.writer, sequence).await.map_err(failure)
+        sqlx::query(REMOVE_SIGNING_KEYS).bind(sequence).execute(&self.writer).await.map_err(failure)?;
+        Ok(())
     }
 }
 
 #[async_trait]
 impl ServiceKeyStore for SqliteStore {
     async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
-        self::add_service_key(&self.writer, key).await.map_err(failure)
+        let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application } = key;
+        let add = sqlx::query(ADD_SERVICE_KEY)
+            .bind(id.0)
+            .bind(name)
+            .bind(scope.as_str())
+            .bind(secret_hash.as_slice())
+            .bind(StoredTime(*created_at))
+            .bind(expires_at.map(StoredTime))
+            .bind(revoked_at.map(StoredTime))
+            .bind(application);
+        add.execute(&self.writer).await.map_err(failure)?;
+        Ok(())
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
-        self::service_key(&self.readers, id).await.map_err(failure)
+        let find = sqlx::query(FIND_SERVICE_KEY).bind(id.0);
+        let row = find.fetch_optional(&self.readers).await.map_err(failure)?;
+        row.as_ref().map(service_key).transpose().map_err(failure)
     }
 
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>> {
-        self::service_keys(&self.readers).await.map_err(failure)
+        let rows = sqlx::query(LIST_SERVICE_KEYS).fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(service_key).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        self::revoke_service_key(&self.writer, id, now).await.map_err(failure)
+        let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
+        Ok(revoke.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
     }
-}
-
-macro_rules! service_key_columns {
-    () => {
-        "id, name, scope, secret_hash, created_at, expires_at, revoked_at"
-    };
-}
-
-pub(super) async fn add_service_key(pool: &SqlitePool, key: &StoredServiceKey) -> sqlx::Result<()> {
-    const ADD: &str =
-        concat!("INSERT INTO service_keys (", service_key_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
-    let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at } = key;
-    sqlx::query(ADD)
-        .bind(id.0)
-        .bind(name)
-        .bind(scope.as_str())
-        .bind(secret_hash.as_slice())
-        .bind(created_at.timestamp_micros())
-        .bind(expires_at.map(|time| time.timestamp_micros()))
-        .bind(revoked_at.map(|time| time.timestamp_micros()))
-        .execute(pool)
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn service_key(pool: &SqlitePool, id: ServiceKeyId) -> sqlx::Result<Option<StoredServiceKey>> {
-    const FIND: &str = concat!("SELECT ", service_key_columns!(), " FROM service_keys WHERE id = $1");
-    sqlx::query(FIND).bind(id.0).fetch_optional(pool).await?.as_ref().map(stored_service_key).transpose()
-}
-
-pub(super) async fn service_keys(pool: &SqlitePool) -> sqlx::Result<Vec<StoredServiceKey>> {
-    const LIST: &str =
-        concat!("SELECT ", service_key_columns!(), " FROM service_keys ORDER BY created_at DESC, id DESC");
-    sqlx::query(LIST).fetch_all(pool).await?.iter().map(stored_service_key).collect()
-}
-
-pub(super) async fn revoke_service_key(pool: &SqlitePool, id: ServiceKeyId, now: DateTime<Utc>) -> sqlx::Result<bool> {
-    const REVOKE: &str = "UPDATE service_keys SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2";
-    Ok(sqlx::query(REVOKE).bind(now.timestamp_micros()).bind(id.0).execute(pool).await?.rows_affected() > 0)
-}
-
-pub(super) async fn signing_keys(pool: &SqlitePool) -> sqlx::Result<Vec<SealedSigningKey>> {
-    const LIST: &str =
-        "SELECT sequence, kid, algorithm, sealed, created_at, active_from FROM signing_keys ORDER BY sequence";
-    sqlx::query(LIST).fetch_all(pool).await?.iter().map(sealed_signing_key).collect()
-}
-
-pub(super) async fn add_signing_key(pool: &SqlitePool, key: &SealedSigningKey) -> sqlx::Result<bool> {
-    const ADD: &str = "
-        INSERT INTO signing_keys (sequence, kid, algorithm, sealed, created_at, active_from)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sequence) DO NOTHING";
-    let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from } = key;
-    let added = sqlx::query(ADD)
-        .bind(sequence)
-        .bind(kid)
-        .bind(algorithm.as_str())
-        .bind(sealed)
-        .bind(created_at.timestamp_micros())
-        .bind(active_from.timestamp_micros())
-        .execute(pool)
-        .await?;
-    Ok(added.rows_affected() > 0)
-}
-
-pub(super) async fn remove_signing_keys_before(pool: &SqlitePool, sequence: i64) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM signing_keys WHERE sequence < $1").bind(sequence).execute(pool).await?;
-    Ok(())
-}
-
-fn stored_service_key(row: &SqliteRow) -> sqlx::Result<StoredServiceKey> {
-    Ok(StoredServiceKey {
-        id: ServiceKeyId(row.try_get("id")?),
-        name: row.try_get("name")?,
-        scope: Scope::parse(row.try_get("scope")?).or_unreadable("scope")?,
-        secret_hash: row.try_get::<Vec<u8>, _>("secret_hash")?.try_into().or_unreadable("secret_hash")?,
-        created_at: rows::time(row, "created_at")?,
-        expires_at: rows::optional_time(row, "expires_at")?,
-        revoked_at: rows::optional_time(row, "revoked_at")?,
-    })
-}
-
-fn sealed_signing_key(row: &SqliteRow) -> sqlx::Result<SealedSigningKey> {
-    Ok(SealedSigningKey {
-        sequence: row.try_get("sequence")?,
-        kid: row.try_get("kid")?,
-        algorithm: Algorithm::parse(row.try_get("algorithm")?).or_unreadable("algorithm")?,
-        sealed: row.try_get("sealed")?,
-        created_at: rows::time(row, "created_at")?,
-        active_from: rows::time(row, "active_from")?,
-    })
 }

@@ -1,8 +1,9 @@
-//! The store on an embedded SQLite file. One connection writes, others read; every statement is written out in full, to
-//! be pasted into `sqlite3`.
+//! The store on an embedded SQLite file. One connection writes, others read; every statement is written out in full,
+//! here or in `store/statements`, to be pasted into `sqlite3`.
 
 #[macro_use]
 mod rows;
+mod applications;
 mod batched_writes;
 mod bulk_endings;
 mod change_log;

@@ -5,7 +5,6 @@
 //! refused after it has written.
 
 use async_trait::async_trait;
-use chrono::DateTime;
 use sqlx::{Connection as _, Row, SqliteConnection};
 use uuid::Uuid;
 
@@ -15,8 +14,11 @@ use super::idempotency_keys::is_erased;
 use super::store::SqliteStore;
 use super::{rows, sessions, users};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails};
+use crate::store::columns::{self, StoredRow as _};
 use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
-use crate::store::values::OrUnreadable as _;
+use crate::store::statements::bulk_endings::NEWEST_BULK_ENDING;
+use crate::store::statements::idempotency_keys::{CLAIM_KEY, TAKE_OVER_KEY};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl OpenStore for SqliteStore {
@@ -56,7 +58,6 @@ const INSERT: &str = concat!(
     session_values!(),
     " WHERE NOT EXISTS (SELECT 1 FROM bulk_endings WHERE opened_until >= $3)"
 );
-const NEWEST_BULK_ENDING: &str = "SELECT max(opened_until) FROM bulk_endings";
 
 impl BatchedWrite for Openings {
     type Request = NewSession;
@@ -96,8 +97,8 @@ async fn open_session(tx: &mut SqliteConnection, new: &NewSession) -> sqlx::Resu
     };
     let inserted = rows::bind_session(sqlx::query(INSERT), &new.session)?.execute(&mut *tx).await?;
     if inserted.rows_affected() == 0 {
-        let reach: i64 = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
-        return DateTime::from_timestamp_micros(reach).or_unreadable("opened_until").map(Opening::Outrun);
+        let StoredTime(reach) = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
+        return Ok(Opening::Outrun(reach));
     }
     Ok(Opening::Opened { user, evicted })
 }
@@ -108,14 +109,6 @@ async fn claim_key(
     idempotency: &Idempotency,
     session: &Session,
 ) -> sqlx::Result<Option<Opening>> {
-    // The update changes nothing; it returns the row, which DO NOTHING would not.
-    const CLAIM: &str = "
-        INSERT INTO idempotency_keys (service, key, fingerprint, session_id, created_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (service, key) DO UPDATE SET key = excluded.key
-        RETURNING fingerprint, session_id, created_at";
-    const TAKE_OVER: &str = "
-        UPDATE idempotency_keys SET fingerprint = $3, session_id = $4, created_at = $5
-        WHERE service = $1 AND key = $2";
     let Idempotency { service, key, fingerprint, forget_before } = idempotency;
     let claim = |sql| {
         sqlx::query(sql)
@@ -123,14 +116,14 @@ async fn claim_key(
             .bind(key)
             .bind(fingerprint)
             .bind(session.id.as_uuid())
-            .bind(session.created_at.timestamp_micros())
+            .bind(StoredTime(session.created_at))
     };
-    let row = claim(CLAIM).fetch_one(&mut *tx).await?;
+    let row = claim(CLAIM_KEY).fetch_one(&mut *tx).await?;
     let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     if holder == session.id {
         return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
     }
-    if rows::time(&row, "created_at")? > *forget_before {
+    if row.time("created_at")? > *forget_before {
         if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
             return Ok(Some(Opening::KeyReused));
         }
@@ -139,7 +132,7 @@ async fn claim_key(
         }
     }
     // The key is past its time, or its session has been cleaned up: it may be claimed again.
-    claim(TAKE_OVER).execute(tx).await?;
+    claim(TAKE_OVER_KEY).execute(tx).await?;
     Ok(None)
 }
 
@@ -162,11 +155,10 @@ async fn make_place(
     limit: SessionLimit,
     session: &Session,
 ) -> sqlx::Result<Option<Vec<SessionId>>> {
-    const COUNT: &str = concat!("SELECT count(*) FROM sessions WHERE user_id = $2 AND ", active!());
     let evict = match limit.policy {
         LimitPolicy::Reject => {
-            let active: i64 = sqlx::query_scalar(COUNT)
-                .bind(session.created_at.timestamp_micros())
+            let active: i64 = sqlx::query_scalar(count_active_sessions!())
+                .bind(StoredTime(session.created_at))
                 .bind(session.user_id.as_str())
                 .fetch_one(tx)
                 .await?;
@@ -176,11 +168,11 @@ async fn make_place(
         LimitPolicy::EvictLeastRecent => evict_all_but_first_by!("last_seen_at DESC, id DESC"),
     };
     let evicted = sqlx::query(evict)
-        .bind(session.created_at.timestamp_micros())
+        .bind(StoredTime(session.created_at))
         .bind(session.user_id.as_str())
         .bind(i64::from(limit.most) - 1)
         .bind(EndReason::Replaced.as_str())
         .fetch_all(tx)
         .await?;
-    rows::ended_ids(&evicted).map(Some)
+    columns::ended_ids(&evicted).map(Some)
 }

@@ -1,14 +1,15 @@
 //! Refreshing: one compare-and-set.
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::batched_writes::{BatchedWrite, Refreshes};
 use super::failure::in_time;
-use super::rows;
 use super::store::SqliteStore;
 use crate::model::EndReason;
+use crate::store::columns;
 use crate::store::contract::{RefreshAttempt, RefreshStore, Refreshing, Result};
+use crate::store::stored_time::StoredTime;
 use crate::store::values;
 
 #[async_trait]
@@ -89,18 +90,16 @@ impl BatchedWrite for Refreshes {
         let RefreshAttempt { id, presented, seen_counter, seen_at, now, grace, slide } = *attempt;
         let Some(presented) = values::presented_counter(presented) else { return Ok(Refreshing::NotActive) };
         let refresh = sqlx::query(REFRESH)
-            .bind(now.timestamp_micros())
+            .bind(StoredTime(now))
             .bind(id.as_uuid())
             .bind(presented)
-            .bind((now - grace).timestamp_micros())
+            .bind(StoredTime(now - grace))
             .bind(values::seen_counter(seen_counter))
-            .bind(slide.map(|slide| slide.to.timestamp_micros()))
-            .bind(seen_at.map(|time| time.timestamp_micros()))
+            .bind(slide.map(|slide| StoredTime(slide.to)))
+            .bind(seen_at.map(StoredTime))
             .bind(EndReason::ReuseDetected.as_str())
-            .bind(slide.map(|slide| slide.due.timestamp_micros()));
-        let Some(row) = refresh.fetch_optional(connection).await? else { return Ok(Refreshing::NotActive) };
-        let session = Box::new(rows::session(&row)?);
-        let within_grace = row.try_get::<Option<bool>, _>("within_grace")?;
-        Ok(values::refreshed(session, row.try_get("refresh_repeated")?, within_grace))
+            .bind(slide.map(|slide| StoredTime(slide.due)));
+        let row = refresh.fetch_optional(connection).await?;
+        row.as_ref().map_or(Ok(Refreshing::NotActive), columns::refreshed)
     }
 }

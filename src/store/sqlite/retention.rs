@@ -9,6 +9,8 @@ use super::failure::{failure, search_failure};
 use super::store::SqliteStore;
 use crate::model::Stale;
 use crate::store::contract::{Result, RetentionStore};
+use crate::store::statements::retention::{COUNT_ENDED, DELETE_BULK_ENDINGS};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl RetentionStore for SqliteStore {
@@ -17,12 +19,13 @@ impl RetentionStore for SqliteStore {
     }
 
     async fn count_ended_before(&self, instant: DateTime<Utc>) -> Result<u64> {
-        self::count_ended_before(&self.searches, instant).await.map_err(search_failure)
+        let count = sqlx::query_scalar::<_, i64>(COUNT_ENDED).bind(StoredTime(instant));
+        Ok(count.fetch_one(&self.searches).await.map_err(search_failure)?.unsigned_abs())
     }
 }
 
 /// Only one process can delete at a time, because there is one writer.
-pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx::Result<Option<u64>> {
+async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx::Result<Option<u64>> {
     const EXPIRED: &str = "
         DELETE FROM sessions WHERE rowid IN (
             SELECT rowid FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1000
@@ -43,21 +46,14 @@ pub(super) async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bo
         DELETE FROM idempotency_keys WHERE (service, key) IN (
             SELECT service, key FROM idempotency_keys WHERE created_at <= $1 LIMIT 1000
         )";
-    const BULK_ENDINGS: &str = "DELETE FROM bulk_endings WHERE done_at <= $1";
     let delete = match stale {
-        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(instant.timestamp_micros()),
-        Stale::Ended(instant) => sqlx::query(ENDED).bind(instant.timestamp_micros()),
+        Stale::Expired(instant) => sqlx::query(EXPIRED).bind(StoredTime(instant)),
+        Stale::Ended(instant) => sqlx::query(ENDED).bind(StoredTime(instant)),
         Stale::ExpiredOf { user, at, idle_at } => {
-            sqlx::query(EXPIRED_OF).bind(idle_at.timestamp_micros()).bind(user.as_str()).bind(at.timestamp_micros())
+            sqlx::query(EXPIRED_OF).bind(StoredTime(idle_at)).bind(user.as_str()).bind(StoredTime(at))
         }
-        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(instant.timestamp_micros()),
-        Stale::BulkEndings(instant) => sqlx::query(BULK_ENDINGS).bind(instant.timestamp_micros()),
+        Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(StoredTime(instant)),
+        Stale::BulkEndings(instant) => sqlx::query(DELETE_BULK_ENDINGS).bind(StoredTime(instant)),
     };
     Ok(Some(delete.execute(pool).await?.rows_affected()))
-}
-
-pub(super) async fn count_ended_before(pool: &SqlitePool, instant: DateTime<Utc>) -> sqlx::Result<u64> {
-    const COUNT: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1 OR ended_at <= $1";
-    let count = sqlx::query_scalar::<_, i64>(COUNT).bind(instant.timestamp_micros());
-    Ok(count.fetch_one(pool).await?.unsigned_abs())
 }

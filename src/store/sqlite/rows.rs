@@ -1,15 +1,14 @@
 //! The columns of each table, the definition of active, and the decoding of rows.
 
-use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Row, Sqlite, SqliteExecutor};
-use uuid::Uuid;
+use sqlx::{Sqlite, SqliteExecutor};
 
-use crate::model::{Device, Session, SessionId, SessionStatus, SignedIn, User, UserId};
-use crate::store::columns::{self, InOrder, StoredRow};
+use crate::model::{Session, SessionId, Touch};
 use crate::store::search::Dialect;
-use crate::store::values::{self, OrUnreadable};
+use crate::store::stored_time::StoredTime;
+use crate::store::values;
 
 /// The condition that a session is not idle at `$1`.
 macro_rules! not_idle {
@@ -77,82 +76,34 @@ pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Binds `$1` to `$27` to the columns of a session.
 pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
-    let Session {
-        id,
-        user_id,
-        created_at,
-        last_seen_at,
-        expires_at,
-        absolute_expires_at,
-        idle_timeout,
-        ended,
-        refresh_counter,
-        confirmed_counter,
-        client_id,
-        ip_address,
-        location,
-        user_agent,
-        device: Device { kind, name, model, os, os_version, browser, browser_version },
-        scope,
-        acr,
-        amr,
-        metadata,
-        opened_by,
-    } = session;
     Ok(query
-        .bind(id.as_uuid())
-        .bind(user_id.as_str())
-        .bind(created_at.timestamp_micros())
-        .bind(last_seen_at.timestamp_micros())
-        .bind(expires_at.timestamp_micros())
-        .bind(absolute_expires_at.timestamp_micros())
-        .bind(values::seconds_to_store(*idle_timeout)?)
-        .bind(ended.map(|ended| ended.at.timestamp_micros()))
-        .bind(ended.map(|ended| ended.reason.as_str()))
-        .bind(values::counter_to_store(*refresh_counter, "refresh_counter")?)
-        .bind(values::counter_to_store(*confirmed_counter, "confirmed_counter")?)
-        .bind(client_id)
-        .bind(ip_address.map(|address| address.to_string()))
-        .bind(location)
-        .bind(user_agent)
-        .bind(kind.as_str())
-        .bind(name)
-        .bind(model)
-        .bind(os)
-        .bind(os_version)
-        .bind(browser)
-        .bind(browser_version)
-        .bind(scope.as_str())
-        .bind(acr)
-        .bind(values::methods_to_store(amr)?)
-        .bind(metadata.as_json())
-        .bind(opened_by.map(|opener| opener.to_string())))
-}
-
-/// Instants are whole microseconds since 1970.
-impl StoredRow for SqliteRow {
-    type Instant = i64;
-
-    fn instant(stored: i64) -> sqlx::Result<DateTime<Utc>> {
-        DateTime::from_timestamp_micros(stored).or_unreadable("instant")
-    }
-}
-
-pub(super) fn session(row: &SqliteRow) -> sqlx::Result<Session> {
-    columns::session(&mut InOrder::of(row))
-}
-
-pub(super) fn standing(row: &SqliteRow) -> sqlx::Result<SessionStatus> {
-    columns::standing(&mut InOrder::of(row))
-}
-
-pub(super) fn user(row: &SqliteRow) -> sqlx::Result<User> {
-    columns::user(&mut InOrder::of(row))
-}
-
-/// A session joined with its user.
-pub(super) fn signed_in(row: &SqliteRow) -> sqlx::Result<SignedIn> {
-    columns::signed_in(&mut InOrder::of(row))
+        .bind(session.id.as_uuid())
+        .bind(session.user_id.as_str())
+        .bind(StoredTime(session.created_at))
+        .bind(StoredTime(session.last_seen_at))
+        .bind(StoredTime(session.expires_at))
+        .bind(StoredTime(session.absolute_expires_at))
+        .bind(values::seconds_to_store(session.idle_timeout)?)
+        .bind(session.ended.map(|ended| StoredTime(ended.at)))
+        .bind(session.ended.map(|ended| ended.reason.as_str()))
+        .bind(values::counter_to_store(session.refresh_counter, "refresh_counter")?)
+        .bind(values::counter_to_store(session.confirmed_counter, "confirmed_counter")?)
+        .bind(&session.client_id)
+        .bind(session.ip_address.map(|address| address.to_string()))
+        .bind(&session.location)
+        .bind(&session.user_agent)
+        .bind(session.device.kind.as_str())
+        .bind(&session.device.name)
+        .bind(&session.device.model)
+        .bind(&session.device.os)
+        .bind(&session.device.os_version)
+        .bind(&session.device.browser)
+        .bind(&session.device.browser_version)
+        .bind(session.scope.as_str())
+        .bind(&session.acr)
+        .bind(values::texts_to_store(&session.amr)?)
+        .bind(session.metadata.as_json())
+        .bind(session.opened_by.map(|opener| opener.to_string())))
 }
 
 /// Runs a statement that writes one row at most and returns it.
@@ -166,47 +117,22 @@ pub(super) async fn write_one(
     Ok(query.fetch_all(executor).await?.pop())
 }
 
-/// An instant as stored: whole microseconds since 1970.
-pub(super) fn time(row: &SqliteRow, column: &'static str) -> sqlx::Result<DateTime<Utc>> {
-    DateTime::from_timestamp_micros(row.try_get(column)?).or_unreadable(column)
-}
-
-pub(super) fn optional_time(row: &SqliteRow, column: &'static str) -> sqlx::Result<Option<DateTime<Utc>>> {
-    let micros: Option<i64> = row.try_get(column)?;
-    micros.map(|micros| DateTime::from_timestamp_micros(micros).or_unreadable(column)).transpose()
-}
-
-pub(super) fn session_id(row: &SqliteRow) -> sqlx::Result<SessionId> {
-    Ok(SessionId::from_uuid(row.try_get::<Uuid, _>("id")?))
-}
-
-/// The ids of the ended sessions that were active, sorted because `RETURNING` keeps no order.
-pub(super) fn ended_ids(rows: &[SqliteRow]) -> sqlx::Result<Vec<SessionId>> {
-    let mut ids = Vec::with_capacity(rows.len());
-    for row in rows {
-        if row.try_get("was_active")? {
-            ids.push(session_id(row)?);
-        }
-    }
-    ids.sort_unstable();
-    Ok(ids)
-}
-
-/// As [`ended_ids`], each with its user.
-pub(super) fn ended_of_users(rows: &[SqliteRow]) -> sqlx::Result<Vec<(SessionId, UserId)>> {
-    let mut ended = Vec::with_capacity(rows.len());
-    for row in rows {
-        if row.try_get("was_active")? {
-            let user = UserId::parse(row.try_get::<String, _>("user_id")?).or_unreadable("user_id")?;
-            ended.push((session_id(row)?, user));
-        }
-    }
-    ended.sort_unstable_by_key(|(id, _)| *id);
-    Ok(ended)
-}
-
 /// Ids as one value, because SQLite binds no lists.
 pub(super) fn json_of_ids(ids: &[SessionId]) -> sqlx::Result<String> {
-    let ids: Vec<String> = ids.iter().map(|id| id.as_uuid().simple().to_string()).collect();
-    serde_json::to_string(&ids).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+    json(ids.iter().map(|id| hex(*id)).collect::<Vec<_>>())
+}
+
+/// Touches as one value: id, time and counter of each.
+pub(super) fn json_of_touches(touches: &[Touch]) -> sqlx::Result<String> {
+    let touch =
+        |touch: &Touch| (hex(touch.id), StoredTime(touch.seen_at).microseconds(), values::seen_counter(touch.counter));
+    json(touches.iter().map(touch).collect::<Vec<_>>())
+}
+
+fn hex(id: SessionId) -> String {
+    id.as_uuid().simple().to_string()
+}
+
+fn json(list: impl Serialize) -> sqlx::Result<String> {
+    serde_json::to_string(&list).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

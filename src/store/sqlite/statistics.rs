@@ -1,15 +1,18 @@
-//! Counting what happened to sessions, and reading what was counted.
+//! Counting events of sessions, and reading the counts.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use sqlx::{Row, SqlitePool};
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::SqlitePool;
 
 use super::failure::failure;
-use super::rows;
 use super::store::SqliteStore;
-use crate::model::{CountedEvent, Counts, CountsWanted, DeviceType, EventCount, GroupCount, Grouping};
+use crate::model::{Counts, CountsWanted, DeviceType, Grouping};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{BatchProgress, Result, StatisticsStore};
-use crate::store::values::OrUnreadable;
+use crate::store::statements::statistics::{
+    COUNTED_UNTIL, LIST_EVENTS, LIST_GROUPS, RECORD_PROGRESS, event_count, group_count,
+};
+use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl StatisticsStore for SqliteStore {
@@ -18,11 +21,33 @@ impl StatisticsStore for SqliteStore {
     }
 
     async fn statistics(&self, wanted: CountsWanted<'_>) -> Result<Counts> {
-        self::statistics(&self.searches, wanted).await.map_err(failure)
+        let CountsWanted { from, to, midnight, query, most_groups } = wanted;
+        let select = |sql| {
+            sqlx::query(sql)
+                .bind(&query.client_id)
+                .bind(query.device_type.map(DeviceType::as_str))
+                .bind(query.group_by.map(Grouping::as_str))
+        };
+        let read = async {
+            let mut tx = self.searches.begin().await?;
+            let StoredTime(counted_until) = sqlx::query_scalar(COUNTED_UNTIL).fetch_one(&mut *tx).await?;
+            let most = i64::try_from(most_groups).unwrap_or(i64::MAX - 1) + 1;
+            let list = select(LIST_GROUPS).bind(StoredTime(to)).bind(StoredTime(midnight)).bind(most);
+            let rows = list.fetch_all(&mut *tx).await?;
+            let groups: Vec<_> = rows.iter().map(group_count).collect::<sqlx::Result<_>>()?;
+            if groups.len() > most_groups {
+                return Ok(Counts { counted_until, groups, events: Vec::new() });
+            }
+            let list = select(LIST_EVENTS).bind(query.step.as_str()).bind(StoredTime(from)).bind(StoredTime(to));
+            let rows = list.fetch_all(&mut *tx).await?;
+            let events = rows.iter().map(event_count).collect::<sqlx::Result<_>>()?;
+            Ok(Counts { counted_until, groups, events })
+        };
+        read.await.map_err(failure)
     }
 }
 
-/// Adds events (`at`, `client_id`, `device_type`, `kind`) to each step that they are in.
+/// Adds events (`at`, `client_id`, `device_type`, `kind`) to the counts of each step that contains them.
 macro_rules! count_events {
     ($events:expr) => {
         concat!(
@@ -45,129 +70,62 @@ macro_rules! count_events {
     };
 }
 
-/// From `$1` up to `$2`; ends from `$3` on.
-const COUNT: &str = count_events!(
-    "SELECT created_at AS at, client_id, device_type, 'opened' AS kind FROM sessions
-     WHERE created_at >= $1 AND created_at < $2
-     UNION ALL
-     SELECT ended_at, client_id, device_type, end_reason FROM sessions
-     WHERE ended_at >= $3 AND ended_at < $2 AND ended_at < expires_at
-     UNION ALL
-     SELECT expires_at, client_id, device_type, 'expired' FROM sessions
-     WHERE expires_at >= $1 AND expires_at < $2 AND (ended_at IS NULL OR ended_at >= expires_at)"
-);
-
-/// Ends at exactly `$1` of sessions opened after `$2` up to `$3`, found by when they were opened, because there are
-/// thousands that ended then.
+/// Endings at exactly `$1` of sessions opened after `$2` up to `$3`. They are found by creation, because a bulk ending
+/// gives the same time to thousands of them.
 const COUNT_ENDED_TOGETHER: &str = count_events!(
     "SELECT ended_at AS at, client_id, device_type, end_reason AS kind FROM sessions
      WHERE created_at > $2 AND created_at <= coalesce($3, 9223372036854775807)
         AND +ended_at = $1 AND ended_at < expires_at"
 );
 
-const PROGRESS: &str = "UPDATE statistics_progress SET counted_until = $1, opened_until = $2";
+const MICROSECOND: TimeDelta = TimeDelta::microseconds(1);
 
-pub(super) async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
-    // A bulk ending that is not carried out will give its sessions an end at its own time.
+async fn roll_up(pool: &SqlitePool, until: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
+    // Sessions of an open bulk ending will get its time as their end.
     const BEGIN: &str = "
         SELECT counted_until, opened_until,
             min($1, coalesce((SELECT min(at) FROM bulk_endings WHERE done_at IS NULL), $1)) AS until
         FROM statistics_progress";
-    // Not more at once than is quickly done.
+    // The batch is limited to what is quickly counted.
     const REACH: &str = "
         SELECT (SELECT ended_at FROM sessions WHERE ended_at >= $1 AND ended_at < $2
-                ORDER BY ended_at LIMIT 1 OFFSET 1000),
+                ORDER BY ended_at LIMIT 1 OFFSET 1000) AS ended_at,
             min(coalesce((SELECT created_at FROM sessions WHERE created_at >= $1 AND created_at < $2
                           ORDER BY created_at LIMIT 1 OFFSET 1000), $2),
                 coalesce((SELECT expires_at FROM sessions WHERE expires_at >= $1 AND expires_at < $2
-                          ORDER BY expires_at LIMIT 1 OFFSET 1000), $2))";
+                          ORDER BY expires_at LIMIT 1 OFFSET 1000), $2)) AS reach";
     const END_OF_SPAN: &str =
         "SELECT created_at FROM sessions WHERE created_at > $1 ORDER BY created_at LIMIT 1 OFFSET 999";
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let row = sqlx::query(BEGIN).bind(until.timestamp_micros()).fetch_one(&mut *tx).await?;
-    let (from, until): (i64, i64) = (row.try_get("counted_until")?, row.try_get("until")?);
-    let opened_until: Option<i64> = row.try_get("opened_until")?;
+    let row = sqlx::query(BEGIN).bind(StoredTime(until)).fetch_one(&mut *tx).await?;
+    let (from, until) = (row.time("counted_until")?, row.time("until")?);
+    let opened_until = row.optional_time("opened_until")?;
     if until <= from {
         return Ok(BatchProgress::Done);
     }
-    let reach = sqlx::query_as::<_, (Option<i64>, i64)>(REACH).bind(from).bind(until).fetch_one(&mut *tx).await?;
-    let (ended_at, reach) = reach;
-    let mut reach = reach.min(ended_at.unwrap_or(until)).max(from + 1);
+    let reach = sqlx::query(REACH).bind(StoredTime(from)).bind(StoredTime(until)).fetch_one(&mut *tx).await?;
+    let ended_at = reach.optional_time("ended_at")?;
+    let mut reach = reach.time("reach")?.min(ended_at.unwrap_or(until)).max(from + MICROSECOND);
     let mut ended_from = from;
     if opened_until.is_some() || ended_at == Some(from) {
-        let opened_from = opened_until.unwrap_or(0);
-        let span_end: Option<i64> = sqlx::query_scalar(END_OF_SPAN).bind(opened_from).fetch_optional(&mut *tx).await?;
-        let count = sqlx::query(COUNT_ENDED_TOGETHER).bind(from).bind(opened_from).bind(span_end);
+        let opened_from = StoredTime(opened_until.unwrap_or(DateTime::UNIX_EPOCH));
+        let span_end: Option<StoredTime> =
+            sqlx::query_scalar(END_OF_SPAN).bind(opened_from).fetch_optional(&mut *tx).await?;
+        let count = sqlx::query(COUNT_ENDED_TOGETHER).bind(StoredTime(from)).bind(opened_from).bind(span_end);
         count.execute(&mut *tx).await?;
         if span_end.is_some() {
-            sqlx::query(PROGRESS).bind(from).bind(span_end).execute(&mut *tx).await?;
+            sqlx::query(RECORD_PROGRESS).bind(StoredTime(from)).bind(span_end).execute(&mut *tx).await?;
             tx.commit().await?;
             return Ok(BatchProgress::More);
         }
-        (reach, ended_from) = (from + 1, from + 1);
+        (reach, ended_from) = (from + MICROSECOND, from + MICROSECOND);
     }
-    sqlx::query(COUNT).bind(from).bind(reach).bind(ended_from).execute(&mut *tx).await?;
-    sqlx::query(PROGRESS).bind(reach).bind(None::<i64>).execute(&mut *tx).await?;
+    let count = sqlx::query(count_events_of_span!())
+        .bind(StoredTime(from))
+        .bind(StoredTime(reach))
+        .bind(StoredTime(ended_from));
+    count.execute(&mut *tx).await?;
+    sqlx::query(RECORD_PROGRESS).bind(StoredTime(reach)).bind(None::<StoredTime>).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(BatchProgress::of_batch(reach < until))
-}
-
-/// The counts that are wanted, and the name of their group.
-macro_rules! selected {
-    () => {
-        "SELECT CASE WHEN $3 = 'client_id' THEN client_id WHEN $3 = 'device_type' THEN device_type ELSE '' END \
-                AS name, start, step, kind, count FROM statistics \
-         WHERE ($1 IS NULL OR client_id = $1) AND ($2 IS NULL OR device_type = $2)"
-    };
-}
-
-pub(super) async fn statistics(pool: &SqlitePool, wanted: CountsWanted<'_>) -> sqlx::Result<Counts> {
-    const GROUPS: &str = concat!(
-        "SELECT name, sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step = 'ever') AS open,
-            coalesce(sum(CASE WHEN kind = 'opened' THEN count ELSE -count END) FILTER (WHERE step <> 'ever'), 0)
-                AS since
-         FROM (",
-        selected!(),
-        "   AND (step = 'ever' OR step = 'hour' AND start >= $4 AND start < $5 OR step = 'day' AND start >= $5)
-         ) AS selected GROUP BY name ORDER BY name LIMIT $6"
-    );
-    const EVENTS: &str = concat!(
-        "SELECT start, name, kind, sum(count) AS count FROM (",
-        selected!(),
-        " AND step = $4 AND start >= $5 AND start < $6) AS selected GROUP BY 1, 2, 3 ORDER BY 1"
-    );
-    let CountsWanted { from, to, midnight, query, most_groups } = wanted;
-    let select = |sql| {
-        sqlx::query(sql)
-            .bind(&query.client_id)
-            .bind(query.device_type.map(DeviceType::as_str))
-            .bind(query.group_by.map(Grouping::as_str))
-    };
-    let mut tx = pool.begin().await?;
-    let progress = sqlx::query("SELECT counted_until FROM statistics_progress").fetch_one(&mut *tx).await?;
-    let counted_until = rows::time(&progress, "counted_until")?;
-    let most = i64::try_from(most_groups).unwrap_or(i64::MAX - 1) + 1;
-    let (to, midnight) = (to.timestamp_micros(), midnight.timestamp_micros());
-    let rows = select(GROUPS).bind(to).bind(midnight).bind(most).fetch_all(&mut *tx).await?;
-    let groups: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            Ok(GroupCount { name: row.try_get("name")?, open: row.try_get("open")?, since: row.try_get("since")? })
-        })
-        .collect::<sqlx::Result<_>>()?;
-    if groups.len() > most_groups {
-        return Ok(Counts { counted_until, groups, events: Vec::new() });
-    }
-    let select = select(EVENTS).bind(query.step.as_str()).bind(from.timestamp_micros()).bind(to);
-    let rows = select.fetch_all(&mut *tx).await?;
-    let event = |row: &sqlx::sqlite::SqliteRow| {
-        let event = CountedEvent::parse(row.try_get("kind")?).or_unreadable("kind")?;
-        Ok(EventCount {
-            start: rows::time(row, "start")?,
-            group: row.try_get("name")?,
-            event,
-            count: row.try_get("count")?,
-        })
-    };
-    Ok(Counts { counted_until, groups, events: rows.iter().map(event).collect::<sqlx::Result<_>>()? })
 }

@@ -15,7 +15,7 @@ use super::failure::{WRITER_TIME, failure, is_busy};
 use super::log_numbers::number_from;
 use crate::clock::machine_microseconds;
 use crate::failpoints::{self, Failpoint};
-use crate::store::contract::{Pool, Result, StoreLifecycle};
+use crate::store::contract::{Pool, Result, Store, StoreLifecycle};
 use crate::store::open_error::OpenError;
 use crate::store::pools::divide;
 
@@ -128,6 +128,8 @@ async fn migrate(connection: &mut SqliteConnection) -> std::result::Result<(), O
     MIGRATIONS.run_direct(None, &mut *tx, false).await?;
     tx.commit().await.map_err(OpenError::Connect)
 }
+
+impl Store for SqliteStore {}
 
 #[async_trait]
 impl StoreLifecycle for SqliteStore {

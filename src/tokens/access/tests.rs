@@ -227,11 +227,25 @@ fn issuer_and_audience_must_be_ours_and_nothing_like_them() {
         assert_eq!(refused(json!("https://elsewhere.example.org")), refusal);
         assert_eq!(refused(json!("")), refusal);
         assert_eq!(refused(json!(ours.to_uppercase())), refusal);
-        assert_eq!(refused(json!([ours])), TokenError::Claims);
-        assert_eq!(refused(json!([])), TokenError::Claims);
+        assert_eq!(refused(json!({ "is": ours })), TokenError::Claims);
         assert_eq!(refused(Value::Null), TokenError::Claims);
         let without = fixture.with_claims(|claims| drop(claims.as_object_mut().unwrap().remove(name)));
         assert_eq!(fixture.refusal(&without), TokenError::Claims);
+    }
+    assert_eq!(fixture.refusal(&fixture.with_claims(|claims| claims["iss"] = json!([ISSUER]))), TokenError::Claims);
+}
+
+/// RFC 7519 section 4.1.3.
+#[test]
+fn one_of_several_audiences_must_be_ours_or_an_application_s() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let token = |value: Value| fixture.with_claims(|claims| claims["aud"] = value);
+    assert_eq!(fixture.refusal(&token(json!([]))), TokenError::Audience);
+    assert_eq!(fixture.refusal(&token(json!(["shop", "elsewhere"]))), TokenError::Audience);
+    assert!(fixture.tokens.verify(&token(json!(["elsewhere", AUDIENCE])), fixture.now).is_ok());
+    fixture.tokens.accept_audiences(["shop".to_owned()].into());
+    for accepted in [json!("shop"), json!(["elsewhere", "shop"]), json!(AUDIENCE)] {
+        assert!(fixture.tokens.verify(&token(accepted), fixture.now).is_ok());
     }
 }
 

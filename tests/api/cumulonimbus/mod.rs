@@ -1,8 +1,9 @@
-//! `/api/user/:id/session*`, and the same below `/user`.
+//! `/api/user/:id/session*` and `/api/user/session*`, and the same below `/user`.
 
 mod bulk;
 mod list;
 mod one;
+mod own;
 mod refusals;
 
 use crate::support::server::{Opened, Server};

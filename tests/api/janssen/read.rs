@@ -7,6 +7,32 @@ use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 on_both_databases! {
+    async fn the_deployed_servers_path_leads_to_the_same(database) {
+        let server = Server::start(database).await;
+        let opened = server.open("1001").await;
+        for path in [PATH.to_owned(), format!("{PATH}/search?fieldValuePair=userDn=1001"), format!("{PATH}/sid/{}", opened.id)] {
+            let here = server.send("GET", &path, BOOTSTRAP_KEY).await.expect(200).json();
+            let there = server.send("GET", &format!("/jans-config-api{path}"), BOOTSTRAP_KEY).await.expect(200).json();
+            // A second may have passed.
+            let without_ttl = |mut answer: serde_json::Value| {
+                if let Some(entry) = answer.pointer_mut("/entries/0") {
+                    entry["ttl"].take();
+                } else {
+                    answer["ttl"].take();
+                }
+                answer
+            };
+            assert_eq!(without_ttl(here), without_ttl(there), "{path}");
+        }
+        let other = server.open("1002").await;
+        let rows = [("sid", other.id.as_str(), &other), ("user", "inum=1001,ou=people,o=jans", &opened)];
+        for (kind, name, session) in rows {
+            let path = format!("/jans-config-api{PATH}/{kind}/{name}");
+            assert_eq!(server.send("DELETE", &path, BOOTSTRAP_KEY).await.expect(204).text, "");
+            assert!(!server.stands(&session.access).await, "{path}");
+        }
+    }
+
     async fn a_session_is_shown_with_all_that_is_known_of_it(database) {
         let server = Server::start(database).await;
         let opened = server

@@ -47,6 +47,10 @@ on_both_databases! {
             ("GET", "/api/v1/jans-auth-server/session/sid", 404),
             ("POST", PATH, 405),
             ("GET", "/api/v1/jans-auth-server/session/user/1001", 405),
+            ("GET", "/jans-config-api", 404),
+            ("GET", "/jans-config-api/api/v1/users/me/sessions", 404),
+            ("GET", "/jans-config-api/api/v1/jans-auth-server/session/", 404),
+            ("POST", "/jans-config-api/api/v1/jans-auth-server/session", 405),
         ];
         for (method, path, status) in rows {
             let refused = answer(server.request(method, path)).await.expect(status).json();

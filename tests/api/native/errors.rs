@@ -109,7 +109,7 @@ on_both_databases! {
 
     async fn an_unknown_path_or_method_is_answered_in_the_same_words(database) {
         let server = Server::start(database).await;
-        for path in ["/v1", "/v1/", "/v1/nothing", "/v1/sessions/", "/v1//sessions", "/V1/me", "/nothing", "/v1/me;x=1", "/"] {
+        for path in ["/v1", "/v1/", "/v1/nothing", "/v1/sessions/", "/v1//sessions", "/V1/me", "/nothing", "/v1/me;x=1", "/index.html"] {
             answer(server.request("GET", path)).await.expect_problem(404, "not_found");
         }
         for (method, path, allow) in [("POST", "/v1/me", "GET,HEAD"), ("PUT", "/v1/sessions", "POST,GET,HEAD"), ("TRACE", "/v1/me", "GET,HEAD"), ("BREW", "/v1/me", "GET,HEAD"), ("POST", "/healthz", "GET,HEAD")] {

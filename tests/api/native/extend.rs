@@ -62,7 +62,7 @@ on_both_databases! {
         assert!(refused.header("www-authenticate").contains("sessions:admin"));
         let blackbox = format!("/api/v0/sessions/{}/extend", alice.id);
         let refused = server.send_json("POST", &blackbox, &alice.access, &json!({ "extension_hours": 1 })).await.expect(400);
-        let message = "extension_hours cannot be taken: only administrators extend sessions here";
+        let message = "extension_hours is not allowed: on this server, only administrators can extend sessions";
         assert_eq!(refused.json(), json!({ "success": false, "message": message }));
         let same = server.send("GET", &format!("/v1/sessions/{}", alice.id), BOOTSTRAP_KEY).await.json();
         assert_eq!(end(&same), before);

@@ -1,6 +1,8 @@
 //! The native API.
 
+mod applications;
 mod change;
+mod clients;
 mod cookie;
 mod devices;
 mod end;
@@ -11,6 +13,7 @@ mod get;
 mod idle;
 mod introspect;
 mod key_set;
+mod keys;
 mod me;
 mod offline;
 mod open;

@@ -28,7 +28,7 @@ on_both_databases! {
     async fn unknown_paths_and_methods_are_answered_in_the_family_s_words(database) {
         let server = Server::start(database).await;
         let alice = server.open("alice").await;
-        let slashes = |right: &str| format!("There is nothing at this path: without needless slashes it is {right}");
+        let slashes = |right: &str| format!("There is nothing at this path; did you mean {right}?");
         for (path, message) in [
             ("/auth", "There is nothing at this path".to_owned()),
             ("/auth/", slashes("/auth")),

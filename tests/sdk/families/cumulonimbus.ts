@@ -5,6 +5,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
+import Cumulonimbus from 'cumulonimbus-wrapper';
+
 import type { Checks } from '../support/checks.mjs';
 import type { Opened, Server } from '../support/server.mjs';
 
@@ -13,7 +15,10 @@ const PERMISSIONS = { code: 'INSUFFICIENT_PERMISSIONS_ERROR', message: 'Missing 
 const INVALID_USER = { code: 'INVALID_USER_ERROR', message: 'Invalid User' };
 const BANNED = { code: 'BANNED_ERROR', message: 'Banned' };
 
-/** This family has no SDK. Clients follow the documentation: curl or fetch, with the bare token in the header. */
+/**
+ * Programs for staff follow the documentation: curl or fetch, with the bare token in the header. Programs for users have a
+ * wrapper.
+ */
 export async function cumulonimbus(server: Server, checks: Checks) {
     const staff = await server.open(undefined, { scope: 'sessions:admin' });
 
@@ -96,6 +101,10 @@ export async function cumulonimbus(server: Server, checks: Checks) {
         assert.deepEqual([long.status, long.body.code], [400, 'BODY_TOO_LARGE_ERROR']);
     });
 
+    for (const base of ['/api', '']) {
+        await ownSessions(server, checks, base);
+    }
+
     const operations = (user: string): [string, string, object?][] => [
         ['GET', `/api/user/${user}/sessions`],
         ['GET', `/api/user/${user}/session/1234567890`],
@@ -155,6 +164,114 @@ export async function cumulonimbus(server: Server, checks: Checks) {
             assert.equal(await server.stands(first.token), title.startsWith('GET'));
         });
     }
+}
+
+interface Wrapped {
+    result: any;
+    ratelimit: { limit: number } | null;
+}
+
+type Method<Parameters extends unknown[]> = (...parameters: Parameters) => Promise<Wrapped>;
+
+/**
+ * The methods for the user's own sessions of the wrapper's version 1. npm has version 5 alone, whose own methods have other
+ * paths; it is what makes methods of paths here, sends the requests and reads the answers, as version 1 did.
+ */
+function wrapperOf(baseURL: string, token: string) {
+    // Its types leave out what its own methods are made by.
+    const wrapper = new Cumulonimbus(token, { baseURL }) as any;
+    const deletion = (path: unknown, body?: unknown) =>
+        wrapper.manufactureMethod(path, 'DELETE', body ? { 'Content-Type': 'application/json' } : {}, body ?? null);
+    return {
+        getSelfSessionByID: wrapper.manufactureMethodGet((sid?: string) => ['/user/session', ...(sid ? [sid] : [])].join('/')),
+        getSelfSessions: wrapper.manufactureMethodGet(
+            (limit?: number, offset?: number) => `/user/sessions?limit=${limit || 50}&offset=${offset || 0}`,
+        ),
+        deleteSelfSessionByID: deletion((sid: string) => `/user/session/${sid}`),
+        bulkDeleteSelfSessionsByID: deletion('/user/sessions', (sessions: string[]) => JSON.stringify({ sessions })),
+        bulkDeleteAllSelfSessions: deletion((allButSelf?: boolean) => `/user/sessions/all?allButSelf=${allButSelf ?? false}`),
+    } as {
+        getSelfSessionByID: Method<[sid?: string]>;
+        getSelfSessions: Method<[limit?: number, offset?: number]>;
+        deleteSelfSessionByID: Method<[sid: string]>;
+        bulkDeleteSelfSessionsByID: Method<[sids: string[]]>;
+        bulkDeleteAllSelfSessions: Method<[allButSelf?: boolean]>;
+    };
+}
+
+/** The wrapper on the user's own sessions. */
+async function ownSessions(server: Server, checks: Checks, base: string) {
+    const of = (token: string) => wrapperOf(server.base + base, token);
+    const stand = (...sessions: Opened[]) => Promise.all(sessions.map(({ token }) => server.stands(token)));
+    const place = base || 'no base path';
+
+    await checks.run(`cumulonimbus: the wrapper shows the user’s own sessions, at ${place}`, async () => {
+        const user = server.newUser();
+        const [first, second] = await openApart(server, user, 2);
+        const wrapper = of(first.token);
+        const { result: current } = await wrapper.getSelfSessionByID();
+        assert.deepEqual(Object.keys(current), ['iat', 'exp', 'name', 'sub', 'id']);
+        assert.deepEqual([String(current.iat), current.sub, current.id], [iat(first), user, first.id]);
+        const { result: other } = await wrapper.getSelfSessionByID(iat(second));
+        assert.equal(other.id, second.id);
+        assert.deepEqual((await wrapper.getSelfSessionByID(second.id)).result, other);
+        assert.deepEqual((await wrapper.getSelfSessions()).result, { count: 2, items: [other, current] });
+        assert.deepEqual((await wrapper.getSelfSessions(1, 1)).result, { count: 2, items: [current] });
+        assert.deepEqual((await wrapper.getSelfSessions(50, 2)).result, { count: 2, items: [] });
+    });
+
+    await checks.run(`cumulonimbus: the wrapper deletes the user’s own sessions, at ${place}`, async () => {
+        const user = server.newUser();
+        const [first, second, third, fourth] = await openApart(server, user, 4);
+        const wrapper = of(first.token);
+        const { result: shown } = await wrapper.getSelfSessionByID(second.id);
+        assert.deepEqual((await wrapper.deleteSelfSessionByID(iat(second))).result, shown);
+        const bulk = await wrapper.bulkDeleteSelfSessionsByID([iat(third), fourth.id, '1']);
+        assert.deepEqual(bulk.result, { count: 2, type: 'session' });
+        assert.deepEqual(await stand(first, second, third, fourth), [true, false, false, false]);
+    });
+
+    await checks.run(`cumulonimbus: the wrapper deletes all of the user’s sessions, or all but its own, at ${place}`, async () => {
+        const user = server.newUser();
+        for (const [allButSelf, count] of [[true, 1], [false, 2], [undefined, 2]] as const) {
+            const [mine, other] = [await server.open(user), await server.open(user)];
+            const { result } = await of(mine.token).bulkDeleteAllSelfSessions(allButSelf);
+            assert.deepEqual(result, { count, type: 'session' });
+            assert.deepEqual(await stand(mine, other), [allButSelf === true, false]);
+            await server.call('DELETE', `/v1/users/${user}/sessions`);
+        }
+    });
+
+    await checks.run(`cumulonimbus: the wrapper learns what is wrong by its code, at ${place}`, async () => {
+        const [mine, foreign, banned] = [await server.open(), await server.open(), await server.open()];
+        assert.equal((await server.call('POST', `/v1/users/${banned.user}/ban`)).status, 200);
+        const calls = [
+            (token: string) => of(token).getSelfSessionByID(),
+            (token: string) => of(token).getSelfSessionByID(foreign.id),
+            (token: string) => of(token).getSelfSessions(),
+            (token: string) => of(token).deleteSelfSessionByID(foreign.id),
+            (token: string) => of(token).bulkDeleteSelfSessionsByID([foreign.id]),
+            (token: string) => of(token).bulkDeleteAllSelfSessions(true),
+        ];
+        for (const call of calls) {
+            for (const token of ['nonsense', server.key]) await refused(call(token), INVALID_SESSION);
+            await refused(call(banned.token), BANNED);
+        }
+        await refused(of(mine.token).getSelfSessionByID(foreign.id), INVALID_SESSION);
+        await refused(of(mine.token).deleteSelfSessionByID(foreign.id), INVALID_SESSION);
+        const many = of(mine.token).bulkDeleteSelfSessionsByID(Array(51).fill('1'));
+        await refused(many, { code: 'BODY_TOO_LARGE_ERROR', message: 'Body Too Large' });
+        assert.deepEqual(await stand(mine, foreign), [true, true]);
+    });
+}
+
+async function refused(call: Promise<unknown>, { code, message }: { code: string; message: string }) {
+    const error = await call.then(
+        () => assert.fail('it should be refused'),
+        (error) => error,
+    );
+    assert.ok(error instanceof Cumulonimbus.ResponseError, String(error));
+    assert.deepEqual([error.code, error.message], [code, message]);
 }
 
 /** Opens sessions in different seconds, because the second is their handle. */

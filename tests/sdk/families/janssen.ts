@@ -16,10 +16,18 @@ interface Answer {
     response: any;
 }
 
-/** The SDK that the javascript generator makes. */
+/** The SDK that the javascript generator makes, with the original server's own path and without. */
 export async function janssen(server: Server, checks: Checks) {
+    for (const base of ['', '/jans-config-api']) {
+        await at(server.base + base, server, {
+            run: (name, body) => checks.run(base ? `${name}, below ${base}` : name, body),
+        });
+    }
+}
+
+async function at(base: string, server: Server, checks: Pick<Checks, 'run'>) {
     const api = (token: string) => {
-        const client = new sdk.ApiClient(server.base);
+        const client = new sdk.ApiClient(base);
         client.authentications.oauth2.accessToken = token;
         return new sdk.AuthSessionManagementApi(client);
     };
@@ -70,6 +78,10 @@ export async function janssen(server: Server, checks: Checks) {
         assert.deepEqual(found(await search({ ...sorted, sortOrder: 'descending' })), [...ids].reverse());
         const page = await search({ ...sorted, limit: 1, startIndex: 1 });
         assert.deepEqual([found(page), page.start, page.entriesCount, page.totalEntriesCount], [[ids[1]], 1, 1, 3]);
+        for (const startIndex of [3, 2_000_000]) {
+            const past = await search({ ...sorted, startIndex });
+            assert.deepEqual([found(past), past.start, past.entriesCount, past.totalEntriesCount], [[], startIndex, 0, 3]);
+        }
         assert.deepEqual(found(await search({ fieldValuePair: `userDn=${dn(user)}`, sortBy: 'creationDate' })), ids);
         assert.deepEqual(found(await search({ pattern: ids[0] })), [ids[0]]);
         assert.deepEqual(found(await search({ fieldValuePair: `${fieldValuePair},expirationDate<${day(-1)}` })), []);

@@ -3,6 +3,7 @@ import { cumulonimbus } from '../families/cumulonimbus.js';
 import { janssen } from '../families/janssen.js';
 import { quiika } from '../families/quiika.js';
 import { vault } from '../families/vault.js';
+import { oauth, offline } from '../oauth/oauth.mjs';
 import { Checks } from './checks.mjs';
 import { Server, withFreshDatabase } from './server.mjs';
 
@@ -22,9 +23,12 @@ async function onServer(databaseUrl) {
 
 console.log('on SQLite');
 await onServer();
+await oauth(checks);
+await offline(checks);
 if (process.env.TEST_DATABASE_URL) {
     console.log('on PostgreSQL');
     await withFreshDatabase(process.env.TEST_DATABASE_URL, onServer);
+    await withFreshDatabase(process.env.TEST_DATABASE_URL, (url) => oauth(checks, url));
 } else {
     console.log('left out: PostgreSQL, TEST_DATABASE_URL is not set');
 }

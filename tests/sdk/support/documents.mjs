@@ -18,9 +18,11 @@ const facts = JSON.parse(fs.readFileSync('facts.json', 'utf8'));
 const seeds = process.env.SOJOURN_SEEDS;
 const checks = new Checks();
 
-for (const [family, published] of Object.entries(facts)) {
+for (const [family, { wrapper = [], ...document }] of Object.entries(facts)) {
+    // A published client may have methods that the published document leaves out.
+    const published = { ...document, operations: [...document.operations, ...wrapper] };
     await checks.run(`${family}: our document says what is published`, () => {
-        same(published, family, whatIsPublishedOf(factsOf(readDocument(family), family), published));
+        same(published, family, whatIsPublishedOf(factsOf(readDocument(family), family), published, family));
     });
 }
 
@@ -28,7 +30,8 @@ if (fs.existsSync(seeds)) {
     for (const family of Object.keys(facts)) {
         const seed = read(seeds, files[family]);
         await checks.run(`${family}: facts.json says what the published document says`, () => {
-            same(readers[family](seed), family, facts[family]);
+            const { wrapper, ...document } = facts[family];
+            same(readers[family](seed), family, document);
         });
         if (!generated[family]) continue;
         await checks.run(`${family}: the generated document is the published one, line by line`, () => {
@@ -112,7 +115,7 @@ function camelised(id) {
 }
 
 /** Those of our facts that the published document also states. A document may leave out a whole kind of fact. */
-function whatIsPublishedOf(ours, published) {
+function whatIsPublishedOf(ours, published, family) {
     const selected = (all, like) => Object.fromEntries(Object.keys(like).map((name) => [name, all?.[name]]));
     const operations = ours.operations.map((operation) => {
         const like = published.operations.find(({ request }) => request === operation.request);
@@ -125,7 +128,7 @@ function whatIsPublishedOf(ours, published) {
         // Additional statuses are fine, because they document honest failures.
         if (like.statuses) chosen.statuses = selected(operation.statuses, like.statuses);
         // Models that Blackbox's SDK ignores are described all the same.
-        if (published === facts.blackbox && like.returns === null) chosen.returns = null;
+        if (family === 'blackbox' && like.returns === null) chosen.returns = null;
         return chosen;
     });
     const order = published.operations.map(({ request }) => request);
@@ -145,9 +148,7 @@ function withoutAdditions(document, seed) {
                 const status = line.match(/^\|\s?\*\*(\d+)\*\* \|/)?.[0];
                 return !status || original.text.includes(status);
             });
-            // A described error body, which the original lacks, makes JSON acceptable.
-            const bodiless = original.text.includes('**Accept**: Not defined');
-            return lines.map((line) => (bodiless ? line.replace(/( \*\*Accept\*\*:) application\/json$/, '$1 Not defined') : line)).join('\n');
+            return lines.join('\n');
         })
         .join('\n');
 }

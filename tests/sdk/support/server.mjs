@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import pg from 'pg';
 
@@ -17,19 +19,26 @@ export class Server {
     /** @type {import('node:child_process').ChildProcess | undefined} */
     process;
     users = 0;
+    /** @type {Record<string, string>} */
+    settings = {};
 
-    /** @param {string} [databaseUrl] without it, SQLite in a new folder */
-    async start(databaseUrl) {
+    /**
+     * @param {string} [databaseUrl] without it, SQLite in a new folder
+     * @param {Record<string, string>} [settings]
+     */
+    async start(databaseUrl, settings = {}) {
+        this.settings = {
+            SOJOURN_LISTEN: '127.0.0.1:0',
+            SOJOURN_BOOTSTRAP_KEY: this.key,
+            SOJOURN_SECRET: randomBytes(32).toString('base64'),
+            ...(databaseUrl && { DATABASE_URL: databaseUrl }),
+            ...settings,
+        };
         const log = fs.openSync(path.join(this.folder, 'log'), 'a');
         this.process = spawn(process.env.SOJOURN_BINARY ?? 'sojourn', ['serve'], {
             cwd: this.folder,
             stdio: ['ignore', 'pipe', log],
-            env: {
-                SOJOURN_LISTEN: '127.0.0.1:0',
-                SOJOURN_BOOTSTRAP_KEY: this.key,
-                SOJOURN_SECRET: randomBytes(32).toString('base64'),
-                ...(databaseUrl && { DATABASE_URL: databaseUrl }),
-            },
+            env: this.settings,
         });
         // The server must also stop when this program is interrupted or fails.
         process.once('exit', () => this.end());
@@ -45,6 +54,23 @@ export class Server {
         }
         const told = fs.readFileSync(path.join(this.folder, 'log'), 'utf8');
         throw new Error(`the server did not start: ${told}`);
+    }
+
+    /**
+     * Starts a server whose issuer is its own address, as clients want it that find out the rest by themselves.
+     * @param {string} [databaseUrl] @param {Record<string, string>} [settings]
+     */
+    async startAsIssuer(databaseUrl, settings = {}) {
+        const address = `127.0.0.1:${await freePort()}`;
+        return this.start(databaseUrl, { SOJOURN_LISTEN: address, SOJOURN_ISSUER: `http://${address}`, ...settings });
+    }
+
+    /** A new service key, made by the command line. @param {string} scope */
+    async makeKey(scope) {
+        const command = ['key', 'create', '--name', 'sdk', '--scope', scope];
+        const options = { cwd: this.folder, env: this.settings };
+        const { stdout } = await promisify(execFile)(process.env.SOJOURN_BINARY ?? 'sojourn', command, options);
+        return stdout.trim();
     }
 
     async stop() {
@@ -94,6 +120,15 @@ export class Server {
         const response = await fetch(`${this.base}/v1/verify`, { headers: { authorization: `Bearer ${token}` } });
         return response.status === 200;
     }
+}
+
+/** A port that nothing listens on. @returns {Promise<number>} */
+export async function freePort() {
+    const listener = net.createServer();
+    await new Promise((resolve) => listener.listen(0, '127.0.0.1', () => resolve(undefined)));
+    const { port } = /** @type {net.AddressInfo} */ (listener.address());
+    await new Promise((resolve) => listener.close(resolve));
+    return port;
 }
 
 /**

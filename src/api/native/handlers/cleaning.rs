@@ -12,13 +12,13 @@ use crate::api::native::wire;
 
 /// Clean up
 ///
-/// Deletes sessions that ended or expired longer ago than the server keeps them. The server does so by itself every ten
-/// minutes; this is for who cannot wait.
+/// Deletes sessions that ended or expired longer ago than the server's retention time. The server also does so by
+/// itself, every ten minutes.
 #[utoipa::path(
     post, path = "/v1/cleanup", tag = "Administration", operation_id = "cleanUp",
     request_body = Option<wire::CleanUp>,
     responses(
-        (status = 200, description = "What was deleted", body = wire::CleanedUp),
+        (status = 200, description = "The number of deleted sessions", body = wire::CleanedUp),
         Unauthenticated, BadBody, NeedsAdmin,
     ),
 )]

@@ -33,11 +33,13 @@ const SIGNED_TYPE: &str = "revocations+jwt";
 
 /// Watch a session
 ///
-/// One's own, or anybody's with `sessions:read`: server-sent events. The first is `session` with the session as
-/// `getSession` answers it; the last is `ended` with `session_id`, `reason` (an end reason, or `expired` or
-/// `idle_expired`) and `ended_at`. A session that is over has only the last. Watching is no use of a session. The
-/// stream also closes, without `ended`, when the caller's own session or key does, and when the server stops. An access
-/// token's end closes nothing: the stream lasts as long as the session.
+/// Streams server-sent events about one of the caller's own sessions, or with `sessions:read` about any session. The
+/// first event is `session`, with the session as `getSession` returns it. The last event is `ended`, with `session_id`,
+/// `reason` (an end reason, or `expired` or `idle_expired`) and `ended_at`. A session that is not active has only the
+/// event `ended`. Watching does not count as use of the session.
+///
+/// The stream also closes, without `ended`, when the caller's own session or service key ends, and when the server
+/// stops. The expiry of an access token does not close it.
 #[utoipa::path(
     get, path = "/v1/sessions/{id}/watch", tag = "Live", operation_id = "watchSession",
     params(("id" = String, Path, description = "The session's id")),
@@ -61,16 +63,20 @@ fn ended(id: SessionId, over: Termination) -> Event {
     event("ended", &wire::SessionOver::new(id, over))
 }
 
-/// Listen
+/// Listen for ended sessions
 ///
-/// Every ending of a session, or those of one user's: server-sent events `session.ended` with `session_id`, `user_id`,
-/// `reason` and `ended_at`, and `sessions.ended` where many were ended together. Sessions that expire by themselves are not
-/// told. Each event has an `id`; with the last one as `Last-Event-ID` the stream goes on where it broke off, for two hours at least, and an ending may be told twice. When
-/// that is not possible, the first event is `missed`. The stream closes when the listener does not keep up, when its
-/// session or key ends (not when an access token runs out), and when the server stops.
+/// Streams server-sent events about the ended sessions of all users, or of one. `session.ended` reports one session,
+/// with `session_id`, `user_id`, `reason` and `ended_at`. `sessions.ended` reports a bulk ending: it has no
+/// `session_id`, and no `user_id` if it may concern every user. Sessions that expire are not reported.
+///
+/// Each event has an `id`. A request with the last `id` as `Last-Event-ID` continues the stream after that event, for
+/// two hours at least, and may repeat an ending. If the stream cannot be continued, the first event is `missed`.
+///
+/// The stream closes when the client does not keep up, when the client's session or service key ends, and when the
+/// server stops. The expiry of an access token does not close it.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Live", operation_id = "listen",
-    params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that arrived")),
+    params(wire::Listen, ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "`id` of the last event received")),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
         Unauthenticated, BadQuery, NeedsRead, BadUserId, NoStream,
@@ -128,22 +134,25 @@ fn stream_of(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> R
 
 /// List revocations
 ///
-/// For applications that verify access tokens themselves: the sessions ended within the longest life of an access token.
-/// Without `since` all of them; with the `cursor` of the answer before only what is new, and `wait` holds the answer back
-/// until there is something. `complete` tells whether to replace or to add. With `Accept: application/jwt` the same as
-/// a signed JWT of type `revocations+jwt`. 503 when this server does not know what was ended lately: then nobody may take
-/// the last answer for the truth much longer.
+/// Returns the sessions that ended within the maximum lifetime of an access token, for applications that verify access
+/// tokens themselves. Without `since` the list is complete. With the `cursor` of the previous answer as `since` it has
+/// only what is new, and `wait` delays the answer until there is something new. `complete` tells whether the list
+/// replaces the client's list or is added to it. With `Accept: application/jwt` the list is a signed JWT of type
+/// `revocations+jwt`.
+///
+/// The answer is 503 when this server does not know which sessions ended recently. Clients should refuse all tokens
+/// once their last list is older than they can accept.
 #[utoipa::path(
     get, path = "/v1/revocations", tag = "Live", operation_id = "listRevocations",
-    params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer")),
+    params(wire::ListRevocations, ("If-None-Match" = Option<String>, Header, nullable = false, description = "`ETag` of an earlier answer")),
     responses(
-        (status = 200, description = "The sessions", content(
+        (status = 200, description = "The list of revocations", content(
             (wire::Revocations = "application/json"),
             (String = "application/jwt"),
-        ), headers(("ETag" = String, description = "Of the JSON answer: names the sessions in it"))),
-        (status = 304, description = "The same sessions as then, and no others, up to now"),
+        ), headers(("ETag" = String, description = "Tag of the JSON answer; changes only with the listed sessions"))),
+        (status = 304, description = "The list still has the same sessions as the answer with that `ETag`"),
         (status = 422, description = "`wait` is too long", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "What was ended lately is not known", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The server does not know which sessions ended recently", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadQuery, NeedsRead,
     ),
 )]

@@ -11,9 +11,9 @@ use crate::api::native::responses::{BadQuery, NotAUser, Unauthenticated};
 use crate::api::native::wire;
 use crate::model;
 
-/// Who am I
+/// Get the caller
 ///
-/// The user and session, or the service, behind the credential.
+/// Returns the user and the session of the caller's token, or the service of its key.
 #[utoipa::path(
     get, path = "/v1/me", tag = "Me", operation_id = "getMe",
     responses(
@@ -27,15 +27,15 @@ pub(crate) async fn get_me(State(app): State<Arc<App>>, caller: Caller) -> Resul
             let viewer = wire::Viewer::user(&signed_in);
             let model::SignedIn { session, user } = *signed_in;
             let session = wire::Session::new(session, viewer, app.sessions.now());
-            wire::Me::User { user: user.into(), session: Box::new(session) }
+            wire::Me::user(user.into(), session)
         }
-        model::Caller::Service(service) => wire::Me::Service { name: service.name, scope: service.scope.to_string() },
+        model::Caller::Service(service) => wire::Me::service(service),
     }))
 }
 
 /// List my sessions
 ///
-/// The user's active sessions, newest first.
+/// Returns the user's active sessions, newest first.
 #[utoipa::path(
     get, path = "/v1/me/sessions", tag = "Me", operation_id = "listMySessions",
     responses(
@@ -50,11 +50,11 @@ pub(crate) async fn list_my_sessions(State(app): State<Arc<App>>, me: User) -> R
 
 /// End my sessions
 ///
-/// All of the user's, this one too unless `keep_current` is true.
+/// Ends all sessions of the user, including the current one unless `keep_current` is true.
 #[utoipa::path(
     delete, path = "/v1/me/sessions", tag = "Me", operation_id = "endMySessions", params(wire::EndMySessions),
     responses(
-        (status = 200, description = "How many were ended", body = wire::EndedSessions),
+        (status = 200, description = "The number of ended sessions", body = wire::EndedSessions),
         NotAUser, BadQuery,
     ),
 )]

@@ -1,6 +1,8 @@
 //! The handlers, one file a resource: extract, call the core, convert.
 
+pub(super) mod applications;
 pub(super) mod cleaning;
+pub(super) mod keys;
 pub(super) mod live;
 pub(super) mod me;
 pub(super) mod sessions;

@@ -20,19 +20,20 @@ use crate::sessions::IdempotencyKey;
 
 /// Open a session
 ///
-/// For login services: tell who signed in and how, and get the tokens to hand to them. The caller is believed: whoever
-/// has `sessions:write` can open a session of any user. Its scope may have any words of yours; of those that give
-/// rights here (`sessions:…`, `revoke_session` and Janssen's `https://jans.io/…`) only what the caller has itself,
-/// unless that is a service key with `sessions:grant`.
+/// For login services: takes the user and the circumstances of a sign-in, and returns tokens for the user. The server
+/// does not authenticate the user: a caller with `sessions:write` can open a session of any user. The session's scope
+/// may have any words of your applications. Words that give rights on this server (`sessions:…`, `revoke_session` and
+/// Janssen's `https://jans.io/…`) must be in the caller's own scope, unless the caller is a service key with
+/// `sessions:grant`.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "Sessions", operation_id = "openSession", request_body = wire::OpenSession,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key and body within 24 hours answers the same session")),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, description = "Key for safe repeats: the same key and body within 24 hours return the same session")),
     responses(
-        (status = 201, description = "Opened, or opened before with this idempotency key", body = wire::OpenedSession,
-            headers(("Location" = String, description = "The session"))),
-        (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the scope that the session is to have; or `user_banned`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`session_limit_reached`, or `session_not_active` for a key whose session is over", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields that cannot be taken, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "The session, opened now or before with this idempotency key", body = wire::OpenedSession,
+            headers(("Location" = String, description = "Path of the session"))),
+        (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the requested scope; or `user_banned`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`session_limit_reached`, or `session_not_active` if the idempotency key's session has ended or expired", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Invalid fields, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadBody,
     ),
 )]
@@ -59,20 +60,20 @@ fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<O
             let text = value.to_str().map_err(|_| FieldError::new("Idempotency-Key", "must be printable ASCII"))?;
             IdempotencyKey::new(text.to_owned(), request).map(Some)
         }
-        (Some(_), Some(_)) => Err(FieldError::new("Idempotency-Key", "must be there once")),
+        (Some(_), Some(_)) => Err(FieldError::new("Idempotency-Key", "must be sent only once")),
     }
 }
 
 /// End many sessions
 ///
-/// By their ids, by a filter, or all of everybody's. A filter takes effect at once, however many sessions it means; none
-/// that is opened afterwards is among them. Ask with `dry_run` first.
+/// Ends sessions by their ids, by a filter, or all sessions of all users. A filter takes effect at once for any number
+/// of sessions, and does not affect sessions opened afterwards. With `dry_run` they are counted and not ended.
 #[utoipa::path(
     post, path = "/v1/sessions/revoke", tag = "Sessions", operation_id = "revokeSessions",
     request_body = wire::RevokeSessions,
     responses(
-        (status = 200, description = "They have ended", body = wire::RevokedSessions),
-        (status = 422, description = "A selection that cannot be taken, or `search_too_broad` with `dry_run`", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The sessions are ended, or only counted with `dry_run`", body = wire::RevokedSessions),
+        (status = 422, description = "Invalid selection, or `search_too_broad` with `dry_run`", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadBody, NeedsAdmin,
     ),
 )]
@@ -88,12 +89,13 @@ pub(crate) async fn revoke_sessions(
 
 /// Search sessions
 ///
-/// Over all users, newest first unless told otherwise. Pages by cursor: pass `next_cursor` with the same conditions.
+/// Returns the sessions of all users that meet the conditions, newest first by default. For the next page, pass
+/// `next_cursor` as `cursor` with the same conditions.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "Sessions", operation_id = "searchSessions", params(wire::SearchSessions),
     responses(
-        (status = 200, description = "One page", body = wire::SessionPage),
-        (status = 422, description = "A condition that cannot be taken, a cursor of another search, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "One page of sessions", body = wire::SessionPage),
+        (status = 422, description = "Invalid condition, cursor of another search, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadQuery, NeedsRead,
     ),
 )]
@@ -110,7 +112,7 @@ pub(crate) async fn search_sessions(
 
 /// Get a session
 ///
-/// One's own, or anybody's with `sessions:read`, whatever its state.
+/// Returns one of the caller's own sessions, or with `sessions:read` any session, in any state.
 #[utoipa::path(
     get, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "getSession",
     params(("id" = String, Path, description = "The session's id")),
@@ -130,13 +132,14 @@ pub(crate) async fn get_session(
 
 /// Change a session
 ///
-/// The device's name: one's own, or anybody's with `sessions:admin`. The metadata: with `sessions:write`.
+/// Changes the device's name or the metadata. A new name needs no scope for the caller's own sessions, and
+/// `sessions:admin` for any other. New metadata needs `sessions:write`.
 #[utoipa::path(
     patch, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "changeSession",
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ChangeSession,
     responses(
-        (status = 200, description = "The session as it is now", body = wire::Session),
-        (status = 403, description = "The scope is too small", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The changed session", body = wire::Session),
+        (status = 403, description = "The scope is insufficient", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadBody, NoSuchSession, NotActive, BadFields,
     ),
 )]
@@ -154,12 +157,13 @@ pub(crate) async fn change_session(
 
 /// End a session
 ///
-/// One's own, or anybody's with `sessions:admin`. Ending an ended one changes nothing and succeeds.
+/// Ends one of the caller's own sessions, or with `sessions:admin` any session. Ending an ended session succeeds and
+/// changes nothing.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "endSession",
     params(("id" = String, Path, description = "The session's id")),
     responses(
-        (status = 204, description = "It is ended"),
+        (status = 204, description = "The session is ended"),
         (status = 403, description = "A service needs `sessions:admin`", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, NoSuchSession,
     ),
@@ -171,15 +175,15 @@ pub(crate) async fn end_session(State(app): State<Arc<App>>, caller: Caller, id:
 
 /// Extend a session
 ///
-/// One's own, if the server lets users do so, or anybody's with `sessions:admin`. The absolute end is never passed: the
-/// answer tells where it ends now.
+/// Moves the `expires_at` of one of the caller's own sessions, if the server lets users do so, or with `sessions:admin`
+/// of any session. The absolute end is never passed: the answer has the new `expires_at`.
 #[utoipa::path(
     post, path = "/v1/sessions/{id}/extend", tag = "Sessions", operation_id = "extendSession",
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ExtendSession,
     responses(
-        (status = 200, description = "The session as it is now", body = wire::Session),
-        (status = 403, description = "`sessions:admin` is needed: by a service, or where users may not extend their sessions", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Less than a second, or more than the server allows", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The extended session", body = wire::Session),
+        (status = 403, description = "`sessions:admin` is needed: always by services, and by users if the server does not let them extend sessions", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "An extension of less than a second, or of more than the server allows", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadBody, NoSuchSession, NotActive,
     ),
 )]

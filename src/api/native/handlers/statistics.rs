@@ -13,14 +13,14 @@ use crate::api::native::wire;
 
 /// Get statistics
 ///
-/// How many sessions were opened, expired, and were ended and why, for each hour or day (UTC), and how many were open at
-/// its end. The numbers are exact up to `as_of`, which is some 15 to 30 seconds ago; longer, while sessions that were ended
-/// by a filter are brought up to it. What was deleted before statistics were kept is not in them.
+/// Returns the numbers of sessions opened, expired and ended (by reason) in each hour or day (UTC), and of sessions
+/// open at its end. The numbers are exact up to `as_of`, normally 15 to 30 seconds ago, and longer while a bulk ending
+/// is being applied to its sessions. Sessions deleted before the server kept statistics are not counted.
 #[utoipa::path(
     get, path = "/v1/stats", tag = "Administration", operation_id = "getStatistics", params(wire::StatisticsQuery),
     responses(
         (status = 200, description = "The numbers", body = wire::Statistics),
-        (status = 422, description = "A time that cannot be taken, or more than 5000 points", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Invalid time, or more than 5000 points", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadQuery, NeedsRead,
     ),
 )]

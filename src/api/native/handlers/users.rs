@@ -33,12 +33,12 @@ pub(crate) async fn get_user(State(app): State<Arc<App>>, caller: Caller, id: Pa
 
 /// Create or change a user
 ///
-/// What is left out stays as it is stored.
+/// Stores the user's name and email address. Members that are left out keep their stored values.
 #[utoipa::path(
     put, path = "/v1/users/{id}", tag = "Users", operation_id = "putUser",
     params(("id" = String, Path, description = "The user's id")), request_body = wire::UserDetails,
     responses(
-        (status = 200, description = "The user as it is now", body = wire::User),
+        (status = 200, description = "The created or changed user", body = wire::User),
         (status = 403, description = "`sessions:write` is needed", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadBody, BadFields,
     ),
@@ -56,15 +56,16 @@ pub(crate) async fn put_user(
 
 /// Delete a user
 ///
-/// Ends its sessions and forgets its name, address and ban. Its ended sessions are kept as long as any; with `erase`,
-/// or where the server always does so, without what describes the person: IP addresses, places, user agents, devices
-/// and metadata. Only the user's id, the application, the kind of device, scope and times stay, until the sessions are
-/// deleted. To erase a user that was deleted before, repeat the request with `erase`.
+/// Ends the user's sessions, and deletes the user's name, email address and ban. Ended sessions are kept for the
+/// server's retention time. With `erase`, or if the server always erases, personal data is removed from them at once:
+/// IP addresses, locations, user agents, devices and metadata. The user's id, the application, kind of device, scope
+/// and times remain until the sessions are deleted. A user that was deleted before can be erased by a repeat with
+/// `erase`.
 #[utoipa::path(
     delete, path = "/v1/users/{id}", tag = "Users", operation_id = "deleteUser",
     params(("id" = String, Path, description = "The user's id"), wire::DeleteUser),
     responses(
-        (status = 200, description = "How many sessions were ended and erased", body = wire::DeletedUser),
+        (status = 200, description = "The numbers of ended and of erased sessions", body = wire::DeletedUser),
         Unauthenticated, BadQuery, NeedsAdmin, NoSuchUser, BadUserId,
     ),
 )]
@@ -79,14 +80,14 @@ pub(crate) async fn delete_user(
 
 /// Export a user
 ///
-/// All that is kept of a person as one document: the user, and its sessions in whatever state, newest first. It is
-/// written as it is read, so it may be long; one that breaks off is no JSON.
+/// Returns all data stored about a user in one document: the user, and the user's sessions in every state, newest
+/// first. The document is streamed and may be long. If the stream breaks off, the document is not valid JSON.
 #[utoipa::path(
     get, path = "/v1/users/{id}/export", tag = "Users", operation_id = "exportUser",
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The document", body = wire::UserExport),
-        (status = 404, description = "Nothing is kept of such a user", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Nothing is stored about this user", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, NeedsRead, BadUserId,
     ),
 )]
@@ -113,12 +114,12 @@ pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id:
 
 /// Ban a user
 ///
-/// Ends its sessions at once and lets it have no more. A user that was never heard of can be banned too.
+/// Ends the user's sessions at once and allows no new ones. An unknown user can be banned too.
 #[utoipa::path(
     post, path = "/v1/users/{id}/ban", tag = "Users", operation_id = "banUser",
     params(("id" = String, Path, description = "The user's id")),
     responses(
-        (status = 200, description = "The user is banned", body = wire::BannedUser),
+        (status = 200, description = "The banned user, and the number of ended sessions", body = wire::BannedUser),
         Unauthenticated, NeedsAdmin, BadUserId,
     ),
 )]
@@ -133,12 +134,12 @@ pub(crate) async fn ban_user(
 
 /// Lift a ban
 ///
-/// The user can have sessions again; those that the ban ended stay ended.
+/// Allows the user new sessions. Sessions that the ban ended stay ended.
 #[utoipa::path(
     post, path = "/v1/users/{id}/unban", tag = "Users", operation_id = "unbanUser",
     params(("id" = String, Path, description = "The user's id")),
     responses(
-        (status = 200, description = "The user is not banned", body = wire::User),
+        (status = 200, description = "The user, no longer banned", body = wire::User),
         Unauthenticated, NeedsAdmin, NoSuchUser, BadUserId,
     ),
 )]
@@ -148,7 +149,7 @@ pub(crate) async fn unban_user(State(app): State<Arc<App>>, caller: Caller, id: 
 
 /// List a user's sessions
 ///
-/// The active ones, newest first.
+/// Returns the user's active sessions, newest first.
 #[utoipa::path(
     get, path = "/v1/users/{id}/sessions", tag = "Users", operation_id = "listUserSessions",
     params(("id" = String, Path, description = "The user's id")),
@@ -168,12 +169,12 @@ pub(crate) async fn list_user_sessions(
 
 /// End a user's sessions
 ///
-/// All that are active.
+/// Ends all active sessions of the user.
 #[utoipa::path(
     delete, path = "/v1/users/{id}/sessions", tag = "Users", operation_id = "endUserSessions",
     params(("id" = String, Path, description = "The user's id")),
     responses(
-        (status = 200, description = "How many were ended", body = wire::EndedSessions),
+        (status = 200, description = "The number of ended sessions", body = wire::EndedSessions),
         Unauthenticated, NeedsAdmin, BadUserId,
     ),
 )]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
 use super::Result;
@@ -17,27 +17,30 @@ use crate::api::native::wire;
 use crate::model::{Caller, SignedIn};
 use crate::sessions::{Error, Freshness, Refusal, Requirements};
 
-/// The most bytes in the identity headers: by default, gateways accept 4 KiB for the head of an answer.
-const MAX_IDENTITY_BYTES: usize = 3 * 1024;
 /// The path before the requirements.
 const REQUIRE: &str = "/v1/require/";
 
-/// Does this token stand
+/// Verify a token
 ///
-/// For nginx `auth_request`, Caddy `forward_auth`, Traefik `forwardAuth` and Envoy `ext_authz` (which may ask below this
-/// path), with any method. 200 with the identity in headers to pass on, else 401. A service key is no user, so it is 401 too.
-/// Gateways pass on the query of the request that they guard, so nothing in it counts but `freshness=strict`.
+/// Check for gateways: nginx `auth_request`, Caddy `forward_auth`, Traefik `forwardAuth` and Envoy `ext_authz`. A valid
+/// token gets 200, with the user's identity in headers to pass on. Any other gets 401, and so does a service key,
+/// because it has no user. Every method is accepted, and for Envoy every path below this one. The query is that of the
+/// guarded request, so it is ignored except for `freshness=strict`.
 #[utoipa::path(
     get, path = "/v1/verify", tag = "Verification", operation_id = "verify",
-    params(("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored")),
+    params(("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as of now; any other value is ignored")),
     responses(
-        (status = 200, description = "It stands", body = wire::Verified, headers(
-            ("X-User-Id" = String, description = "Whose session it is"),
-            ("X-Session-Id" = String, description = "The session"),
-            ("X-Session-Scope" = String, description = "What it may do"),
-            ("X-Session-Auth-Time" = i64, description = "When the user signed in, in seconds since 1970"),
-            ("X-User-Name" = String, description = "The user's name, empty when unknown or too long"),
-            ("X-User-Email" = String, description = "The user's email address, empty when unknown or too long"),
+        (status = 200, description = "The token is valid", body = wire::Verified, headers(
+            ("X-User-Id" = String, description = "Id of the user"),
+            ("X-Session-Id" = String, description = "Id of the session"),
+            ("X-Session-Scope" = String, description = "Scope of the session"),
+            ("X-Session-Client" = String, description = "Application that the session was opened for; empty if unknown"),
+            ("X-Session-Acr" = String, description = "Authentication context class of the sign-in; empty if unknown"),
+            ("X-Session-Amr" = String, description = "Authentication methods of the sign-in, separated by spaces, a space within one as `%20` and a `%` as `%25`; empty if unknown"),
+            ("X-Session-Auth-Time" = i64, description = "Time of the sign-in, in seconds since 1970"),
+            ("X-User-Name" = String, description = "Name of the user; empty if unknown or too long"),
+            ("X-User-Name-Encoded" = String, description = "The same, percent-encoded and so in ASCII; empty if unknown or too long"),
+            ("X-User-Email" = String, description = "Email address of the user; empty if unknown or too long"),
         )),
         NotValid,
     ),
@@ -46,23 +49,31 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
     answer(&app, request, &Requirements::default()).await
 }
 
-/// Does this token stand for that
+/// Verify a token against requirements
 ///
-/// As `verify`, for routes that require more. The gateway's configuration writes it into the path, percent-encoded:
-/// `/v1/require/scope=reports:read;acr=aal2;max_age=600;client=web;freshness=strict`, in any order, each at most once.
-/// `scope`: each of these words, separated by `%20`. `acr`: one of these classes, or a higher one of aal1, aal2, aal3.
-/// `max_age`: seconds since the user signed in. `client`: one of these applications. What follows after the next slash, and
-/// the query but for `freshness=strict`, are those of the guarded request and are ignored.
+/// Like `verify`, for routes with requirements, which the gateway's configuration writes into the path:
+/// `/v1/require/scope=reports:read;acr=aal2;max_age=600;client=web;freshness=strict`. Each may occur once, in any
+/// order. Values are percent-encoded, lists separated by `%20`.
+///
+/// * `scope`: words that must all be in the session's scope
+/// * `acr`: authentication context classes, one of which the session must have; a higher one of aal1, aal2 and aal3
+///   suffices
+/// * `max_age`: maximum number of seconds since the sign-in
+/// * `client`: applications, for one of which the session must have been opened
+/// * `freshness`: always `strict`, for an answer as of now
+///
+/// The path after the next slash, and the query except for `freshness=strict`, are those of the guarded request and are
+/// ignored.
 #[utoipa::path(
     get, path = "/v1/require/{requirements}", tag = "Verification", operation_id = "require",
     params(
         ("requirements" = String, Path, description = "The requirements", example = "scope=reports:read;max_age=600"),
-        ("freshness" = Option<wire::Freshness>, Query, description = "`strict` for an answer as fresh as can be; anything else is ignored"),
+        ("freshness" = inline(Option<wire::Freshness>), Query, description = "`strict` for an answer as of now; any other value is ignored"),
     ),
     responses(
-        (status = 200, description = "It stands, and meets them; with the headers of `verify`", body = wire::Verified),
-        (status = 400, description = "A requirement that is not known or cannot be met", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "It stands and does not meet them. The challenge says `insufficient_scope` (RFC 6750) when the scope is too small or the session is another application's, and `insufficient_user_authentication` (RFC 9470) when the sign-in is too weak or too old", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The token is valid and its session meets the requirements; with the headers of `verify`", body = wire::Verified),
+        (status = 400, description = "An unknown requirement, or one that no session can meet", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token is valid, but its session does not meet the requirements. The challenge has the error `insufficient_scope` (RFC 6750) for the scope or the application, and `insufficient_user_authentication` (RFC 9470) for a sign-in that is too weak or too old", body = Problem, content_type = "application/problem+json"),
         NotValid,
     ),
 )]
@@ -89,31 +100,11 @@ async fn answer(app: &App, request: Request, requirements: &Requirements) -> Res
         scope: session.scope.to_string(),
         expires_at: session.expires_at,
     };
-    let required = session.user_id.as_str().len() + session.scope.as_str().len();
-    let [name, email] = fitting([user.name, user.email], MAX_IDENTITY_BYTES.saturating_sub(required));
-    // All of them always, empty or not: a gateway that copies them then overwrites what a client made up.
-    let identity = [
-        (const { HeaderName::from_static("x-user-id") }, session.user_id.to_string()),
-        (const { HeaderName::from_static("x-session-id") }, session.id.to_string()),
-        (const { HeaderName::from_static("x-session-scope") }, session.scope.to_string()),
-        (const { HeaderName::from_static("x-session-auth-time") }, session.created_at.timestamp().to_string()),
-        (const { HeaderName::from_static("x-user-name") }, name),
-        (const { HeaderName::from_static("x-user-email") }, email),
-    ];
     let mut response = Json(body).into_response();
-    for (name, value) in identity {
+    for (name, value) in wire::identity(&session, &user) {
         // Control characters were refused on the way in; other text goes out as UTF-8 octets (RFC 9110 section 5.5).
         let value = HeaderValue::try_from(value).map_err(|error| Error::Internal(error.into()))?;
         response.headers_mut().insert(name, value);
     }
     Ok(response)
-}
-
-/// The texts that fit into `room` bytes together; each that does not fit is replaced by an empty one.
-fn fitting<const N: usize>(texts: [Option<String>; N], mut room: usize) -> [String; N] {
-    texts.map(|text| {
-        let text = text.filter(|text| text.len() <= room).unwrap_or_default();
-        room -= text.len();
-        text
-    })
 }

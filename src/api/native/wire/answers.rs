@@ -40,26 +40,26 @@ impl Viewer {
     }
 }
 
-/// A session that was opened, and its tokens.
+/// An opened session and its tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OpenedSession {
     session: Session,
-    /// A JWT for applications, good for a few minutes (with `access_and_refresh`).
+    /// Short-lived JWT for applications; only with `tokens: access_and_refresh`.
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
-    /// Good for one new pair at `/oauth2/token` (with `access_and_refresh`).
+    /// Token to exchange for a new pair at `/oauth2/token`; only with `tokens: access_and_refresh`.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    /// The bearer for the whole stay (with `session`).
+    /// Bearer token that is valid as long as the session is active; only with `tokens: session`.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_token: Option<String>,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds until the access token dies; with a session token, until the session ends by itself.
+    /// Seconds until the access token expires; with a session token, until the session expires.
     #[schema(example = 300)]
     expires_in: i64,
-    /// The sessions that had to make place for this one.
+    /// Ids of the sessions that were ended because the user had reached the session limit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     evicted: Vec<Uuid>,
 }
@@ -97,22 +97,22 @@ pub struct Session {
     state: SessionState,
     #[serde(serialize_with = "timestamp::serialize")]
     created_at: DateTime<Utc>,
-    /// When it was last used; written with a delay of up to a minute.
+    /// Time of the last use; written with a delay of up to a minute.
     #[serde(serialize_with = "timestamp::serialize")]
     last_seen_at: DateTime<Utc>,
-    /// When it ends by itself; can be moved, never past `absolute_expires_at`.
+    /// Time at which the session expires; extensions and refreshes may move it, never past `absolute_expires_at`.
     #[serde(serialize_with = "timestamp::serialize")]
     expires_at: DateTime<Utc>,
-    /// The end that nothing moves.
+    /// Latest possible expiry; never changes.
     #[serde(serialize_with = "timestamp::serialize")]
     absolute_expires_at: DateTime<Utc>,
-    /// Seconds that it may stay unused; absent when for ever.
+    /// Seconds without use after which the session expires; absent without such a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     idle_timeout: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<DateTime<Utc>>,
-    /// `logout`, `revoked_by_user`, `revoked_by_admin`, `replaced`, `reuse_detected`, `user_banned` or `user_deleted`;
-    /// more may come.
+    /// Reason for the end: `logout`, `revoked_by_user`, `revoked_by_admin`, `replaced`, `reuse_detected`, `user_banned`
+    /// or `user_deleted`. Later versions may add reasons.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "revoked_by_user")]
     end_reason: Option<&'static str>,
@@ -132,27 +132,28 @@ pub struct Session {
     scope: String,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
-    /// The credential that it was opened with: `key:` and a service key's id, `session:` and the id of a user's
-    /// session, `bootstrap`, or `command-line`. Shown to services and with `sessions:read`; absent when it was not kept
-    /// yet.
+    /// Credential that opened the session: `key:` and a service key's id, `session:` and the id of a user's session,
+    /// `bootstrap`, or `command-line`. Shown to services and to users with `sessions:read`. Absent for sessions opened
+    /// before the server recorded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "key:01a20114-3d06-7355-88c5-d5965a7f8762")]
     opened_by: Option<String>,
-    /// Whether it is the caller's own.
+    /// Whether this is the session that the request was made with.
     current: bool,
 }
 
-/// Where a session stands.
+/// State of a session: `active`, `idle_expired` (unused for longer than its idle timeout), `expired` (past its
+/// `expires_at`) or `ended`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
-    /// It stands.
+    /// Neither ended nor expired.
     Active,
-    /// Expired by its idle timeout.
+    /// Unused for longer than its idle timeout.
     IdleExpired,
-    /// Expired by its clock.
+    /// Past its `expires_at`.
     Expired,
-    /// Ended by somebody or by rule.
+    /// Ended by a caller or by a rule.
     Ended,
 }
 
@@ -239,7 +240,7 @@ fn raw(metadata: &Metadata) -> Box<RawValue> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionPage {
     sessions: Vec<Session>,
-    /// Where the next page starts; absent on the last.
+    /// Cursor of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -255,9 +256,9 @@ impl SessionPage {
 /// A user's active sessions, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionList {
-    /// At most 1000: the newest, and the caller's own.
+    /// At most 1000 sessions: the newest, and always the caller's own.
     sessions: Vec<Session>,
-    /// The number of all, listed or not.
+    /// Number of all active sessions, including those not listed.
     total: usize,
 }
 
@@ -272,33 +273,34 @@ impl SessionList {
     }
 }
 
-/// How many sessions were ended.
+/// Result of ending sessions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EndedSessions {
-    /// Those that were active and are not any more.
+    /// Number of active sessions that were ended.
     pub(in crate::api::native) ended: usize,
 }
 
-/// What a clean-up did.
+/// Result of a clean-up.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CleanedUp {
-    /// How many sessions were deleted, or would have been. One request deletes at most some ten thousand.
+    /// Number of sessions deleted, or with `dry_run` number of all sessions to delete. One request deletes about ten
+    /// thousand at most.
     pub(in crate::api::native) deleted: u64,
-    /// Whether they were only counted.
+    /// Whether the sessions were only counted.
     pub(in crate::api::native) dry_run: bool,
 }
 
-/// What was ended.
+/// Result of a bulk ending.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedSessions {
-    /// Number of sessions that were ended, or would have been; 10001 means that or more. Absent when they were ended but
-    /// could not be counted in time.
+    /// Number of sessions ended, or with `dry_run` number of matching sessions; 10001 means 10001 or more. Absent if
+    /// the sessions were ended but could not be counted in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 42)]
     revoked: Option<u32>,
-    /// Whether they were only counted.
+    /// Whether the sessions were only counted.
     dry_run: bool,
-    /// Some of them, the newest, when they were only counted.
+    /// Sample of at most 10 matching sessions; only with `dry_run`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sample: Vec<Session>,
 }
@@ -310,7 +312,7 @@ impl RevokedSessions {
     }
 }
 
-/// Somebody who has sessions.
+/// A user known to this server.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct User {
     #[schema(example = "1001")]
@@ -319,7 +321,7 @@ pub struct User {
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// Whether the user may have no session.
+    /// Whether the user is banned, so that no session can be opened for it.
     banned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     banned_at: Option<DateTime<Utc>>,
@@ -334,41 +336,21 @@ impl From<model::User> for User {
     }
 }
 
-/// A user that was banned, and what that ended.
+/// A banned user, and the number of sessions that the ban ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BannedUser {
     pub(in crate::api::native) user: User,
-    /// How many sessions were ended.
+    /// Number of active sessions that were ended.
     pub(in crate::api::native) ended: usize,
 }
 
-/// Who is asking.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Me {
-    /// A user in a session.
-    User {
-        /// The user.
-        user: User,
-        /// The session.
-        session: Box<Session>,
-    },
-    /// A program with a service key.
-    Service {
-        /// What people call it.
-        name: String,
-        /// What it may do.
-        scope: String,
-    },
-}
-
-/// Whose token it is, if it stands.
+/// The user and session of a valid token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Verified {
     pub(in crate::api::native) user_id: String,
     pub(in crate::api::native) session_id: Uuid,
     pub(in crate::api::native) scope: String,
-    /// When the session ends by itself.
+    /// Time at which the session expires.
     #[serde(serialize_with = "timestamp::serialize")]
     pub(in crate::api::native) expires_at: DateTime<Utc>,
 }

@@ -28,7 +28,7 @@ impl<T: DeserializeOwned> Conditions<T> {
         let text = self.0.get();
         // serde reads a struct from an array of its fields as well.
         let Ok(Value::Object(members)) = serde_json::from_str(text) else {
-            return Err(Rejection::Malformed(format!("The body does not fit: {name} is not an object")));
+            return Err(Rejection::Malformed(format!("The body is invalid: {name} is not an object")));
         };
         if let Some((name, message)) = members.into_iter().find_map(|(name, value)| Some((name, empty(&value)?))) {
             return Err(Rejection::Invalid(FieldError::new(name, message)));

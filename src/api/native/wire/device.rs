@@ -6,25 +6,26 @@ use utoipa::ToSchema;
 use crate::model;
 use crate::model::DeviceType;
 
-/// The device of a session, as it described itself when the session was opened.
+/// Device of a session, as it described itself when the session was opened.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Device {
     r#type: DeviceKind,
-    /// The name to show: the one that it was given, else one made of what is known, like `Firefox 145 on Linux` or
-    /// `Samsung TV`. Null when nothing is known.
+    /// Name for display: the given one, else one like `Firefox 145 on Linux` or `Samsung TV`; null if nothing is known.
     #[schema(example = "Safari 18 on macOS")]
     name: Option<String>,
-    /// The model, as far as the device names it.
+    /// Model, if the device names it.
     #[schema(example = "Samsung SM-S918B")]
     model: Option<String>,
+    /// Operating system.
     #[schema(example = "macOS")]
     os: Option<String>,
-    /// Null where browsers keep it to themselves, and without client hints they mostly do.
+    /// Version of the operating system; most browsers tell it only by client hints.
     #[schema(example = "14.5")]
     os_version: Option<String>,
-    /// The browser, app or tool.
+    /// Browser, app or tool.
     #[schema(example = "Safari")]
     browser: Option<String>,
+    /// Version of the browser, app or tool.
     #[schema(example = "18.1")]
     browser_version: Option<String>,
 }
@@ -37,7 +38,7 @@ impl From<model::Device> for Device {
     }
 }
 
-/// A kind of device.
+/// Kind of device. An app on a phone is `mobile`; `app` is an app or a tool that does not name its device.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
@@ -53,9 +54,9 @@ pub enum DeviceKind {
     Console,
     /// A headset for virtual reality.
     Headset,
-    /// An app or a tool that does not name its device. An app on a phone is `mobile`.
+    /// An app or a tool on an unnamed device.
     App,
-    /// A program without a person.
+    /// An automated program.
     Bot,
     /// An unknown kind.
     Unknown,
@@ -93,9 +94,9 @@ impl From<DeviceKind> for DeviceType {
     }
 }
 
-/// User-Agent Client Hints: headers of the user's browser, as it sent them, quotation marks and all. They name what the
-/// User-Agent header keeps to itself: Brave, Windows 11, models of phones. Each tells what it can and makes no sign-in
-/// fail: one that is longer than 512 bytes or no structured field (RFC 9651) of its type is ignored.
+/// User-Agent Client Hints: headers of the user's browser, unchanged, with their quotation marks. They tell what its
+/// User-Agent header hides, such as Brave, Windows 11 and models of phones. A hint that is longer than 512 bytes or not a
+/// structured field (RFC 9651) of its type is ignored.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the names of the headers")]

@@ -12,7 +12,7 @@ use crate::sessions::{self, EndedEvent, Termination};
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionOver {
     session_id: Uuid,
-    /// An end reason, or `expired` or `idle_expired`.
+    /// End reason, or `expired` or `idle_expired`.
     #[schema(example = "revoked_by_user")]
     reason: &'static str,
     ended_at: DateTime<Utc>,
@@ -25,9 +25,8 @@ impl SessionOver {
     }
 }
 
-/// The data of a `session.ended` event, or of a `sessions.ended` event, which has no `session_id`. That event is about
-/// a bulk ending of a user's sessions, or without `user_id` of anybody's: any session that is open now may be among
-/// them.
+/// The data of a `session.ended` or a `sessions.ended` event. The latter reports a bulk ending and has no `session_id`.
+/// Without `user_id` it may concern any session that is open now.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionEnded {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +34,7 @@ pub struct SessionEnded {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "1001")]
     user_id: Option<String>,
-    /// The end reason.
+    /// End reason.
     #[schema(example = "revoked_by_user")]
     reason: &'static str,
     ended_at: DateTime<Utc>,
@@ -57,7 +56,7 @@ impl From<&EndedEvent> for SessionEnded {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Listen {
-    /// Only this user's sessions.
+    /// Only sessions of this user.
     pub(in crate::api::native) user_id: Option<String>,
 }
 
@@ -66,47 +65,49 @@ pub struct Listen {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListRevocations {
-    /// The `cursor` of the answer before: only what is new since then.
+    /// `cursor` of the previous answer, for only what is new since then.
     pub(in crate::api::native) since: Option<String>,
-    /// Seconds to wait, with `since`, until there is something new: at most 30.
+    /// Maximum number of seconds to wait for something new; only with `since`.
     #[serde(default)]
     #[param(default = 0, minimum = 0, maximum = 30)]
     pub(in crate::api::native) wait: u64,
 }
 
-/// Sessions whose access tokens must be refused. More members may come.
+/// Sessions whose access tokens must be refused. Later versions may add members.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Revocations {
-    /// Asking with it (`since`) brings what is new, from any replica.
+    /// Value for `since` in the next request, to any replica.
     cursor: String,
-    /// Whether these are all there are (take them for yours), or to be added to yours.
+    /// Whether this list replaces the client's list; otherwise it is added to it.
     complete: bool,
-    /// Every ending before this instant is told.
+    /// Instant before which every ending is in the list.
     as_of: DateTime<Utc>,
-    /// Those ended within the longest life of an access token. Some may be told again.
+    /// Sessions that ended within the maximum lifetime of an access token. Entries may be repeated in later answers.
     revoked: Vec<Revoked>,
-    /// Endings of many sessions together, by what their tokens say: all of them, each time.
+    /// Bulk endings, as conditions on the claims of tokens. Every answer has all of them.
     bulk: Vec<BulkRevocation>,
 }
 
-/// That many sessions were ended together: a token is meant that fits each member that is there.
+/// A bulk ending. A token must be refused if it meets every condition that is present.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkRevocation {
-    /// Opened before this instant: the first 48 bits of a `sid` are the milliseconds at which it was opened.
+    /// Condition: the session was opened before this instant. The first 48 bits of `sid` are the time of opening, in
+    /// milliseconds since 1970.
     opened_before: DateTime<Utc>,
-    /// Opened at this instant or later.
+    /// Condition: the session was opened at this instant or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     opened_from: Option<DateTime<Utc>>,
-    /// Its `sub`.
+    /// Condition: the token has this `sub`.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
-    /// Its `client_id`.
+    /// Condition: the token has this `client_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
-    /// Not of this `sid`.
+    /// Condition: the token has another `sid` than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     except: Option<Uuid>,
-    /// That tokens do not say all it depends on: for those that fit so far, ask the server.
+    /// Whether the ending has more conditions, on data that tokens do not have. If true, ask the server about each
+    /// token that meets the others.
     ask: bool,
     ended_at: DateTime<Utc>,
 }
@@ -126,10 +127,10 @@ impl From<BulkEnding> for BulkRevocation {
     }
 }
 
-/// A session that was ended. More members may come.
+/// An ended session. Later versions may add members.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Revoked {
-    /// The `sid` of its tokens.
+    /// `sid` of the session's tokens.
     session_id: Uuid,
     ended_at: DateTime<Utc>,
 }

@@ -14,13 +14,13 @@ use crate::model;
 use crate::model::{DeviceType, FieldError, Filter, Metadata, Opener, Range, SessionId, Sort, State, UserId};
 use crate::sessions::{self, Selection, SessionDraft, TokenChoice};
 
-/// How old an answer may be.
+/// Freshness of an answer: `strict` counts an ending on any replica at once, `fresh` within milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Freshness {
-    /// No age: sessions that any replica ended count at once. Names and addresses may be as old as in a fresh answer.
+    /// As of now: an ending on any replica counts at once. Names and addresses may be as old as in a fresh answer.
     Strict,
-    /// Within the freshness bound: sessions that other replicas ended count after milliseconds.
+    /// Within the freshness bound: an ending on another replica counts within milliseconds.
     Fresh,
 }
 
@@ -33,71 +33,71 @@ impl From<Freshness> for sessions::Freshness {
     }
 }
 
-/// A session to be opened.
+/// A session to open.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenSession {
-    /// Whose session it is: 1 to 255 characters, no control characters.
+    /// Id of the user: 1 to 255 characters, no control characters.
     #[schema(example = "1001", min_length = 1, max_length = 255)]
     user_id: String,
-    /// Details of the user to store; a detail that is left out stays as it is stored. A name that is too long is cut
-    /// off, an email address that is none is left out.
+    /// Details of the user to store. A name that is too long is cut off; an invalid email address is ignored.
     #[serde(default, deserialize_with = "unless_empty")]
     user: Option<UserDetails>,
-    /// The application.
+    /// Id of the application.
     #[schema(example = "web", max_length = 255)]
     client_id: Option<String>,
-    /// The address that the user signed in from, with or without a port; left out when it is none.
+    /// IP address of the sign-in, with or without a port; ignored if invalid.
     #[schema(example = "203.0.113.7")]
     ip_address: Option<String>,
-    /// The place that the user signed in from, as shown to the user; cut off after 255 characters.
+    /// Place of the sign-in, for display; cut off after 255 characters.
     #[schema(example = "Lisbon, PT")]
     location: Option<String>,
-    /// The User-Agent header that the user signed in with; cut off after 512 characters.
+    /// User-Agent header of the sign-in; cut off after 512 characters.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")]
     user_agent: Option<String>,
-    /// The client hints that the user signed in with.
+    /// Client hints of the sign-in.
     #[serde(default, deserialize_with = "unless_empty")]
     client_hints: Option<ClientHints>,
-    /// A name for the device; cut off after 255 characters.
+    /// Name of the device; cut off after 255 characters.
     #[schema(example = "Alice's laptop")]
     device_name: Option<String>,
-    /// What the session's tokens may do: words separated by spaces.
+    /// Scope of the session's tokens: words separated by spaces.
     #[schema(example = "profile", max_length = 1024)]
     scope: Option<String>,
-    /// The authentication context class. `aal1`, `aal2` and `aal3` tighten the session's limits to those of NIST SP 800-63B-4.
+    /// Authentication context class. `aal1`, `aal2` and `aal3` lower the limits of lifetimes and idle timeout to
+    /// those of NIST SP 800-63B-4.
     #[schema(example = "aal1", max_length = 255)]
     acr: Option<String>,
-    /// The authentication methods (RFC 8176).
+    /// Authentication methods (RFC 8176).
     #[schema(example = json!(["pwd", "otp"]), max_items = 16)]
     #[serde(default, deserialize_with = "unless_empty")]
     amr: Vec<String>,
-    /// Seconds until the session ends by itself, within the limits of its profile.
+    /// Seconds until the session expires, within the server's limits.
     #[schema(example = 86400, minimum = 60)]
     expires_in: Option<i64>,
-    /// Seconds until the end that no extension and no refresh passes, within the limits of its profile.
+    /// Seconds until the latest possible expiry of the session, within the server's limits.
     #[schema(example = 604_800, minimum = 60)]
     absolute_expires_in: Option<i64>,
-    /// Seconds that the session may stay unused, within the limits of its profile.
+    /// Seconds without use after which the session expires, within the server's limits.
     #[schema(example = 3600, minimum = 60)]
     idle_timeout: Option<i64>,
-    /// Which tokens to hand out.
+    /// Kind of tokens to return.
     #[serde(default, deserialize_with = "unless_null")]
     tokens: Tokens,
-    /// Anything to keep with the session: a JSON object of at most 8 KiB.
+    /// Data to store with the session: a JSON object of at most 8 KiB.
     #[serde(default, deserialize_with = "json_object_unless_empty")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
 }
 
-/// What to keep of a user. What is left out stays as it is stored.
+/// Details of a user. Members that are left out keep their stored values.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserDetails {
-    /// A name to show.
+    /// Name of the user, for display.
     #[schema(example = "Alice", max_length = 255)]
     name: Option<String>,
-    /// An email address to show.
+    /// Email address of the user, for display.
     #[schema(example = "alice@example.org", max_length = 255)]
     email: Option<String>,
 }
@@ -109,14 +109,15 @@ impl UserDetails {
     }
 }
 
-/// Which tokens to hand out.
+/// Kind of tokens: `access_and_refresh` for a pair of short-lived access token and refresh token, `session` for one
+/// session token that is valid as long as the session is active.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Tokens {
     /// A short-lived access token and a refresh token.
     #[default]
     AccessAndRefresh,
-    /// One session token for the whole stay.
+    /// One session token, valid as long as the session is active.
     Session,
 }
 
@@ -217,15 +218,15 @@ fn has_nul(value: &serde_json::Value) -> bool {
     }
 }
 
-/// A change to a session. What is left out stays as it is.
+/// A change to a session. Members that are left out stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeSession {
-    /// A name for the device; null takes it away.
+    /// Name of the device; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "Kitchen tablet", max_length = 255)]
     pub(in crate::api::native) device_name: Option<Option<String>>,
-    /// Replaces what is kept with the session; needs `sessions:write`.
+    /// New metadata, which replaces all stored metadata; needs `sessions:write`.
     #[serde(default, deserialize_with = "json_object")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
@@ -239,15 +240,17 @@ impl ChangeSession {
 }
 
 /// Reads null as `Some(None)`, so that it differs from an absent member.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// By how much to move a session's end.
+/// An extension of a session.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtendSession {
-    /// Seconds; the absolute end is never passed.
+    /// Seconds to add to `expires_at`, which never passes `absolute_expires_at`.
     #[schema(example = 3600, minimum = 1)]
     pub(in crate::api::native) extend_by: i64,
 }
@@ -257,35 +260,36 @@ pub struct ExtendSession {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SearchSessions {
-    /// Of this user.
+    /// Only sessions of this user.
     user_id: Option<String>,
-    /// In this state.
+    /// Only sessions in this state.
     #[param(inline)]
     state: Option<SessionState>,
-    /// Opened for this application.
+    /// Only sessions opened for this application.
     client_id: Option<String>,
-    /// On such a device.
+    /// Only sessions on this kind of device.
     #[param(inline)]
     device_type: Option<DeviceKind>,
-    /// From exactly this address; where the server keeps only networks (/24, /48), from its network.
+    /// Only sessions from this address, or from its network if the server stores only networks (/24, /48).
     ip_address: Option<String>,
-    /// Opened with this credential, as `opened_by` of a session names it.
+    /// Only sessions opened with this credential, in the form of a session's `opened_by`.
     opened_by: Option<String>,
-    /// Opened at this time or later.
+    /// Only sessions opened at this time or later.
     created_from: Option<DateTime<Utc>>,
-    /// Opened before this time.
+    /// Only sessions opened before this time.
     created_to: Option<DateTime<Utc>>,
-    /// Last used at this time or later.
+    /// Only sessions last used at this time or later.
     last_seen_from: Option<DateTime<Utc>>,
-    /// Last used before this time.
+    /// Only sessions last used before this time.
     last_seen_to: Option<DateTime<Utc>>,
-    /// `created_at`, `expires_at` or `last_seen_at` (this one with `user_id` only); with `-` in front the latest first.
+    /// Sort order: `created_at`, `expires_at` or `last_seen_at`, with `-` in front for descending order. `last_seen_at` needs
+    /// `user_id`.
     #[param(default = "-created_at")]
     sort: Option<String>,
-    /// How many on a page, 1 to 200.
+    /// Maximum number of sessions on the page, 1 to 200.
     #[param(default = 50, minimum = 1, maximum = 200)]
     pub(in crate::api::native) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     pub(in crate::api::native) cursor: Option<String>,
 }
 
@@ -331,47 +335,47 @@ fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
     T::deserialize(deserializer).map(Some)
 }
 
-/// Which sessions to end: exactly one of `ids`, `filter` and `all`.
+/// Selection of sessions to end: exactly one of `ids`, `filter` and `all`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeSessions {
-    /// These, as far as they are active.
+    /// Ids of the sessions; those that are not active are skipped.
     #[schema(max_items = 500)]
     #[serde(default, deserialize_with = "not_null")]
     ids: Option<Vec<String>>,
-    /// All active ones that meet every condition in it.
+    /// Conditions, all of which a session must meet.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<RevocationFilter>)]
     filter: Option<Conditions<RevocationFilter>>,
-    /// All active ones of everybody, the caller's too. Only `true` means something.
+    /// Whether to end all active sessions of all users, the caller's included.
     #[serde(default)]
     all: bool,
-    /// Only counts, and shows some.
+    /// Whether to only count the sessions and return a sample.
     #[serde(default)]
     pub(in crate::api::native) dry_run: bool,
 }
 
-/// Conditions on what never changes of a session; one at least.
+/// Conditions on properties of a session that never change; at least one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RevocationFilter {
-    /// Of this user.
+    /// Only sessions of this user.
     #[schema(example = "1001")]
     user_id: Option<String>,
-    /// Opened for this application.
+    /// Only sessions opened for this application.
     #[schema(example = "web")]
     client_id: Option<String>,
-    /// On such a device.
+    /// Only sessions on this kind of device.
     device_type: Option<DeviceKind>,
-    /// From exactly this address. Where the server keeps only networks, from this one: name its first address.
+    /// Only sessions from this address. If the server stores only networks, this must be a network's first address.
     #[schema(example = "203.0.113.7")]
     ip_address: Option<String>,
-    /// Opened with this credential, as `opened_by` of a session names it.
+    /// Only sessions opened with this credential, in the form of a session's `opened_by`.
     #[schema(example = "key:01a20114-3d06-7355-88c5-d5965a7f8762")]
     opened_by: Option<String>,
-    /// Opened at this time or later.
+    /// Only sessions opened at this time or later.
     created_from: Option<DateTime<Utc>>,
-    /// Opened before this time.
+    /// Only sessions opened before this time.
     created_to: Option<DateTime<Utc>>,
 }
 
@@ -410,25 +414,25 @@ impl RevokeSessions {
                 };
                 let (filter, _) = search.filter().map_err(Rejection::Invalid)?;
                 if filter == Filter::default() {
-                    let error = FieldError::new("filter", "must have a condition; all sessions are meant by all");
+                    let error = FieldError::new("filter", "must have a condition; to end all sessions, use all");
                     return Err(Rejection::Invalid(error));
                 }
                 Ok(Selection::Matching(filter))
             }
             (None, None, true) => Ok(Selection::Matching(Filter::default())),
             _ => {
-                let error = FieldError::new("ids", "or filter or all must be there, and only one of them");
+                let error = FieldError::new("ids", "must be given, or filter, or all: exactly one of them");
                 Err(Rejection::Invalid(error))
             }
         }
     }
 }
 
-/// How to clean up.
+/// Options of a clean-up.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CleanUp {
-    /// Only counts.
+    /// Whether to only count the sessions.
     #[serde(default)]
     pub(in crate::api::native) dry_run: bool,
 }
@@ -438,7 +442,7 @@ pub struct CleanUp {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EndMySessions {
-    /// Keeps the session that the request is made with.
+    /// Whether to keep the session that the request is made with.
     #[serde(default)]
     #[param(default = false)]
     pub(in crate::api::native) keep_current: bool,

@@ -16,7 +16,7 @@ pub(in crate::api::native) fn requirements(path: &str) -> Result<Requirements, R
         let value = decoded(value).ok_or_else(|| malformed("must be percent-encoded UTF-8"))?;
         requirements
             .require(name, &value)
-            .map_err(|error| malformed(&format!("cannot be taken: {} {}", error.field, error.message)))?;
+            .map_err(|error| malformed(&format!("are invalid: {} {}", error.field, error.message)))?;
     }
     Ok(requirements)
 }

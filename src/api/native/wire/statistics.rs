@@ -15,27 +15,28 @@ use crate::{model, sessions};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatisticsQuery {
-    /// From the hour or day with this time in it; when left out, 24 hours or 30 days before `to`.
+    /// Start of the range, rounded down to an hour or day. Default: 24 hours or 30 days before `to`.
     from: Option<DateTime<Utc>>,
-    /// Up to the hour or day with this time in it, or before the one that starts with it; when left out, and at most, now.
+    /// End of the range (exclusive), rounded up to an hour or day. Default and maximum: now.
     to: Option<DateTime<Utc>>,
-    /// A point for each hour or each day (UTC).
+    /// Length of each point.
     #[serde(default)]
-    #[param(inline, default = "hour")]
+    #[param(inline)]
     by: StatisticsStep,
     /// Only sessions opened for this application.
     client_id: Option<String>,
-    /// Only sessions on such a device.
+    /// Only sessions on this kind of device.
     #[param(inline)]
     device_type: Option<DeviceKind>,
-    /// Broken down by this too.
+    /// Property by which to group the numbers, besides the totals.
     #[param(inline)]
     pub(in crate::api::native) group_by: Option<StatisticsGrouping>,
 }
 
-/// What a point stands for.
+/// Length of a point.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(default = "hour")]
 enum StatisticsStep {
     /// An hour.
     #[default]
@@ -44,7 +45,7 @@ enum StatisticsStep {
     Day,
 }
 
-/// What numbers are broken down by.
+/// Property by which numbers are grouped.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::api::native) enum StatisticsGrouping {
@@ -81,56 +82,56 @@ impl StatisticsQuery {
     }
 }
 
-/// Sessions in numbers over time.
+/// Numbers of sessions over time.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Statistics {
-    /// What happened before this time is counted, and nothing after it.
+    /// Time up to which events are counted.
     as_of: DateTime<Utc>,
-    /// The start of the first point.
+    /// Start of the first point.
     from: DateTime<Utc>,
-    /// The end of the last.
+    /// End of the last point.
     to: DateTime<Utc>,
-    /// How many sessions nobody has ended and are not past their end, as of `as_of`. More than are active: those unused for
-    /// longer than their idle timeout are among them.
+    /// Number of open sessions at `as_of`: neither ended nor past `expires_at`. Sessions past their idle timeout are
+    /// included, although they are not active.
     #[schema(example = 1204)]
     open: u64,
-    /// One point for each hour or day, also when nothing happened.
+    /// One point for each hour or day, including those without events.
     series: Vec<StatisticsPoint>,
-    /// The same by application or by kind of device, when asked for.
+    /// The same numbers for each application or kind of device; only with `group_by`.
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<StatisticsGroup>>,
 }
 
-/// The sessions of one application, or on one kind of device.
+/// Numbers of the sessions of one application, or on one kind of device.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatisticsGroup {
-    /// The application, with `group_by=client_id`; empty for sessions without one.
+    /// Application; only with `group_by=client_id`, and empty for sessions without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "web")]
     client_id: Option<String>,
-    /// The kind of device, with `group_by=device_type`.
+    /// Kind of device; only with `group_by=device_type`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<DeviceKind>)]
     device_type: Option<String>,
-    /// As for all together.
+    /// Number of open sessions at `as_of`, counted like the total.
     open: u64,
-    /// As for all together.
+    /// One point for each hour or day.
     series: Vec<StatisticsPoint>,
 }
 
-/// What happened in an hour or a day.
+/// Numbers of one hour or day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatisticsPoint {
-    /// Its start.
+    /// Start of the hour or day.
     from: DateTime<Utc>,
-    /// How many sessions were open at its end, or at `as_of` if that is before.
+    /// Number of open sessions at the end of the hour or day, or at `as_of` if that is earlier.
     open: u64,
-    /// How many were opened.
+    /// Number of sessions opened.
     opened: u64,
-    /// How many came to their end by themselves. One that was idle for too long counts at its end, unless it was deleted
-    /// before.
+    /// Number of sessions expired. A session past its idle timeout counts at its `expires_at`, or at its idle expiry if
+    /// it is deleted earlier.
     expired: u64,
-    /// How many were ended, by reason.
+    /// Numbers of sessions ended, by end reason.
     #[schema(example = json!({ "logout": 17, "revoked_by_admin": 2 }))]
     ended: BTreeMap<&'static str, u64>,
 }

@@ -12,19 +12,18 @@ use crate::{model, sessions};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DeleteUser {
-    /// Takes what describes the person out of everything that is kept, at once.
+    /// Whether to erase personal data from the user's stored sessions at once.
     #[serde(default)]
     #[param(default = false)]
     pub(in crate::api::native) erase: bool,
 }
 
-/// The outcome of a deletion.
+/// Result of a deletion.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeletedUser {
-    /// Number of sessions that were active and are ended now.
+    /// Number of active sessions that were ended.
     ended: usize,
-    /// Out of how many sessions, active or not, what describes the person was taken; absent when that was not asked
-    /// for.
+    /// Number of sessions, active or not, from which personal data was erased; absent after a deletion without erasure.
     #[serde(skip_serializing_if = "Option::is_none")]
     erased: Option<u64>,
 }
@@ -36,13 +35,13 @@ impl From<sessions::DeletedUser> for DeletedUser {
     }
 }
 
-/// All that is kept of a user.
+/// All data stored about a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserExport {
-    /// The user; absent when it was deleted.
+    /// The user; absent after its deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<User>,
-    /// All sessions of the user, active or not, newest first.
+    /// All sessions of the user in every state, newest first.
     sessions: Vec<Session>,
 }
 

@@ -112,13 +112,13 @@ on_both_databases! {
         assert_refused(&send(&server, &[("client_id", "web")]).await);
     }
 
-    /// A refresh token is bound to its session: there are no client secrets and no DPoP keys. A client's claims about
-    /// itself do not change the owner of the pair.
+    /// A refresh token is bound to its session: no client and no DPoP key owns it. A client's claims about itself do not
+    /// change the owner of the pair.
     async fn claims_of_a_client_about_itself_do_not_change_the_owner_of_the_pair(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "client_id": "web", "scope": "profile" })).await;
         let form = [("grant_type", "refresh_token"), ("refresh_token", &opened.refresh), ("user_id", "bob")];
-        let request = server.request("POST", "/oauth2/token").header("dpop", "e30.e30.e30").basic_auth("other", Some("x"));
+        let request = server.request("POST", "/oauth2/token").header("dpop", "e30.e30.e30").basic_auth("other", Some(BOOTSTRAP_KEY));
         let refreshed = answer(request.form(&form)).await.expect(200);
         assert_eq!(refreshed.json()["token_type"], "Bearer");
         for name in ["access_token", "refresh_token"] {

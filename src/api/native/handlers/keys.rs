@@ -1,0 +1,140 @@
+//! `/v1/keys` and `/v1/signing-keys`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::{Body, Caller, OptionalBody, PathText, Query, Result};
+use crate::api::addressing::prefix_of;
+use crate::api::app::App;
+use crate::api::json::Json;
+use crate::api::native::error::Problem;
+use crate::api::native::responses::{BadBody, BadFields, BadQuery, NeedsAdmin, NoSuchKey, Unauthenticated};
+use crate::api::native::wire;
+use crate::model::{Scope, ServiceKeyId};
+use crate::sessions::{Error, ServiceKeyDraft};
+
+/// Create a service key
+///
+/// Returns the credential, which is never shown again. A key cannot have more rights than its maker: `sessions:admin`
+/// includes every right except `sessions:grant`.
+#[utoipa::path(
+    post, path = "/v1/keys", tag = "Keys", operation_id = "createKey", request_body = wire::CreateKey,
+    responses(
+        (status = 201, description = "The key with its credential", body = wire::CreatedKey,
+            headers(("Location" = String, description = "The key"))),
+        (status = 403, description = "`sessions:admin` is needed, or `sessions:grant` for a key that is to have it", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, BadFields,
+    ),
+)]
+pub(crate) async fn create_key(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    body: Body<wire::CreateKey>,
+) -> Result<Response> {
+    let body = body.into_inner();
+    let lifetime = body.lifetime()?;
+    let draft = ServiceKeyDraft { name: body.name, scope: body.scope, application: body.client_id, lifetime };
+    let new = app.sessions.create_service_key(&caller, draft).await?;
+    let location = format!("{}/v1/keys/{}", prefix_of(app.sessions.access_tokens().issuer()), new.stored.id);
+    let created = wire::CreatedKey::new(new, app.sessions.now());
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(created)).into_response())
+}
+
+/// List service keys
+///
+/// Returns all service keys, newest first, the inactive ones too, without their secrets.
+#[utoipa::path(
+    get, path = "/v1/keys", tag = "Keys", operation_id = "listKeys",
+    responses((status = 200, description = "The keys", body = wire::ServiceKeyList), Unauthenticated, NeedsAdmin),
+)]
+pub(crate) async fn list_keys(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<wire::ServiceKeyList>> {
+    let (keys, now) = (app.sessions.service_keys(&caller).await?, app.sessions.now());
+    Ok(Json(wire::ServiceKeyList { keys: keys.into_iter().map(|key| wire::ServiceKey::new(key, now)).collect() }))
+}
+
+/// Get a service key
+#[utoipa::path(
+    get, path = "/v1/keys/{id}", tag = "Keys", operation_id = "getKey",
+    params(("id" = String, Path, description = "The key's id")),
+    responses(
+        (status = 200, description = "The key", body = wire::ServiceKey),
+        Unauthenticated, NeedsAdmin, NoSuchKey,
+    ),
+)]
+pub(crate) async fn get_key(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    id: PathText,
+) -> Result<Json<wire::ServiceKey>> {
+    let key = app.sessions.stored_service_key(&caller, key_id(&caller, &id)?).await?;
+    Ok(Json(wire::ServiceKey::new(key, app.sessions.now())))
+}
+
+/// Revoke a service key
+///
+/// Makes every replica refuse the key. Revoking it again succeeds and changes nothing.
+#[utoipa::path(
+    delete, path = "/v1/keys/{id}", tag = "Keys", operation_id = "revokeKey",
+    params(("id" = String, Path, description = "The key's id"), wire::RevokeKey),
+    responses(
+        (status = 200, description = "The key is revoked", body = wire::RevokedKey),
+        Unauthenticated, BadQuery, NeedsAdmin, NoSuchKey,
+    ),
+)]
+pub(crate) async fn revoke_key(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    id: PathText,
+    query: Query<wire::RevokeKey>,
+) -> Result<Json<wire::RevokedKey>> {
+    let id = key_id(&caller, &id)?;
+    app.sessions.revoke_service_key(&caller, id).await?;
+    let ended = if query.end_sessions { app.sessions.end_sessions_of_key(&caller, id).await? } else { None };
+    Ok(Json(wire::RevokedKey { ended }))
+}
+
+/// List signing keys
+///
+/// Returns the keys that sign access tokens, oldest first: the present one, its predecessors until their last token has
+/// expired, and a successor that is published already.
+#[utoipa::path(
+    get, path = "/v1/signing-keys", tag = "Keys", operation_id = "listSigningKeys",
+    responses((status = 200, description = "The keys", body = wire::SigningKeyList), Unauthenticated, NeedsAdmin),
+)]
+pub(crate) async fn list_signing_keys(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<wire::SigningKeyList>> {
+    let keys = app.sessions.signing_keys(&caller).await?;
+    Ok(Json(wire::SigningKeyList { keys: keys.into_iter().map(wire::SigningKey::from).collect() }))
+}
+
+/// Rotate the signing keys
+///
+/// Makes a successor now, although keys rotate by themselves. It is published at once and signs in ten minutes, when
+/// verifiers know it.
+#[utoipa::path(
+    post, path = "/v1/signing-keys/rotate", tag = "Keys", operation_id = "rotateSigningKeys",
+    request_body = Option<wire::RotateSigningKeys>,
+    responses(
+        (status = 201, description = "The new key", body = wire::SigningKey),
+        Unauthenticated, BadBody, NeedsAdmin,
+    ),
+)]
+pub(crate) async fn rotate_signing_keys(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    body: OptionalBody<wire::RotateSigningKeys>,
+) -> Result<(StatusCode, Json<wire::SigningKey>)> {
+    let made = app.sessions.rotate_signing_keys(&caller, body.compromised).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// The id in the path. A caller without the right learns nothing of ids.
+fn key_id(caller: &Caller, text: &str) -> std::result::Result<ServiceKeyId, Error> {
+    caller.require(Scope::ADMIN)?;
+    text.parse().map(ServiceKeyId).map_err(|_| Error::ServiceKeyNotFound)
+}

@@ -1,0 +1,171 @@
+//! Applications.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::requests::present;
+use crate::api::timestamp;
+use crate::model;
+use crate::model::ApplicationSettings;
+use crate::sessions::ApplicationDraft;
+
+/// The audiences of access tokens: one, or a list (RFC 7519 section 4.1.3).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "a description beside a reference makes generators lose the type")]
+pub enum Audience {
+    One(SingleAudience),
+    Several(AudienceList),
+}
+
+/// The only audience.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SingleAudience(String);
+
+/// Several audiences, in the order of the application's record.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AudienceList(Vec<String>);
+
+impl Audience {
+    pub(in crate::api::native) fn new(mut audiences: Vec<String>) -> Self {
+        match (audiences.pop(), audiences.is_empty()) {
+            (Some(only), true) => Self::One(SingleAudience(only)),
+            (last, _) => {
+                audiences.extend(last);
+                Self::Several(AudienceList(audiences))
+            }
+        }
+    }
+}
+
+/// An application to be created.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateApplication {
+    /// The `client_id` of its sessions and tokens, which never changes.
+    #[schema(example = "web", max_length = 255)]
+    pub(in crate::api::native) client_id: String,
+    /// A name for people; the `client_id` by default.
+    #[schema(example = "Web shop", max_length = 255)]
+    name: Option<String>,
+    /// The `aud` of its access tokens, at most 8; by default the server's audience.
+    #[schema(example = json!(["https://api.example.org"]))]
+    audiences: Option<Vec<String>>,
+    /// The words that its sessions may have in their scope; by default any.
+    #[schema(example = "profile orders")]
+    scope: Option<String>,
+    /// The longest lifetime of an access token in seconds. The server's own limit applies if it is shorter.
+    #[schema(example = 120, minimum = 10, maximum = 3600)]
+    access_token_lifetime: Option<i64>,
+    /// The longest time from opening a session to its latest expiry, in seconds. The server's own limit applies if it is
+    /// shorter.
+    #[schema(example = 28800, minimum = 60)]
+    absolute_lifetime: Option<i64>,
+    /// The longest time that a session may stay unused, in seconds. The server's own limit applies if it is shorter.
+    #[schema(example = 900, minimum = 60)]
+    idle_timeout: Option<i64>,
+}
+
+impl CreateApplication {
+    pub(in crate::api::native) fn into_draft(self) -> ApplicationDraft {
+        let Self { client_id: _, name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
+            self;
+        ApplicationDraft {
+            name,
+            audiences,
+            scope: scope.map(Some),
+            access_token_lifetime: access_token_lifetime.map(Some),
+            absolute_lifetime: absolute_lifetime.map(Some),
+            idle_timeout: idle_timeout.map(Some),
+        }
+    }
+}
+
+/// A change to an application. What is left out stays as it is; null takes a limit away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeApplication {
+    /// A name for people.
+    #[schema(example = "Web shop", max_length = 255)]
+    name: Option<String>,
+    /// The `aud` of its access tokens, at most 8; an empty list for the server's audience.
+    #[schema(example = json!(["https://api.example.org"]))]
+    audiences: Option<Vec<String>>,
+    /// The words that its sessions may have in their scope.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "profile orders")]
+    scope: Option<Option<String>>,
+    /// The longest lifetime of an access token in seconds.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, example = 120, minimum = 10, maximum = 3600)]
+    access_token_lifetime: Option<Option<i64>>,
+    /// The longest time from opening a session to its latest expiry, in seconds.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, example = 28800, minimum = 60)]
+    absolute_lifetime: Option<Option<i64>>,
+    /// The longest time that a session may stay unused, in seconds.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, example = 900, minimum = 60)]
+    idle_timeout: Option<Option<i64>>,
+}
+
+impl From<ChangeApplication> for ApplicationDraft {
+    fn from(change: ChangeApplication) -> Self {
+        let ChangeApplication { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
+            change;
+        Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout }
+    }
+}
+
+/// An application that sessions are opened for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Application {
+    #[schema(example = "web")]
+    client_id: String,
+    name: String,
+    /// The `aud` of its access tokens; empty for the server's audience.
+    audiences: Vec<String>,
+    /// The words that its sessions may have in their scope; absent for any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    /// The longest lifetime of an access token in seconds; absent for the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token_lifetime: Option<i64>,
+    /// The longest time from opening a session to its latest expiry, in seconds; absent for the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absolute_lifetime: Option<i64>,
+    /// The longest time that a session may stay unused, in seconds; absent for the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_timeout: Option<i64>,
+    #[serde(serialize_with = "timestamp::serialize")]
+    created_at: DateTime<Utc>,
+    #[serde(serialize_with = "timestamp::serialize")]
+    updated_at: DateTime<Utc>,
+}
+
+impl From<model::Application> for Application {
+    fn from(application: model::Application) -> Self {
+        let model::Application { id, settings, created_at, updated_at } = application;
+        let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
+            settings;
+        let seconds = |limit: Option<chrono::TimeDelta>| limit.map(|limit| limit.num_seconds());
+        Self {
+            client_id: id,
+            name,
+            audiences,
+            scope: scope.map(String::from),
+            access_token_lifetime: seconds(access_token_lifetime),
+            absolute_lifetime: seconds(absolute_lifetime),
+            idle_timeout: seconds(idle_timeout),
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+/// All applications, in the order of their `client_id`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApplicationList {
+    pub(in crate::api::native) applications: Vec<Application>,
+}

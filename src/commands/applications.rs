@@ -1,0 +1,107 @@
+//! Applications at the command line.
+
+use chrono::TimeDelta;
+use clap::{Args, Subcommand};
+
+use super::administration::{duration, of_arguments, operator, print_json};
+use super::{CommandError, print};
+use crate::api::native::wire;
+use crate::sessions::ApplicationDraft;
+use crate::setup::Assembled;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApplicationCommand {
+    /// Create an application and print it
+    Create {
+        /// The client_id of its sessions
+        client_id: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Print all applications
+    List,
+    /// Change what is given, and print the application
+    Update {
+        /// The application's client_id
+        client_id: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Delete an application's record; its sessions go on
+    Delete {
+        /// The application's client_id
+        client_id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Settings {
+    /// A name for people
+    #[arg(long)]
+    name: Option<String>,
+    /// An aud of its access tokens, once or several times; none for the server's
+    #[arg(long = "audience", value_name = "AUDIENCE")]
+    audiences: Vec<String>,
+    /// The words that its sessions may have in their scope, or any
+    #[arg(long)]
+    scope: Option<String>,
+    /// The longest lifetime of an access token, such as 2m, or none for the server's
+    #[arg(long, value_name = "DURATION", value_parser = limit)]
+    access_token_lifetime: Option<Limit>,
+    /// The longest time from opening a session to its latest expiry, such as 8h, or none for the server's
+    #[arg(long, value_name = "DURATION", value_parser = limit)]
+    absolute_lifetime: Option<Limit>,
+    /// The longest time that a session may stay unused, such as 15m, or none for the server's
+    #[arg(long, value_name = "DURATION", value_parser = limit)]
+    idle_timeout: Option<Limit>,
+}
+
+/// A limit; `None`: the server's own.
+#[derive(Debug, Clone, Copy)]
+struct Limit(Option<TimeDelta>);
+
+fn limit(text: &str) -> Result<Limit, String> {
+    if text == "none" { Ok(Limit(None)) } else { duration(text).map(Some).map(Limit) }
+}
+
+impl From<Settings> for ApplicationDraft {
+    fn from(settings: Settings) -> Self {
+        let Settings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } = settings;
+        let seconds = |limit: Option<Limit>| limit.map(|Limit(limit)| limit.map(|limit| limit.num_seconds()));
+        let audiences = match audiences.as_slice() {
+            [] => None,
+            [none] if none == "none" => Some(Vec::new()),
+            _ => Some(audiences),
+        };
+        Self {
+            name,
+            audiences,
+            scope: scope.map(|scope| (scope != "any").then_some(scope)),
+            access_token_lifetime: seconds(access_token_lifetime),
+            absolute_lifetime: seconds(absolute_lifetime),
+            idle_timeout: seconds(idle_timeout),
+        }
+    }
+}
+
+pub(super) async fn application(command: ApplicationCommand, assembled: &Assembled) -> Result<(), CommandError> {
+    let (sessions, operator) = (&assembled.sessions, operator());
+    match command {
+        ApplicationCommand::Create { client_id, settings } => {
+            let created = sessions.create_application(&operator, client_id, settings.into()).await;
+            print_json(&wire::Application::from(created.map_err(of_arguments)?))
+        }
+        ApplicationCommand::List => {
+            let applications = sessions.applications(&operator).await?.into_iter();
+            print_json(&applications.map(wire::Application::from).collect::<Vec<_>>())
+        }
+        ApplicationCommand::Update { client_id, settings } => {
+            let changed = sessions.change_application(&operator, &client_id, settings.into()).await;
+            print_json(&wire::Application::from(changed.map_err(of_arguments)?))
+        }
+        ApplicationCommand::Delete { client_id } => {
+            sessions.delete_application(&operator, &client_id).await?;
+            print(&format!("Application {client_id} is deleted."))
+        }
+    }
+}

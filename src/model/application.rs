@@ -1,0 +1,35 @@
+//! Applications: what a client id stands for.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::scope::Scope;
+
+/// An application that sessions are opened for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// The client id, which sessions and tokens name it by. Never changes.
+    pub id: String,
+    /// The settings.
+    pub settings: ApplicationSettings,
+    /// The time of creation.
+    pub created_at: DateTime<Utc>,
+    /// The time of the last change, by which two changes at once are told apart.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The settings of an application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApplicationSettings {
+    /// The name for people.
+    pub name: String,
+    /// The `aud` of its access tokens; empty: the server's own audience.
+    pub audiences: Vec<String>,
+    /// The words that its sessions may have in their scope; `None`: any.
+    pub scope: Option<Scope>,
+    /// The longest lifetime of an access token; `None`: the server's.
+    pub access_token_lifetime: Option<TimeDelta>,
+    /// The longest time from opening to the latest expiry; `None`: the server's.
+    pub absolute_lifetime: Option<TimeDelta>,
+    /// The longest time without use; `None`: the server's.
+    pub idle_timeout: Option<TimeDelta>,
+}

@@ -1,0 +1,36 @@
+//! Users, and the erasure of their data.
+
+pub(in crate::store) const FIND_USER: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
+
+pub(in crate::store) const PUT_USER: &str = concat!(
+    "INSERT INTO users AS u (id, name, email, created_at, updated_at) VALUES ($2, $3, $4, $1, $1)
+     ON CONFLICT (id) DO UPDATE SET name = coalesce(excluded.name, u.name),
+        email = coalesce(excluded.email, u.email),
+        updated_at = CASE WHEN (coalesce(excluded.name, u.name), coalesce(excluded.email, u.email))
+                IS DISTINCT FROM (u.name, u.email)
+            THEN excluded.updated_at ELSE u.updated_at END
+     RETURNING ",
+    user_columns!()
+);
+
+pub(in crate::store) const DELETE_USER: &str = "DELETE FROM users WHERE id = $1";
+
+pub(in crate::store) const BAN_USER: &str = concat!(
+    "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
+     ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),
+        updated_at = CASE WHEN u.banned_at IS NULL THEN excluded.updated_at ELSE u.updated_at END
+     RETURNING ",
+    user_columns!()
+);
+
+pub(in crate::store) const UNBAN_USER: &str = concat!(
+    "UPDATE users SET banned_at = NULL,
+        updated_at = CASE WHEN banned_at IS NULL THEN updated_at ELSE $1 END
+     WHERE id = $2
+     RETURNING ",
+    user_columns!()
+);
+
+/// Erases the address that the bulk endings of a user name.
+pub(in crate::store) const ERASE_BULK_ENDINGS: &str =
+    "UPDATE bulk_endings SET ip_address = NULL WHERE user_id = $1 AND ip_address IS NOT NULL";
