@@ -12,7 +12,7 @@ impl Sessions {
         Ok(self.store().signing_keys().await?)
     }
 
-    /// As [`SigningKeys::rotate`], for a caller with `sessions:admin`; this process uses the keys at once.
+    /// As [`SigningKeys::rotate`](super::SigningKeys::rotate), for a caller with `sessions:admin`; this process uses the keys at once.
     pub async fn rotate_signing_keys(&self, caller: &Caller, compromised: bool) -> Result<SealedSigningKey, Error> {
         caller.require(Scope::ADMIN)?;
         let keys = &self.parts.signing_keys;

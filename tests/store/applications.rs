@@ -35,7 +35,7 @@ async fn an_application_whose_id_is_taken_is_not_added(fixture: &Fixture) {
     let first = application("a");
     assert!(fixture.store.add_application(&first).await.unwrap());
     let mut same = application("a");
-    same.settings.name = "another".to_owned();
+    "another".clone_into(&mut same.settings.name);
     assert!(!fixture.store.add_application(&same).await.unwrap());
     assert_eq!(fixture.store.applications().await.unwrap(), [first]);
 }
