@@ -8,7 +8,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use sojourn::api::native::wire;
 use sojourn::clock::{Clock, SystemClock, SystemEntropy, uuid_v7};
 use sojourn::model::{
-    Device, Filter, Metadata, Owner, Position, Scope, ServiceKeyId, Session, SessionId, Sort, UserId,
+    ClientHints, Filter, Metadata, Owner, Position, Scope, ServiceKeyId, Session, SessionId, Sort, UserId,
+    recognise_device,
 };
 use sojourn::sessions::{Cursor, Page};
 use sojourn::tokens::{
@@ -38,7 +39,7 @@ fn session() -> Session {
         ip_address: Some("203.0.113.7".parse().unwrap()),
         location: Some("Lisbon, PT".to_owned()),
         user_agent: Some(USER_AGENT.to_owned()),
-        device: Device::from_user_agent(Some(USER_AGENT), None),
+        device: recognise_device(Some(USER_AGENT), &ClientHints::default()),
         scope: Scope::parse("profile").unwrap(),
         acr: None,
         amr: vec!["pwd".to_owned(), "otp".to_owned()],
@@ -123,7 +124,8 @@ fn reading(criterion: &mut Criterion) {
         bencher.iter(|| serde_json::from_str::<wire::OpenSession>(black_box(body)).unwrap().into_draft().unwrap());
     });
     group.bench_function("a User-Agent", |bencher| {
-        bencher.iter(|| Device::from_user_agent(black_box(Some(USER_AGENT)), None));
+        let hints = ClientHints::default();
+        bencher.iter(|| recognise_device(black_box(Some(USER_AGENT)), &hints));
     });
     let (keys, filter, sort) = (keyring(), Filter::default(), Sort::default());
     let position = Position { at: session().created_at, id: session().id };

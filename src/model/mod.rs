@@ -29,7 +29,8 @@ pub use counts::{
     CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats, StatisticsQuery,
     Step,
 };
-pub use device::{Device, DeviceType, MAX_USER_AGENT_CHARS};
+pub use device::recognise::recognise as recognise_device;
+pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
 pub use opener::Opener;
 pub use query::{

@@ -12,8 +12,8 @@ use super::rights::Rights;
 use crate::clock;
 use crate::metrics;
 use crate::model::{
-    Application, Caller, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service, Session,
-    SessionId, SignedIn, UserDetails, UserId, text,
+    Application, Caller, ClientHints, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service,
+    Session, SessionId, SignedIn, UserDetails, UserId, recognise_device, text,
 };
 use crate::store::{Idempotency, NewSession, Opening};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
@@ -53,6 +53,8 @@ pub struct SessionDraft {
     pub location: Option<String>,
     /// The User-Agent header that the user came with; cut off after [`MAX_USER_AGENT_CHARS`].
     pub user_agent: Option<String>,
+    /// The client hints that the user came with.
+    pub client_hints: ClientHints,
     /// A name for the device.
     pub device_name: Option<String>,
     /// The scope of the session's tokens.
@@ -269,7 +271,7 @@ impl Sessions {
             client_id,
             ip_address: ip_address.and_then(|address| self.policy().ip_storage.keep(address)),
             location,
-            device: Device::from_user_agent(user_agent.as_deref(), device_name),
+            device: Device { name: device_name, ..recognise_device(user_agent.as_deref(), &draft.client_hints) },
             user_agent,
             scope,
             acr,

@@ -18,12 +18,12 @@ on_both_stores!(
 
 async fn a_row_that_cannot_be_read_is_a_defect(fixture: &Fixture) {
     let id = fixture.open(session_of("ann")).await.id;
-    for change in ["device_type = 'toaster'", "scope = '\"'", "ip_address = 'here'", "refresh_counter = -1"] {
+    for change in ["scope = '\"'", "ip_address = 'here'", "refresh_counter = -1"] {
         let id_text = fixture.raw.id(id);
         fixture.raw.run(&format!("UPDATE sessions SET {change} WHERE id = {id_text}")).await.unwrap();
         assert!(matches!(fixture.store.session(id, Owner::Anyone).await, Err(Error::Internal(_))), "{change}");
         assert!(matches!(fixture.store.active_sessions_of(&user("ann"), at(0)).await, Err(Error::Internal(_))));
-        let repair = "device_type = 'bot', scope = '', ip_address = NULL, refresh_counter = 0";
+        let repair = "scope = '', ip_address = NULL, refresh_counter = 0";
         fixture.raw.run(&format!("UPDATE sessions SET {repair} WHERE id = {id_text}")).await.unwrap();
     }
     fixture.stored(id).await;

@@ -219,8 +219,11 @@ pub(crate) fn full_session(user_id: &str) -> Session {
         device: Device {
             kind: DeviceType::Tablet,
             name: Some("Ann's 📱".to_owned()),
+            model: Some("Pixel \\ Tablet".to_owned()),
             os: Some("Linux".to_owned()),
+            os_version: Some("6.8".to_owned()),
             browser: Some("Firefox".to_owned()),
+            browser_version: Some("145.0.1".to_owned()),
         },
         scope: Scope::parse("profile sessions:read").unwrap(),
         acr: Some("aal2".to_owned()),

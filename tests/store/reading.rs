@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use sojourn::model::User;
-use sojourn::model::{EndReason, Owner, Session, SessionStatus};
+use sojourn::model::{BulkEnding, Device, DeviceType, EndReason, Ended, Filter, Owner, Session, SessionStatus};
 use sojourn::store::MAX_LISTED;
 
 use super::fixture::{Fixture, MICROSECOND, Raw, at, details, full_session, ids, new_id, session_at, session_of, user};
@@ -20,7 +20,23 @@ on_both_stores!(
     a_user_with_more_sessions_than_are_listed_sees_the_newest,
     several_users_lists_are_each_as_if_asked_for_alone,
     a_status_read_alone_equals_that_of_the_whole_session,
+    a_kind_of_device_that_only_a_newer_server_knows_makes_nothing_unreadable,
 );
+
+async fn a_kind_of_device_that_only_a_newer_server_knows_makes_nothing_unreadable(fixture: &Fixture) {
+    let session = fixture.open(full_session("ann")).await;
+    let filter = Filter { device_type: Some(DeviceType::Tablet), ..Filter::default() };
+    let ended = Ended { at: at(2), reason: EndReason::RevokedByAdmin };
+    fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+    for table in ["sessions", "bulk_endings"] {
+        fixture.raw.run(&format!("UPDATE {table} SET device_type = 'toaster'")).await.unwrap();
+    }
+    let stored = fixture.stored(session.id).await;
+    assert_eq!(stored.device, Device { kind: DeviceType::Unknown, ..session.device });
+    assert!(stored.ended.is_some(), "the database compares the words");
+    let endings = fixture.store.bulk_endings(at(0)).await.unwrap();
+    assert!(endings[0].filter.device_type.is_some(), "a condition that is not known is still a condition");
+}
 
 async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture) {
     let active = fixture.open(full_session("ann")).await;

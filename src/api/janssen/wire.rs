@@ -95,7 +95,8 @@ pub(super) struct SessionIdEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     permission_granted_map: Option<PermissionGrantedMap>,
-    /// Attributes `auth_user`, `remote_ip`, `client_id`, `acr_values`, `acr`, `scope` and `sid`, as far as known.
+    /// Attributes `auth_user`, `remote_ip`, `client_id`, `acr_values`, `acr`, `scope`, `sid` and `device_name`, as far
+    /// as known.
     #[schema(required = false)]
     session_attributes: BTreeMap<&'static str, String>,
     /// Whether the session is deleted after its retention time; always true.
@@ -128,7 +129,17 @@ impl SessionIdEntry {
     /// The view at `now`.
     pub(super) fn new(session: model::Session, template: &DnTemplate, now: DateTime<Utc>) -> Self {
         let model::Session {
-            id, user_id, created_at, last_seen_at, expires_at, client_id, ip_address, scope, acr, ..
+            id,
+            user_id,
+            created_at,
+            last_seen_at,
+            expires_at,
+            client_id,
+            ip_address,
+            device,
+            scope,
+            acr,
+            ..
         } = session;
         let attributes = [
             ("auth_user", Some(user_id.to_string())),
@@ -138,6 +149,7 @@ impl SessionIdEntry {
             ("acr", acr),
             ("scope", Some(scope.to_string()).filter(|scope| !scope.is_empty())),
             ("sid", Some(id.to_string())),
+            ("device_name", device.label()),
         ];
         let granted = |client_id| PermissionGrantedMap { permission_granted: BTreeMap::from([(client_id, true)]) };
         Self {

@@ -71,10 +71,13 @@ impl UserSessionDetails {
             email: me.user.email.clone(),
             location,
             device_type: match device.kind {
-                DeviceType::Desktop => Some(DeviceTypeName::Desktop),
                 DeviceType::Mobile => Some(DeviceTypeName::Mobile),
                 DeviceType::Tablet => Some(DeviceTypeName::Tablet),
-                DeviceType::Bot | DeviceType::Unknown => None,
+                // The contract has three kinds.
+                DeviceType::Desktop | DeviceType::Tv | DeviceType::Console | DeviceType::Headset => {
+                    Some(DeviceTypeName::Desktop)
+                }
+                DeviceType::App | DeviceType::Bot | DeviceType::Unknown => None,
             },
             // Never negative, even if another replica's clock is ahead.
             session_duration: (now - created_at).num_milliseconds().max(0),

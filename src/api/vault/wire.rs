@@ -71,16 +71,18 @@ impl SessionResponse {
 impl DeviceInfoResponse {
     fn of(device: Device) -> Option<Self> {
         let device_type = match device.kind {
-            DeviceType::Desktop => DeviceTypeName::Desktop,
             DeviceType::Mobile => DeviceTypeName::Mobile,
             DeviceType::Tablet => DeviceTypeName::Tablet,
-            DeviceType::Bot | DeviceType::Unknown => return None,
+            // The contract has three kinds.
+            DeviceType::Desktop | DeviceType::Tv | DeviceType::Console | DeviceType::Headset => DeviceTypeName::Desktop,
+            DeviceType::App | DeviceType::Bot | DeviceType::Unknown => return None,
         };
         let or_unknown = |name: Option<String>| name.unwrap_or_else(|| "Unknown".to_owned());
         Some(Self {
             device_type,
             os: or_unknown(device.os),
-            browser: or_unknown(device.browser),
+            // A browser that is a part of its device has no name of its own.
+            browser: or_unknown(device.browser.or(device.model)),
             is_mobile: device.kind == DeviceType::Mobile,
         })
     }

@@ -51,7 +51,7 @@ impl Packed {
             ip_address,
             location,
             user_agent,
-            device: Device { kind, name: device_name, os, browser },
+            device: Device { kind, name: device_name, model, os, os_version, browser, browser_version },
             scope,
             acr,
             amr,
@@ -68,8 +68,11 @@ impl Packed {
             location.as_deref(),
             user_agent.as_deref(),
             device_name.as_deref(),
+            model.as_deref(),
             os.as_deref(),
+            os_version.as_deref(),
             browser.as_deref(),
+            browser_version.as_deref(),
             Some(scope.as_str()),
             acr.as_deref(),
             Some(metadata.as_json()),
@@ -109,7 +112,15 @@ impl Packed {
         let user_id = UserId::parse(texts.next()?).ok()?;
         let mut optional = || texts.next().map(|text| (text != NONE).then(|| text.to_owned()));
         let (client_id, location, user_agent) = (optional()?, optional()?, optional()?);
-        let device = Device { kind: self.device_type, name: optional()?, os: optional()?, browser: optional()? };
+        let device = Device {
+            kind: self.device_type,
+            name: optional()?,
+            model: optional()?,
+            os: optional()?,
+            os_version: optional()?,
+            browser: optional()?,
+            browser_version: optional()?,
+        };
         let scope = Scope::parse(&optional()??).ok()?;
         let acr = optional()?;
         let metadata = Metadata::from_json(optional()??).ok()?;
@@ -192,7 +203,15 @@ pub(super) mod tests {
             ip_address: Some("2001:db8::7".parse().unwrap()),
             location: text("Lisbon"),
             user_agent: text("curl/8"),
-            device: Device { kind: DeviceType::Bot, name: text("mine"), os: text("Linux"), browser: text("curl") },
+            device: Device {
+                kind: DeviceType::Bot,
+                name: text("mine"),
+                model: text("Pixel 8"),
+                os: text("Linux"),
+                os_version: text("6"),
+                browser: text("curl"),
+                browser_version: text("8.5"),
+            },
             scope: Scope::parse("a b").unwrap(),
             acr: text("aal2"),
             amr: vec!["pwd".to_owned(), String::new(), "otp".to_owned()],

@@ -129,7 +129,7 @@ fn column_checked<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> sqlx::Result
     rows.iter().map(value).collect()
 }
 
-/// Binds `$1` to `$24` to arrays of the columns of sessions.
+/// Binds `$1` to `$27` to arrays of the columns of sessions.
 pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
     Ok(query
         .bind(column(sessions, |session| session.id.as_uuid()))
@@ -151,8 +151,11 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.user_agent.as_deref()))
         .bind(column(sessions, |session| session.device.kind.as_str()))
         .bind(column(sessions, |session| session.device.name.as_deref()))
+        .bind(column(sessions, |session| session.device.model.as_deref()))
         .bind(column(sessions, |session| session.device.os.as_deref()))
+        .bind(column(sessions, |session| session.device.os_version.as_deref()))
         .bind(column(sessions, |session| session.device.browser.as_deref()))
+        .bind(column(sessions, |session| session.device.browser_version.as_deref()))
         .bind(column(sessions, |session| session.scope.as_str()))
         .bind(column(sessions, |session| session.acr.as_deref()))
         .bind(column_checked(sessions, |session| values::texts_to_store(&session.amr))?)

@@ -74,7 +74,7 @@ const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9,
 
 pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Binds `$1` to `$24` to the columns of a session.
+/// Binds `$1` to `$27` to the columns of a session.
 pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
     Ok(query
         .bind(session.id.as_uuid())
@@ -94,8 +94,11 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(&session.user_agent)
         .bind(session.device.kind.as_str())
         .bind(&session.device.name)
+        .bind(&session.device.model)
         .bind(&session.device.os)
+        .bind(&session.device.os_version)
         .bind(&session.device.browser)
+        .bind(&session.device.browser_version)
         .bind(session.scope.as_str())
         .bind(&session.acr)
         .bind(values::texts_to_store(&session.amr)?)

@@ -19,7 +19,7 @@ pub(in crate::store) fn bulk_ending(row: &impl StoredRow) -> sqlx::Result<BulkEn
     let to = row.time("opened_until")? + TimeDelta::microseconds(1);
     let user_id = row.named::<Option<&str>>("user_id")?.map(UserId::parse).transpose();
     let device_type = row.named::<Option<&str>>("device_type")?;
-    let device_type = device_type.map(|word| DeviceType::parse(word).or_unreadable("device_type")).transpose()?;
+    let device_type = device_type.map(DeviceType::stored);
     Ok(BulkEnding {
         filter: Filter {
             user_id: user_id.or_unreadable("user_id")?,

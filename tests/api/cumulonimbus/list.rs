@@ -22,7 +22,7 @@ on_both_databases! {
         server.open("1002").await;
         let expected = json!({
             "count": 2,
-            "items": [shown(&second, "Unknown Device"), shown(&first, "Chrome on Windows")],
+            "items": [shown(&second, "Unknown Device"), shown(&first, "Chrome 142 on Windows")],
         });
         for path in ["/api/user/1001/sessions", "/user/1001/sessions"] {
             for token in [&staff.access, &first.access, BOOTSTRAP_KEY] {

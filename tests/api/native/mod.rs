@@ -4,6 +4,7 @@ mod applications;
 mod change;
 mod clients;
 mod cookie;
+mod devices;
 mod end;
 mod errors;
 mod events;

@@ -40,7 +40,10 @@ on_both_databases! {
             "last_seen_at": session["created_at"], "expires_at": session["expires_at"],
             "absolute_expires_at": session["absolute_expires_at"], "idle_timeout": 3600, "client_id": "web",
             "ip_address": "203.0.113.7", "location": "Lisbon, PT", "user_agent": FIREFOX,
-            "device": { "type": "desktop", "name": "Alice's laptop", "os": "Linux", "browser": "Firefox" },
+            "device": {
+                "type": "desktop", "name": "Alice's laptop", "model": null, "os": "Linux", "os_version": null,
+                "browser": "Firefox", "browser_version": "145",
+            },
             "acr": "aal1", "amr": ["pwd", "otp"], "scope": "profile sessions:admin",
             "metadata": { "cart": [1, 2, { "deep": null }], "ok": true }, "opened_by": "bootstrap", "current": false,
         }));
@@ -58,7 +61,10 @@ on_both_databases! {
         let opened = server.open("1001").await;
         let session = &opened.body["session"];
         assert_eq!(session["idle_timeout"], 7 * 24 * 3600);
-        assert_eq!(session["device"], json!({ "type": "unknown", "name": null, "os": null, "browser": null }));
+        assert_eq!(session["device"], json!({
+            "type": "unknown", "name": null, "model": null, "os": null, "os_version": null, "browser": null,
+            "browser_version": null,
+        }));
         assert_eq!((&session["amr"], &session["scope"], &session["metadata"]), (&json!([]), &json!(""), &json!({})));
         for unknown in ["client_id", "ip_address", "location", "user_agent", "acr", "ended_at", "end_reason"] {
             assert!(session.get(unknown).is_none(), "{unknown}");
@@ -222,8 +228,8 @@ on_both_databases! {
         let server = Server::start(database).await;
         let mut all = json!({ "user_id": "1" });
         let optional = [
-            "user", "client_id", "ip_address", "location", "user_agent", "device_name", "scope", "acr", "amr", "expires_in",
-            "absolute_expires_in", "idle_timeout", "tokens", "metadata",
+            "user", "client_id", "ip_address", "location", "user_agent", "client_hints", "device_name", "scope", "acr", "amr",
+            "expires_in", "absolute_expires_in", "idle_timeout", "tokens", "metadata",
         ];
         let plain = server.open_with(&all).await.body;
         for member in optional {
@@ -232,7 +238,7 @@ on_both_databases! {
             server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &body).await.expect(201);
         }
         let filled = server.open_with(&all).await.body;
-        let empty = json!({ "user_id": "1", "user": [], "amr": {}, "metadata": [], "scope": "", "acr": "", "client_id": "", "location": "" });
+        let empty = json!({ "user_id": "1", "user": [], "client_hints": [], "amr": {}, "metadata": [], "scope": "", "acr": "", "client_id": "", "location": "" });
         let emptied = server.open_with(&empty).await.body;
         for opened in [&filled, &emptied] {
             for (name, value) in plain["session"].as_object().unwrap() {

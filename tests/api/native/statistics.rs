@@ -32,6 +32,7 @@ fn time(value: &Value) -> DateTime<Utc> {
 
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
                      Version/18.5 Mobile/15E148 Safari/604.1";
+const TELEVISION: &str = "Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.6099.270 Safari/537.36 WebAppManager";
 const COMPUTER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
 on_both_databases! {
@@ -89,12 +90,13 @@ on_both_databases! {
         open(&server, "web", COMPUTER).await;
         open(&server, "web", PHONE).await;
         open(&server, "app", PHONE).await;
+        open(&server, "lounge", TELEVISION).await;
         server.open("1002").await;
         server.wait(TimeDelta::minutes(1));
         count(&server).await;
         let opened = |series: &Value| series.as_array().unwrap().iter().map(|point| point["opened"].as_u64().unwrap()).sum::<u64>();
         for (query, open) in [
-            ("", 4), ("client_id=web", 2), ("device_type=mobile", 2), ("client_id=web&device_type=mobile", 1),
+            ("", 5), ("device_type=tv", 1), ("client_id=web", 2), ("device_type=mobile", 2), ("client_id=web&device_type=mobile", 1),
             ("client_id=nobody", 0), ("device_type=unknown", 1),
         ] {
             let stats = stats(&server, query).await;
@@ -109,12 +111,13 @@ on_both_databases! {
         };
         assert_eq!(
             groups("group_by=client_id", "client_id").await,
-            [(String::new(), 1, 1), ("app".to_owned(), 1, 1), ("web".to_owned(), 2, 2)]
+            [(String::new(), 1, 1), ("app".to_owned(), 1, 1), ("lounge".to_owned(), 1, 1), ("web".to_owned(), 2, 2)]
         );
         assert_eq!(
             groups("group_by=device_type&by=day&client_id=web", "device_type").await,
             [("desktop".to_owned(), 1, 1), ("mobile".to_owned(), 1, 1)]
         );
+        assert_eq!(groups("group_by=device_type&client_id=lounge", "device_type").await, [("tv".to_owned(), 1, 1)]);
     }
 
     async fn the_past_is_told_as_it_was(database) {

@@ -31,7 +31,7 @@ on_both_databases! {
             "sessionId": alice.id, "ipAddress": "203.0.113.7", "userAgent": CHROME, "loginTime": created.timestamp_millis(),
             "lastAccessed": shown["lastAccessed"], "email": "alice@example.org", "location": "Lisbon, PT",
             "deviceType": "DESKTOP", "sessionDuration": shown["sessionDuration"],
-            "inactivityDuration": shown["inactivityDuration"], "deviceName": "Chrome on Windows", "current": true,
+            "inactivityDuration": shown["inactivityDuration"], "deviceName": "Chrome 142 on Windows", "current": true,
         }));
         let milliseconds = |name: &str| shown[name].as_i64().unwrap();
         assert!((90_000..100_000).contains(&milliseconds("sessionDuration")));

@@ -40,7 +40,7 @@ export async function cumulonimbus(server: Server, checks: Checks) {
             sub: user,
             id: session.id,
         });
-        const items = [item(second, 'Chrome on Windows'), item(first, 'Chrome on Windows')];
+        const items = [item(second, 'Chrome 142 on Windows'), item(first, 'Chrome 142 on Windows')];
         for (const prefix of ['/api/user', '/user']) {
             for (const token of [staff.token, first.token, `Bearer ${first.token}`]) {
                 assert.deepEqual(await send(token, 'GET', `${prefix}/${user}/sessions`), { status: 200, body: { count: 2, items } });

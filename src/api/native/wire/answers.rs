@@ -8,9 +8,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::device::Device;
 use crate::api::timestamp;
 use crate::model;
-use crate::model::{Caller, DeviceType, Metadata, Scope, SessionId, SignedIn, State};
+use crate::model::{Caller, Metadata, Scope, SessionId, SignedIn, State};
 use crate::sessions::{self, EndedInBulk, IssuedTokens, Opened, UserSessions};
 
 /// The viewer of a session: only services and staff learn which credential opened it.
@@ -140,18 +141,6 @@ pub struct Session {
     current: bool,
 }
 
-/// The device of a session.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Device {
-    r#type: DeviceKind,
-    /// Name given by the opener or the user.
-    name: Option<String>,
-    #[schema(example = "macOS")]
-    os: Option<String>,
-    #[schema(example = "Safari")]
-    browser: Option<String>,
-}
-
 /// State of a session: `active`, `idle_expired` (unused for longer than its idle timeout), `expired` (past its
 /// `expires_at`) or `ended`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -185,46 +174,6 @@ impl From<SessionState> for State {
             SessionState::IdleExpired => Self::IdleExpired,
             SessionState::Expired => Self::Expired,
             SessionState::Ended => Self::Ended,
-        }
-    }
-}
-
-/// Kind of device.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceKind {
-    /// A computer.
-    Desktop,
-    /// A phone.
-    Mobile,
-    /// A tablet.
-    Tablet,
-    /// An automated program.
-    Bot,
-    /// An unknown kind.
-    Unknown,
-}
-
-impl From<DeviceType> for DeviceKind {
-    fn from(kind: DeviceType) -> Self {
-        match kind {
-            DeviceType::Desktop => Self::Desktop,
-            DeviceType::Mobile => Self::Mobile,
-            DeviceType::Tablet => Self::Tablet,
-            DeviceType::Bot => Self::Bot,
-            DeviceType::Unknown => Self::Unknown,
-        }
-    }
-}
-
-impl From<DeviceKind> for DeviceType {
-    fn from(kind: DeviceKind) -> Self {
-        match kind {
-            DeviceKind::Desktop => Self::Desktop,
-            DeviceKind::Mobile => Self::Mobile,
-            DeviceKind::Tablet => Self::Tablet,
-            DeviceKind::Bot => Self::Bot,
-            DeviceKind::Unknown => Self::Unknown,
         }
     }
 }
@@ -270,7 +219,7 @@ impl Session {
             ip_address,
             location,
             user_agent,
-            device: Device { r#type: device.kind.into(), name: device.name, os: device.os, browser: device.browser },
+            device: device.into(),
             acr,
             amr,
             scope: scope.into(),

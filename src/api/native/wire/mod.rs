@@ -3,6 +3,7 @@
 mod answers;
 mod applications;
 mod conditions;
+mod device;
 mod identity;
 mod keys;
 mod live;
@@ -14,6 +15,7 @@ mod users;
 
 pub use answers::*;
 pub use applications::*;
+pub use device::{Device, DeviceKind};
 pub(super) use identity::identity;
 pub use keys::*;
 pub use live::*;

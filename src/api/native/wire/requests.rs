@@ -6,8 +6,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::answers::{DeviceKind, SessionState};
+use super::answers::SessionState;
 use super::conditions::Conditions;
+use super::device::{ClientHints, DeviceKind};
 use crate::api::failure::Rejection;
 use crate::model;
 use crate::model::{DeviceType, FieldError, Filter, Metadata, Opener, Range, SessionId, Sort, State, UserId};
@@ -54,6 +55,9 @@ pub struct OpenSession {
     /// User-Agent header of the sign-in; cut off after 512 characters.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")]
     user_agent: Option<String>,
+    /// Client hints of the sign-in.
+    #[serde(default, deserialize_with = "unless_empty")]
+    client_hints: Option<ClientHints>,
     /// Name of the device; cut off after 255 characters.
     #[schema(example = "Alice's laptop")]
     device_name: Option<String>,
@@ -127,6 +131,7 @@ impl OpenSession {
             ip_address,
             location,
             user_agent,
+            client_hints,
             device_name,
             scope,
             acr,
@@ -146,6 +151,7 @@ impl OpenSession {
             ip_address,
             location,
             user_agent,
+            client_hints: client_hints.map(model::ClientHints::from).unwrap_or_default(),
             device_name,
             scope,
             acr,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answers::DeviceKind;
+use super::device::DeviceKind;
 use crate::model::{DeviceType, FieldError, Grouping, Step};
 use crate::{model, sessions};
 
