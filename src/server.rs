@@ -38,7 +38,7 @@ use patience::{Patient, Progress};
 use places::{Admission, Place, Places};
 
 /// The maximum length of a request's head, in bytes, give or take one read.
-const LONGEST_HEAD: usize = 32 * 1024;
+const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// The time that a connection accepted just before the port closed has for its request to arrive.
 const LAST_CALL: Duration = Duration::from_millis(250);
 /// The pause between two searches for a connection to close, while all places are taken.
@@ -175,7 +175,7 @@ impl Door {
             }
         });
         // `Patient` enforces the time limit for a head.
-        http1::Builder::new().header_read_timeout(None).max_buf_size(LONGEST_HEAD).serve_connection(stream, answer)
+        http1::Builder::new().header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES).serve_connection(stream, answer)
     }
 
     async fn answer(

@@ -16,7 +16,7 @@ const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
 const WITHOUT_TRIGGERS: &str = "-c session_replication_role=replica";
 
 /// Transactions a second that no client of pgbench reaches when it commits.
-const MOST_A_SECOND: u64 = 250;
+const MAX_PER_SECOND: u64 = 250;
 
 /// A script of pgbench with its number of clients.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +154,7 @@ impl Database {
         // Statements without rows left would do nothing, so the number of transactions is bounded instead of the time.
         let (unit, amount) = match script.places {
             None => ("-T", seconds),
-            Some(places) => ("-t", (places(population) / script.clients).min(seconds * MOST_A_SECOND)),
+            Some(places) => ("-t", (places(population) / script.clients).min(seconds * MAX_PER_SECOND)),
         };
         let amount = amount.to_string();
         let variables = [

@@ -18,7 +18,7 @@ use crate::report::{Report, Verdict};
 use crate::server::Server;
 
 /// Most sessions to be cleaned up.
-const MOST_STALE: u64 = 1_000_000;
+const MAX_STALE: u64 = 1_000_000;
 
 /// Disk space of a session.
 pub fn disk(fixture: &Fixture, report: &mut Report) -> Result<()> {
@@ -59,7 +59,7 @@ pub async fn cleanup(fixture: &mut Fixture, options: &Options, report: &mut Repo
     let case = named("verify-strict")?;
     let server = Server::start(&options.server, &fixture.settings).await?;
     let alone = measure(fixture, &case, &server, options.seconds).await?.rate;
-    let rows = (fixture.population.sessions / 5).min(MOST_STALE);
+    let rows = (fixture.population.sessions / 5).min(MAX_STALE);
 
     fixture.database.fill_stale(fixture.population, rows).await?;
     let (deleted, seconds) = clean(fixture, &server).await?;

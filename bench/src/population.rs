@@ -16,7 +16,7 @@ const PAST: TimeDelta = TimeDelta::days(30);
 /// The name of user 0, from a published example.
 pub const EXAMPLE_USER: &str = "d5552516-4436-4908-ab36-3e9725246304";
 /// Most sessions that are requested repeatedly.
-const MOST_ASKED_FOR: u64 = 20_000;
+const MAX_ASKED_FOR: u64 = 20_000;
 
 /// The sessions in a table.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +75,7 @@ impl Population {
     /// The sessions that are requested repeatedly, spread over the first half of the users.
     pub fn asked_for(self) -> Vec<u64> {
         let eligible = self.users() / 2 * 4;
-        let count = eligible.min(MOST_ASKED_FOR);
+        let count = eligible.min(MAX_ASKED_FOR);
         let pick = |place: u64| {
             let place = place * (eligible / count);
             self.of_class(6 + place % 4, place / 4)

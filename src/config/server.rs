@@ -11,7 +11,7 @@ use crate::sessions::StreamLimits;
 /// File descriptors reserved for everything but clients: databases, files, the listener itself.
 const OTHER_FILES: u64 = 100;
 /// The maximum number of connections by default, however many files the system allows.
-const MOST_BY_DEFAULT: u64 = 10_000;
+const DEFAULT_MAX_CONNECTIONS: u64 = 10_000;
 
 /// The limits on connections, and the delay of a stop.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl ServerConfig {
         let delay = source.get(&settings::DRAIN_DELAY)?.to_std().unwrap_or_default();
         let most = source.find(&settings::MAX_CONNECTIONS)?;
         let of_address = source.find(&settings::CONNECTIONS_PER_ADDRESS)?;
-        let defaults = Self::new(delay, most.unwrap_or_else(most_by_default));
+        let defaults = Self::new(delay, most.unwrap_or_else(default_max_connections));
         let most_connections_of_address = of_address.unwrap_or(defaults.most_connections_of_address);
         Ok(Self { most_connections_of_address, ..defaults })
     }
@@ -58,8 +58,8 @@ impl ServerConfig {
 
 /// The connections that the limit on open files leaves for clients. Raises that limit as far as an unprivileged process
 /// may.
-fn most_by_default() -> usize {
-    let files = rlimit::increase_nofile_limit(MOST_BY_DEFAULT + OTHER_FILES).unwrap_or(1024);
-    let most = files.saturating_sub(OTHER_FILES).max(files / 2).min(MOST_BY_DEFAULT);
+fn default_max_connections() -> usize {
+    let files = rlimit::increase_nofile_limit(DEFAULT_MAX_CONNECTIONS + OTHER_FILES).unwrap_or(1024);
+    let most = files.saturating_sub(OTHER_FILES).max(files / 2).min(DEFAULT_MAX_CONNECTIONS);
     usize::try_from(most).unwrap_or(usize::MAX).max(1)
 }

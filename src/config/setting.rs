@@ -114,24 +114,24 @@ impl Documented for SecretSetting {
 }
 
 /// A number within bounds.
-pub(super) fn number<T, const LEAST: u32, const MOST: u32>(text: &str) -> Result<T, String>
+pub(super) fn number<T, const MIN: u32, const MAX: u32>(text: &str) -> Result<T, String>
 where
     T: TryFrom<u32>,
 {
-    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
-    expected(format_args!("a number from {LEAST} to {MOST}"), number.and_then(|number| T::try_from(number).ok()))
+    let number = text.parse().ok().filter(|number| (MIN..=MAX).contains(number));
+    expected(format_args!("a number from {MIN} to {MAX}"), number.and_then(|number| T::try_from(number).ok()))
 }
 
 /// The upper bound of a duration that has none of its own.
 pub(super) const ANY: i64 = i64::MAX;
 
 /// A duration within bounds in seconds.
-pub(super) fn duration<const LEAST: i64, const MOST: i64>(text: &str) -> Result<TimeDelta, String> {
-    let duration = parse_duration(text).filter(|duration| (LEAST..=MOST).contains(&duration.num_seconds()));
-    let least = written(TimeDelta::seconds(LEAST));
-    match MOST {
+pub(super) fn duration<const MIN: i64, const MAX: i64>(text: &str) -> Result<TimeDelta, String> {
+    let duration = parse_duration(text).filter(|duration| (MIN..=MAX).contains(&duration.num_seconds()));
+    let least = written(TimeDelta::seconds(MIN));
+    match MAX {
         ANY => expected(format_args!("a duration of {least} or more"), duration),
-        _ => expected(format_args!("a duration from {least} to {}", written(TimeDelta::seconds(MOST))), duration),
+        _ => expected(format_args!("a duration from {least} to {}", written(TimeDelta::seconds(MAX))), duration),
     }
 }
 

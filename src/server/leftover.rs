@@ -16,7 +16,7 @@ use hyper::header::EXPECT;
 use super::patience::Progress;
 
 /// The maximum number of bytes read from an unwanted body.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The time limit for the rest of a body.
 const TIME: Duration = Duration::from_secs(2);
 
@@ -78,7 +78,7 @@ impl Drop for ReadToTheEnd {
 
 async fn throw_away(mut body: Incoming) {
     let mut read = 0;
-    while read < MOST_BYTES
+    while read < MAX_BYTES
         && let Some(Ok(frame)) = body.frame().await
     {
         read += frame.data_ref().map_or(0, Bytes::len);

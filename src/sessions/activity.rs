@@ -30,7 +30,7 @@ type Part = Mutex<HashMap<SessionId, Pending>>;
 
 const PARTS: usize = 32;
 /// The most uses kept in a part; past it a use is not remembered, and the session looks unused for that long.
-const MOST_PENDING: usize = 500_000 / PARTS;
+const MAX_PENDING: usize = 500_000 / PARTS;
 /// A use is written at most this often for a session.
 const INTERVAL: TimeDelta = TimeDelta::seconds(60);
 /// Longer than a due use waits for its turn to be written.
@@ -48,7 +48,7 @@ impl Activity {
         let due_at = if refresh_arrived { now } else { session.last_seen_at + interval };
         let touch = Touch { id: session.id, seen_at: now, counter };
         let mut pending = self.part(session.id);
-        let room = pending.len() < MOST_PENDING;
+        let room = pending.len() < MAX_PENDING;
         let known = match pending.entry(session.id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(vacant) if room => vacant.insert(Pending { touch, due_at, interval }),

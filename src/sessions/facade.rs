@@ -28,7 +28,7 @@ use crate::store::{Pool, Store};
 use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
 
 /// The most uses written in one statement.
-const MOST_TOUCHES: usize = 1000;
+const MAX_TOUCHES: usize = 1000;
 /// Time that one answer about readiness is shared for.
 const READINESS_TTL: Duration = Duration::from_millis(200);
 
@@ -151,7 +151,7 @@ impl Sessions {
     }
 
     async fn write_activity(&self, touches: &[Touch]) -> Result<(), Error> {
-        for together in touches.chunks(MOST_TOUCHES) {
+        for together in touches.chunks(MAX_TOUCHES) {
             self.write_touches(together).await?;
         }
         Ok(())

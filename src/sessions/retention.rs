@@ -1,7 +1,7 @@
 //! Deletion of rows past their retention.
 //!
-//! Ended and expired sessions are kept for the policy's retention, so that people can see what happened; then they are
-//! deleted. Users may have their own expired sessions deleted at once. An active session is never deleted.
+//! The policy's retention keeps ended and expired sessions, so that people can see what happened. Users may delete their
+//! own expired sessions earlier. An active session is never deleted.
 
 use std::time::{Duration, Instant};
 
@@ -13,25 +13,26 @@ use super::feed::endings::LOG_TTL;
 use super::open::IDEMPOTENCY_LIFETIME;
 use crate::model::{Caller, Scope, SessionStats, SignedIn, Stale, UserId};
 
-/// Time after an idle timeout before its user may have the session deleted: until then another process may hold a use that
-/// is not written yet.
+/// Time between an idle timeout and the session's deletion by its user, because another process may hold a use that is not
+/// written yet.
 const IDLE_CERTAINTY: TimeDelta = TimeDelta::minutes(1);
-/// The most batches of one kind in one request, and for how long it begins others; who wants more asks again.
-const MOST_BATCHES: u32 = 20;
-const LONGEST: Duration = Duration::from_secs(4);
+/// The maximum number of batches of one kind in one request.
+const MAX_BATCHES: u32 = 20;
+/// The time after which a request begins no further batch.
+const DELETION_TIMEOUT: Duration = Duration::from_secs(4);
 impl Sessions {
-    /// A user's sessions in numbers.
+    /// Counts of a user's sessions.
     pub async fn session_stats_of(&self, user: &UserId) -> Result<SessionStats, Error> {
         Ok(self.store().session_stats(user, self.now()).await?)
     }
 
-    /// Deletes the user's own expired sessions, and with `sessions:admin` also anybody's that were over for longer than
-    /// the retention. Answers how many; when there are very many, not all of them.
+    /// Deletes the user's own expired sessions, and with `sessions:admin` all users' sessions past the retention. Answers
+    /// the number of deleted ones; a request stops after some seconds, and a repeat goes on.
     pub async fn clean_up_own(&self, user: &SignedIn) -> Result<u64, Error> {
         self.write_all_activity().await?;
         let now = self.now();
         let own = Stale::ExpiredOf { user: &user.session.user_id, at: now, idle_at: now - IDLE_CERTAINTY };
-        let mut deleted = self.delete(own, Instant::now() + LONGEST).await?;
+        let mut deleted = self.delete(own, Instant::now() + DELETION_TIMEOUT).await?;
         if user.session.scope.allows(Scope::ADMIN) {
             deleted += self.delete_past_retention().await?;
         }
@@ -39,8 +40,8 @@ impl Sessions {
         Ok(deleted)
     }
 
-    /// Deletes anybody's sessions that were over for longer than the retention, for a caller with `sessions:admin`; or
-    /// tells how many they are. When there are very many, not all of them are deleted.
+    /// Deletes all users' sessions past the retention, or counts them, for a caller with `sessions:admin`. A request stops
+    /// after some seconds, and a repeat goes on.
     pub async fn clean_up(&self, caller: &Caller, dry_run: bool) -> Result<u64, Error> {
         caller.require(Scope::ADMIN)?;
         if dry_run {
@@ -51,7 +52,7 @@ impl Sessions {
         Ok(deleted)
     }
 
-    /// Deletes all rows past their retention, unless another replica does it. The next run completes one that a stop cut short.
+    /// Deletes all rows past their retention, unless another replica does it. The next run completes an interrupted one.
     pub async fn delete_expired_rows(&self) -> Result<u64, Error> {
         self.agree_on_time().await?;
         let over = self.retained_since();
@@ -79,13 +80,13 @@ impl Sessions {
 
     async fn delete_past_retention(&self) -> Result<u64, Error> {
         self.agree_on_time().await?;
-        let (over, until) = (self.retained_since(), Instant::now() + LONGEST);
+        let (over, until) = (self.retained_since(), Instant::now() + DELETION_TIMEOUT);
         Ok(self.delete(Stale::Expired(over), until).await? + self.delete(Stale::Ended(over), until).await?)
     }
 
     async fn delete(&self, stale: Stale<'_>, until: Instant) -> Result<u64, Error> {
         let mut deleted = 0;
-        for _ in 0..MOST_BATCHES {
+        for _ in 0..MAX_BATCHES {
             match self.delete_batch(stale, false).await? {
                 Some(batch @ 1..) => deleted += batch,
                 _ => break,

@@ -1,7 +1,7 @@
-//! Sessions in numbers over time: how many were opened, expired, were ended and why, and how many were open.
+//! Statistics: sessions opened, expired and ended (by reason) per step of time, and sessions open at its end.
 //!
-//! The numbers are counted in the background, each thing once and a little after it has happened, so that asking for them
-//! costs the same however many sessions there are.
+//! A roll-up in the background counts each event once, shortly after it happened. The cost of a query is therefore
+//! independent of the number of sessions.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::model::{
 };
 use crate::store::BatchProgress;
 
-/// Age at which an event is counted: by then every replica has committed it, in spite of clock skew (5 seconds at most) and
-/// a slow database (4.5 seconds at most).
+/// Age at which an event is counted. Clock skew (at most 5 seconds) and a slow database (at most 4.5 seconds) may delay a
+/// replica's commit until then.
 pub const COUNTED_AFTER: TimeDelta = TimeDelta::seconds(15);
 /// The most points in one answer, of all groups together.
 pub const MAX_POINTS: usize = 5000;
@@ -39,9 +39,9 @@ pub struct Point {
 /// The number of open sessions over time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
-    /// Sessions that are neither ended nor past their end. Those idle for too long are among them.
+    /// Sessions neither ended nor past their end, idle-expired ones included.
     pub open: u64,
-    /// Each step, also those in which nothing happened.
+    /// Every step, empty ones included.
     pub points: Vec<Point>,
 }
 
@@ -61,8 +61,7 @@ pub struct Statistics {
 }
 
 impl Sessions {
-    /// Counts some of what has happened since it was last done, and says whether there is more. When another replica is
-    /// at it, there is not.
+    /// Counts one batch of events; true if more are left. While another replica counts, this one has none left.
     pub async fn roll_up(&self) -> Result<bool, Error> {
         Ok(self.store().roll_up(self.now() - COUNTED_AFTER).await? == BatchProgress::More)
     }
@@ -74,7 +73,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Sessions in numbers over time, for a caller with `sessions:read`. Refused: [`Error::Invalid`] for no time at all,
+    /// The statistics of a range of time, for a caller with `sessions:read`. Refused: [`Error::Invalid`] for an empty range
     /// and for more than [`MAX_POINTS`].
     pub async fn statistics(&self, caller: &Caller, query: &StatisticsQuery) -> Result<Statistics, Error> {
         caller.require(Scope::READ)?;
@@ -111,8 +110,7 @@ impl Sessions {
     }
 }
 
-/// The points of a series, from how many are open now, how many more were opened than left since its end, and what
-/// happened in it.
+/// The points of a series. `open`: sessions open now; `since`: sessions opened less sessions gone after the end of the series.
 fn series<'a>(
     open: i64,
     since: i64,
@@ -141,7 +139,7 @@ fn series<'a>(
     Series { open: counted(open), points }
 }
 
-/// Below nothing is only what a clock that was far off has made.
+/// Counts below 0 are the work of a wrong clock.
 fn counted(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Longest pause after a batch.
-const LONGEST_REST: Duration = Duration::from_secs(1);
+const MAX_REST: Duration = Duration::from_secs(1);
 /// Batches smaller than this are too small to measure speed by.
 const TELLING: u64 = 1000;
 
@@ -28,7 +28,7 @@ impl Throttle {
         }
         let each = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / rows;
         let quickest = self.quickest.fetch_min(each, Ordering::Relaxed).min(each);
-        if each / 2 > quickest { (took * 3).min(LONGEST_REST) } else { Duration::ZERO }
+        if each / 2 > quickest { (took * 3).min(MAX_REST) } else { Duration::ZERO }
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(pace.rest(999, millis(900)), Duration::ZERO);
         assert_eq!(pace.rest(5000, millis(70)), millis(210));
         assert_eq!(pace.rest(2000, millis(30)), millis(90), "less than half as many in the same time");
-        assert_eq!(pace.rest(5000, millis(900)), LONGEST_REST);
+        assert_eq!(pace.rest(5000, millis(900)), MAX_REST);
         assert_eq!(pace.rest(5000, millis(30)), Duration::ZERO, "alone again");
     }
 }

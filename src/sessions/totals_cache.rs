@@ -13,11 +13,11 @@ pub struct TotalsCache(Cache<Condition, DateTime<Utc>>);
 /// Time for which a list is taken to be still as long.
 const STAYS_LONG: TimeDelta = TimeDelta::seconds(5);
 /// The most lists in the cache.
-const MOST_REMEMBERED: usize = 100;
+const MAX_ENTRIES: usize = 100;
 
 impl TotalsCache {
     pub fn new() -> Self {
-        Self(Cache::new(MOST_REMEMBERED))
+        Self(Cache::new(MAX_ENTRIES))
     }
 
     pub fn has(&self, condition: &Condition, now: DateTime<Utc>) -> bool {

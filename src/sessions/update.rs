@@ -1,4 +1,4 @@
-//! Changing a session that stands: its end, its name, its data.
+//! Changes of an active session: its end, its device's name, its metadata.
 
 use super::error::Error;
 use super::facade::Sessions;
@@ -40,8 +40,8 @@ impl Sessions {
         Ok(extended)
     }
 
-    /// Changes the device's name (a user's own session, or anybody's with `sessions:admin`) or the opener's data (with
-    /// `sessions:write` too). `Some(None)` takes the name away. Refused: [`Error::SessionNotActive`].
+    /// Changes the device's name (the user's own session, or any with `sessions:admin`) or the metadata (with
+    /// `sessions:write` too). `Some(None)` removes the name. Refused: [`Error::SessionNotActive`].
     pub async fn change(
         &self,
         caller: &Caller,
@@ -68,7 +68,7 @@ impl Sessions {
         }
     }
 
-    /// Why a session could not be changed: it is over, or the caller may not know of it.
+    /// The reason why a session could not be changed: not active, or not found for this caller.
     async fn why_not(&self, owner: Owner<'_>, id: SessionId) -> Result<Error, Error> {
         Ok(match self.store().session(id, owner).await? {
             Some(_) => Error::SessionNotActive,

@@ -10,7 +10,7 @@ use crate::model::{Caller, EndReason, Opener, Scope, User, UserDetails, UserId};
 pub struct DeletedUser {
     /// Number of sessions that were ended.
     pub ended: usize,
-    /// Out of how many sessions the person was taken; `None`: that was not asked for.
+    /// Number of sessions whose personal data was erased; `None`: no erasure was requested.
     pub erased: Option<u64>,
 }
 
@@ -21,7 +21,7 @@ impl Sessions {
         self.store().user(id).await?.ok_or(Error::UserNotFound)
     }
 
-    /// Creates a user or changes the details told, for a caller with `sessions:write`.
+    /// Creates a user or changes the given details, for a caller with `sessions:write`.
     pub async fn put_user(&self, caller: &Caller, id: &UserId, details: &UserDetails) -> Result<User, Error> {
         caller.require(Scope::WRITE)?;
         let user = self.store().put_user(id, details, self.now()).await?;
@@ -29,9 +29,8 @@ impl Sessions {
         Ok(user)
     }
 
-    /// Deletes a user and ends its sessions, for a caller with `sessions:admin`. With `erase`, or where policy says so,
-    /// what describes the person goes at once, also from sessions that were over before; a call that breaks off can be
-    /// repeated.
+    /// Deletes a user and ends its sessions, for a caller with `sessions:admin`. `erase` or the policy also removes personal
+    /// data from all of the user's sessions, ended ones included. An interrupted call can be repeated.
     pub async fn delete_user(&self, caller: &Caller, id: &UserId, erase: bool) -> Result<DeletedUser, Error> {
         caller.require(Scope::ADMIN)?;
         let by = caller.credential();

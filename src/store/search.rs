@@ -39,7 +39,7 @@ pub(super) enum Bind {
 }
 
 /// Upper limit in bytes of a statement that is kept prepared: only the filter of a client makes longer ones.
-const LONGEST_KEPT: usize = 8 * 1024;
+const MAX_PREPARED_BYTES: usize = 8 * 1024;
 
 /// A statement with its values.
 pub(super) struct Compiled {
@@ -55,7 +55,7 @@ pub(super) struct Compiled {
 impl Compiled {
     #[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
     fn new(sql: String, binds: Vec<Bind>, planned_once: bool) -> Self {
-        Self { kept: sql.len() <= LONGEST_KEPT, planned_once, sql: AssertSqlSafe(sql), binds }
+        Self { kept: sql.len() <= MAX_PREPARED_BYTES, planned_once, sql: AssertSqlSafe(sql), binds }
     }
 }
 

@@ -24,8 +24,8 @@ use crate::model::{Session, SessionId, TokenIssuer, UserId};
 
 /// The clock difference between replicas that is tolerated (RFC 8725 allows "a few minutes"; we do not).
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
-const LONGEST_TOKEN: usize = 8 * 1024;
-const LONGEST_KID: usize = 64;
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+const MAX_KID_BYTES: usize = 64;
 const TYPE: &str = "at+jwt";
 /// The client id of sessions that were opened without one: RFC 9068 requires it in every token.
 const NO_CLIENT: &str = "default";
@@ -114,7 +114,7 @@ struct Checked {
 }
 
 /// The maximum number of remembered tokens, about 300 bytes each.
-const MOST_CHECKED: usize = 50_000;
+const MAX_CHECKED: usize = 50_000;
 
 impl AccessTokens {
     /// Tokens of this issuer for this audience, signed by these keys.
@@ -124,7 +124,7 @@ impl AccessTokens {
             audience,
             other_audiences: RwLock::default(),
             keys: RwLock::new(Arc::new(keys)),
-            checked: Cache::new(MOST_CHECKED),
+            checked: Cache::new(MAX_CHECKED),
         }
     }
 
@@ -229,7 +229,7 @@ impl AccessTokens {
 
     /// Same as [`AccessTokens::verify`], but accepts an expired token: good enough to revoke it, never to use it.
     pub fn verify_owner(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
-        if token.len() > LONGEST_TOKEN {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
         let digest = sha256(token.as_bytes());
@@ -257,7 +257,7 @@ impl AccessTokens {
         if !header.typ.as_deref().is_some_and(is_our_type) {
             return Err(TokenError::WrongType);
         }
-        let kid = header.kid.as_deref().filter(|kid| kid.len() <= LONGEST_KID).ok_or(TokenError::UnknownKey)?;
+        let kid = header.kid.as_deref().filter(|kid| kid.len() <= MAX_KID_BYTES).ok_or(TokenError::UnknownKey)?;
         let keys = self.keys();
         let key = keys.find(kid, now).ok_or(TokenError::UnknownKey)?;
         if header.alg != key.algorithm {

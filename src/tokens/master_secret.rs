@@ -13,7 +13,7 @@ use crate::clock::{Entropy, EntropyUnavailable};
 const SHORTEST_SECRET: usize = 32;
 /// The minimum number of different bytes, and of different steps between neighbouring bytes, in a random text. Of random
 /// texts of 32 hexadecimal digits, the weakest kind in use, fewer than one in a million falls below it.
-const FEWEST_DIFFERENT: usize = 8;
+const MIN_DIFFERENT_BYTES: usize = 8;
 
 /// The secret that everything else is derived from. Its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
@@ -118,8 +118,8 @@ pub fn is_weak(bytes: &[u8]) -> bool {
         _ => 0,
     });
     let is_repeated = |period: usize| bytes.iter().skip(period).eq(bytes.iter().take(bytes.len() - period));
-    different < FEWEST_DIFFERENT
-        || steps.collect::<BTreeSet<_>>().len() < FEWEST_DIFFERENT
+    different < MIN_DIFFERENT_BYTES
+        || steps.collect::<BTreeSet<_>>().len() < MIN_DIFFERENT_BYTES
         || (1..=bytes.len() / 2).any(is_repeated)
 }
 

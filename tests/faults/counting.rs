@@ -35,9 +35,9 @@ struct Amount {
 const WRITERS: u64 = 12;
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 /// Longest time for which a replica may serve from its cache without a database.
-const MOST_ALONE: Duration = Duration::from_secs(5);
+const MAX_ALONE: Duration = Duration::from_secs(5);
 /// The fewest acknowledged ends of the full count.
-const MOST_WANTED: usize = 5000;
+const MAX_WANTED: usize = 5000;
 
 /// Crashes between fail-overs, each fail-over to a new standby. One replica reconnects later than the other.
 async fn count(flaw: Flaw, amount: Amount) -> Verdict {
@@ -83,14 +83,14 @@ async fn count(flaw: Flaw, amount: Amount) -> Verdict {
     }
     load.work(amount.ends).await;
     let history = load.stop().await;
-    let findings = check(&history.operations(), Allowed { elsewhere: MOST_ALONE });
+    let findings = check(&history.operations(), Allowed { elsewhere: MAX_ALONE });
     verdict.measured("crashes", crashes);
     verdict.measured("failovers", failovers);
     verdict.sessions(&findings);
     verdict.measured("stood elsewhere for ms", findings.longest.as_millis());
     verdict.measured("asynchronous commits, in fives,", burning.count());
     verdict.within("service back", back, SERVICE_BACK);
-    let wanted = if amount.crashes > 20 { MOST_WANTED } else { 1 };
+    let wanted = if amount.crashes > 20 { MAX_WANTED } else { 1 };
     verdict.must(findings.acknowledged >= wanted, format!("only {} ends were acknowledged", findings.acknowledged));
     verdict.measured("seed", seed);
     verdict

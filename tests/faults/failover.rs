@@ -63,7 +63,7 @@ slow_fault_tests! {
 const WRITERS: u64 = 4;
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
 /// Longest time for which a replica may serve from its cache without a database.
-const MOST_ALONE: Duration = Duration::from_secs(5);
+const MAX_ALONE: Duration = Duration::from_secs(5);
 /// Time that a busy machine adds to each bound.
 const GRACE: Duration = Duration::from_secs(1);
 const SERVICE_BACK: Duration = Duration::from_secs(5);
@@ -121,7 +121,7 @@ async fn synchronous_failover(flaw: Flaw) -> Verdict {
     verdict.measured("asynchronous commits, in fives,", burnt);
     verdict.must(burnt > 0, "nobody wrote without waiting");
     // Until its path leads to the new primary, a replica may answer from its cache.
-    let findings = check(&history.operations(), Allowed { elsewhere: MOST_ALONE });
+    let findings = check(&history.operations(), Allowed { elsewhere: MAX_ALONE });
     verdict.sessions(&findings);
     verdict.measured("stood elsewhere for ms", findings.longest.as_millis());
     verdict.within("service back", back, SERVICE_BACK);
@@ -278,7 +278,7 @@ async fn split_brain(flaw: Flaw, stays: Stays) -> Verdict {
 
     paths.proxies[0].switch_to(&standby.url());
     back_in_time(&mut verdict, left, &history, &subjects).await;
-    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE + GRACE }));
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MAX_ALONE + GRACE }));
     verdict
 }
 
@@ -289,7 +289,7 @@ async fn kept_connections(flaw: Flaw) -> Verdict {
         LeftBehind::begin(flaw, Stays::Existing).await;
     let left = &paths.replicas[0];
     let ended = Instant::now();
-    time_until(MOST_ALONE * 2, async || {
+    time_until(MAX_ALONE * 2, async || {
         let mut refused = true;
         for subject in &subjects {
             refused &= left.check(&history, subject).await == Seen::Refused;
@@ -303,7 +303,7 @@ async fn kept_connections(flaw: Flaw) -> Verdict {
     }
     verdict.measured("all refused after", format!("{} ms", ended.elapsed().as_millis()));
     verdict.must(strict == 0, format!("{strict} are not refused by a strict check"));
-    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE + GRACE }));
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MAX_ALONE + GRACE }));
     verdict
 }
 
@@ -354,7 +354,7 @@ async fn only_readable(flaw: Flaw, reach: Reach) -> Verdict {
     paths.proxies[0].switch_to(&primary.url());
     paths.proxies[0].mend();
     back_in_time(&mut verdict, alone, &history, &subjects).await;
-    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE + GRACE }));
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MAX_ALONE + GRACE }));
     verdict
 }
 
@@ -381,7 +381,7 @@ async fn says_nothing(
     let alone = || history.since(alone_since);
     let (mut longest, mut strict_longest, mut silent) = (Duration::ZERO, Duration::ZERO, 0);
     let fresh = async {
-        while alone() < MOST_ALONE * 2 {
+        while alone() < MAX_ALONE * 2 {
             for subject in subjects {
                 let began = alone();
                 match replica.check(history, subject).await {
@@ -394,7 +394,7 @@ async fn says_nothing(
         }
     };
     let strict = async {
-        while alone() < MOST_ALONE * 2 {
+        while alone() < MAX_ALONE * 2 {
             for subject in subjects {
                 let began = alone();
                 if replica.verify_strictly(&subject.token).await.status == Some(200) {
@@ -405,12 +405,12 @@ async fn says_nothing(
         }
     };
     let others = async {
-        tokio::time::sleep((MOST_ALONE + GRACE).saturating_sub(alone())).await;
+        tokio::time::sleep((MAX_ALONE + GRACE).saturating_sub(alone())).await;
         (replica.get("/readyz").await.status, replica.revocations(None).await.status)
     };
     let ((), (), (ready, list)) = tokio::join!(fresh, strict, others);
-    verdict.within("yes while alone", longest, MOST_ALONE + GRACE);
-    verdict.within("yes to a strict check", strict_longest, MOST_ALONE + GRACE);
+    verdict.within("yes while alone", longest, MAX_ALONE + GRACE);
+    verdict.within("yes to a strict check", strict_longest, MAX_ALONE + GRACE);
     verdict.must(silent > 0, "it always had an answer");
     verdict.must(ready == Some(503), format!("it says of itself {ready:?}"));
     verdict.must(list == Some(503), format!("asked for the list it answers {list:?}"));

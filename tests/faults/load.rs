@@ -16,7 +16,7 @@ use super::replicas::{LIMIT, Replica, Subject, time_until, until};
 /// The pause of a client after a failed request.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Longest wait for work between two faults, so that a slow machine tests less instead of longer.
-const LONGEST_WORK: Duration = Duration::from_secs(6);
+const MAX_WORK: Duration = Duration::from_secs(6);
 
 /// Concurrent writers.
 pub struct Load {
@@ -50,7 +50,7 @@ impl Load {
     pub async fn work(&self, sessions: usize) {
         let (some, enough) = (self.opened() + 1, self.opened() + sessions);
         until("work", async || self.opened() >= some).await;
-        time_until(LONGEST_WORK, async || self.opened() >= enough).await;
+        time_until(MAX_WORK, async || self.opened() >= enough).await;
     }
 
     /// The number of sessions opened so far.

@@ -48,7 +48,7 @@ slow_fault_tests! {
 const LISTENER: &str = "sojourn-notices";
 const WITH_NOTICES: Duration = Duration::from_millis(250);
 const WITHOUT_NOTICES: Duration = Duration::from_millis(1500);
-const MOST_ALONE: Duration = Duration::from_secs(5);
+const MAX_ALONE: Duration = Duration::from_secs(5);
 const SERVICE_BACK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -102,7 +102,7 @@ fn tell(verdict: &mut Verdict, staleness: &[Duration]) {
 async fn known_everywhere(flaw: Flaw, ends: usize, elsewhere: Duration) -> Verdict {
     const AT_ONCE: usize = 16;
     // A slow machine does fewer rounds, which is no failure.
-    const LONGEST: Duration = Duration::from_mins(2);
+    const TIMEOUT: Duration = Duration::from_mins(2);
     let mut verdict =
         Verdict::new("notices", "PR-2, PR-3", "at once where it was ended; elsewhere p99 50 ms, max 250 ms");
     let database = TestDatabase::postgres().await;
@@ -110,7 +110,7 @@ async fn known_everywhere(flaw: Flaw, ends: usize, elsewhere: Duration) -> Verdi
     let history = History::new();
     let started = Instant::now();
     let one = async |number: usize| {
-        if started.elapsed() > LONGEST {
+        if started.elapsed() > TIMEOUT {
             return;
         }
         let subject = open(&replicas, &history, &format!("user-{}", number % 64)).await;
@@ -189,13 +189,13 @@ async fn cut_off_replica(flaw: Flaw) -> Verdict {
     assert_eq!(replicas[0].revoke(&history, &ended).await, Outcome::Done);
     // The checks run in parallel, because an answer may be slow.
     let clients = join_all([&ended, &ended, &kept, &kept].map(async |subject| {
-        while history.since(cut) < MOST_ALONE * 2 {
+        while history.since(cut) < MAX_ALONE * 2 {
             alone.check(&history, subject).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }));
     let ready = async {
-        tokio::time::sleep(MOST_ALONE + Duration::from_millis(500)).await;
+        tokio::time::sleep(MAX_ALONE + Duration::from_millis(500)).await;
         alone.get("/readyz").await.status
     };
     let (_, ready) = tokio::join!(clients, ready);
@@ -209,7 +209,7 @@ async fn cut_off_replica(flaw: Flaw) -> Verdict {
             .max()
     };
     let longest = alone_in(Event::Check(Seen::Stands)).unwrap_or_default();
-    verdict.within("yes while cut off", longest, MOST_ALONE);
+    verdict.within("yes while cut off", longest, MAX_ALONE);
     let silent = alone_in(Event::Check(Seen::Nothing));
     verdict.must(silent.is_some(), "it always had an answer");
 
@@ -220,6 +220,6 @@ async fn cut_off_replica(flaw: Flaw) -> Verdict {
     verdict.within("correct after mending", mended.elapsed(), WITHOUT_NOTICES);
     time_until(SERVICE_BACK, async || alone.check(&history, &kept).await == Seen::Stands).await;
     verdict.within("service back", mended.elapsed(), SERVICE_BACK);
-    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MOST_ALONE }));
+    verdict.sessions(&check(&history.operations(), Allowed { elsewhere: MAX_ALONE }));
     verdict
 }

@@ -103,7 +103,7 @@ async fn reserved_connection(flaw: Flaw) -> Verdict {
 
 async fn connection_storm(flaw: Flaw) -> Verdict {
     const SERVERS: usize = 10;
-    const MOST: Duration = Duration::from_secs(15);
+    const MAX_WAIT: Duration = Duration::from_secs(15);
     let mut verdict = Verdict::new("FT-21", "PR-11, PR-12", "all ready in 15 s; only 503 for want of connections");
     let mut cluster = Cluster::start(&["max_connections=60"]).await;
     let url = cluster.url();
@@ -117,7 +117,7 @@ async fn connection_storm(flaw: Flaw) -> Verdict {
     let mut replicas: Vec<_> = join_all((1..SERVERS).map(start)).await.into_iter().map(Result::unwrap).collect();
     replicas.push(first);
     join_all(replicas.iter().map(|replica| replica.until_ready())).await;
-    verdict.within("all started", started.elapsed(), MOST);
+    verdict.within("all started", started.elapsed(), MAX_WAIT);
 
     let storm = async || {
         join_all(replicas.iter().map(|replica| {
@@ -136,11 +136,11 @@ async fn connection_storm(flaw: Flaw) -> Verdict {
     let restarted = std::time::Instant::now();
     storm().await;
     join_all(replicas.iter().map(async |replica| {
-        time_until(MOST, async || replica.open("after").await.is_some()).await;
-        time_until(MOST, async || replica.get("/readyz").await.status == Some(200)).await;
+        time_until(MAX_WAIT, async || replica.open("after").await.is_some()).await;
+        time_until(MAX_WAIT, async || replica.get("/readyz").await.status == Some(200)).await;
     }))
     .await;
-    verdict.within("all back after a restart", restarted.elapsed(), MOST);
+    verdict.within("all back after a restart", restarted.elapsed(), MAX_WAIT);
     let mut refused = 0;
     for replica in &replicas {
         let statuses = replica.statuses();

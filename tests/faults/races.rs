@@ -180,7 +180,7 @@ async fn waiting(connection: &mut PgConnection) -> i64 {
 async fn contested_refreshes(flaw: Flaw, rounds: u32) -> Verdict {
     const CLIENTS: usize = 50;
     // A slow machine does fewer rounds, which is no failure.
-    const LONGEST: Duration = Duration::from_mins(1);
+    const TIMEOUT: Duration = Duration::from_mins(1);
     let mut verdict = Verdict::new("FT-23", "PR-8", "0 forks, 0 false thefts");
     let database = TestDatabase::postgres().await;
     let few = [("SOJOURN_DATABASE_CONNECTIONS", "5")];
@@ -190,7 +190,7 @@ async fn contested_refreshes(flaw: Flaw, rounds: u32) -> Verdict {
     let mut token = replicas[0].open_pair("alice").await.unwrap().refresh.clone();
     let started = Instant::now();
     for _ in 0..rounds {
-        if started.elapsed() > LONGEST {
+        if started.elapsed() > TIMEOUT {
             break;
         }
         let replies = join_all((0..CLIENTS).map(|client| replicas[client % 2].refresh(&token))).await;

@@ -25,7 +25,7 @@ slow_fault_tests! {
 
 const CONNECTIONS: i64 = 8;
 /// More than a quiet process grows within a minute, and a small part of a leak per connection.
-const MOST_GROWTH: u64 = 6 * 1024;
+const MAX_GROWTH: u64 = 6 * 1024;
 
 async fn soak(flaw: Flaw, length: Duration) -> Verdict {
     let mut verdict = Verdict::new("FT-36", "steady", "memory grows by 6 MiB at most; files and connections do not");
@@ -72,7 +72,7 @@ async fn soak(flaw: Flaw, length: Duration) -> Verdict {
     verdict.measured("requests", requests.iter().sum::<u64>());
     verdict.measured("faults", samples.len());
     verdict.measured("memory", format!("{} KiB at first, {before} KiB halfway, {after} KiB at last", samples[0]));
-    verdict.must(after <= before + MOST_GROWTH, format!("memory grew from {before} to {after} KiB"));
+    verdict.must(after <= before + MAX_GROWTH, format!("memory grew from {before} to {after} KiB"));
 
     replica.forget_connections();
     let options: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();

@@ -11,7 +11,7 @@ use crate::support::server::{BOOTSTRAP_KEY, Server};
 
 /// A timeout far longer than any answer takes: a client that waits this long is shut out.
 const PATIENCE: Duration = Duration::from_secs(5);
-const MOST: usize = 200;
+const CONNECTIONS: usize = 200;
 
 /// Opens a connection from a loopback address and sends some bytes.
 async fn connect_from(last: u8, server: &Server, bytes: &str) -> TcpStream {
@@ -35,7 +35,7 @@ async fn status_of(server: &Server, method: &str, path: &str, token: &str) -> u1
 }
 
 async fn server_with_few_places() -> Server {
-    Server::builder().serving(ServerConfig::new(Duration::ZERO, MOST)).start_on_sqlite().await
+    Server::builder().serving(ServerConfig::new(Duration::ZERO, CONNECTIONS)).start_on_sqlite().await
 }
 
 /// Health, a check and an administrator's ending work, each on a connection of its own.
@@ -60,7 +60,7 @@ async fn neither_one_user_s_streams_nor_half_sent_requests_shut_anybody_out() {
     );
     let mut statuses = Vec::new();
     let mut streams = Vec::new();
-    for _ in 0..MOST {
+    for _ in 0..CONNECTIONS {
         let mut stream = connect_from(3, &server, &watch).await;
         let mut status = [0; 12];
         tokio::time::timeout(PATIENCE, stream.read_exact(&mut status)).await.expect("shut out").unwrap();
@@ -72,7 +72,7 @@ async fn neither_one_user_s_streams_nor_half_sent_requests_shut_anybody_out() {
     assert_nobody_is_shut_out(&server, &opened.access, &victims[0]).await;
 
     let mut halves = Vec::new();
-    for _ in 0..MOST {
+    for _ in 0..CONNECTIONS {
         halves.push(connect_from(2, &server, "GET /healthz HTTP/1.1\r\nhost: ").await);
     }
     assert_nobody_is_shut_out(&server, &opened.access, &victims[1]).await;
@@ -107,7 +107,7 @@ async fn when_all_places_are_being_answered_health_checks_and_endings_still_are(
     let mut waiting = Vec::new();
     while status_of(&server, "GET", "/v1/verify", &opened.access).await == 200 {
         waiting.push(connect_from(2 + u8::try_from(waiting.len() / 50).unwrap(), &server, &wait).await);
-        assert!(waiting.len() <= 2 * MOST, "the server takes more than it may");
+        assert!(waiting.len() <= 2 * CONNECTIONS, "the server takes more than it may");
     }
     assert_eq!(status_of(&server, "GET", "/v1/verify", &opened.access).await, 503);
     assert_eq!(status_of(&server, "GET", "/healthz", "").await, 200);

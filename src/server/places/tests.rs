@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::*;
 
-const MOST: usize = 40;
+const PLACES: usize = 40;
 
 fn places() -> Arc<Places> {
-    let config = ServerConfig::new(Duration::ZERO, MOST).trusting(vec!["192.0.2.0/24".parse().unwrap()]);
+    let config = ServerConfig::new(Duration::ZERO, PLACES).trusting(vec!["192.0.2.0/24".parse().unwrap()]);
     Places::new(&config)
 }
 
@@ -77,7 +77,7 @@ async fn a_body_that_does_not_come_is_worth_as_little_as_a_head_that_does_not() 
 async fn one_address_has_half_of_the_places_and_trusted_proxies_any_number() {
     let places = places();
     let half_heads: Vec<_> = (0..100).map(|_| connect(&places, "2001:db8::1")).collect();
-    assert_eq!(half_heads.iter().filter(|client| !client.is_given_up()).count(), MOST / 2);
+    assert_eq!(half_heads.iter().filter(|client| !client.is_given_up()).count(), PLACES / 2);
     let same_network: Vec<_> = (0..20).map(|_| connect(&places, "2001:db8::ffff:2").asks()).collect();
     assert!(half_heads.iter().all(Client::is_given_up), "its newcomers take their places from it");
     assert!(matches!(connect(&places, "2001:db8::3").admission, Admission::Refused));
@@ -90,9 +90,9 @@ async fn one_address_has_half_of_the_places_and_trusted_proxies_any_number() {
 #[tokio::test]
 async fn the_last_tenth_is_reserved_and_then_it_is_full() {
     let places = places();
-    let mut clients: Vec<_> = (0..MOST).map(|_| connect(&places, "192.0.2.1").asks()).collect();
+    let mut clients: Vec<_> = (0..PLACES).map(|_| connect(&places, "192.0.2.1").asks()).collect();
     let reserved = clients.iter().filter(|client| client.place().is_reserved).count();
-    assert_eq!(reserved, MOST / SHARE_KEPT);
+    assert_eq!(reserved, PLACES / SHARE_KEPT);
     assert!(matches!(connect(&places, "192.0.2.2").admission, Admission::Full));
     clients.pop();
     places.left().await;

@@ -12,7 +12,7 @@ use crate::model::{ServiceKeyId, SessionId, SignedIn, Touch, UserId};
 use crate::tokens::StoredServiceKey;
 
 /// The most service keys in the cache; programs have few.
-const MOST_KEYS: usize = 1000;
+const MAX_KEYS: usize = 1000;
 /// The size of an entry besides its texts, with its slot in the table, in bytes.
 const COPY_BYTES: usize = 256;
 /// The size of a usual session's entry, in bytes, from which the number of slots in the table follows.
@@ -69,7 +69,7 @@ impl SessionCache {
         let expected = usize::try_from(bytes).unwrap_or(usize::MAX) / USUAL_BYTES;
         Self {
             sessions: (bytes > 0).then(|| Cache::with_weighter(expected, bytes, ByBytes)),
-            keys: Cache::new(MOST_KEYS),
+            keys: Cache::new(MAX_KEYS),
             invalidations: Invalidations::new(),
         }
     }

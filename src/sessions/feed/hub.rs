@@ -12,9 +12,9 @@ use super::subscriptions::{Registry, Subject};
 use crate::model::{BulkEnding, ServiceKeyId, SessionId};
 
 /// The most endings that a stream may be behind before it is closed.
-const MOST_BEHIND: usize = 8192;
+const MAX_LAG: usize = 8192;
 /// The most listeners that replay a page of the log at once.
-const MOST_REPLAYS: usize = 1;
+const MAX_REPLAYS: usize = 1;
 /// The recent endings, and the subscriptions to further ones.
 pub struct Hub {
     pub(super) registry: Arc<Registry>,
@@ -37,8 +37,8 @@ impl Hub {
         Self {
             registry: Arc::default(),
             places: StreamPlaces::new(limits),
-            replays: Semaphore::new(MOST_REPLAYS),
-            endings: broadcast::Sender::new(MOST_BEHIND),
+            replays: Semaphore::new(MAX_REPLAYS),
+            endings: broadcast::Sender::new(MAX_LAG),
             ring: Mutex::default(),
             readings: watch::Sender::new(None),
             news: watch::Sender::new(()),

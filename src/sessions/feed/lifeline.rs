@@ -15,7 +15,7 @@ use crate::sessions::freshness::Freshness;
 /// The pause before a store that does not answer is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Longest sleep between two looks at the clock, because the clock may be set.
-const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+const MAX_SLEEP: Duration = Duration::from_hours(1);
 
 /// Waits until one session or service key has ended or expired. The store is read only when a session seems to have
 /// expired, because it may have been extended or used.
@@ -47,7 +47,7 @@ impl Lifeline {
     pub async fn terminated(&mut self) -> Termination {
         loop {
             let left = self.due_at.map(|due_at| (due_at - self.sessions.now()).to_std().unwrap_or_default());
-            let sleep = tokio::time::sleep(left.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP));
+            let sleep = tokio::time::sleep(left.unwrap_or(MAX_SLEEP).min(MAX_SLEEP));
             tokio::select! {
                 over = self.following.terminated() => return over,
                 () = sleep => {}

@@ -9,7 +9,7 @@ use super::endings::LogProgress;
 use crate::model::{BulkEnding, LogPosition, SessionId};
 
 /// The most endings kept, about 50 bytes each. With more, no client gets the complete list.
-const MOST_KEPT: usize = 200_000;
+const MAX_KEPT: usize = 200_000;
 
 /// A session whose tokens are invalid, whatever their `exp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl RecentEndedEventStream {
             self.entries.insert(position, revoked);
         }
         self.forget_before(counts_since);
-        while self.entries.len() > MOST_KEPT {
+        while self.entries.len() > MAX_KEPT {
             self.forgotten_to = self.entries.pop_first().map(|(position, _)| position).max(self.forgotten_to);
         }
     }
@@ -135,13 +135,13 @@ mod tests {
     #[test]
     fn a_list_that_is_not_whole_is_told_only_to_those_who_have_the_rest() {
         let mut ring = RecentEndedEventStream::default();
-        let most = i64::try_from(MOST_KEPT).unwrap();
+        let most = i64::try_from(MAX_KEPT).unwrap();
         for number in 1..=most + 2 {
             ring.add(place(number), revoked(number), at(0));
         }
         assert_eq!(ring.after(None, at(0)), None);
         assert_eq!(ring.after(Some(place(1)), at(0)), None);
-        assert_eq!(ring.after(Some(place(2)), at(0)).unwrap().len(), MOST_KEPT);
+        assert_eq!(ring.after(Some(place(2)), at(0)).unwrap().len(), MAX_KEPT);
         assert_eq!(ring.after(Some(place(most + 1)), at(0)).unwrap(), [revoked(most + 2)]);
     }
 }
