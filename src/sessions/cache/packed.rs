@@ -28,6 +28,8 @@ pub(super) struct Packed {
     user_created_at: DateTime<Utc>,
     user_updated_at: DateTime<Utc>,
     opened_by: Option<Opener>,
+    authenticated_at: DateTime<Utc>,
+    least_counter: u32,
     /// First the user's id, at the end the methods.
     texts: Arc<str>,
 }
@@ -57,6 +59,8 @@ impl Packed {
             amr,
             metadata,
             opened_by,
+            authenticated_at,
+            least_counter,
         } = session;
         let User { id: _, name, email, banned_at, created_at: user_created_at, updated_at: user_updated_at } = user;
         if ended.is_some() || banned_at.is_some() {
@@ -102,6 +106,8 @@ impl Packed {
             user_created_at: *user_created_at,
             user_updated_at: *user_updated_at,
             opened_by: *opened_by,
+            authenticated_at: *authenticated_at,
+            least_counter: *least_counter,
             texts: joined.into(),
         })
     }
@@ -153,6 +159,8 @@ impl Packed {
             amr: texts.map(str::to_owned).collect(),
             metadata,
             opened_by: self.opened_by,
+            authenticated_at: self.authenticated_at,
+            least_counter: self.least_counter,
         };
         Some(SignedIn { session, user })
     }
@@ -217,6 +225,8 @@ pub(super) mod tests {
             amr: vec!["pwd".to_owned(), String::new(), "otp".to_owned()],
             metadata: Metadata::from_json("{\"a\":\n\t1}".to_owned()).unwrap(),
             opened_by: Some(Opener::Session(SessionId::from_uuid(Uuid::from_u128(8)))),
+            authenticated_at: at(10),
+            least_counter: 7,
         };
         let user = User {
             id: user_id,
