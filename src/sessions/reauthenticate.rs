@@ -42,9 +42,9 @@ impl Sessions {
         let idempotency = idempotency.map(|idempotency| idempotency_of(caller, idempotency, now));
         for _ in 0..MAX_ATTEMPTS {
             let found = self.store().session(id, Owner::Anyone).await?;
-            let mut found = found.filter(|session| bound.is_none_or(|application| is_of(session, application)));
-            found.iter_mut().for_each(|session| self.activity.overlay(session));
-            let session = found.ok_or(Error::SessionNotFound)?;
+            let found = found.filter(|session| bound.is_none_or(|application| is_of(session, application)));
+            let mut session = found.ok_or(Error::SessionNotFound)?;
+            self.activity.overlay(&mut session);
             require_grant(caller, &session.scope, &self.parts.rights)?;
             if !session.is_active(now) {
                 return Err(Error::SessionNotActive);

@@ -1,12 +1,12 @@
 //! `SOJOURN_REAUTH_WITHIN`: what a session whose user authenticated long ago may not do, in every family.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 use sojourn::sessions::Policy;
 
 use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server};
+use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server, answer};
 
 const CHALLENGE: &str = "Bearer realm=\"sojourn\", error=\"insufficient_user_authentication\", max_age=\"300\"";
 
@@ -15,52 +15,56 @@ async fn start(database: TestDatabase) -> Server {
     Server::builder().policy(Policy { reauth_within, ..Policy::default() }).start(database).await
 }
 
-/// A request: method, path (`{user}` and `{other}` are filled in), body, and the status where it is not refused.
-type Row = (&'static str, &'static str, Value, u16);
+/// A request: method, path, JSON body if any, and the status where it is not refused. `{user}` and `{other}` are filled in.
+type Row = (&'static str, &'static str, &'static str, u16);
 
 /// What a user does to its other sessions.
 const OWN: &[Row] = &[
-    ("DELETE", "/v1/sessions/{other}", Value::Null, 204),
-    ("DELETE", "/v1/me/sessions?keep_current=true", Value::Null, 200),
-    ("DELETE", "/auth/sessions/{other}", Value::Null, 200),
-    ("DELETE", "/auth/sessions", Value::Null, 200),
-    ("DELETE", "/api/v1/users/me/sessions/{other}", Value::Null, 200),
-    ("DELETE", "/api/v0/sessions/{other}", Value::Null, 200),
-    ("DELETE", "/user/{user}/session/{other}", Value::Null, 200),
-    ("DELETE", "/api/user/session/{other}", Value::Null, 200),
-    ("DELETE", "/api/user/sessions/all?allButSelf=true", Value::Null, 200),
-    ("DELETE", "/v1/me/sessions", Value::Null, 200),
-    ("DELETE", "/auth/sessions/all", Value::Null, 200),
-    ("DELETE", "/api/v1/users/me/sessions", Value::Null, 200),
-    ("DELETE", "/user/{user}/sessions/all", Value::Null, 200),
+    ("DELETE", "/v1/sessions/{other}", "", 204),
+    ("DELETE", "/v1/me/sessions?keep_current=true", "", 200),
+    ("DELETE", "/auth/sessions/{other}", "", 200),
+    ("DELETE", "/auth/sessions", "", 200),
+    ("DELETE", "/api/v1/users/me/sessions/{other}", "", 200),
+    ("DELETE", "/api/v0/sessions/{other}", "", 200),
+    ("POST", "/api/v0/sessions/revoke-all", r#"{"keep_current":true}"#, 200),
+    ("POST", "/api/v0/sessions/revoke-all", r#"{"keep_current":false}"#, 200),
+    ("DELETE", "/user/{user}/session/{other}", "", 200),
+    ("DELETE", "/user/{user}/sessions", r#"{"sessions":["{other}"]}"#, 200),
+    ("DELETE", "/api/user/session/{other}", "", 200),
+    ("DELETE", "/api/user/sessions", r#"{"sessions":["{other}"]}"#, 200),
+    ("DELETE", "/api/user/sessions/all?allButSelf=true", "", 200),
+    ("DELETE", "/v1/me/sessions", "", 200),
+    ("DELETE", "/auth/sessions/all", "", 200),
+    ("DELETE", "/api/v1/users/me/sessions", "", 200),
+    ("DELETE", "/user/{user}/sessions/all", "", 200),
 ];
 
 /// What staff does.
-fn of_staff() -> Vec<Row> {
-    vec![
-        ("DELETE", "/v1/sessions/{other}", Value::Null, 204),
-        ("DELETE", "/v1/users/{user}/sessions", Value::Null, 200),
-        ("POST", "/v1/sessions/revoke", json!({ "filter": { "user_id": "nobody" } }), 200),
-        ("PUT", "/v1/users/new", json!({ "name": "New" }), 200),
-        ("POST", "/v1/users/new/ban", Value::Null, 200),
-        ("POST", "/v1/users/new/unban", Value::Null, 200),
-        ("DELETE", "/v1/users/new", Value::Null, 200),
-        ("POST", "/v1/keys", json!({ "name": "new", "scope": "sessions:read" }), 201),
-        ("DELETE", "/v1/keys/01a20114-3d06-7355-88c5-d5965a7f8762", Value::Null, 404),
-        ("POST", "/v1/signing-keys/rotate", Value::Null, 201),
-        ("POST", "/v1/applications", json!({ "client_id": "new" }), 201),
-        ("PATCH", "/v1/applications/new", json!({ "name": "New" }), 200),
-        ("DELETE", "/v1/applications/new", Value::Null, 204),
-        ("DELETE", "/user/{user}/session/{other}", Value::Null, 200),
-        ("DELETE", "/api/v1/jans-auth-server/session/sid/{other}", Value::Null, 204),
-        ("DELETE", "/api/v1/jans-auth-server/session/user/inum={user},ou=people,o=jans", Value::Null, 204),
-    ]
-}
+const OF_STAFF: &[Row] = &[
+    ("DELETE", "/v1/sessions/{other}", "", 204),
+    ("DELETE", "/v1/users/{user}/sessions", "", 200),
+    ("POST", "/v1/sessions/revoke", r#"{"filter": {"user_id": "nobody"}}"#, 200),
+    ("PUT", "/v1/users/new", r#"{"name": "New"}"#, 200),
+    ("POST", "/v1/users/new/ban", "", 200),
+    ("POST", "/v1/users/new/unban", "", 200),
+    ("DELETE", "/v1/users/new", "", 200),
+    ("POST", "/v1/keys", r#"{"name": "new", "scope": "sessions:read"}"#, 201),
+    ("DELETE", "/v1/keys/01a20114-3d06-7355-88c5-d5965a7f8762", "", 404),
+    ("POST", "/v1/signing-keys/rotate", "", 201),
+    ("POST", "/v1/applications", r#"{"client_id": "new"}"#, 201),
+    ("PATCH", "/v1/applications/new", r#"{"name": "New"}"#, 200),
+    ("DELETE", "/v1/applications/new", "", 204),
+    ("DELETE", "/user/{user}/session/{other}", "", 200),
+    ("DELETE", "/api/v1/jans-auth-server/session/sid/{other}", "", 204),
+    ("DELETE", "/api/v1/jans-auth-server/session/user/inum={user},ou=people,o=jans", "", 204),
+];
 
 async fn send(server: &Server, by: &str, other: &Opened, row: &Row) -> Answer {
     let (method, path, body, _) = row;
-    let path = path.replace("{other}", &other.id).replace("{user}", "alice");
-    if body.is_null() { server.send(method, &path, by).await } else { server.send_json(method, &path, by, body).await }
+    let [path, body] = [path, body].map(|text| text.replace("{other}", &other.id).replace("{user}", "alice"));
+    let request = server.request(method, &path).bearer_auth(by);
+    let request = if body.is_empty() { request } else { request.header("content-type", "application/json").body(body) };
+    answer(request).await
 }
 
 fn assert_refused(answer: &Answer, row: &Row) {
@@ -104,20 +108,20 @@ on_both_databases! {
         let stale = server.refresh(&root.refresh).await.expect(200).json();
         let stale = stale["access_token"].as_str().unwrap();
         let other = server.open("alice").await;
-        for row in &of_staff() {
+        for row in OF_STAFF {
             assert_refused(&send(&server, stale, &other, row).await, row);
         }
         assert!(server.stands(&other.access).await);
         let dry = json!({ "filter": { "user_id": "nobody" }, "dry_run": true });
         server.send_json("POST", "/v1/sessions/revoke", stale, &dry).await.expect(200);
         server.send("GET", "/v1/keys", stale).await.expect(200);
-        for row in &of_staff() {
+        for row in OF_STAFF {
             let other = server.open("alice").await;
             let done = send(&server, BOOTSTRAP_KEY, &other, row).await;
             assert_eq!(done.status.as_u16(), row.3, "{} {}: {}", row.0, row.1, done.text);
         }
         let recent = server.open_with(&json!({ "user_id": "root", "scope": scope })).await;
-        for row in &of_staff() {
+        for row in OF_STAFF {
             let other = server.open("alice").await;
             let done = send(&server, &recent.access, &other, row).await;
             assert_eq!(done.status.as_u16(), row.3, "{} {}: {}", row.0, row.1, done.text);

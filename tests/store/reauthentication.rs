@@ -24,7 +24,7 @@ on_both_stores!(
     of_ten_openings_that_replace_one_session_all_open,
 );
 
-fn authentication(session: &Session, now: DateTime<Utc>) -> Reauthentication {
+pub(super) fn authentication(session: &Session, now: DateTime<Utc>) -> Reauthentication {
     Reauthentication {
         id: session.id,
         user: session.user_id.clone(),

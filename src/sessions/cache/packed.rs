@@ -83,16 +83,6 @@ impl Packed {
             name.as_deref(),
             email.as_deref(),
         ];
-        let texts = || one.into_iter().flatten().chain(amr.iter().map(String::as_str));
-        if texts().any(|text| text.contains(SEPARATOR) || text == NONE) {
-            return None;
-        }
-        let mut joined = String::new();
-        for text in one.map(|text| text.unwrap_or(NONE)).into_iter().chain(amr.iter().map(String::as_str)) {
-            joined.push_str(text);
-            joined.push(SEPARATOR);
-        }
-        joined.pop();
         Some(Self {
             created_at: *created_at,
             last_seen_at: *last_seen_at,
@@ -108,7 +98,7 @@ impl Packed {
             opened_by: *opened_by,
             authenticated_at: *authenticated_at,
             least_counter: *least_counter,
-            texts: joined.into(),
+            texts: joined(&one, amr)?,
         })
     }
 
@@ -183,6 +173,21 @@ impl Packed {
             ..self.clone()
         }
     }
+}
+
+/// The texts in one: those that may be absent, then the methods. `None` when they could not be told apart.
+fn joined(one: &[Option<&str>], amr: &[String]) -> Option<Arc<str>> {
+    let methods = || amr.iter().map(String::as_str);
+    if one.iter().copied().flatten().chain(methods()).any(|text| text.contains(SEPARATOR) || text == NONE) {
+        return None;
+    }
+    let mut joined = String::new();
+    for text in one.iter().map(|text| text.unwrap_or(NONE)).chain(methods()) {
+        joined.push_str(text);
+        joined.push(SEPARATOR);
+    }
+    joined.pop();
+    Some(joined.into())
 }
 
 #[cfg(test)]

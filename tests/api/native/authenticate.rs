@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use crate::support::builder::Builder;
 use crate::support::on_both_databases;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server, answer};
 
@@ -136,7 +137,7 @@ on_both_databases! {
 
     async fn another_replica_refuses_the_old_tokens_and_believes_the_new_ones(database) {
         let one = Server::start(database).await;
-        let two = one.replica_with(|with| with.without_change_log()).await;
+        let two = one.replica_with(Builder::without_change_log).await;
         for tokens in ["access_and_refresh", "session"] {
             let body = json!({ "user_id": "alice", "acr": "aal1", "tokens": tokens });
             let before = one.open_with(&body).await;
@@ -199,8 +200,8 @@ on_both_databases! {
         let grants = server.key("sessions:write sessions:grant").await;
         authenticate(&server, &root.id, &grants, &json!({})).await.expect(200);
 
-        let make = json!({ "name": "shop", "scope": "sessions:write", "client_id": "shop" });
-        let made = server.send_json("POST", "/v1/keys", BOOTSTRAP_KEY, &make).await.expect(201).json();
+        let asked = json!({ "name": "shop", "scope": "sessions:write", "client_id": "shop" });
+        let made = server.send_json("POST", "/v1/keys", BOOTSTRAP_KEY, &asked).await.expect(201).json();
         let bound = made["secret"].as_str().unwrap();
         let shop = server.open_with(&json!({ "user_id": "alice", "client_id": "shop" })).await;
         let web = server.open_with(&json!({ "user_id": "alice", "client_id": "web" })).await;
@@ -292,7 +293,7 @@ on_both_databases! {
                     let answer = other.refresh(&newest).await;
                     assert!(matches!(answer.status.as_u16(), 200 | 400), "{answer:?}");
                     if answer.status == 200 {
-                        newest = answer.json()["refresh_token"].as_str().unwrap().to_owned();
+                        answer.json()["refresh_token"].as_str().unwrap().clone_into(&mut newest);
                     }
                 }
                 newest

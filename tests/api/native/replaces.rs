@@ -56,8 +56,8 @@ on_both_databases! {
 
     async fn a_bound_key_replaces_only_sessions_of_its_application(database) {
         let server = Server::start(database).await;
-        let make = json!({ "name": "shop", "scope": "sessions:write", "client_id": "shop" });
-        let made = server.send_json("POST", "/v1/keys", BOOTSTRAP_KEY, &make).await.expect(201).json();
+        let asked = json!({ "name": "shop", "scope": "sessions:write", "client_id": "shop" });
+        let made = server.send_json("POST", "/v1/keys", BOOTSTRAP_KEY, &asked).await.expect(201).json();
         let bound = made["secret"].as_str().unwrap();
         let web = server.open_with(&json!({ "user_id": "alice", "client_id": "web" })).await;
         let shop = server.open_with(&json!({ "user_id": "alice", "client_id": "shop" })).await;
