@@ -16,7 +16,7 @@ use crate::model::{
     Application, Caller, ClientHints, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service,
     Session, SessionId, SignedIn, UserDetails, UserId, recognise_device, text,
 };
-use crate::store::{Idempotency, NewSession, Opening, Replaced};
+use crate::store::{self, Idempotency, NewSession, Opening, Replaced};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
 
 /// For how long an idempotency key stands for its session.
@@ -153,14 +153,14 @@ impl Sessions {
             idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)),
             replaces,
         };
-        let mut opening = self.store().open_session(&new).await?;
+        let mut opening = self.try_to_open(&new).await?;
         while let Opening::Outrun(reach) = opening {
             // By a millisecond, so that the id tells it too.
             let created_at = reach + TimeDelta::milliseconds(1);
             new.session.id = SessionId::new(&new.session.user_id, created_at, self.parts.entropy.as_ref())?;
             new.session.last_seen_at = new.session.last_seen_at.max(created_at);
             new.session.created_at = created_at;
-            opening = self.store().open_session(&new).await?;
+            opening = self.try_to_open(&new).await?;
         }
         let opened = match opening {
             Opening::Opened { user, evicted, replaced } => {
@@ -193,6 +193,16 @@ impl Sessions {
             Opening::NothingToReplace => return Err(nothing_to_replace().into()),
         };
         Ok(opened)
+    }
+
+    async fn try_to_open(&self, new: &NewSession) -> Result<Opening, store::Error> {
+        let forget_replaced = |_: &store::Error| {
+            // The replaced session may have ended although the answer was lost.
+            if let Some(replaced) = &new.replaces {
+                self.cache.forget(replaced.id);
+            }
+        };
+        self.store().open_session(new).await.inspect_err(forget_replaced)
     }
 
     /// The tokens of `session` as it stands.

@@ -50,15 +50,22 @@ impl Sessions {
                 return Err(Error::SessionNotActive);
             }
             let request = self.request(&session, &authentication, idempotency.clone(), now)?;
-            let session = match self.store().reauthenticate_session(&request).await? {
+            let written = self.store().reauthenticate_session(&request).await;
+            // Tokens that the copy accepts may be refused although the answer was lost.
+            let session = match written.inspect_err(|_| self.cache.forget(id))? {
                 Reauthenticated::Now(session) => {
                     self.changed(&session.user_id);
                     let (user, acr, by) = (session.user_id.as_str(), session.acr.as_deref(), caller.credential());
                     tracing::info!(session = %id, user, acr, %by, "session authenticated anew");
                     session
                 }
-                Reauthenticated::Repeated(session) if session.is_active(now) => session,
-                Reauthenticated::Repeated(_) => return Err(Error::SessionNotActive),
+                Reauthenticated::Repeated(mut session) => {
+                    self.activity.overlay(&mut session);
+                    if !session.is_active(now) {
+                        return Err(Error::SessionNotActive);
+                    }
+                    session
+                }
                 Reauthenticated::KeyReused => return Err(Error::IdempotencyKeyReused),
                 // The session has ended meanwhile, or another authentication came first.
                 Reauthenticated::NotWritten => continue,
