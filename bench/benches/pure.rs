@@ -53,7 +53,8 @@ fn session() -> Session {
 fn opaque_tokens(criterion: &mut Criterion) {
     let (keys, id) = (keyring(), session().id);
     let mut group = criterion.benchmark_group("opaque");
-    group.bench_function("mint a session token", |bencher| bencher.iter(|| SessionToken::mint(&keys, black_box(id), 0)));
+    group
+        .bench_function("mint a session token", |bencher| bencher.iter(|| SessionToken::mint(&keys, black_box(id), 0)));
     let token = SessionToken::mint(&keys, id, 0);
     group.bench_function("check a session token", |bencher| {
         bencher.iter(|| SessionToken::verify(&keys, black_box(token.expose())));

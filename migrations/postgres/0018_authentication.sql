@@ -1,5 +1,5 @@
--- A running session can be authenticated anew. Servers of the previous version go on: they open sessions without the new
--- columns, and accept tokens from before a new authentication until they are replaced.
+-- A user can authenticate anew in a running session. Servers of the previous version go on: they open sessions without
+-- the new columns, and accept tokens from before a new authentication until they are replaced.
 --
 -- The time of the last authentication; null means `created_at`. No index: nothing is looked up by it.
 ALTER TABLE sessions ADD COLUMN authenticated_at timestamptz;
@@ -9,13 +9,15 @@ ALTER TABLE sessions ADD COLUMN least_counter integer NOT NULL DEFAULT 0;
 SELECT set_config('search_path', relnamespace::regnamespace || ', pg_temp', TRUE)
 FROM pg_class WHERE oid = 'sessions'::regclass;
 
--- The absolute end of an active session may come earlier, because a higher level of authentication has tighter limits. It
--- never moves later.
-CREATE OR REPLACE FUNCTION sessions_refuse_resurrection() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- The absolute end of an active session may come earlier, because a higher level of authentication has tighter limits.
+-- It never moves later.
+CREATE OR REPLACE FUNCTION sessions_refuse_resurrection() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF OLD.ended_at IS NOT NULL
             AND (OLD.ended_at, OLD.end_reason, OLD.expires_at, OLD.absolute_expires_at, OLD.refresh_counter)
-                IS DISTINCT FROM (NEW.ended_at, NEW.end_reason, NEW.expires_at, NEW.absolute_expires_at, NEW.refresh_counter)
+            IS DISTINCT FROM
+                (NEW.ended_at, NEW.end_reason, NEW.expires_at, NEW.absolute_expires_at, NEW.refresh_counter)
         OR NEW.absolute_expires_at > OLD.absolute_expires_at
         OR NEW.least_counter < OLD.least_counter
         OR (OLD.id, OLD.user_id, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.created_at)

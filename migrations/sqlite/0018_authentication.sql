@@ -1,4 +1,4 @@
--- A running session can be authenticated anew: see the PostgreSQL file of the same name.
+-- A user can authenticate anew in a running session: see the PostgreSQL file of the same name.
 ALTER TABLE sessions ADD COLUMN authenticated_at INTEGER;
 ALTER TABLE sessions ADD COLUMN least_counter INTEGER NOT NULL DEFAULT 0;
 
@@ -17,7 +17,8 @@ END;
 DROP TRIGGER sessions_log_changed;
 CREATE TRIGGER sessions_log_changed AFTER UPDATE OF device_name, metadata, expires_at, least_counter ON sessions
     WHEN NEW.ended_at IS NULL
-        AND ((OLD.device_name, OLD.metadata, OLD.least_counter) IS NOT (NEW.device_name, NEW.metadata, NEW.least_counter)
+        AND ((OLD.device_name, OLD.metadata, OLD.least_counter)
+                IS NOT (NEW.device_name, NEW.metadata, NEW.least_counter)
             OR NEW.expires_at < OLD.expires_at
             OR NEW.expires_at > OLD.expires_at AND NEW.refresh_counter = OLD.refresh_counter)
 BEGIN

@@ -44,7 +44,8 @@ pub struct Introspection {
 pub(super) struct Issue {
     /// The counter in the token. A restored backup of the database may be behind it.
     counter: u32,
-    /// The authentication that the token tells of, in whole seconds; `None`: it tells of none.
+    /// The authentication before it, as an access token tells it: in whole seconds. `None` for a session token, whose counter
+    /// is that of the authentication before it.
     authenticated_at: Option<DateTime<Utc>>,
 }
 
@@ -56,7 +57,10 @@ impl Issue {
 
     /// Whether a copy of the session is from before an authentication that the token proves.
     fn is_newer_than(self, copy: &Session) -> bool {
-        self.authenticated_at.is_some_and(|at| at > copy.authenticated_at)
+        match self.authenticated_at {
+            Some(at) => at > copy.authenticated_at,
+            None => self.counter > copy.least_counter,
+        }
     }
 }
 

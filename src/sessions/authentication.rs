@@ -58,8 +58,8 @@ fn checked_methods(amr: Vec<String>) -> Result<Vec<String>, FieldError> {
     amr.into_iter().map(|method| text::required("amr", method, MAX_METHOD_CHARS)).collect()
 }
 
-/// A time in the future within the clock skew counts as now. Refused: the further future, and what is so long ago that a session's absolute end would follow within
-/// [`MIN_LIFETIME`].
+/// The time that was told, or now; one in the future within the clock skew counts as now. Refused: the further future, and
+/// a time so long ago that the session's absolute end would follow within [`MIN_LIFETIME`].
 fn checked_time(
     told: Option<DateTime<Utc>>,
     limits: Lifetime,

@@ -129,8 +129,8 @@ impl Sessions {
     /// [`Error::Invalid`], [`Error::UserBanned`], [`Error::SessionLimitReached`], [`Error::IdempotencyKeyReused`], and
     /// [`Error::SessionNotActive`] when the key's session is over by now.
     ///
-    /// A session that it replaces ends in the same transaction. Another user's, or for a bound key another application's, is
-    /// refused like one that does not exist; one that has ended is left as it is.
+    /// The session that the new one replaces ends in the same transaction. Another user's, or for a bound key another
+    /// application's, is refused like one that does not exist; one that has ended is left as it is.
     pub async fn open(
         &self,
         caller: &Caller,

@@ -113,7 +113,7 @@ impl Sessions {
 
     /// Refuses a user who authenticated longer ago than policy allows.
     ///
-    /// Asked before what a stolen session must not do: ending any session but its own, and changing users, service keys,
+    /// The rule for what a stolen session must not do: ending any session but its own, and changing users, service keys,
     /// signing keys and applications. Services authenticate with each request.
     ///
     /// `caller`: the session that the caller came with; `None` for a service.

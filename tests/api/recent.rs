@@ -18,7 +18,7 @@ async fn start(database: TestDatabase) -> Server {
 /// A request: method, path, JSON body if any, and the status where it is not refused. `{user}` and `{other}` are filled in.
 type Row = (&'static str, &'static str, &'static str, u16);
 
-/// What a user does to its other sessions.
+/// Endings of a user's other sessions by the user.
 const OWN: &[Row] = &[
     ("DELETE", "/v1/sessions/{other}", "", 204),
     ("DELETE", "/v1/me/sessions?keep_current=true", "", 200),
@@ -39,7 +39,7 @@ const OWN: &[Row] = &[
     ("DELETE", "/user/{user}/sessions/all", "", 200),
 ];
 
-/// What staff does.
+/// Operations of staff.
 const OF_STAFF: &[Row] = &[
     ("DELETE", "/v1/sessions/{other}", "", 204),
     ("DELETE", "/v1/users/{user}/sessions", "", 200),
