@@ -200,6 +200,7 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         access_token_lifetime: source.get(&settings::ACCESS_TOKEN_LIFETIME)?,
         refresh_grace: source.get(&settings::REFRESH_GRACE)?,
         sliding: source.find(&settings::SLIDING)?,
+        reauth_within: source.find(&settings::REAUTH_WITHIN)?,
         session_limit: most.map(|most| SessionLimit { most, policy: limit_policy }),
         longest_extension: source.get(&settings::LONGEST_EXTENSION)?,
         ip_storage: source.get(&settings::IP_STORAGE)?,

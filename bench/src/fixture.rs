@@ -97,7 +97,7 @@ impl Fixture {
                 id: *id,
                 user: session.user_id.to_string(),
                 access: access.expose().to_owned(),
-                session: SessionToken::mint(self.keyring(), *id).expose().to_owned(),
+                session: SessionToken::mint(self.keyring(), *id, 0).expose().to_owned(),
                 counter: session.refresh_counter,
             });
         }

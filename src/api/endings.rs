@@ -77,6 +77,7 @@ mod tests {
             }
         }
         let expected = [
+            "authenticateSession",
             "blackbox_cleanup_expired_sessions",
             "blackbox_extend_session",
             "changeApplication",

@@ -178,6 +178,12 @@ settings! {
         "The most that one request may extend a session by; with 0 only sessions:admin may extend",
         duration::<0, ANY>,
     );
+    REAUTH_WITHIN: OptionalSetting<TimeDelta> = OptionalSetting::new(
+        "SOJOURN_REAUTH_WITHIN",
+        "off",
+        "How long ago a user may have authenticated to end other sessions and to change users, keys and applications",
+        duration::<MINUTE, ANY>,
+    );
     MAX_SESSIONS_PER_USER: OptionalSetting<u32> = OptionalSetting::new(
         "SOJOURN_MAX_SESSIONS_PER_USER",
         "no limit",

@@ -13,11 +13,12 @@ fn source(values: &[(&str, &str)]) -> Result<Source, SettingError> {
 #[test]
 fn a_bad_setting_is_named_in_one_line() {
     type Row = (&'static str, &'static str, fn(&Source) -> Option<SettingError>);
-    let rows: [Row; 20] = [
+    let rows: [Row; 21] = [
         ("SOJOURN_LISTEN", "nowhere", |source| listen_address(source).err()),
         ("PORT", "99999", |source| listen_address(source).err()),
         ("SOJOURN_PROFILE", "aal9", |source| policy(source).err()),
         ("SOJOURN_MAX_SESSIONS_PER_USER", "0", |source| policy(source).err()),
+        ("SOJOURN_REAUTH_WITHIN", "59s", |source| policy(source).err()),
         ("SOJOURN_ACCESS_TOKEN_LIFETIME", "2h", |source| policy(source).err()),
         ("SOJOURN_SIGNING_ALGORITHM", "none", |source| TokenConfig::read(source).err()),
         ("SOJOURN_COOKIE", "a b", |source| HttpConfig::read(source).err()),
@@ -59,6 +60,13 @@ fn the_defaults_of_the_table_are_those_of_the_core() {
     for setting in SETTINGS {
         assert!(!setting.help().is_empty(), "{}", setting.name());
     }
+}
+
+#[test]
+fn a_recent_authentication_is_demanded_only_where_it_is_set() {
+    let policy = policy(&source(&[("SOJOURN_REAUTH_WITHIN", "5m")]).unwrap()).unwrap();
+    assert_eq!(policy.reauth_within, Some(TimeDelta::minutes(5)));
+    assert_eq!(Policy::default().reauth_within, None);
 }
 
 #[test]

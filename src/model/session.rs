@@ -20,7 +20,7 @@ pub enum EndReason {
     RevokedByUser,
     /// Somebody with `sessions:admin` ended it.
     RevokedByAdmin,
-    /// A newer session of the same user replaced it, because the number of sessions is limited.
+    /// A newer session of the same user replaced it: the opener named it, or the number of sessions is limited.
     Replaced,
     /// A spent refresh token was presented: one of its two holders is a thief.
     ReuseDetected,
@@ -85,6 +85,8 @@ pub struct SessionStatus {
     pub refresh_counter: u32,
     /// See [`Session::confirmed_counter`].
     pub confirmed_counter: u32,
+    /// See [`Session::least_counter`].
+    pub least_counter: u32,
 }
 
 /// The state of a session. Always computed, never stored.
@@ -155,13 +157,13 @@ pub struct Session {
     pub id: SessionId,
     /// The user.
     pub user_id: UserId,
-    /// The time of opening, which is also when the user authenticated.
+    /// The time of opening.
     pub created_at: DateTime<Utc>,
     /// The time of the last use, as far as it has been written; see `sessions::activity`.
     pub last_seen_at: DateTime<Utc>,
     /// The expiry. Refreshes and extensions can move it, never past `absolute_expires_at`.
     pub expires_at: DateTime<Utc>,
-    /// The latest possible expiry, which never moves.
+    /// The latest possible expiry. Nothing moves it later; a higher level of authentication can bring it closer.
     pub absolute_expires_at: DateTime<Utc>,
     /// The maximum time without use, in whole seconds; `None`: unlimited.
     pub idle_timeout: Option<TimeDelta>,
@@ -192,6 +194,11 @@ pub struct Session {
     pub metadata: Metadata,
     /// The credential that the session was opened with; `None` for sessions from before it was recorded.
     pub opened_by: Option<Opener>,
+    /// The time of the user's last authentication, which never moves back.
+    pub authenticated_at: DateTime<Utc>,
+    /// The refresh counter at the last authentication after the opening; 0 without one. Tokens of lower counters are from
+    /// before it, and are refused.
+    pub least_counter: u32,
 }
 
 impl Session {

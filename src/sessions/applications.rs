@@ -127,6 +127,7 @@ impl Sessions {
         draft: ApplicationDraft,
     ) -> Result<Application, Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         let id = text::required("client_id", id, MAX_NAME_CHARS)?;
         let name = draft.name.clone().unwrap_or_else(|| id.clone());
         let settings = ApplicationDraft { name: Some(name), ..draft }.apply(&ApplicationSettings::default())?;
@@ -152,6 +153,7 @@ impl Sessions {
         draft: ApplicationDraft,
     ) -> Result<Application, Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         for _ in 0..MAX_ATTEMPTS {
             let stored = self.stored_application(id).await?;
             let settings = draft.clone().apply(&stored.settings)?;
@@ -168,6 +170,7 @@ impl Sessions {
     /// Deletes an application, for a caller with `sessions:admin`. Its sessions go on, under the server's own limits.
     pub async fn delete_application(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         if !self.store().delete_application(id).await? {
             return Err(Error::ApplicationNotFound);
         }

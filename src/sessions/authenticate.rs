@@ -39,6 +39,31 @@ pub struct Introspection {
     pub expires_at: DateTime<Utc>,
 }
 
+/// The moment in its session that a token was issued at. After a new authentication, tokens from before it are refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Issue {
+    /// The counter in the token. A restored backup of the database may be behind it.
+    counter: u32,
+    /// The authentication before it, as an access token tells it: in whole seconds. `None` for a session token, whose counter
+    /// is that of the authentication before it.
+    authenticated_at: Option<DateTime<Utc>>,
+}
+
+impl Issue {
+    /// The issue of a session's present tokens.
+    pub(super) fn present(session: &Session) -> Self {
+        Self { counter: session.least_counter, authenticated_at: None }
+    }
+
+    /// Whether a copy of the session is from before an authentication that the token proves.
+    fn is_newer_than(self, copy: &Session) -> bool {
+        match self.authenticated_at {
+            Some(at) => at > copy.authenticated_at,
+            None => self.counter > copy.least_counter,
+        }
+    }
+}
+
 /// Whether a check counts as a use of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
@@ -167,13 +192,15 @@ impl Sessions {
         counting: Use,
         now: DateTime<Utc>,
     ) -> Result<(SignedIn, Option<AccessClaims>), Error> {
-        let (id, claims) = if Form::of(token) == Form::SessionToken {
-            (SessionToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?.session_id, None)
+        let (id, issue, claims) = if Form::of(token) == Form::SessionToken {
+            let derived = SessionToken::verify(&self.parts.keyring, token).map_err(Refusal::Token)?;
+            (derived.session_id, Issue { counter: derived.number, authenticated_at: None }, None)
         } else {
             let claims = self.access_tokens().verify(token, now).map_err(Refusal::Token)?;
-            (claims.session_id, Some(claims))
+            let authenticated_at = Some(claims.authenticated_at);
+            (claims.session_id, Issue { counter: claims.refresh_counter, authenticated_at }, Some(claims))
         };
-        let mut signed_in = self.active_session(id, freshness, now).await?;
+        let mut signed_in = self.active_session(id, issue, freshness, now).await?;
         if claims.as_ref().is_some_and(|claims| claims.user_id != signed_in.session.user_id) {
             return Err(Refusal::UnknownSession.into());
         }
@@ -191,19 +218,22 @@ impl Sessions {
         Ok((signed_in, claims))
     }
 
-    /// An active session from the cache or the store. The cache may only say yes: a refusal is read from the store.
+    /// An active session that accepts a token of that issue, from the cache or the store. The cache may only say yes: a
+    /// refusal is read from the store.
     pub(super) async fn active_session(
         &self,
         id: SessionId,
+        issue: Issue,
         freshness: Freshness,
         now: DateTime<Utc>,
     ) -> Result<SignedIn, Error> {
+        let copy = self.cache.session(id).filter(|copy| !issue.is_newer_than(&copy.value.session));
         let copy = match freshness {
-            Freshness::Strict => match self.cache.session(id) {
-                Some(copy) if copy.authoritative => return self.still_active(copy.value, now).await,
+            Freshness::Strict => match copy {
+                Some(copy) if copy.authoritative => return self.still_active(copy.value, issue, now).await,
                 _ => None,
             },
-            Freshness::Fresh => self.cache.session(id).filter(|copy| self.check_active(&copy.value, now).is_ok()),
+            Freshness::Fresh => copy.filter(|copy| self.check_accepted(&copy.value, issue, now).is_ok()),
         };
         let stand_in = match copy {
             Some(copy) if copy.authoritative => {
@@ -215,21 +245,32 @@ impl Sessions {
         metrics::checked(AnsweredFrom::Store, 1);
         let read = or_stale(stand_in, self.read_session(id), || self.cache.session(id).map(|copy| copy.value));
         let signed_in = read.await?.ok_or(Refusal::UnknownSession)?;
-        self.check_active(&signed_in, now)?;
+        self.check_accepted(&signed_in, issue, now)?;
         Ok(signed_in)
     }
 
-    /// A cached session, if its stored status is active. Revocation and expiry are current; the user's details and the device
-    /// name may be as old as the cache entry. A ban shows here because it ends the session's row.
-    async fn still_active(&self, copy: SignedIn, now: DateTime<Utc>) -> Result<SignedIn, Error> {
+    /// A cached session, if its stored status is active. Revocation, expiry and authentication are current; the user's
+    /// details and the device name may be as old as the cache entry. A ban shows here because it ends the session's row.
+    async fn still_active(&self, copy: SignedIn, issue: Issue, now: DateTime<Utc>) -> Result<SignedIn, Error> {
         metrics::checked(AnsweredFrom::Store, 1);
         let mut signed_in = copy;
-        let standing = self.status_loader.submit(signed_in.session.id).await?.ok_or(Refusal::UnknownSession)?;
-        let SessionStatus { id: _, last_seen_at, expires_at, ended, refresh_counter, confirmed_counter } = standing;
-        signed_in.session =
-            Session { last_seen_at, expires_at, ended, refresh_counter, confirmed_counter, ..signed_in.session };
-        self.check_active(&signed_in, now)?;
+        let id = signed_in.session.id;
+        let standing = self.status_loader.submit(id).await?.ok_or(Refusal::UnknownSession)?;
+        if standing.least_counter == signed_in.session.least_counter {
+            let SessionStatus { last_seen_at, expires_at, ended, refresh_counter, confirmed_counter, .. } = standing;
+            signed_in.session =
+                Session { last_seen_at, expires_at, ended, refresh_counter, confirmed_counter, ..signed_in.session };
+        } else {
+            signed_in = self.read_session(id).await?.ok_or(Refusal::UnknownSession)?;
+        }
+        self.check_accepted(&signed_in, issue, now)?;
         Ok(signed_in)
+    }
+
+    /// As [`Sessions::check_active`], for a token of that issue.
+    fn check_accepted(&self, stored: &SignedIn, issue: Issue, now: DateTime<Utc>) -> Result<(), Refusal> {
+        self.check_active(stored, now)?;
+        if issue.counter < stored.session.least_counter { Err(TokenError::Superseded.into()) } else { Ok(()) }
     }
 
     /// A session from the store, which is cached if it is active.

@@ -47,6 +47,9 @@ impl Sessions {
     /// for too many names.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         let application = caller.require_of_bound(Scope::ADMIN)?;
+        if !dry_run {
+            self.require_recent(caller.session())?;
+        }
         let by = caller.credential();
         match (selection, application) {
             (Selection::Named(ids), None) => self.revoke_named(&ids, dry_run, by).await,

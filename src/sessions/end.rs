@@ -12,6 +12,7 @@ impl Sessions {
     /// left as it is, without an error.
     pub async fn end(&self, caller: &Caller, id: SessionId) -> Result<(), Error> {
         let owner = self.reach_session(caller, Scope::ADMIN, id).await?;
+        self.require_recent_to_end(caller.session(), id)?;
         let reason = match owner {
             _ if caller.session_id() == Some(id) => EndReason::Logout,
             Owner::User(_) => EndReason::RevokedByUser,
@@ -34,6 +35,7 @@ impl Sessions {
 
     /// Ends one of the user's own active sessions, the current one too; one that is not active is not found.
     pub async fn end_own(&self, user: &SignedIn, id: SessionId) -> Result<(), Error> {
+        self.require_recent_to_end(Some(&user.session), id)?;
         let reason = if id == user.session.id { EndReason::Logout } else { EndReason::RevokedByUser };
         let user_id = &user.session.user_id;
         let ended = self.store().end_active_session(id, user_id, reason, self.now()).await;
@@ -46,13 +48,16 @@ impl Sessions {
 
     /// Ends all active sessions of the user, the current one only unless `keep_current`. Answers how many.
     pub async fn end_all_own(&self, user: &SignedIn, keep_current: bool) -> Result<usize, Error> {
+        self.require_recent(Some(&user.session))?;
         let keep = keep_current.then_some(user.session.id);
         self.end_all(&user.session.user_id, keep, EndReason::RevokedByUser, user.credential()).await
     }
 
     /// Ends all active sessions of a user, for a caller with `sessions:admin`. Answers how many.
     pub async fn end_all_of(&self, caller: &Caller, user: &UserId) -> Result<usize, Error> {
-        if let Some(application) = caller.require_of_bound(Scope::ADMIN)? {
+        let application = caller.require_of_bound(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
+        if let Some(application) = application {
             return self.end_all_within(user, application, caller.credential()).await;
         }
         self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await

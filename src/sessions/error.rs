@@ -66,8 +66,8 @@ pub enum GrantRefusal {
     /// The token is not a valid refresh token.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
-    /// The token's session does not exist, or is not active.
-    #[error("no active session")]
+    /// The token's session does not exist or is not active, or the token is from before the last authentication in it.
+    #[error("no active session for this token")]
     NotActive,
     /// The token was spent before: the session has been ended.
     #[error("spent token presented again")]

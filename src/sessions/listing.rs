@@ -73,6 +73,7 @@ impl Sessions {
     ) -> Result<(), Error> {
         rights.require_end(caller)?;
         let (id, reason) = (id.ok_or(Error::SessionNotFound)?, EndReason::RevokedByAdmin);
+        self.require_recent_to_end(caller.session(), id)?;
         match self.store().end_session(id, Owner::Anyone, reason, self.now()).await? {
             Some(EndOutcome::Ended(session)) => {
                 self.ended(&session.user_id, &[id], reason, caller.credential());
@@ -95,6 +96,7 @@ impl Sessions {
     ) -> Result<(), Error> {
         rights.require_end(caller)?;
         let user = user.ok_or(Error::UserNotFound)?;
+        self.require_recent(caller.session())?;
         let ended = self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await?;
         if ended == 0 { Err(Error::SessionNotFound) } else { Ok(()) }
     }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::applications::{allow_scope, lifetime_of};
+use super::authentication::{Authentication, AuthenticationDraft};
 use super::error::Error;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
@@ -15,7 +16,7 @@ use crate::model::{
     Application, Caller, ClientHints, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service,
     Session, SessionId, SignedIn, UserDetails, UserId, recognise_device, text,
 };
-use crate::store::{Idempotency, NewSession, Opening};
+use crate::store::{self, Idempotency, NewSession, Opening, Replaced};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
 
 /// For how long an idempotency key stands for its session.
@@ -23,8 +24,6 @@ pub(super) const IDEMPOTENCY_LIFETIME: TimeDelta = TimeDelta::hours(24);
 const MAX_NAME_CHARS: usize = 255;
 /// The most bytes in all that of these an access token holds.
 const MAX_CLAIM_BYTES: usize = 4096;
-const MAX_METHODS: usize = 16;
-const MAX_METHOD_CHARS: usize = 64;
 
 /// The tokens that the opener wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,10 +58,8 @@ pub struct SessionDraft {
     pub device_name: Option<String>,
     /// The scope of the session's tokens.
     pub scope: Option<String>,
-    /// The authentication context class.
-    pub acr: Option<String>,
-    /// The authentication methods.
-    pub amr: Vec<String>,
+    /// The user's authentication.
+    pub authentication: AuthenticationDraft,
     /// Seconds to `expires_at`.
     pub expires_in: Option<i64>,
     /// Seconds to `absolute_expires_at`.
@@ -71,6 +68,8 @@ pub struct SessionDraft {
     pub idle_timeout: Option<i64>,
     /// The opener's own data.
     pub metadata: Option<Metadata>,
+    /// The id of the user's session that the new one replaces.
+    pub replaces: Option<String>,
     /// The tokens that are wanted.
     pub tokens: TokenChoice,
 }
@@ -129,6 +128,9 @@ impl Sessions {
     /// here that it has not itself: those take a service key with `sessions:grant`. Refused: [`Error::Forbidden`],
     /// [`Error::Invalid`], [`Error::UserBanned`], [`Error::SessionLimitReached`], [`Error::IdempotencyKeyReused`], and
     /// [`Error::SessionNotActive`] when the key's session is over by now.
+    ///
+    /// The session that the new one replaces ends in the same transaction. Another user's, or for a bound key another
+    /// application's, is refused like one that does not exist; one that has ended is left as it is.
     pub async fn open(
         &self,
         caller: &Caller,
@@ -139,6 +141,7 @@ impl Sessions {
         let now = self.now();
         let choice = draft.tokens;
         let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
+        let replaces = draft.replaces.as_deref().map(|id| to_replace(bound, id)).transpose()?;
         let application = self.application_to_open(draft.client_id.as_deref()).await?;
         let (mut session, user) = self.draft_session(caller, draft, application.as_deref(), now)?;
         require_grant(caller, &session.scope, &self.parts.rights)?;
@@ -148,24 +151,25 @@ impl Sessions {
             user,
             limit: self.policy().session_limit,
             idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)),
+            replaces,
         };
-        let mut opening = self.store().open_session(&new).await?;
+        let mut opening = self.try_to_open(&new).await?;
         while let Opening::Outrun(reach) = opening {
             // By a millisecond, so that the id tells it too.
             let created_at = reach + TimeDelta::milliseconds(1);
             new.session.id = SessionId::new(&new.session.user_id, created_at, self.parts.entropy.as_ref())?;
             new.session.last_seen_at = new.session.last_seen_at.max(created_at);
             new.session.created_at = created_at;
-            opening = self.store().open_session(&new).await?;
+            opening = self.try_to_open(&new).await?;
         }
         let opened = match opening {
-            Opening::Opened { user, evicted } => {
+            Opening::Opened { user, evicted, replaced } => {
                 let session = new.session;
-                if evicted.is_empty() {
-                    // The user's details may be new.
-                    self.cache.user_changed(&session.user_id);
-                } else {
-                    self.ended(&session.user_id, &evicted, EndReason::Replaced, caller.credential());
+                // The user's details may be new, and a session that has expired may have been replaced.
+                self.cache.user_changed(&session.user_id);
+                let ended: Vec<SessionId> = evicted.iter().copied().chain(replaced).collect();
+                if !ended.is_empty() {
+                    self.ended(&session.user_id, &ended, EndReason::Replaced, caller.credential());
                 }
                 note_subject(session.id, Some(&session.user_id));
                 tracing::debug!(session = %session.id, evicted = evicted.len(), "session opened");
@@ -186,8 +190,19 @@ impl Sessions {
             Opening::KeyReused => return Err(Error::IdempotencyKeyReused),
             Opening::UserBanned => return Err(Error::UserBanned),
             Opening::LimitReached => return Err(Error::SessionLimitReached),
+            Opening::NothingToReplace => return Err(nothing_to_replace().into()),
         };
         Ok(opened)
+    }
+
+    async fn try_to_open(&self, new: &NewSession) -> Result<Opening, store::Error> {
+        let forget_replaced = |_: &store::Error| {
+            // The replaced session may have ended although the answer was lost.
+            if let Some(replaced) = &new.replaces {
+                self.cache.forget(replaced.id);
+            }
+        };
+        self.store().open_session(new).await.inspect_err(forget_replaced)
     }
 
     /// The tokens of `session` as it stands.
@@ -199,7 +214,7 @@ impl Sessions {
     ) -> Result<IssuedTokens, Error> {
         Ok(match choice {
             TokenChoice::Session => IssuedTokens::Session {
-                token: SessionToken::mint(&self.parts.keyring, session.id),
+                token: SessionToken::mint(&self.parts.keyring, session.id, session.least_counter),
                 lifetime: session.expires_at - now,
             },
             TokenChoice::AccessAndRefresh => {
@@ -240,19 +255,19 @@ impl Sessions {
         let scope = parse_scope(draft.scope.as_deref().unwrap_or_default());
         let allowed = |scope: &Scope| application.map_or(Ok(()), |application| allow_scope(application, scope));
         let scope = errors.keep(scope.and_then(|scope| allowed(&scope).map(|()| scope)));
-        let acr = errors.keep(text::optional("acr", draft.acr, MAX_NAME_CHARS));
-        let amr = errors.keep(parse_methods(draft.amr));
         let SessionDraft { expires_in, absolute_expires_in, idle_timeout, .. } = draft;
         let asked = AskedClocks { expires_in, absolute_expires_in, idle_timeout };
         let limits = self.policy().lifetime;
         let limits = application.map_or(limits, |application| lifetime_of(application, limits));
-        let clocks = Policy::clocks_within(limits, now, acr.as_ref().and_then(Option::as_deref), asked);
-        let clocks = errors.keep_all(clocks);
-        let (Some(user_id), Some(client_id), Some(scope), Some(acr), Some(amr), Some(clocks)) =
-            (user_id, client_id, scope, acr, amr, clocks)
+        let authentication = draft.authentication.check(limits, now, &mut errors);
+        let limits = authentication.as_ref().map_or(limits, |authentication| authentication.limits);
+        let clocks = errors.keep_all(Policy::clocks_within(limits, now, None, asked));
+        let (Some(user_id), Some(client_id), Some(scope), Some(authentication), Some(clocks)) =
+            (user_id, client_id, scope, authentication, clocks)
         else {
             return Err(errors.into());
         };
+        let Authentication { acr, amr, at: authenticated_at, limits: _ } = authentication;
         fits_a_token(
             [user_id.as_str(), scope.as_str()].into_iter().chain(client_id.as_deref()).chain(acr.as_deref()),
             &amr,
@@ -278,6 +293,8 @@ impl Sessions {
             amr,
             metadata: draft.metadata.unwrap_or_default(),
             opened_by: Some(caller.opener()),
+            authenticated_at,
+            least_counter: 0,
         };
         Ok((session, user))
     }
@@ -295,10 +312,20 @@ fn client_within(bound: Option<&str>, asked: Option<String>) -> Result<Option<St
     }
 }
 
+/// The session that a new one replaces. A key that is bound to an application replaces only sessions of that one.
+fn to_replace(bound: Option<&str>, id: &str) -> Result<Replaced, FieldError> {
+    let id = SessionId::parse(id).ok_or_else(nothing_to_replace)?;
+    Ok(Replaced { id, application: bound.map(ToOwned::to_owned) })
+}
+
+fn nothing_to_replace() -> FieldError {
+    FieldError::new("replaces", "must be the id of a session of this user")
+}
+
 /// Refuses to open a session that may do more here than whoever opens it: of the words that this server knows in any
 /// dialect, only those that the caller has itself. A service key with `sessions:grant` may give them all, and a key that is
 /// bound to an application none: a session with such a right would reach every application.
-fn require_grant(caller: &Caller, scope: &Scope, rights: &[&Rights]) -> Result<(), Error> {
+pub(super) fn require_grant(caller: &Caller, scope: &Scope, rights: &[&Rights]) -> Result<(), Error> {
     let is_right = |word: &&str| word.starts_with(Scope::PREFIX) || rights.iter().any(|right| right.name(word));
     if caller.application().is_some() && scope.words().any(|word| is_right(&word)) {
         return Err(Error::BoundKey);
@@ -319,7 +346,7 @@ fn parse_scope(text: &str) -> Result<Scope, FieldError> {
     Ok(scope)
 }
 
-fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Utc>) -> Idempotency {
+pub(super) fn idempotency_of(caller: &Caller, idempotency: IdempotencyKey, now: DateTime<Utc>) -> Idempotency {
     let IdempotencyKey { key, fingerprint } = idempotency;
     let service = match caller {
         Caller::Service(Service { id, .. }) => id.clone(),
@@ -334,7 +361,7 @@ pub(crate) fn user_as_service(user: &UserId) -> String {
 }
 
 /// Refuses what would make an access token too long for a line of a request's head, as gateways take it: mostly 8 KiB.
-fn fits_a_token<'a>(texts: impl Iterator<Item = &'a str>, amr: &'a [String]) -> Result<(), FieldError> {
+pub(super) fn fits_a_token<'a>(texts: impl Iterator<Item = &'a str>, amr: &'a [String]) -> Result<(), FieldError> {
     // JSON writes some characters as two.
     let length = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     if texts.chain(amr.iter().map(String::as_str)).map(length).sum::<usize>() <= MAX_CLAIM_BYTES {
@@ -342,11 +369,4 @@ fn fits_a_token<'a>(texts: impl Iterator<Item = &'a str>, amr: &'a [String]) -> 
     }
     let message = format!("must have, with user_id, client_id, scope and acr, at most {MAX_CLAIM_BYTES} bytes");
     Err(FieldError::new("amr", message))
-}
-
-fn parse_methods(amr: Vec<String>) -> Result<Vec<String>, FieldError> {
-    if amr.len() > MAX_METHODS {
-        return Err(FieldError::new("amr", format!("must have at most {MAX_METHODS} entries")));
-    }
-    amr.into_iter().map(|method| text::required("amr", method, MAX_METHOD_CHARS)).collect()
 }

@@ -19,13 +19,21 @@ pub const MAX_LIFETIME: TimeDelta = TimeDelta::days(3650);
 /// The limits of a session's two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
-    /// From opening to the end that nothing moves.
+    /// From the authentication to the end that nothing moves later.
     pub absolute: TimeDelta,
     /// The longest it may stay unused; `None`: for ever.
     pub idle: Option<TimeDelta>,
 }
 
 impl Lifetime {
+    /// The limits at an authentication context class: one that names a profile (`aal1`, `aal2`, `aal3`) tightens them.
+    pub(super) fn at(self, acr: Option<&str>) -> Self {
+        match acr.and_then(Profile::parse).filter(|profile| *profile != Profile::Default) {
+            Some(profile) => self.tightest(profile.lifetime()),
+            None => self,
+        }
+    }
+
     /// The tighter of both, clock by clock.
     pub(super) fn tightest(self, other: Self) -> Self {
         let idle = match (self.idle, other.idle) {
@@ -120,6 +128,8 @@ pub struct Policy {
     pub refresh_grace: TimeDelta,
     /// The lead over now that refreshes give `expires_at`, in steps (see [`Slide`](crate::model::Slide)); `None`: it stays.
     pub sliding: Option<TimeDelta>,
+    /// The longest time since a user authenticated for operations that a stolen session must not do; `None`: unlimited.
+    pub reauth_within: Option<TimeDelta>,
     /// The limit on a user's active sessions; `None`: any number.
     pub session_limit: Option<SessionLimit>,
     /// The most that one request may extend a session by; zero: only administrators may, by as much as a session may
@@ -152,6 +162,7 @@ impl Default for Policy {
             access_token_lifetime: TimeDelta::minutes(5),
             refresh_grace: TimeDelta::seconds(30),
             sliding: None,
+            reauth_within: None,
             session_limit: None,
             longest_extension: TimeDelta::hours(720),
             ip_storage: IpStorage::Full,
@@ -205,10 +216,7 @@ impl Policy {
         acr: Option<&str>,
         asked: AskedClocks,
     ) -> Result<Clocks, Vec<FieldError>> {
-        let limits = match acr.and_then(Profile::parse).filter(|profile| *profile != Profile::Default) {
-            Some(profile) => limits.tightest(profile.lifetime()),
-            None => limits,
-        };
+        let limits = limits.at(acr);
         let mut errors = Vec::new();
         let mut within = |field, asked: Option<i64>, most: Option<TimeDelta>| match asked {
             None => most,

@@ -16,7 +16,7 @@ pub struct Requirements {
     scope: Option<Scope>,
     /// The session's `acr` must be one of these, or a higher level of ours.
     acr: Vec<String>,
-    /// The longest time since the user signed in.
+    /// The longest time since the user authenticated.
     max_age: Option<TimeDelta>,
     /// The session must have been opened for one of these applications.
     clients: Vec<String>,
@@ -79,7 +79,7 @@ impl Requirements {
             return Err(Unmet::Client);
         }
         let strong = self.acr.is_empty() || self.acr.iter().any(|acr| is_worth(session.acr.as_deref(), acr));
-        let recent = self.max_age.is_none_or(|most| now - session.created_at <= most);
+        let recent = self.max_age.is_none_or(|most| now - session.authenticated_at <= most);
         if strong && recent {
             return Ok(());
         }
@@ -92,10 +92,23 @@ fn grants(scope: &Scope, word: &str) -> bool {
     if Scope::RESERVED.contains(&word) { scope.allows(word) } else { scope.contains(word) }
 }
 
+fn level(acr: &str) -> Option<usize> {
+    LEVELS.iter().position(|level| *level == acr)
+}
+
 fn is_worth(acr: Option<&str>, required: &str) -> bool {
-    let level = |acr: &str| LEVELS.iter().position(|level| *level == acr);
     let Some(acr) = acr else { return false };
     acr == required || level(required).is_some_and(|required| level(acr).is_some_and(|own| own > required))
+}
+
+/// Whether an authentication of the class `new` would weaken a session of the class `than`. Only the order of our own levels
+/// is known.
+pub(super) fn is_weaker(new: Option<&str>, than: Option<&str>) -> bool {
+    match (new, than) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(new), Some(than)) => level(new).zip(level(than)).is_some_and(|(new, than)| new < than),
+    }
 }
 
 /// Words that can stand in a challenge as they are (RFC 6750 section 3).
@@ -136,6 +149,23 @@ mod tests {
         ];
         for (acr, required, expected) in rows {
             assert_eq!(is_worth(acr, required), expected, "{acr:?} for {required}");
+        }
+    }
+
+    #[test]
+    fn a_weaker_class_is_none_at_all_or_a_lower_level_of_ours() {
+        let rows = [
+            (None, None, false),
+            (Some("aal1"), None, false),
+            (None, Some("aal1"), true),
+            (Some("aal1"), Some("aal2"), true),
+            (Some("aal2"), Some("aal2"), false),
+            (Some("aal3"), Some("aal2"), false),
+            (Some("phr"), Some("aal2"), false),
+            (Some("aal1"), Some("phr"), false),
+        ];
+        for (new, than, expected) in rows {
+            assert_eq!(is_weaker(new, than), expected, "{new:?} for {than:?}");
         }
     }
 

@@ -16,6 +16,7 @@ impl Sessions {
     /// `sessions:admin`. This process uses the keys at once.
     pub async fn rotate_signing_keys(&self, caller: &Caller, compromised: bool) -> Result<SealedSigningKey, Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         let keys = &self.parts.signing_keys;
         let made = keys.rotate(compromised).await?;
         self.access_tokens().replace_keys(keys.open().await?);

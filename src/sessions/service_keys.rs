@@ -38,6 +38,7 @@ impl Sessions {
     /// [`Error::Forbidden`] for a key with more rights than the caller's.
     pub async fn create_service_key(&self, caller: &Caller, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         let ServiceKeyDraft { name, scope, application, lifetime } = draft;
         let scope = Scope::parse(&scope)?;
         if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
@@ -86,6 +87,7 @@ impl Sessions {
     /// Revokes a service key, for a caller with `sessions:admin`. A revoked one is left as it is, without an error.
     pub async fn revoke_service_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<(), Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         if !self.store().revoke_service_key(id, self.now()).await? {
             return Err(Error::ServiceKeyNotFound);
         }

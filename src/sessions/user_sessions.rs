@@ -149,6 +149,7 @@ impl Sessions {
     /// Ends what [`Sessions::managed_session`] finds, and answers it as it was.
     pub async fn end_managed_session(&self, managed: &ManagedUser, handle: Option<Handle>) -> Result<Session, Error> {
         let session = self.managed_session(managed, handle).await?;
+        self.require_recent_to_end(managed.caller.session(), session.id)?;
         let reason = managed.reason(Some(session.id));
         if !self.store().end_active_session(session.id, &managed.user, reason, self.now()).await? {
             return Err(Error::SessionNotFound);
@@ -179,6 +180,9 @@ impl Sessions {
         if named.is_empty() {
             return Ok(0);
         }
+        if let Some(other) = named.iter().find(|id| managed.caller.session_id() != Some(**id)) {
+            self.require_recent_to_end(managed.caller.session(), *other)?;
+        }
         let (named, reason) = (Vec::from_iter(named), managed.reason(None));
         let owner = Owner::User(&managed.user);
         let ended = self.store().end_named_sessions(&named, owner, reason, self.now()).await?;
@@ -190,6 +194,7 @@ impl Sessions {
     /// Ends all of the user's active sessions, the caller's own too, and answers how many. Refused:
     /// [`Error::UserNotFound`].
     pub async fn end_all_managed(&self, managed: &ManagedUser) -> Result<usize, Error> {
+        self.require_recent(managed.caller.session())?;
         let ended = self.end_all(&managed.user, None, managed.reason(None), managed.caller.credential()).await?;
         if ended == 0 {
             self.refuse_unknown_user(managed).await?;

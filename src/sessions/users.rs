@@ -24,6 +24,7 @@ impl Sessions {
     /// Creates a user or changes the given details, for a caller with `sessions:write`.
     pub async fn put_user(&self, caller: &Caller, id: &UserId, details: &UserDetails) -> Result<User, Error> {
         caller.require(Scope::WRITE)?;
+        self.require_recent(caller.session())?;
         let user = self.store().put_user(id, details, self.now()).await?;
         self.changed(id);
         Ok(user)
@@ -33,6 +34,7 @@ impl Sessions {
     /// data from all of the user's sessions, ended ones included. An interrupted call can be repeated.
     pub async fn delete_user(&self, caller: &Caller, id: &UserId, erase: bool) -> Result<DeletedUser, Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         let by = caller.credential();
         let deleted = self.store().delete_user(id, self.now()).await?;
         let is_known = deleted.is_some();
@@ -69,6 +71,7 @@ impl Sessions {
     /// Bans a user, known or not, and ends its sessions, for a caller with `sessions:admin`. Answers how many, too.
     pub async fn ban_user(&self, caller: &Caller, id: &UserId) -> Result<(User, usize), Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         let (user, ended) = self.store().ban_user(id, self.now()).await?;
         let by = caller.credential();
         tracing::info!(user = id.as_str(), %by, "user banned");
@@ -78,6 +81,7 @@ impl Sessions {
     /// Lifts a ban, for a caller with `sessions:admin`. No session comes back.
     pub async fn unban_user(&self, caller: &Caller, id: &UserId) -> Result<User, Error> {
         caller.require(Scope::ADMIN)?;
+        self.require_recent(caller.session())?;
         let user = self.store().unban_user(id, self.now()).await?.ok_or(Error::UserNotFound)?;
         self.changed(id);
         tracing::info!(user = id.as_str(), by = %caller.credential(), "user unbanned");

@@ -103,10 +103,11 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
     }
 
     fn session(&mut self) -> sqlx::Result<Session> {
+        let (id, user_id, created_at) = (self.session_id()?, self.user_id("user_id")?, self.time()?);
         Ok(Session {
-            id: self.session_id()?,
-            user_id: self.user_id("user_id")?,
-            created_at: self.time()?,
+            id,
+            user_id,
+            created_at,
             last_seen_at: self.time()?,
             expires_at: self.time()?,
             absolute_expires_at: self.time()?,
@@ -132,6 +133,9 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
             amr: values::stored_texts(self.take()?, "amr")?,
             metadata: Metadata::from_json(self.take()?).or_unreadable("metadata")?,
             opened_by: values::stored_opener(self.take()?)?,
+            // Sessions from before it was recorded were opened when their users authenticated.
+            authenticated_at: self.optional_time()?.unwrap_or(created_at),
+            least_counter: self.counter("least_counter")?,
         })
     }
 }
@@ -156,6 +160,7 @@ pub(super) fn standing(row: &impl StoredRow) -> sqlx::Result<SessionStatus> {
         ended: row.ended()?,
         refresh_counter: row.counter("refresh_counter")?,
         confirmed_counter: row.counter("confirmed_counter")?,
+        least_counter: row.counter("least_counter")?,
     })
 }
 

@@ -9,9 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::contract::{
     Announcement, ApplicationStore, BatchProgress, BulkEndingStore, ChangeLogStore, Changes, EndOutcome, EndStore,
-    EndedAtOnce, Listener, MasterSecretStore, NewSession, OpenStore, Opening, Pool, RefreshAttempt, RefreshStore,
-    Refreshing, ReplayedChanges, Result, RetentionStore, SearchStore, ServiceKeyStore, SessionChange, SessionStore,
-    SessionsOpened, SigningKeyStore, StatisticsStore, Store, StoreLifecycle, UsedSecret, UserStore,
+    EndedAtOnce, Listener, MasterSecretStore, NewSession, OpenStore, Opening, Pool, Reauthenticated, Reauthentication,
+    ReauthenticationStore, RefreshAttempt, RefreshStore, Refreshing, ReplayedChanges, Result, RetentionStore,
+    SearchStore, ServiceKeyStore, SessionChange, SessionStore, SessionsOpened, SigningKeyStore, StatisticsStore, Store,
+    StoreLifecycle, UsedSecret, UserStore,
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
@@ -232,6 +233,10 @@ implement!(MasterSecretStore {
     fn used_secrets() -> Result<Vec<UsedSecret>>;
     fn replace_seal(key: &SealedSigningKey, sealed: &[u8]) -> Result<bool>;
     fn sessions_opened_until(until: DateTime<Utc>, now: DateTime<Utc>) -> Result<SessionsOpened>;
+});
+
+implement!(ReauthenticationStore {
+    fn reauthenticate_session(authentication: &Reauthentication) -> Result<Reauthenticated>;
 });
 
 implement!(RefreshStore {

@@ -89,6 +89,8 @@ pub struct AccessClaims {
     pub issued_at: DateTime<Utc>,
     /// The expiry.
     pub expires_at: DateTime<Utc>,
+    /// The user's authentication that the session went back to when the token was issued.
+    pub authenticated_at: DateTime<Utc>,
     /// The refresh that issued the token. Seeing the token proves that the client received the answer to that refresh.
     pub refresh_counter: u32,
 }
@@ -205,7 +207,7 @@ impl AccessTokens {
             iat: now.timestamp(),
             exp: expires_at.timestamp(),
             nbf: None,
-            auth_time: session.created_at.timestamp(),
+            auth_time: session.authenticated_at.timestamp(),
             client_id: client_id_of(session).to_owned(),
             scope: session.scope.as_str().to_owned(),
             acr: session.acr.clone(),
@@ -293,6 +295,7 @@ impl AccessTokens {
             user_id: UserId::parse(claims.sub).map_err(|_| TokenError::Claims)?,
             issued_at,
             expires_at,
+            authenticated_at: instant(claims.auth_time)?,
             refresh_counter: claims.refresh_count,
         })
     }

@@ -36,6 +36,9 @@ pub enum TokenError {
     /// The token has expired.
     #[error("expired")]
     Expired,
+    /// The token is from before the last authentication in its session.
+    #[error("from before the last authentication")]
+    Superseded,
     /// The token is from the future.
     #[error("not valid yet")]
     Premature,

@@ -53,6 +53,13 @@ pub(super) const TABLE: &[Row] = &[
         Json(r#"{"extend_by":60}"#),
         [401, 401, 200, 404, 403, 403, 200, 200],
     ),
+    (
+        "authenticateSession",
+        "POST",
+        "/v1/sessions/{session}/authenticate",
+        Json("{}"),
+        [401, 401, 403, 403, 403, 200, 200, 200],
+    ),
     ("revokeSessions", "POST", "/v1/sessions/revoke", Json(r#"{"all":true,"dry_run":true}"#), ADMINISTER),
     ("getMe", "GET", "/v1/me", Nothing, [401, 401, 200, 200, 200, 200, 200, 200]),
     ("listMySessions", "GET", "/v1/me/sessions", Nothing, OWN),

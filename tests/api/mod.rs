@@ -10,5 +10,6 @@ mod janssen;
 mod limits;
 mod native;
 mod quiika;
+mod recent;
 mod unknown;
 mod vault;

@@ -302,6 +302,19 @@ on_both_databases! {
         }
     }
 
+    async fn a_new_authentication_is_one_line_with_the_credential_that_told_of_it(database) {
+        let server = Logging::start(database.url(), &[]);
+        let alice = server.open("alice").await;
+        let path = format!("/v1/sessions/{}/authenticate", alice.id);
+        server.send("step-up", server.request("POST", &path, &server.login.text).json(&json!({ "acr": "aal2" }))).await;
+        let by = format!("key:{}", server.login.id);
+        let lines = server.stop();
+        let line = lines.one("step-up", "session authenticated anew");
+        let expected = (&json!(alice.id), &json!("alice"), &json!("aal2"), &json!(by));
+        assert_eq!((&line["session"], &line["user"], &line["acr"], &line["by"]), expected, "{line}");
+        assert_eq!(lines.one("step-up", "answered")["span"]["session"], alice.id);
+    }
+
     async fn a_bulk_ending_is_one_line_with_its_filter_and_the_number(database) {
         let server = Logging::start(database.url(), &[]);
         for user in ["alice", "bob"] {

@@ -7,6 +7,7 @@ use sojourn::model::{EndReason, Filter, Owner, Session, Touch};
 use sojourn::store::{Error, RefreshAttempt, Result, SessionChange};
 
 use super::fixture::{Fixture, Raw, at, attempt, details, new, search_for, session_of, user};
+use super::reauthentication::authentication;
 
 on_both_stores!(
     a_row_that_cannot_be_read_is_a_defect,
@@ -128,6 +129,7 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
         ("end_session", store.end_session(id, anyone, EndReason::Logout, now).await.err()),
         ("end_active_session", store.end_active_session(id, ann, EndReason::Logout, now).await.err()),
         ("end_sessions_of", store.end_sessions_of(ann, None, EndReason::Logout, now).await.err()),
+        ("reauthenticate_session", store.reauthenticate_session(&authentication(&session, now)).await.err()),
         ("refresh_session", store.refresh_session(attempt(0)).await.err()),
         ("put_user", store.put_user(ann, &details(Some("B"), None), now).await.err()),
         ("ban_user", store.ban_user(ann, now).await.err()),

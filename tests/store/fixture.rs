@@ -198,6 +198,8 @@ pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
         amr: Vec::new(),
         metadata: Metadata::default(),
         opened_by: None,
+        authenticated_at: at(seconds),
+        least_counter: 0,
     }
 }
 
@@ -230,12 +232,20 @@ pub(crate) fn full_session(user_id: &str) -> Session {
         amr: vec!["pwd".to_owned(), "o\"t,p\\".to_owned(), "{NULL}".to_owned(), String::new()],
         metadata: Metadata::from_json(r#"{"b": 1.0,  "a":["\u0000", null], "b": 2}"#.to_owned()).unwrap(),
         opened_by: Some(Opener::Key(ServiceKeyId(Uuid::from_u128(0xf)))),
+        authenticated_at: moment(-7),
+        least_counter: 3,
         ..session_of(user_id)
     }
 }
 
 pub(crate) fn new(session: &Session) -> NewSession {
-    NewSession { session: session.clone(), user: UserDetails::default(), limit: None, idempotency: None }
+    NewSession {
+        session: session.clone(),
+        user: UserDetails::default(),
+        limit: None,
+        idempotency: None,
+        replaces: None,
+    }
 }
 
 pub(crate) fn limited(session: &Session, limit: SessionLimit) -> NewSession {

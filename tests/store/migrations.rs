@@ -29,6 +29,7 @@ async fn the_database_refuses_to_bring_an_ended_session_back(fixture: &Fixture) 
         format!("ended_at = {later}"),
         format!("expires_at = {later}"),
         "refresh_counter = refresh_counter + 1".to_owned(),
+        format!("absolute_expires_at = {}", fixture.raw.time(session.expires_at)),
     ] {
         refuses(fixture, &session, &change).await;
     }
@@ -38,12 +39,12 @@ async fn the_database_refuses_to_bring_an_ended_session_back(fixture: &Fixture) 
 async fn the_database_refuses_to_move_what_is_fixed(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let later = fixture.raw.time(at(2));
-    let (absolute, past_it) = (session.absolute_expires_at, session.absolute_expires_at + chrono::TimeDelta::days(1));
+    let past_it = session.absolute_expires_at + chrono::TimeDelta::days(1);
     for change in [
         format!("absolute_expires_at = {}", fixture.raw.time(past_it)),
-        format!("absolute_expires_at = {}", fixture.raw.time(absolute - chrono::TimeDelta::days(1))),
         format!("expires_at = {}", fixture.raw.time(past_it)),
         "user_id = 'bob'".to_owned(),
+        "least_counter = -1".to_owned(),
         format!("created_at = {later}"),
         format!("ended_at = {later}"),
         "end_reason = 'logout'".to_owned(),

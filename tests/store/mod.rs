@@ -23,6 +23,7 @@ mod migrations;
 mod opening;
 mod plans;
 mod reading;
+mod reauthentication;
 mod refreshing;
 mod schema;
 mod searching;

@@ -43,7 +43,7 @@ async fn the_user_is_created_and_told_details_replace_the_stored_ones(fixture: &
         let session = session_at("ann", seconds);
         let told = NewSession { user: details(name, email), ..new(&session) };
         match fixture.store.open_session(&told).await.unwrap() {
-            Opening::Opened { user, evicted } => {
+            Opening::Opened { user, evicted, .. } => {
                 assert_eq!(evicted, []);
                 user
             }

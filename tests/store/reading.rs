@@ -51,6 +51,7 @@ async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture)
         ended: session.ended,
         refresh_counter: session.refresh_counter,
         confirmed_counter: session.confirmed_counter,
+        least_counter: session.least_counter,
     });
     expected.sort_unstable_by_key(|standing| standing.id);
     assert_eq!(session_statuses, expected);

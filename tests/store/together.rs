@@ -133,7 +133,7 @@ async fn batched_openings_are_answered_as_if_alone(fixture: &Fixture) {
         let (id, of) = (new.session.id, &new.session.user_id);
         match answer.unwrap() {
             Opening::UserBanned => assert_eq!(*of, banned),
-            Opening::Opened { user, evicted } => {
+            Opening::Opened { user, evicted, .. } => {
                 assert_eq!((&user.id, evicted), (of, vec![]));
                 assert!(new.user.name.is_none() || user.name == new.user.name);
                 assert!(new.user.email.is_none() || user.email == new.user.email);

@@ -139,6 +139,7 @@ impl SessionIdEntry {
             device,
             scope,
             acr,
+            authenticated_at,
             ..
         } = session;
         let attributes = [
@@ -156,7 +157,7 @@ impl SessionIdEntry {
             outside_sid: id.to_string(),
             user_dn: template.dn_of(&user_id),
             last_used_at: last_seen_at,
-            authentication_time: created_at,
+            authentication_time: authenticated_at,
             creation_date: created_at,
             expiration_date: expires_at,
             state: AuthenticationState::Authenticated,

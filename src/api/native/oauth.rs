@@ -280,7 +280,7 @@ async fn introspect(
         token_type: if kind == TokenKind::Refresh { "refresh_token" } else { "Bearer" },
         exp: expires_at.timestamp(),
         iat: issued_at.timestamp(),
-        auth_time: signed_in.session.created_at.timestamp(),
+        auth_time: signed_in.session.authenticated_at.timestamp(),
         iss: app.sessions.access_tokens().issuer().to_owned(),
         aud: wire::Audience::new(app.sessions.audiences_of(&signed_in.session)),
         acr: signed_in.session.acr,

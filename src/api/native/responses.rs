@@ -27,6 +27,8 @@ problems! {
     NotValid: 401 "The token is missing or not valid, or is a service key";
     NeedsRead: 403 "`sessions:read` is needed";
     NeedsAdmin: 403 "`sessions:admin` is needed";
+    NeedsRecent: 403 "`insufficient_user_authentication`, if the server wants a recent authentication of users for this";
+    NeedsAdminRecent: 403 "`sessions:admin` is needed; or `insufficient_user_authentication`, if the server wants a recent authentication of users for this";
     ServiceNeedsRead: 403 "A service needs `sessions:read`";
     NoSuchSession: 404 "No such session, or another user's";
     NoSuchUser: 404 "No such user";

@@ -28,6 +28,8 @@ pub(super) struct Packed {
     user_created_at: DateTime<Utc>,
     user_updated_at: DateTime<Utc>,
     opened_by: Option<Opener>,
+    authenticated_at: DateTime<Utc>,
+    least_counter: u32,
     /// First the user's id, at the end the methods.
     texts: Arc<str>,
 }
@@ -57,6 +59,8 @@ impl Packed {
             amr,
             metadata,
             opened_by,
+            authenticated_at,
+            least_counter,
         } = session;
         let User { id: _, name, email, banned_at, created_at: user_created_at, updated_at: user_updated_at } = user;
         if ended.is_some() || banned_at.is_some() {
@@ -79,16 +83,6 @@ impl Packed {
             name.as_deref(),
             email.as_deref(),
         ];
-        let texts = || one.into_iter().flatten().chain(amr.iter().map(String::as_str));
-        if texts().any(|text| text.contains(SEPARATOR) || text == NONE) {
-            return None;
-        }
-        let mut joined = String::new();
-        for text in one.map(|text| text.unwrap_or(NONE)).into_iter().chain(amr.iter().map(String::as_str)) {
-            joined.push_str(text);
-            joined.push(SEPARATOR);
-        }
-        joined.pop();
         Some(Self {
             created_at: *created_at,
             last_seen_at: *last_seen_at,
@@ -102,7 +96,9 @@ impl Packed {
             user_created_at: *user_created_at,
             user_updated_at: *user_updated_at,
             opened_by: *opened_by,
-            texts: joined.into(),
+            authenticated_at: *authenticated_at,
+            least_counter: *least_counter,
+            texts: joined(&one, amr)?,
         })
     }
 
@@ -153,6 +149,8 @@ impl Packed {
             amr: texts.map(str::to_owned).collect(),
             metadata,
             opened_by: self.opened_by,
+            authenticated_at: self.authenticated_at,
+            least_counter: self.least_counter,
         };
         Some(SignedIn { session, user })
     }
@@ -175,6 +173,21 @@ impl Packed {
             ..self.clone()
         }
     }
+}
+
+/// The texts in one: those that may be absent, then the methods. `None` when they could not be told apart.
+fn joined(one: &[Option<&str>], amr: &[String]) -> Option<Arc<str>> {
+    let methods = || amr.iter().map(String::as_str);
+    if one.iter().copied().flatten().chain(methods()).any(|text| text.contains(SEPARATOR) || text == NONE) {
+        return None;
+    }
+    let mut joined = String::new();
+    for text in one.iter().map(|text| text.unwrap_or(NONE)).chain(methods()) {
+        joined.push_str(text);
+        joined.push(SEPARATOR);
+    }
+    joined.pop();
+    Some(joined.into())
 }
 
 #[cfg(test)]
@@ -217,6 +230,8 @@ pub(super) mod tests {
             amr: vec!["pwd".to_owned(), String::new(), "otp".to_owned()],
             metadata: Metadata::from_json("{\"a\":\n\t1}".to_owned()).unwrap(),
             opened_by: Some(Opener::Session(SessionId::from_uuid(Uuid::from_u128(8)))),
+            authenticated_at: at(10),
+            least_counter: 7,
         };
         let user = User {
             id: user_id,

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::endings::Termination;
 use super::subscriptions::{Subject, Subscription};
 use crate::model::{Caller, Session, State};
+use crate::sessions::authenticate::Issue;
 use crate::sessions::error::{Error, Refusal};
 use crate::sessions::facade::Sessions;
 use crate::sessions::freshness::Freshness;
@@ -90,9 +91,9 @@ impl Sessions {
     pub(super) async fn lifeline_of(self: &Arc<Self>, caller: &Caller) -> Result<Option<Lifeline>, Error> {
         match caller {
             Caller::User(signed_in) => {
-                let id = signed_in.session.id;
+                let (id, issue) = (signed_in.session.id, Issue::present(&signed_in.session));
                 let following = self.feed.registry.follow(Subject::Session(id));
-                let signed_in = self.active_session(id, Freshness::Fresh, self.now()).await?;
+                let signed_in = self.active_session(id, issue, Freshness::Fresh, self.now()).await?;
                 Ok(Some(Lifeline::of_session(self, following, &signed_in.session)))
             }
             Caller::Service(service) => {

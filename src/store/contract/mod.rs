@@ -14,6 +14,7 @@ mod error;
 mod lifecycle;
 mod master_secrets;
 mod open;
+mod reauthentication;
 mod refresh;
 mod retention;
 mod search;
@@ -33,7 +34,8 @@ pub use end::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE};
 pub use error::{Error, Result};
 pub use lifecycle::{Pool, StoreLifecycle};
 pub use master_secrets::{MasterSecretStore, SessionsOpened, UsedSecret};
-pub use open::{Idempotency, NewSession, OpenStore, Opening};
+pub use open::{Idempotency, NewSession, OpenStore, Opening, Replaced};
+pub use reauthentication::{Reauthenticated, Reauthentication, ReauthenticationStore};
 pub use refresh::{RefreshAttempt, RefreshStore, Refreshing};
 pub use retention::RetentionStore;
 pub use search::SearchStore;
@@ -51,6 +53,7 @@ pub trait Store:
     + EndStore
     + MasterSecretStore
     + OpenStore
+    + ReauthenticationStore
     + RefreshStore
     + RetentionStore
     + SearchStore

@@ -17,13 +17,24 @@ pub struct NewSession {
     pub limit: Option<SessionLimit>,
     /// The opener's promise that a repeat of the request means the same session.
     pub idempotency: Option<Idempotency>,
+    /// The session that the new one replaces.
+    pub replaces: Option<Replaced>,
+}
+
+/// A session of the same user that a new one replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The session.
+    pub id: SessionId,
+    /// The application that the session must be of; `None`: of any or none.
+    pub application: Option<String>,
 }
 
 impl NewSession {
-    /// Whether it has neither a session limit nor an idempotency key, which is the usual case: PostgreSQL batches only
-    /// these.
+    /// Whether it has neither a session limit nor an idempotency key and replaces no session, which is the usual case:
+    /// PostgreSQL batches only these.
     pub(crate) fn is_plain(&self) -> bool {
-        self.limit.is_none() && self.idempotency.is_none()
+        self.limit.is_none() && self.idempotency.is_none() && self.replaces.is_none()
     }
 }
 
@@ -43,12 +54,15 @@ pub struct Idempotency {
 /// The outcome of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
-    /// The session was opened. The `evicted` ones made room for it, in the order of their ids.
+    /// The session was opened.
     Opened {
         /// The user as stored now.
         user: User,
-        /// The sessions ended with [`EndReason::Replaced`](crate::model::EndReason::Replaced).
+        /// The sessions that made room for it, in the order of their ids. They were ended with
+        /// [`EndReason::Replaced`](crate::model::EndReason::Replaced).
         evicted: Vec<SessionId>,
+        /// The session that it replaced and that was active until then, ended with the same reason.
+        replaced: Option<SessionId>,
     },
     /// The idempotency key belongs to this session, opened before; nothing was written.
     Repeated(Box<SignedIn>),
@@ -58,6 +72,8 @@ pub enum Opening {
     UserBanned,
     /// The user has as many sessions as allowed; nothing was written.
     LimitReached,
+    /// The session to be replaced does not exist, or is another user's or application's; nothing was written.
+    NothingToReplace,
     /// A bulk ending covers sessions up to this instant, and the new session is not younger: the clock of this process
     /// is behind. Nothing was written.
     Outrun(DateTime<Utc>),
@@ -71,6 +87,7 @@ pub trait OpenStore: Send + Sync {
     /// A new user is created, and given details replace the stored ones. Of two calls for one user that race for the
     /// last session under a limit, one opens it. A call that races a ban either comes before it, and the ban ends its
     /// session, or answers [`Opening::UserBanned`]. Of two calls that race with one idempotency key, one opens and the
-    /// other waits and answers [`Opening::Repeated`]. A repeat is answered so whatever has become of the session.
+    /// other waits and answers [`Opening::Repeated`]. A repeat is answered so whatever has become of the session. The session
+    /// that it replaces does not count under the limit, and may have ended before.
     async fn open_session(&self, new: &NewSession) -> Result<Opening>;
 }

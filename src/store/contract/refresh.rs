@@ -41,6 +41,9 @@ pub struct RefreshAttempt {
 /// Sliding moves the end to [`Slide::to`] if it is at [`Slide::due`] or before, and to the absolute end as soon as that is no
 /// later than `to`. A rotation that moves the end later is not in the change log.
 ///
+/// A token with a lower counter than the session's least one is from before a new authentication. It answers
+/// [`Refreshing::NotActive`] and ends nothing, because a client may have sent it before it got the new tokens.
+///
 /// An attempt made before the last rotation is no theft: it is a delayed request of the same client, and answers
 /// [`Refreshing::NotActive`] without ending anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub enum Refreshing {
     /// The token was spent before, or two holders present each other's. The session has been ended with
     /// [`EndReason::ReuseDetected`](crate::model::EndReason::ReuseDetected).
     Reused(Box<Session>),
-    /// There is no such session, or it is not active.
+    /// There is no such session, it is not active, or the token is from before the last authentication in it.
     NotActive,
 }
 

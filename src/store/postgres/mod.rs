@@ -19,6 +19,7 @@ mod master_secrets;
 mod migrations;
 mod open;
 mod primary;
+mod reauthentication;
 mod refresh;
 mod replica;
 mod retention;

@@ -6,18 +6,17 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Row};
-use uuid::Uuid;
 
 use super::batched_writes::{BatchResults, BatchedWrite, Openings};
-use super::idempotency_keys::is_erased;
+use super::idempotency_keys::{Claim, claim};
 use super::retry::Connections;
+use super::rows;
 use super::store::PostgresStore;
-use super::{rows, sessions};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails, UserId};
-use crate::store::columns::{self, StoredRow as _};
-use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
+use crate::store::columns;
+use crate::store::contract::{NewSession, OpenStore, Opening, Replaced, Result};
 use crate::store::statements::bulk_endings::NEWEST_BULK_ENDING;
-use crate::store::statements::idempotency_keys::{CLAIM_KEY, TAKE_OVER_KEY};
+use crate::store::statements::end::EXISTS_TO_REPLACE;
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
@@ -55,7 +54,7 @@ macro_rules! session_arrays {
         "$1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], \
          $7::integer[], $8::timestamptz[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[], \
          $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], \
-         $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[]"
+         $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::timestamptz[], $29::integer[]"
     };
 }
 
@@ -66,7 +65,7 @@ macro_rules! new_sessions {
             "new AS (
                 SELECT * FROM unnest(",
             session_arrays!(),
-            ", $28::text[], $29::text[]) AS new (",
+            ", $30::text[], $31::text[]) AS new (",
             columns!(),
             ", user_name, user_email)
              )"
@@ -121,7 +120,7 @@ impl BatchedWrite for Openings {
 
     async fn run_batch(database: &Connections, new: &[&NewSession]) -> Result<BatchResults<Self>> {
         let openers = database.retry_if_rolled_back(|| open_together(&database.pool, new)).await?;
-        let opened = |user: User| (user.id.clone(), Ok(Opening::Opened { user, evicted: Vec::new() }));
+        let opened = |user: User| (user.id.clone(), Ok(Opening::Opened { user, evicted: Vec::new(), replaced: None }));
         Ok(openers.into_iter().map(opened).collect())
     }
 
@@ -181,15 +180,24 @@ async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
     const INSERT: &str = concat!("WITH ", new_sessions!(), ", ", opened!("TRUE"), " SELECT user_id FROM opened");
     let mut tx = pool.begin().await?;
     // Every early return drops the transaction, which rolls it back: a session not opened leaves nothing written.
-    if let Some(idempotency) = &new.idempotency
-        && let Some(answer) = claim_key(&mut tx, idempotency, &new.session).await?
-    {
-        return Ok(answer);
+    if let Some(idempotency) = &new.idempotency {
+        match claim(&mut tx, idempotency, new.session.id, new.session.created_at).await? {
+            Claim::New => {}
+            Claim::Earlier(signed_in) => return Ok(Opening::Repeated(signed_in)),
+            Claim::Reused => return Ok(Opening::KeyReused),
+        }
     }
     let user = tell_user(&mut tx, &new.session, &new.user).await?;
     if user.banned_at.is_some() {
         return Ok(Opening::UserBanned);
     }
+    let replaced = match &new.replaces {
+        None => None,
+        Some(replaced) => match replace(&mut tx, replaced, &new.session).await? {
+            Some(was_active) => was_active.then_some(replaced.id),
+            None => return Ok(Opening::NothingToReplace),
+        },
+    };
     let evicted = match new.limit {
         None => Vec::new(),
         Some(limit) => match make_place(&mut tx, limit, &new.session).await? {
@@ -202,7 +210,7 @@ async fn open_session(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
     }
     bind_new(sqlx::query(INSERT), &[new])?.execute(&mut *tx).await?;
     tx.commit().await?;
-    Ok(Opening::Opened { user, evicted })
+    Ok(Opening::Opened { user, evicted, replaced })
 }
 
 /// The newest instant that a bulk ending covers, unless the session is younger.
@@ -245,42 +253,28 @@ async fn open_at_once(pool: &PgPool, new: &NewSession) -> sqlx::Result<Opening> 
     } else if let Some(at) = outrun(row.try_get("reach")?, &new.session) {
         Opening::Outrun(at)
     } else {
-        Opening::Opened { user, evicted: Vec::new() }
+        Opening::Opened { user, evicted: Vec::new(), replaced: None }
     })
 }
 
-/// Claims the idempotency key for `session`, waiting for a concurrent claim. Answers the earlier opening when the key
-/// is already claimed.
-async fn claim_key(
-    tx: &mut PgConnection,
-    idempotency: &Idempotency,
-    session: &Session,
-) -> sqlx::Result<Option<Opening>> {
-    let Idempotency { service, key, fingerprint, forget_before } = idempotency;
-    let claim = |sql| {
-        sqlx::query(sql)
-            .bind(service)
-            .bind(key)
-            .bind(fingerprint)
-            .bind(session.id.as_uuid())
-            .bind(StoredTime(session.created_at))
-    };
-    let row = claim(CLAIM_KEY).fetch_one(&mut *tx).await?;
-    let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
-    if holder == session.id {
-        return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
+/// Ends the session that a new one replaces, and answers whether it was active; `None` when there is no such session. The
+/// limit of sessions is checked afterwards, without it.
+///
+/// This lock, and those of evicted sessions after it, may not be in the order of ids: a deadlock is rolled back and retried.
+async fn replace(tx: &mut PgConnection, replaced: &Replaced, session: &Session) -> sqlx::Result<Option<bool>> {
+    let (id, user) = (replaced.id.as_uuid(), session.user_id.as_str());
+    let end = sqlx::query_scalar(end_replaced_session!())
+        .bind(StoredTime(session.created_at))
+        .bind(id)
+        .bind(user)
+        .bind(EndReason::Replaced.as_str())
+        .bind(&replaced.application);
+    if let Some(was_active) = end.fetch_optional(&mut *tx).await? {
+        return Ok(Some(was_active));
     }
-    if row.time("created_at")? > *forget_before {
-        if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
-            return Ok(Some(Opening::KeyReused));
-        }
-        if let Some(signed_in) = sessions::sessions_of_tokens(&mut *tx, &[holder]).await?.pop() {
-            return Ok(Some(Opening::Repeated(Box::new(signed_in))));
-        }
-    }
-    // The key is past its time, or its session has been cleaned up: it may be claimed again.
-    claim(TAKE_OVER_KEY).execute(tx).await?;
-    Ok(None)
+    let exists = sqlx::query_scalar(EXISTS_TO_REPLACE).bind(id).bind(user).bind(&replaced.application);
+    let has_ended: bool = exists.fetch_one(tx).await?;
+    Ok(has_ended.then_some(false))
 }
 
 async fn tell_user(tx: &mut PgConnection, session: &Session, details: &UserDetails) -> sqlx::Result<User> {

@@ -87,7 +87,8 @@ macro_rules! refresh {
                     WHEN expires_at <= slide_due THEN slide_to
                     ELSE expires_at END
              FROM locked
-             WHERE id = asked_id AND NOT (refresh_counter > presented + 1 AND coalesce(rotated_at > asked_at, FALSE)) AND ",
+             WHERE id = asked_id AND presented >= least_counter
+                AND NOT (refresh_counter > presented + 1 AND coalesce(rotated_at > asked_at, FALSE)) AND ",
             active!("greatest(last_seen_at, seen_at)", "asked_at"),
             " RETURNING ",
             columns!(),

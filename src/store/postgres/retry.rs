@@ -10,6 +10,7 @@
 //! | `touch_sessions` | yes | times and counters only move forward |
 //! | `refresh_session` | yes | the predecessor gets the same successor as long as that was never used, and it was not |
 //! | `end_session` | yes | a repeat answers that the session is already ended |
+//! | `reauthenticate_session` | yes | a repeat finds a higher least counter and writes nothing; the caller then authenticates once more |
 //! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
 //! | `erase_user`, `note_use_of_secret` | yes | a repeat finds less to write, or nothing |
 //! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time is kept; a deleted key stays deleted |

@@ -15,6 +15,7 @@ mod log_file;
 mod log_numbers;
 mod master_secrets;
 mod open;
+mod reauthentication;
 mod refresh;
 mod retention;
 mod search;

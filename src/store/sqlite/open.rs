@@ -1,23 +1,22 @@
 //! Opening a session.
 //!
 //! The transaction has the write lock before it reads, so everything in it sees all earlier commits. The other requests
-//! of the batch write in it too. So a request with a limit or an idempotency key has its own savepoint: it may be
+//! of the batch write in it too. So a request that is not plain has its own savepoint: it may be
 //! refused after it has written.
 
 use async_trait::async_trait;
-use sqlx::{Connection as _, Row, SqliteConnection};
-use uuid::Uuid;
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::batched_writes::{BatchedWrite, Openings};
 use super::failure::in_time;
-use super::idempotency_keys::is_erased;
+use super::idempotency_keys::{Claim, claim};
 use super::store::SqliteStore;
-use super::{rows, sessions, users};
+use super::{rows, users};
 use crate::model::{EndReason, LimitPolicy, Session, SessionId, SessionLimit, User, UserDetails};
-use crate::store::columns::{self, StoredRow as _};
-use crate::store::contract::{Idempotency, NewSession, OpenStore, Opening, Result};
+use crate::store::columns;
+use crate::store::contract::{NewSession, OpenStore, Opening, Replaced, Result};
 use crate::store::statements::bulk_endings::NEWEST_BULK_ENDING;
-use crate::store::statements::idempotency_keys::{CLAIM_KEY, TAKE_OVER_KEY};
+use crate::store::statements::end::EXISTS_TO_REPLACE;
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
@@ -30,7 +29,7 @@ impl OpenStore for SqliteStore {
 macro_rules! session_values {
     () => {
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, \
-         $25, $26, $27"
+         $25, $26, $27, $28, $29"
     };
 }
 
@@ -79,15 +78,24 @@ impl BatchedWrite for Openings {
 }
 
 async fn open_session(tx: &mut SqliteConnection, new: &NewSession) -> sqlx::Result<Opening> {
-    if let Some(idempotency) = &new.idempotency
-        && let Some(answer) = claim_key(tx, idempotency, &new.session).await?
-    {
-        return Ok(answer);
+    if let Some(idempotency) = &new.idempotency {
+        match claim(tx, idempotency, new.session.id, new.session.created_at).await? {
+            Claim::New => {}
+            Claim::Earlier(signed_in) => return Ok(Opening::Repeated(signed_in)),
+            Claim::Reused => return Ok(Opening::KeyReused),
+        }
     }
     let user = opener(tx, &new.session, &new.user).await?;
     if user.banned_at.is_some() {
         return Ok(Opening::UserBanned);
     }
+    let replaced = match &new.replaces {
+        None => None,
+        Some(replaced) => match replace(tx, replaced, &new.session).await? {
+            Some(was_active) => was_active.then_some(replaced.id),
+            None => return Ok(Opening::NothingToReplace),
+        },
+    };
     let evicted = match new.limit {
         None => Vec::new(),
         Some(limit) => match make_place(tx, limit, &new.session).await? {
@@ -100,40 +108,25 @@ async fn open_session(tx: &mut SqliteConnection, new: &NewSession) -> sqlx::Resu
         let StoredTime(reach) = sqlx::query_scalar(NEWEST_BULK_ENDING).fetch_one(&mut *tx).await?;
         return Ok(Opening::Outrun(reach));
     }
-    Ok(Opening::Opened { user, evicted })
+    Ok(Opening::Opened { user, evicted, replaced })
 }
 
-/// Claims the idempotency key for `session`. Answers the earlier opening when the key is already claimed.
-async fn claim_key(
-    tx: &mut SqliteConnection,
-    idempotency: &Idempotency,
-    session: &Session,
-) -> sqlx::Result<Option<Opening>> {
-    let Idempotency { service, key, fingerprint, forget_before } = idempotency;
-    let claim = |sql| {
-        sqlx::query(sql)
-            .bind(service)
-            .bind(key)
-            .bind(fingerprint)
-            .bind(session.id.as_uuid())
-            .bind(StoredTime(session.created_at))
-    };
-    let row = claim(CLAIM_KEY).fetch_one(&mut *tx).await?;
-    let holder = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
-    if holder == session.id {
-        return Ok(is_erased(tx, idempotency).await?.then_some(Opening::KeyReused));
+/// Ends the session that a new one replaces, and answers whether it was active; `None` when there is no such session. The
+/// limit of sessions is checked afterwards, without it.
+async fn replace(tx: &mut SqliteConnection, replaced: &Replaced, session: &Session) -> sqlx::Result<Option<bool>> {
+    let (id, user) = (replaced.id.as_uuid(), session.user_id.as_str());
+    let end = sqlx::query_scalar(end_replaced_session!())
+        .bind(StoredTime(session.created_at))
+        .bind(id)
+        .bind(user)
+        .bind(EndReason::Replaced.as_str())
+        .bind(&replaced.application);
+    if let Some(was_active) = end.fetch_optional(&mut *tx).await? {
+        return Ok(Some(was_active));
     }
-    if row.time("created_at")? > *forget_before {
-        if row.try_get::<Vec<u8>, _>("fingerprint")? != *fingerprint {
-            return Ok(Some(Opening::KeyReused));
-        }
-        if let Some(signed_in) = sessions::sessions_of_tokens(&mut *tx, &[holder]).await?.pop() {
-            return Ok(Some(Opening::Repeated(Box::new(signed_in))));
-        }
-    }
-    // The key is past its time, or its session has been cleaned up: it may be claimed again.
-    claim(TAKE_OVER_KEY).execute(tx).await?;
-    Ok(None)
+    let exists = sqlx::query_scalar(EXISTS_TO_REPLACE).bind(id).bind(user).bind(&replaced.application);
+    let has_ended: bool = exists.fetch_one(tx).await?;
+    Ok(has_ended.then_some(false))
 }
 
 /// Stores the details of the user and answers the user. Most users are known and unchanged: writing their rows anyway

@@ -81,7 +81,8 @@ impl BatchedWrite for Refreshes {
                     WHEN $6 >= absolute_expires_at THEN absolute_expires_at
                     WHEN expires_at <= $9 THEN $6
                     ELSE expires_at END
-             WHERE id = $2 AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
+             WHERE id = $2 AND $3 >= least_counter
+                AND NOT (refresh_counter > $3 + 1 AND coalesce(rotated_at > $1, FALSE)) AND ",
             active!("max(last_seen_at, coalesce($7, last_seen_at))"),
             " RETURNING ",
             columns!(),

@@ -74,7 +74,7 @@ const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9,
 
 pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Binds `$1` to `$27` to the columns of a session.
+/// Binds `$1` to `$29` to the columns of a session.
 pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
     Ok(query
         .bind(session.id.as_uuid())
@@ -103,7 +103,9 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(&session.acr)
         .bind(values::texts_to_store(&session.amr)?)
         .bind(session.metadata.as_json())
-        .bind(session.opened_by.map(|opener| opener.to_string())))
+        .bind(session.opened_by.map(|opener| opener.to_string()))
+        .bind(StoredTime(session.authenticated_at))
+        .bind(values::counter_to_store(session.least_counter, "least_counter")?))
 }
 
 /// Runs a statement that writes one row at most and returns it.

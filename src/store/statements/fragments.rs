@@ -5,7 +5,8 @@ macro_rules! columns {
     () => {
         "id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ended_at, end_reason, \
          refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, device_type, device_name, \
-         device_model, os, os_version, browser, browser_version, scope, acr, amr, metadata, opened_by"
+         device_model, os, os_version, browser, browser_version, scope, acr, amr, metadata, opened_by, \
+         authenticated_at, least_counter"
     };
     // The same columns, with other expressions for the time and the reason of the end.
     ($ended_at:expr, $end_reason:expr) => {
@@ -16,7 +17,7 @@ macro_rules! columns {
             $end_reason,
             " AS end_reason, refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, \
              device_type, device_name, device_model, os, os_version, browser, browser_version, scope, acr, amr, \
-             metadata, opened_by"
+             metadata, opened_by, authenticated_at, least_counter"
         )
     };
 }
@@ -29,7 +30,7 @@ macro_rules! standing_columns {
             $ended_at,
             " AS ended_at, ",
             $end_reason,
-            " AS end_reason, refresh_counter, confirmed_counter"
+            " AS end_reason, refresh_counter, confirmed_counter, least_counter"
         )
     };
 }

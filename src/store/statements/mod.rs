@@ -10,7 +10,7 @@ mod fragments;
 pub(super) mod applications;
 pub(super) mod bulk_endings;
 #[macro_use]
-mod end;
+pub(super) mod end;
 pub(super) mod idempotency_keys;
 pub(super) mod keys;
 #[macro_use]

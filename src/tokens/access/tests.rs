@@ -53,6 +53,8 @@ impl Fixture {
             amr: Vec::new(),
             metadata: Metadata::default(),
             opened_by: None,
+            authenticated_at: self.now - TimeDelta::minutes(1),
+            least_counter: 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The native API.
 
 mod applications;
+mod authenticate;
 mod change;
 mod clients;
 mod cookie;
@@ -21,6 +22,7 @@ mod open_again;
 mod outage;
 mod refresh;
 mod replaced_database;
+mod replaces;
 mod replicas;
 mod require;
 mod revocations;

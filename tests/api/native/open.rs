@@ -44,7 +44,7 @@ on_both_databases! {
                 "type": "desktop", "name": "Alice's laptop", "model": null, "os": "Linux", "os_version": null,
                 "browser": "Firefox", "browser_version": "145",
             },
-            "acr": "aal1", "amr": ["pwd", "otp"], "scope": "profile sessions:admin",
+            "acr": "aal1", "amr": ["pwd", "otp"], "auth_time": session["created_at"], "scope": "profile sessions:admin",
             "metadata": { "cart": [1, 2, { "deep": null }], "ok": true }, "opened_by": "bootstrap", "current": false,
         }));
         assert_eq!(body["token_type"], "Bearer");
@@ -229,7 +229,7 @@ on_both_databases! {
         let mut all = json!({ "user_id": "1" });
         let optional = [
             "user", "client_id", "ip_address", "location", "user_agent", "client_hints", "device_name", "scope", "acr", "amr",
-            "expires_in", "absolute_expires_in", "idle_timeout", "tokens", "metadata",
+            "auth_time", "expires_in", "absolute_expires_in", "idle_timeout", "replaces", "tokens", "metadata",
         ];
         let plain = server.open_with(&all).await.body;
         for member in optional {
@@ -242,7 +242,7 @@ on_both_databases! {
         let emptied = server.open_with(&empty).await.body;
         for opened in [&filled, &emptied] {
             for (name, value) in plain["session"].as_object().unwrap() {
-                let is_a_time = name.ends_with("_at") || name == "id";
+                let is_a_time = name.ends_with("_at") || ["id", "auth_time"].contains(&name.as_str());
                 assert!(is_a_time || opened["session"][name] == *value, "{name}: {}", opened["session"][name]);
             }
             assert_eq!(opened["session"].as_object().unwrap().len(), plain["session"].as_object().unwrap().len());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server};
@@ -110,4 +111,30 @@ async fn a_database_that_takes_no_writes_is_not_believed() {
     for query in ["", "?freshness=strict"] {
         until(|| check(query), is_unavailable).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_from_before_an_authentication_takes_the_tokens_from_after_it() {
+    let before = Server::start_on_postgres().await;
+    let mut later = Vec::new();
+    for tokens in ["access_and_refresh", "session"] {
+        let opened = before.open_with(&json!({ "user_id": "alice", "tokens": tokens })).await;
+        let path = format!("/v1/sessions/{}/authenticate", opened.id);
+        let body = json!({ "acr": "aal2", "tokens": tokens });
+        later.push(before.send_json("POST", &path, BOOTSTRAP_KEY, &body).await.expect(200).json());
+    }
+    run(
+        &before,
+        "ALTER TABLE sessions DISABLE TRIGGER USER;
+         UPDATE sessions SET least_counter = 0, refresh_counter = 0, acr = NULL, authenticated_at = created_at;
+         ALTER TABLE sessions ENABLE TRIGGER USER",
+    )
+    .await;
+    let restored = before.replica().await;
+    for token in [&later[0]["access_token"], &later[1]["session_token"]] {
+        assert!(restored.stands(token.as_str().unwrap()).await, "nobody is signed out");
+    }
+    let unmet = restored.send("GET", "/v1/require/acr=aal2", later[1]["session_token"].as_str().unwrap()).await;
+    unmet.expect_problem(403, "insufficient_user_authentication");
+    restored.refresh(later[0]["refresh_token"].as_str().unwrap()).await.expect(200);
 }

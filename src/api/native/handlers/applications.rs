@@ -12,7 +12,9 @@ use crate::api::addressing::prefix_of;
 use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::error::Problem;
-use crate::api::native::responses::{BadBody, BadFields, NeedsAdmin, NeedsRead, NoSuchApplication, Unauthenticated};
+use crate::api::native::responses::{
+    BadBody, BadFields, NeedsAdminRecent, NeedsRead, NoSuchApplication, Unauthenticated,
+};
 use crate::api::native::wire;
 
 /// Create an application
@@ -26,7 +28,7 @@ use crate::api::native::wire;
         (status = 201, description = "The application", body = wire::Application,
             headers(("Location" = String, description = "The application"))),
         (status = 409, description = "`application_exists`", body = Problem, content_type = "application/problem+json"),
-        Unauthenticated, BadBody, NeedsAdmin, BadFields,
+        Unauthenticated, BadBody, NeedsAdminRecent, BadFields,
     ),
 )]
 pub(crate) async fn create_application(
@@ -87,7 +89,7 @@ pub(crate) async fn get_application(
     request_body = wire::ChangeApplication,
     responses(
         (status = 200, description = "The application as it is now", body = wire::Application),
-        Unauthenticated, BadBody, NeedsAdmin, NoSuchApplication, BadFields,
+        Unauthenticated, BadBody, NeedsAdminRecent, NoSuchApplication, BadFields,
     ),
 )]
 pub(crate) async fn change_application(
@@ -107,7 +109,7 @@ pub(crate) async fn change_application(
     params(("client_id" = String, Path, description = "The application's client_id")),
     responses(
         (status = 204, description = "The record is deleted"),
-        Unauthenticated, NeedsAdmin, NoSuchApplication,
+        Unauthenticated, NeedsAdminRecent, NoSuchApplication,
     ),
 )]
 pub(crate) async fn delete_application(

@@ -11,7 +11,9 @@ use crate::api::addressing::prefix_of;
 use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::error::Problem;
-use crate::api::native::responses::{BadBody, BadFields, BadQuery, NeedsAdmin, NoSuchKey, Unauthenticated};
+use crate::api::native::responses::{
+    BadBody, BadFields, BadQuery, NeedsAdmin, NeedsAdminRecent, NoSuchKey, Unauthenticated,
+};
 use crate::api::native::wire;
 use crate::model::ServiceKeyId;
 use crate::sessions::Error;
@@ -25,7 +27,7 @@ use crate::sessions::Error;
     responses(
         (status = 201, description = "The key with its credential", body = wire::CreatedKey,
             headers(("Location" = String, description = "The key"))),
-        (status = 403, description = "`sessions:admin` is needed, or `sessions:grant` for a key that is to have it", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:admin` is needed, or `sessions:grant` for a key that is to have it; or `insufficient_user_authentication`, if the server wants a recent authentication of users for this", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadBody, BadFields,
     ),
 )]
@@ -78,7 +80,7 @@ pub(crate) async fn get_key(
     params(("id" = String, Path, description = "The key's id"), wire::RevokeKey),
     responses(
         (status = 200, description = "The key is revoked", body = wire::RevokedKey),
-        Unauthenticated, BadQuery, NeedsAdmin, NoSuchKey,
+        Unauthenticated, BadQuery, NeedsAdminRecent, NoSuchKey,
     ),
 )]
 pub(crate) async fn revoke_key(
@@ -118,7 +120,7 @@ pub(crate) async fn list_signing_keys(
     request_body = Option<wire::RotateSigningKeys>,
     responses(
         (status = 201, description = "The new key", body = wire::SigningKey),
-        Unauthenticated, BadBody, NeedsAdmin,
+        Unauthenticated, BadBody, NeedsAdminRecent,
     ),
 )]
 pub(crate) async fn rotate_signing_keys(

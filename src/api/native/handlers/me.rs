@@ -7,7 +7,7 @@ use axum::extract::State;
 use super::{Caller, Query, Result, User};
 use crate::api::app::App;
 use crate::api::json::Json;
-use crate::api::native::responses::{BadQuery, NotAUser, Unauthenticated};
+use crate::api::native::responses::{BadQuery, NeedsRecent, NotAUser, Unauthenticated};
 use crate::api::native::wire;
 use crate::model;
 
@@ -55,7 +55,7 @@ pub(crate) async fn list_my_sessions(State(app): State<Arc<App>>, me: User) -> R
     delete, path = "/v1/me/sessions", tag = "Me", operation_id = "endMySessions", params(wire::EndMySessions),
     responses(
         (status = 200, description = "The number of ended sessions", body = wire::EndedSessions),
-        NotAUser, BadQuery,
+        NotAUser, BadQuery, NeedsRecent,
     ),
 )]
 pub(crate) async fn end_my_sessions(

@@ -12,7 +12,8 @@ use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::error::Problem;
 use crate::api::native::responses::{
-    BadBody, BadFields, BadQuery, NeedsAdmin, NeedsRead, NoSuchSession, NotActive, ServiceNeedsRead, Unauthenticated,
+    BadBody, BadFields, BadQuery, NeedsAdminRecent, NeedsRead, NoSuchSession, NotActive, ServiceNeedsRead,
+    Unauthenticated,
 };
 use crate::api::native::wire;
 use crate::model::{DEFAULT_PAGE, FieldError};
@@ -44,7 +45,7 @@ pub(crate) async fn open_session(
     body: BodyAndBytes<wire::OpenSession>,
 ) -> Result<Response> {
     let (body, bytes) = body.into_inner();
-    let key = idempotency_key(&headers, &bytes)?;
+    let key = idempotency_key(&headers, &[&bytes])?;
     let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
     let prefix = prefix_of(app.sessions.access_tokens().issuer());
     let location = format!("{prefix}/v1/sessions/{}", opened.signed_in.session.id);
@@ -52,16 +53,52 @@ pub(crate) async fn open_session(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
 }
 
-fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<Option<IdempotencyKey>, FieldError> {
+fn idempotency_key(headers: &HeaderMap, request: &[&[u8]]) -> std::result::Result<Option<IdempotencyKey>, FieldError> {
     let mut values = headers.get_all("idempotency-key").iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => {
             let text = value.to_str().map_err(|_| FieldError::new("Idempotency-Key", "must be printable ASCII"))?;
-            IdempotencyKey::new(text.to_owned(), request).map(Some)
+            IdempotencyKey::new(text.to_owned(), &request.concat()).map(Some)
         }
         (Some(_), Some(_)) => Err(FieldError::new("Idempotency-Key", "must be sent only once")),
     }
+}
+
+/// Authenticate in a session
+///
+/// For login services: records that the user of an active session has authenticated anew, as before a sensitive operation or
+/// with a further factor. `acr` and `amr` become those of the new authentication, `auth_time` moves forward, and new tokens
+/// are returned. All earlier tokens of the session are refused from then on, except by applications that verify access
+/// tokens themselves, until those expire. The session goes on, and its ends never move later. The caller needs the rights
+/// that it would need to open the session.
+#[utoipa::path(
+    post, path = "/v1/sessions/{id}/authenticate", tag = "Sessions", operation_id = "authenticateSession",
+    request_body = wire::AuthenticateSession,
+    params(
+        ("id" = String, Path, description = "The session's id"),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, description = "Key for safe repeats: the same key and body within 24 hours return the tokens of the same authentication"),
+    ),
+    responses(
+        (status = 200, description = "The session and its new tokens", body = wire::OpenedSession),
+        (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the session's scope", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Invalid fields, a weaker `acr` than the session's, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NoSuchSession, NotActive,
+    ),
+)]
+pub(crate) async fn authenticate_session(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    id: SessionPath,
+    headers: HeaderMap,
+    body: BodyAndBytes<wire::AuthenticateSession>,
+) -> Result<Json<wire::OpenedSession>> {
+    let (body, bytes) = body.into_inner();
+    // The operation is part of the request: a key of another session's or of an opening is another request's.
+    let key = idempotency_key(&headers, &[b"authenticate", id.as_uuid().as_bytes(), &bytes])?;
+    let (draft, tokens) = body.into_draft();
+    let refreshed = app.sessions.reauthenticate(&caller, *id, draft, tokens, key).await?;
+    Ok(Json(wire::OpenedSession::refreshed(refreshed, wire::Viewer::of(&caller), app.sessions.now())))
 }
 
 /// End many sessions
@@ -74,7 +111,7 @@ fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<O
     responses(
         (status = 200, description = "The sessions are ended, or only counted with `dry_run`", body = wire::RevokedSessions),
         (status = 422, description = "Invalid selection, or `search_too_broad` with `dry_run`", body = Problem, content_type = "application/problem+json"),
-        Unauthenticated, BadBody, NeedsAdmin,
+        Unauthenticated, BadBody, NeedsAdminRecent,
     ),
 )]
 pub(crate) async fn revoke_sessions(
@@ -164,7 +201,7 @@ pub(crate) async fn change_session(
     params(("id" = String, Path, description = "The session's id")),
     responses(
         (status = 204, description = "The session is ended"),
-        (status = 403, description = "A service needs `sessions:admin`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A service needs `sessions:admin`; or `insufficient_user_authentication` for another session than the caller's own, if the server wants a recent authentication of users for this", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, NoSuchSession,
     ),
 )]

@@ -13,7 +13,7 @@ use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::error::Problem;
 use crate::api::native::responses::{
-    BadBody, BadFields, BadQuery, BadUserId, NeedsAdmin, NeedsRead, NoSuchUser, Unauthenticated,
+    BadBody, BadFields, BadQuery, BadUserId, NeedsAdminRecent, NeedsRead, NoSuchUser, Unauthenticated,
 };
 use crate::api::native::wire;
 use crate::model::UserId;
@@ -39,7 +39,7 @@ pub(crate) async fn get_user(State(app): State<Arc<App>>, caller: Caller, id: Pa
     params(("id" = String, Path, description = "The user's id")), request_body = wire::UserDetails,
     responses(
         (status = 200, description = "The created or changed user", body = wire::User),
-        (status = 403, description = "`sessions:write` is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`sessions:write` is needed; or `insufficient_user_authentication`, if the server wants a recent authentication of users for this", body = Problem, content_type = "application/problem+json"),
         Unauthenticated, BadBody, BadFields,
     ),
 )]
@@ -66,7 +66,7 @@ pub(crate) async fn put_user(
     params(("id" = String, Path, description = "The user's id"), wire::DeleteUser),
     responses(
         (status = 200, description = "The numbers of ended and of erased sessions", body = wire::DeletedUser),
-        Unauthenticated, BadQuery, NeedsAdmin, NoSuchUser, BadUserId,
+        Unauthenticated, BadQuery, NeedsAdminRecent, NoSuchUser, BadUserId,
     ),
 )]
 pub(crate) async fn delete_user(
@@ -120,7 +120,7 @@ pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id:
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The banned user, and the number of ended sessions", body = wire::BannedUser),
-        Unauthenticated, NeedsAdmin, BadUserId,
+        Unauthenticated, NeedsAdminRecent, BadUserId,
     ),
 )]
 pub(crate) async fn ban_user(
@@ -140,7 +140,7 @@ pub(crate) async fn ban_user(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The user, no longer banned", body = wire::User),
-        Unauthenticated, NeedsAdmin, NoSuchUser, BadUserId,
+        Unauthenticated, NeedsAdminRecent, NoSuchUser, BadUserId,
     ),
 )]
 pub(crate) async fn unban_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
@@ -175,7 +175,7 @@ pub(crate) async fn list_user_sessions(
     params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "The number of ended sessions", body = wire::EndedSessions),
-        Unauthenticated, NeedsAdmin, BadUserId,
+        Unauthenticated, NeedsAdminRecent, BadUserId,
     ),
 )]
 pub(crate) async fn end_user_sessions(

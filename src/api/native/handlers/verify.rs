@@ -37,7 +37,7 @@ const REQUIRE: &str = "/v1/require/";
             ("X-Session-Client" = String, description = "Application that the session was opened for; empty if unknown"),
             ("X-Session-Acr" = String, description = "Authentication context class of the sign-in; empty if unknown"),
             ("X-Session-Amr" = String, description = "Authentication methods of the sign-in, separated by spaces, a space within one as `%20` and a `%` as `%25`; empty if unknown"),
-            ("X-Session-Auth-Time" = i64, description = "Time of the sign-in, in seconds since 1970"),
+            ("X-Session-Auth-Time" = i64, description = "Time of the last authentication, in seconds since 1970"),
             ("X-User-Name" = String, description = "Name of the user; empty if unknown or too long"),
             ("X-User-Name-Encoded" = String, description = "The same, percent-encoded and so in ASCII; empty if unknown or too long"),
             ("X-User-Email" = String, description = "Email address of the user; empty if unknown or too long"),
@@ -58,7 +58,7 @@ pub(crate) async fn verify(State(app): State<Arc<App>>, request: Request) -> Res
 /// * `scope`: words that must all be in the session's scope
 /// * `acr`: authentication context classes, one of which the session must have; a higher one of aal1, aal2 and aal3
 ///   suffices
-/// * `max_age`: maximum number of seconds since the sign-in
+/// * `max_age`: maximum number of seconds since the user authenticated
 /// * `client`: applications, for one of which the session must have been opened
 /// * `freshness`: always `strict`, for an answer as of now
 ///

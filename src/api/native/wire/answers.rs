@@ -12,7 +12,7 @@ use super::device::Device;
 use crate::api::timestamp;
 use crate::model;
 use crate::model::{Caller, Metadata, Scope, SessionId, SignedIn, State};
-use crate::sessions::{self, EndedInBulk, IssuedTokens, Opened, UserSessions};
+use crate::sessions::{self, EndedInBulk, IssuedTokens, Opened, Refreshed, UserSessions};
 
 /// The viewer of a session: only services and staff learn which credential opened it.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ impl Viewer {
     }
 }
 
-/// An opened session and its tokens.
+/// A session and its new tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OpenedSession {
     session: Session,
@@ -68,6 +68,13 @@ impl OpenedSession {
     /// The answer at `now`.
     pub fn new(opened: Opened, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let Opened { signed_in, tokens, evicted } = opened;
+        let evicted = evicted.into_iter().map(SessionId::as_uuid).collect();
+        Self { evicted, ..Self::refreshed(Refreshed { session: signed_in.session, tokens }, viewer, now) }
+    }
+
+    /// The answer at `now` for a session that was open before.
+    pub fn refreshed(refreshed: Refreshed, viewer: Viewer, now: DateTime<Utc>) -> Self {
+        let Refreshed { session, tokens } = refreshed;
         let (access_token, refresh_token, session_token, lifetime) = match tokens {
             IssuedTokens::Pair { access, access_lifetime, refresh } => {
                 (Some(access), Some(refresh), None, access_lifetime)
@@ -76,13 +83,13 @@ impl OpenedSession {
         };
         let shown = |token: Option<crate::tokens::Secret>| token.map(|token| token.expose().to_owned());
         Self {
-            session: Session::new(signed_in.session, viewer, now),
+            session: Session::new(session, viewer, now),
             access_token: shown(access_token),
             refresh_token: shown(refresh_token),
             session_token: shown(session_token),
             token_type: "Bearer",
             expires_in: lifetime.num_seconds(),
-            evicted: evicted.into_iter().map(SessionId::as_uuid).collect(),
+            evicted: Vec::new(),
         }
     }
 }
@@ -102,7 +109,7 @@ pub struct Session {
     /// Time at which the session expires; extensions and refreshes may move it, never past `absolute_expires_at`.
     #[serde(serialize_with = "timestamp::serialize")]
     expires_at: DateTime<Utc>,
-    /// Latest possible expiry; never changes.
+    /// Latest possible expiry; never moves later.
     #[serde(serialize_with = "timestamp::serialize")]
     absolute_expires_at: DateTime<Utc>,
     /// Seconds without use after which the session expires; absent without such a limit.
@@ -128,6 +135,9 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<String>,
     amr: Vec<String>,
+    /// Time at which the user last authenticated in this session.
+    #[serde(serialize_with = "timestamp::serialize")]
+    auth_time: DateTime<Utc>,
     scope: String,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
@@ -203,6 +213,8 @@ impl Session {
             amr,
             metadata,
             opened_by,
+            authenticated_at,
+            least_counter: _,
         } = session;
         Self {
             id: id.as_uuid(),
@@ -222,6 +234,7 @@ impl Session {
             device: device.into(),
             acr,
             amr,
+            auth_time: authenticated_at,
             scope: scope.into(),
             metadata: raw(&metadata),
             opened_by: opened_by.filter(|_| viewer.sees_opener).map(|opener| opener.to_string()),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::requests::present;
+use super::members::present;
 use crate::api::timestamp;
 use crate::model;
 use crate::model::ApplicationSettings;

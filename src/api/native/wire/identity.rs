@@ -17,7 +17,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 pub(in crate::api::native) fn identity(session: &Session, user: &User) -> [(HeaderName, String); 10] {
     let (user_id, session_id, scope) = (session.user_id.to_string(), session.id.to_string(), session.scope.to_string());
     let (client, acr) = (unchanged(session.client_id.as_deref()), unchanged(session.acr.as_deref()));
-    let (amr, auth_time) = (words(&session.amr), session.created_at.timestamp().to_string());
+    let (amr, auth_time) = (words(&session.amr), session.authenticated_at.timestamp().to_string());
     let decisive = [&user_id, &session_id, &scope, &client, &acr, &amr, &auth_time];
     let room = MAX_IDENTITY_BYTES.saturating_sub(decisive.map(String::len).iter().sum());
     let name = user.name.clone().unwrap_or_default();

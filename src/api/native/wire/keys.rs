@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::requests::present;
+use super::members::present;
 use crate::api::timestamp;
 use crate::sessions::{DEFAULT_KEY_LIFETIME, ServiceKeyDraft};
 use crate::tokens::{NewServiceKey, SealedSigningKey, StoredServiceKey};

@@ -8,6 +8,7 @@ mod identity;
 mod keys;
 mod live;
 mod me;
+mod members;
 mod requests;
 mod requirements;
 mod statistics;

@@ -1,18 +1,20 @@
 //! The bodies and queries of requests.
 
 use chrono::{DateTime, Datelike as _, Utc};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::SessionState;
 use super::conditions::Conditions;
 use super::device::{ClientHints, DeviceKind};
+use super::members::{
+    checked_metadata, json_object, json_object_unless_empty, not_null, present, unless_empty, unless_null,
+};
 use crate::api::failure::Rejection;
 use crate::model;
 use crate::model::{DeviceType, FieldError, Filter, Metadata, Opener, Range, SessionId, Sort, State, UserId};
-use crate::sessions::{self, Selection, SessionDraft, TokenChoice};
+use crate::sessions::{self, AuthenticationDraft, Selection, SessionDraft, TokenChoice};
 
 /// Freshness of an answer: `strict` counts an ending on any replica at once, `fresh` within milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -72,6 +74,9 @@ pub struct OpenSession {
     #[schema(example = json!(["pwd", "otp"]), max_items = 16)]
     #[serde(default, deserialize_with = "unless_empty")]
     amr: Vec<String>,
+    /// Time at which the user authenticated, if that was earlier; no earlier than a session of that `acr` may last.
+    #[schema(example = "2026-01-31T12:00:00Z")]
+    auth_time: Option<DateTime<Utc>>,
     /// Seconds until the session expires, within the server's limits.
     #[schema(example = 86400, minimum = 60)]
     expires_in: Option<i64>,
@@ -81,6 +86,10 @@ pub struct OpenSession {
     /// Seconds without use after which the session expires, within the server's limits.
     #[schema(example = 3600, minimum = 60)]
     idle_timeout: Option<i64>,
+    /// Id of a session of the same user that this one replaces: the user authenticates anew, and the old session ends with
+    /// the reason `replaced`. It may have ended before.
+    #[schema(example = "01a20114-3d06-7355-88c5-d5965a7f8762")]
+    replaces: Option<String>,
     /// Kind of tokens to return.
     #[serde(default, deserialize_with = "unless_null")]
     tokens: Tokens,
@@ -121,6 +130,15 @@ enum Tokens {
     Session,
 }
 
+impl From<Tokens> for TokenChoice {
+    fn from(tokens: Tokens) -> Self {
+        match tokens {
+            Tokens::AccessAndRefresh => Self::AccessAndRefresh,
+            Tokens::Session => Self::Session,
+        }
+    }
+}
+
 impl OpenSession {
     /// The draft in the core's types.
     pub fn into_draft(self) -> Result<SessionDraft, FieldError> {
@@ -136,9 +154,11 @@ impl OpenSession {
             scope,
             acr,
             amr,
+            auth_time,
             expires_in,
             absolute_expires_in,
             idle_timeout,
+            replaces,
             tokens,
             metadata,
         } = self;
@@ -154,67 +174,14 @@ impl OpenSession {
             client_hints: client_hints.map(model::ClientHints::from).unwrap_or_default(),
             device_name,
             scope,
-            acr,
-            amr,
+            authentication: AuthenticationDraft { acr, amr, at: auth_time },
             expires_in,
             absolute_expires_in,
             idle_timeout,
+            replaces,
             metadata: metadata.as_deref().map(checked_metadata).transpose()?,
-            tokens: match tokens {
-                Tokens::AccessAndRefresh => TokenChoice::AccessAndRefresh,
-                Tokens::Session => TokenChoice::Session,
-            },
+            tokens: tokens.into(),
         })
-    }
-}
-
-/// Reads null like an absent member.
-fn unless_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-/// Reads null and empty collections like an absent member: in some languages an empty list and an empty map are the
-/// same.
-fn unless_empty<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
-    let text = Box::<RawValue>::deserialize(deserializer)?;
-    if is_empty(&text) { Ok(T::default()) } else { serde_json::from_str(text.get()).map_err(serde::de::Error::custom) }
-}
-
-fn is_empty(text: &RawValue) -> bool {
-    let text: String = text.get().split_ascii_whitespace().collect();
-    matches!(text.as_str(), "null" | "[]" | "{}")
-}
-
-/// Reads a JSON object like [`json_object`], and an empty list as an empty object.
-fn json_object_unless_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    let text = Box::<RawValue>::deserialize(deserializer)?;
-    if is_empty(&text) { Ok(None) } else { checked_object(text).map(Some) }
-}
-
-/// Reads the text of a JSON object unchanged, with the sender's numbers and order of members.
-fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Option::<Box<RawValue>>::deserialize(deserializer)?.map(checked_object).transpose()
-}
-
-fn checked_object<E: serde::de::Error>(text: Box<RawValue>) -> Result<Box<RawValue>, E> {
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text.get()).map_err(E::custom)?;
-    Ok(text)
-}
-
-/// Checks metadata. A NUL at any depth is refused, because PostgreSQL could not store it.
-fn checked_metadata(metadata: &RawValue) -> Result<Metadata, FieldError> {
-    if metadata.get().contains("\\u0000") && serde_json::from_str(metadata.get()).is_ok_and(|value| has_nul(&value)) {
-        return Err(FieldError::new("metadata", "must not contain NUL characters"));
-    }
-    Metadata::from_json(metadata.get().to_owned())
-}
-
-fn has_nul(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::String(text) => text.contains('\0'),
-        serde_json::Value::Array(values) => values.iter().any(has_nul),
-        serde_json::Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        _ => false,
     }
 }
 
@@ -239,13 +206,6 @@ impl ChangeSession {
     }
 }
 
-/// Reads null as `Some(None)`, so that it differs from an absent member.
-pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 /// An extension of a session.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -253,6 +213,34 @@ pub struct ExtendSession {
     /// Seconds to add to `expires_at`, which never passes `absolute_expires_at`.
     #[schema(example = 3600, minimum = 1)]
     pub(in crate::api::native) extend_by: i64,
+}
+
+/// A new authentication of a session's user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthenticateSession {
+    /// Authentication context class; needed if the session has one. Of `aal1`, `aal2` and `aal3` it must not be lower than
+    /// the session's, and it lowers the session's limits as at an opening.
+    #[schema(example = "aal2", max_length = 255)]
+    acr: Option<String>,
+    /// Authentication methods (RFC 8176), which replace the session's.
+    #[schema(example = json!(["pwd", "otp"]), max_items = 16)]
+    #[serde(default, deserialize_with = "unless_empty")]
+    amr: Vec<String>,
+    /// Time at which the user authenticated, if that was earlier. The session's never moves back.
+    #[schema(example = "2026-01-31T12:00:00Z")]
+    auth_time: Option<DateTime<Utc>>,
+    /// Kind of tokens to return.
+    #[serde(default, deserialize_with = "unless_null")]
+    tokens: Tokens,
+}
+
+impl AuthenticateSession {
+    /// The authentication and the wanted tokens in the core's types.
+    pub(in crate::api::native) fn into_draft(self) -> (AuthenticationDraft, TokenChoice) {
+        let Self { acr, amr, auth_time, tokens } = self;
+        (AuthenticationDraft { acr, amr, at: auth_time }, tokens.into())
+    }
 }
 
 /// The parameters of a search. Every session meets a condition that is left out.
@@ -328,11 +316,6 @@ impl SearchSessions {
         let sort = self.sort.as_deref().map(Sort::parse).transpose()?.unwrap_or_default();
         Ok((filter, sort))
     }
-}
-
-/// Reads a member that may be left out but must not be `null`, which a program sends that forgot to fill it in.
-fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// Selection of sessions to end: exactly one of `ids`, `filter` and `all`.
