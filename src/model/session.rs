@@ -148,6 +148,22 @@ impl Default for Metadata {
     }
 }
 
+/// Claims that the opener adds to a session's access tokens: the compact text of a JSON object with at least one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraClaims(String);
+
+impl ExtraClaims {
+    /// Wraps the text of a JSON object. The caller has checked its form and its length.
+    pub fn from_json(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The JSON text.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
 /// One sign-in of one user on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -192,6 +208,8 @@ pub struct Session {
     pub metadata: Metadata,
     /// The credential that the session was opened with; `None` for sessions from before it was recorded.
     pub opened_by: Option<Opener>,
+    /// Claims that the opener adds to the session's access tokens.
+    pub claims: Option<ExtraClaims>,
 }
 
 impl Session {

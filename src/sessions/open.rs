@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::applications::{allow_scope, lifetime_of};
 use super::error::Error;
+use super::extra_claims::checked_claims;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
 use super::log_subject::note_subject;
@@ -71,6 +72,8 @@ pub struct SessionDraft {
     pub idle_timeout: Option<i64>,
     /// The opener's own data.
     pub metadata: Option<Metadata>,
+    /// Claims for the session's access tokens: the text of a JSON object.
+    pub claims: Option<String>,
     /// The tokens that are wanted.
     pub tokens: TokenChoice,
 }
@@ -139,7 +142,7 @@ impl Sessions {
         let now = self.now();
         let choice = draft.tokens;
         let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
-        let application = self.application_to_open(draft.client_id.as_deref()).await?;
+        let application = self.application_to_open(draft.client_id.as_deref(), draft.claims.is_some()).await?;
         let (mut session, user) = self.draft_session(caller, draft, application.as_deref(), now)?;
         require_grant(caller, &session.scope, &self.parts.rights)?;
         session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
@@ -209,10 +212,9 @@ impl Sessions {
                 let longest = self.policy().access_token_lifetime;
                 let limit = settings.and_then(|settings| settings.access_token_lifetime);
                 let lifetime = limit.map_or(longest, |limit| longest.min(limit));
-                let audiences = settings.map_or(&[][..], |settings| &settings.audiences);
                 let (access, access_lifetime) = self
                     .access_tokens()
-                    .mint_for(audiences, session, jti, lifetime, now)
+                    .mint_for(settings, session, jti, lifetime, now)
                     .map_err(|error| Error::Internal(error.into()))?;
                 let refresh = RefreshToken::mint(&self.parts.keyring, session.id, session.refresh_counter);
                 IssuedTokens::Pair { access, access_lifetime, refresh }
@@ -242,21 +244,19 @@ impl Sessions {
         let scope = errors.keep(scope.and_then(|scope| allowed(&scope).map(|()| scope)));
         let acr = errors.keep(text::optional("acr", draft.acr, MAX_NAME_CHARS));
         let amr = errors.keep(parse_methods(draft.amr));
+        let claims = draft.claims.map_or(Ok(None), |claims| checked_claims(&claims, application));
+        let claims = errors.keep_all(claims);
         let SessionDraft { expires_in, absolute_expires_in, idle_timeout, .. } = draft;
         let asked = AskedClocks { expires_in, absolute_expires_in, idle_timeout };
         let limits = self.policy().lifetime;
         let limits = application.map_or(limits, |application| lifetime_of(application, limits));
         let clocks = Policy::clocks_within(limits, now, acr.as_ref().and_then(Option::as_deref), asked);
         let clocks = errors.keep_all(clocks);
-        let (Some(user_id), Some(client_id), Some(scope), Some(acr), Some(amr), Some(clocks)) =
-            (user_id, client_id, scope, acr, amr, clocks)
+        let (Some(user_id), Some(client_id), Some(scope), Some(acr), Some(amr), Some(claims), Some(clocks)) =
+            (user_id, client_id, scope, acr, amr, claims, clocks)
         else {
             return Err(errors.into());
         };
-        fits_a_token(
-            [user_id.as_str(), scope.as_str()].into_iter().chain(client_id.as_deref()).chain(acr.as_deref()),
-            &amr,
-        )?;
         let session = Session {
             id: SessionId::from_uuid(uuid::Uuid::nil()),
             user_id,
@@ -278,7 +278,9 @@ impl Sessions {
             amr,
             metadata: draft.metadata.unwrap_or_default(),
             opened_by: Some(caller.opener()),
+            claims,
         };
+        fits_a_token(&session)?;
         Ok((session, user))
     }
 }
@@ -334,14 +336,18 @@ pub(crate) fn user_as_service(user: &UserId) -> String {
 }
 
 /// Refuses what would make an access token too long for a line of a request's head, as gateways take it: mostly 8 KiB.
-fn fits_a_token<'a>(texts: impl Iterator<Item = &'a str>, amr: &'a [String]) -> Result<(), FieldError> {
+pub(super) fn fits_a_token(session: &Session) -> Result<(), FieldError> {
+    let Session { user_id, scope, client_id, acr, amr, claims, .. } = session;
+    let texts = [user_id.as_str(), scope.as_str()].into_iter().chain(client_id.as_deref()).chain(acr.as_deref());
     // JSON writes some characters as two.
     let length = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-    if texts.chain(amr.iter().map(String::as_str)).map(length).sum::<usize>() <= MAX_CLAIM_BYTES {
+    let texts: usize = texts.chain(amr.iter().map(String::as_str)).map(length).sum();
+    if texts + claims.as_ref().map_or(0, |claims| claims.as_json().len()) <= MAX_CLAIM_BYTES {
         return Ok(());
     }
-    let message = format!("must have, with user_id, client_id, scope and acr, at most {MAX_CLAIM_BYTES} bytes");
-    Err(FieldError::new("amr", message))
+    let (field, with) = if claims.is_some() { ("claims", "scope, acr and amr") } else { ("amr", "scope and acr") };
+    let message = format!("must have, with user_id, client_id, {with}, at most {MAX_CLAIM_BYTES} bytes");
+    Err(FieldError::new(field, message))
 }
 
 fn parse_methods(amr: Vec<String>) -> Result<Vec<String>, FieldError> {

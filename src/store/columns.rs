@@ -11,8 +11,8 @@ use super::contract::Refreshing;
 use super::stored_time::StoredTime;
 use super::values::{self, OrUnreadable};
 use crate::model::{
-    Change, Device, DeviceType, Ended, Metadata, Scope, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn,
-    User, UserId,
+    Change, Device, DeviceType, Ended, ExtraClaims, Metadata, Scope, ServiceKeyId, Session, SessionId, SessionStatus,
+    SignedIn, User, UserId,
 };
 
 /// A type of a column that both databases have.
@@ -132,6 +132,7 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
             amr: values::stored_texts(self.take()?, "amr")?,
             metadata: Metadata::from_json(self.take()?).or_unreadable("metadata")?,
             opened_by: values::stored_opener(self.take()?)?,
+            claims: self.take::<Option<String>>()?.map(ExtraClaims::from_json),
         })
     }
 }

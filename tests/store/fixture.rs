@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::model::ServiceKeyId;
 use sojourn::model::{
-    Device, DeviceType, Filter, Metadata, Opener, Owner, Scope, Search, Session, SessionId, SessionLimit, Sort,
+    Device, DeviceType, ExtraClaims, Filter, Metadata, Opener, Owner, Scope, Search, Session, SessionId, SessionLimit,
+    Sort,
 };
 use sojourn::model::{UserDetails, UserId};
 use sojourn::store::{self, EndedAtOnce, Idempotency, NewSession, Opening, RefreshAttempt, Store};
@@ -197,6 +198,7 @@ pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
         acr: None,
         amr: Vec::new(),
         metadata: Metadata::default(),
+        claims: None,
         opened_by: None,
     }
 }
@@ -230,6 +232,7 @@ pub(crate) fn full_session(user_id: &str) -> Session {
         amr: vec!["pwd".to_owned(), "o\"t,p\\".to_owned(), "{NULL}".to_owned(), String::new()],
         metadata: Metadata::from_json(r#"{"b": 1.0,  "a":["\u0000", null], "b": 2}"#.to_owned()).unwrap(),
         opened_by: Some(Opener::Key(ServiceKeyId(Uuid::from_u128(0xf)))),
+        claims: Some(ExtraClaims::from_json("{\"https://example.org/ü\":[1,{\"a\":null}],\"roles\":\"x\"}".to_owned())),
         ..session_of(user_id)
     }
 }
