@@ -19,7 +19,7 @@ pub struct SigningKeys {
     /// The store of the keys.
     pub store: Arc<dyn Store>,
     /// The keyring that seals them.
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
@@ -121,7 +121,7 @@ impl SigningKeys {
         active_from: DateTime<Utc>,
     ) -> Result<SealedSigningKey, KeysError> {
         loop {
-            let key = self.generate(&self.store.signing_keys().await?, algorithm, now, active_from)?;
+            let key = self.generate(&self.store.signing_keys().await?, algorithm, now, active_from).await?;
             // Somebody else may rotate at the same moment: theirs is not the successor that was asked for here.
             if self.store.add_signing_key(&key).await? {
                 return Ok(key);
@@ -191,14 +191,15 @@ impl SigningKeys {
         now: DateTime<Utc>,
     ) -> Result<(), KeysError> {
         let active_from = if stored.is_empty() { now } else { now + PUBLICATION_LEAD };
-        let key = self.generate(stored, algorithm, now, active_from)?;
+        let key = self.generate(stored, algorithm, now, active_from).await?;
         if self.store.add_signing_key(&key).await? {
             tracing::info!(kid = key.kid, algorithm = key.algorithm.as_str(), active_from = %key.active_from, "signing key made");
         }
         Ok(())
     }
 
-    fn generate(
+    /// Makes a key in a thread of its own: an RSA key takes a good part of a second, in which requests would wait.
+    async fn generate(
         &self,
         stored: &[SealedSigningKey],
         algorithm: Algorithm,
@@ -206,8 +207,11 @@ impl SigningKeys {
         active_from: DateTime<Utc>,
     ) -> Result<SealedSigningKey, KeysError> {
         let sequence = stored.last().map_or(1, |newest| newest.sequence + 1);
-        let entropy = self.entropy.as_ref();
-        Ok(SealedSigningKey::generate(&self.keyring, algorithm, sequence, now, active_from, entropy)?)
+        let (keyring, entropy) = (Arc::clone(&self.keyring), Arc::clone(&self.entropy));
+        let generate =
+            move || SealedSigningKey::generate(&keyring, algorithm, sequence, now, active_from, entropy.as_ref());
+        let made = tokio::task::spawn_blocking(generate).await;
+        Ok(made.map_err(|_| SigningKeyError::Generation)??)
     }
 
     /// Notes which algorithms this process signs with. One without a note counts as needed now: a process of a version

@@ -73,8 +73,8 @@ pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, s
 }
 
 /// Claims as a change names them, where null leaves the stored ones as they are.
-pub(super) fn claims_to_change(claims: &Option<ExtraClaims>) -> &str {
-    claims.as_ref().map_or("{}", ExtraClaims::as_json)
+pub(super) fn claims_to_change(claims: Option<&ExtraClaims>) -> &str {
+    claims.map_or("{}", ExtraClaims::as_json)
 }
 
 /// A list of texts, as JSON.

@@ -62,9 +62,6 @@ impl Packed {
             claims,
         } = session;
         let User { id: _, name, email, banned_at, created_at: user_created_at, updated_at: user_updated_at } = user;
-        if ended.is_some() || banned_at.is_some() {
-            return None;
-        }
         let one = [
             Some(user_id.as_str()),
             client_id.as_deref(),
@@ -84,7 +81,8 @@ impl Packed {
             email.as_deref(),
         ];
         let texts = || one.into_iter().flatten().chain(amr.iter().map(String::as_str));
-        if texts().any(|text| text.contains(SEPARATOR) || text == NONE) {
+        let is_harmful = |text: &str| text.contains(SEPARATOR) || text == NONE;
+        if ended.is_some() || banned_at.is_some() || texts().any(is_harmful) {
             return None;
         }
         let mut joined = String::new();

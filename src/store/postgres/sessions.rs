@@ -155,7 +155,7 @@ impl SessionStore for PostgresStore {
                 .bind(device_name.is_some())
                 .bind(device_name.as_ref().and_then(Option::as_deref))
                 .bind(metadata.as_ref().map(Metadata::as_json))
-                .bind(claims.as_ref().map(values::claims_to_change));
+                .bind(claims.as_ref().map(|claims| values::claims_to_change(claims.as_ref())));
             change.fetch_optional(&self.database.pool).await?.as_ref().map(columns::session).transpose()
         };
         self.database.retry_idempotent(change).await

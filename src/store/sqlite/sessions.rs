@@ -131,7 +131,7 @@ impl SessionStore for SqliteStore {
             .bind(device_name.is_some())
             .bind(device_name.as_ref().and_then(Option::as_deref))
             .bind(metadata.as_ref().map(Metadata::as_json))
-            .bind(claims.as_ref().map(values::claims_to_change));
+            .bind(claims.as_ref().map(|claims| values::claims_to_change(claims.as_ref())));
         let row = rows::write_one(&self.writer, change).await.map_err(failure)?;
         row.as_ref().map(columns::session).transpose().map_err(failure)
     }
