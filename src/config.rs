@@ -33,10 +33,10 @@ use self::durations::written;
 use self::setting::OptionalSetting;
 use crate::api::janssen::dn::DnTemplate;
 use crate::clock::Entropy;
-use crate::model::SessionLimit;
+use crate::model::{Algorithm, SessionLimit};
 use crate::sessions::{Lifetime, Policy, Profile, StreamLimits};
 use crate::store;
-use crate::tokens::{Algorithm, MasterSecret};
+use crate::tokens::MasterSecret;
 
 /// The settings of the log: read first, so that everything after can be logged.
 #[derive(Debug, Clone)]

@@ -84,7 +84,7 @@ impl Setup {
         let keyring = || Keyring::new(&storage.secret).with_previous(&storage.previous_secrets);
         let signing_keys = Arc::new(SigningKeys {
             store: Arc::clone(&store),
-            keyring: keyring(),
+            keyring: Arc::new(keyring()),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             algorithm: tokens.algorithm,

@@ -198,6 +198,16 @@ on_both_databases! {
         assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 2);
         assert!(run(&["signing-key", "rotate", "--compromised"]).0);
         assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 1);
+        let shop = ["application", "create", "shop", "--claim", "roles", "--claim", "tenant", "--signing-algorithm", "ES256"];
+        let shop: Value = serde_json::from_str(&run(&shop).1).unwrap();
+        assert_eq!((&shop["claims"], &shop["signing_algorithm"]), (&json!(["roles", "tenant"]), &json!("ES256")));
+        let listed = run(&["signing-key", "list"]).1;
+        assert!(listed.lines().count() == 2 && listed.contains("ES256") && listed.contains("EdDSA"), "{listed}");
+        let rotated = run(&["signing-key", "rotate", "--algorithm", "ES256"]).1;
+        assert!(rotated.lines().count() == 1 && rotated.contains("of ES256 signs from"), "{rotated}");
+        let plain = run(&["application", "update", "shop", "--claim", "none", "--signing-algorithm", "none"]).1;
+        let plain: Value = serde_json::from_str(&plain).unwrap();
+        assert_eq!((&plain["claims"], plain.get("signing_algorithm")), (&json!([]), None));
 
         let other = folder.program().env("DATABASE_URL", database.url()).env("SOJOURN_SECRET", SECRET.replace('0', "5")).output().unwrap();
         assert!(!other.status.success());
@@ -471,13 +481,25 @@ fn the_health_check_tells_by_its_exit_status() {
 #[test]
 fn what_is_wrong_with_a_command_is_said_in_its_own_words() {
     let folder = Folder::new();
-    let rows: [(&[&str], &str); 15] = [
+    let rows: [(&[&str], &str); 18] = [
         (&["session", "revoke"], "<ID|--user <USER>>"),
         (&["session", "end"], "<ID|--user <USER>>"),
         (&["session", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"], "(see: sojourn key list)"),
         (&["application", "update", "none"], "there is no application none (see: sojourn application list)"),
+        (
+            &["application", "create", "a", "--claim", "sub"],
+            "sojourn: --claim: must not be sub: the server sets it in each token",
+        ),
+        (
+            &["application", "create", "a", "--signing-algorithm", "none1"],
+            "--signing-algorithm: must be one of EdDSA, ES256, RS256",
+        ),
+        (
+            &["signing-key", "rotate", "--algorithm", "RS256"],
+            "--algorithm: must be that of the server or of an application",
+        ),
         (&["application", "delete", "none"], "there is no application none (see: sojourn application list)"),
         (&["session", "list", "--limit", "0"], "must be a number from 1 to 200"),
         (&["session", "list", "--limit", "some"], "must be a number from 1 to 200"),

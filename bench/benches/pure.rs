@@ -1,6 +1,7 @@
 //! Computation for a request, without a socket and without a database: `cargo bench` in this folder.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be prepared cannot go on")]
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use chrono::TimeDelta;
@@ -8,12 +9,12 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use sojourn::api::native::wire;
 use sojourn::clock::{Clock, SystemClock, SystemEntropy, uuid_v7};
 use sojourn::model::{
-    ClientHints, Filter, Metadata, Owner, Position, Scope, ServiceKeyId, Session, SessionId, Sort, UserId,
+    Algorithm, ClientHints, Filter, Metadata, Owner, Position, Scope, ServiceKeyId, Session, SessionId, Sort, UserId,
     recognise_device,
 };
 use sojourn::sessions::{Cursor, Page};
 use sojourn::tokens::{
-    AccessTokens, Algorithm, KeySet, Keyring, MasterSecret, RefreshToken, SealedSigningKey, ServiceKey, SessionToken,
+    AccessTokens, Algorithms, KeySet, Keyring, MasterSecret, RefreshToken, SealedSigningKey, ServiceKey, SessionToken,
 };
 
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -47,6 +48,7 @@ fn session() -> Session {
         opened_by: None,
         authenticated_at: now,
         least_counter: 0,
+        claims: None,
     }
 }
 
@@ -88,7 +90,8 @@ fn access_tokens(criterion: &mut Criterion) {
         let sealed = SealedSigningKey::generate(&keys, algorithm, 1, now, now, &SystemEntropy).unwrap();
         let stored = [sealed];
         let tokens = || {
-            let keys = KeySet::open(&stored, &keys).unwrap();
+            let algorithms = Algorithms { server: algorithm, of_applications: BTreeSet::new() };
+            let keys = KeySet::open(&stored, algorithms, &keys, now).unwrap();
             AccessTokens::new("http://localhost:8080".to_owned(), "sojourn".to_owned(), keys)
         };
         let mint = |tokens: &AccessTokens| {

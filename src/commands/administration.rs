@@ -17,11 +17,14 @@ use crate::setup::Assembled;
 pub(super) enum SigningKeyCommand {
     /// List the keys
     List,
-    /// Create a successor: published now, signing in ten minutes
+    /// Create successors: published now, signing in ten minutes
     Rotate {
-        /// The present keys are compromised: the successor signs at once, and every access token becomes invalid
+        /// The present keys are compromised: the successors sign at once, and every access token becomes invalid
         #[arg(long)]
         compromised: bool,
+        /// Only the keys of this algorithm, such as ES256; by default those of all in use
+        #[arg(long)]
+        algorithm: Option<String>,
     },
 }
 
@@ -96,10 +99,13 @@ pub(super) async fn signing_key(command: SigningKeyCommand, assembled: &Assemble
             }
             Ok(())
         }
-        SigningKeyCommand::Rotate { compromised } => {
-            let rotated = assembled.signing_keys.rotate(compromised).await;
-            let key = rotated.map_err(|error| CommandError::Start(error.into()))?;
-            print(&format!("Key {} signs from {}.", key.kid, shown(key.active_from)))
+        SigningKeyCommand::Rotate { compromised, algorithm } => {
+            let rotated = assembled.sessions.rotate_signing_keys(&operator(), algorithm.as_deref(), compromised).await;
+            for key in rotated.map_err(of_arguments)? {
+                let (kid, algorithm, from) = (&key.kid, key.algorithm.as_str(), shown(key.active_from));
+                print(&format!("Key {kid} of {algorithm} signs from {from}."))?;
+            }
+            Ok(())
         }
     }
 }
@@ -153,7 +159,12 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
 
 /// The errors of invalid fields in one line, by the names of the arguments.
 pub(super) fn of_arguments(error: Error) -> CommandError {
-    by_arguments(error, |field| if field == "client_id" { "application" } else { field })
+    by_arguments(error, |field| match field {
+        "client_id" => "application",
+        "audiences" => "audience",
+        "claims" => "claim",
+        field => field,
+    })
 }
 
 /// As [`of_arguments`], for the commands of sessions.

@@ -54,6 +54,12 @@ pub(super) struct Settings {
     /// The longest time that a session may stay unused, such as 15m, or none for the server's
     #[arg(long, value_name = "DURATION", value_parser = limit)]
     idle_timeout: Option<Limit>,
+    /// The name of a claim that openers may add to its access tokens, once or several times; none for no claims
+    #[arg(long = "claim", value_name = "NAME")]
+    claims: Vec<String>,
+    /// The algorithm that signs its access tokens: EdDSA, ES256 or RS256, or none for the server's
+    #[arg(long, value_name = "ALGORITHM")]
+    signing_algorithm: Option<String>,
 }
 
 /// A limit; `None`: the server's own.
@@ -66,21 +72,36 @@ fn limit(text: &str) -> Result<Limit, String> {
 
 impl From<Settings> for ApplicationDraft {
     fn from(settings: Settings) -> Self {
-        let Settings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } = settings;
-        let seconds = |limit: Option<Limit>| limit.map(|Limit(limit)| limit.map(|limit| limit.num_seconds()));
-        let audiences = match audiences.as_slice() {
-            [] => None,
-            [none] if none == "none" => Some(Vec::new()),
-            _ => Some(audiences),
-        };
-        Self {
+        let Settings {
             name,
             audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            claims,
+            signing_algorithm,
+        } = settings;
+        let seconds = |limit: Option<Limit>| limit.map(|Limit(limit)| limit.map(|limit| limit.num_seconds()));
+        Self {
+            name,
+            audiences: list(audiences),
             scope: scope.map(|scope| (scope != "any").then_some(scope)),
             access_token_lifetime: seconds(access_token_lifetime),
             absolute_lifetime: seconds(absolute_lifetime),
             idle_timeout: seconds(idle_timeout),
+            claims: list(claims),
+            signing_algorithm: signing_algorithm.map(|name| (name != "none").then_some(name)),
         }
+    }
+}
+
+/// The entries of a flag: `None` when it is not given, an empty list for `none`.
+fn list(given: Vec<String>) -> Option<Vec<String>> {
+    match given.as_slice() {
+        [] => None,
+        [none] if none == "none" => Some(Vec::new()),
+        _ => Some(given),
     }
 }
 

@@ -9,9 +9,9 @@ use super::log_format::LogFormat;
 use super::matching;
 use super::setting::{ANY, Documented, OptionalSetting, SecretSetting, Setting, duration, expected, number, switch};
 use crate::api::janssen::dn::DnTemplate;
-use crate::model::LimitPolicy;
+use crate::model::{Algorithm, LimitPolicy};
 use crate::sessions::{Freshness, IpStorage, MIN_LIFETIME, Profile};
-use crate::tokens::{Algorithm, MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
+use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
 /// The shortest lifetime of a session, in seconds.
 const MINUTE: i64 = MIN_LIFETIME.num_seconds();

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::algorithm::Algorithm;
 use super::scope::Scope;
 
 /// An application that sessions are opened for.
@@ -32,4 +33,8 @@ pub struct ApplicationSettings {
     pub absolute_lifetime: Option<TimeDelta>,
     /// The longest time without use; `None`: the server's.
     pub idle_timeout: Option<TimeDelta>,
+    /// The names of claims that openers may add to its access tokens.
+    pub claims: Vec<String>,
+    /// The algorithm that signs its access tokens; `None`: the server's.
+    pub signing_algorithm: Option<Algorithm>,
 }

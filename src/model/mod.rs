@@ -1,5 +1,6 @@
 //! The words of the domain: plain data that every other room uses. No code here queries a database or waits.
 
+mod algorithm;
 mod application;
 mod bulk_ending;
 mod caller;
@@ -21,6 +22,7 @@ mod token_issuer;
 mod touch;
 mod user;
 
+pub use algorithm::Algorithm;
 pub use application::{Application, ApplicationSettings};
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
@@ -39,7 +41,7 @@ pub use query::{
 };
 pub use scope::Scope;
 pub use service_key::ServiceKeyId;
-pub use session::{EndReason, Ended, Metadata, Session, SessionStatus, SignedIn, State};
+pub use session::{EndReason, Ended, ExtraClaims, Metadata, Session, SessionStatus, SignedIn, State};
 pub use session_id::SessionId;
 pub use session_limit::{LimitPolicy, SessionLimit};
 pub use slide::Slide;

@@ -150,6 +150,22 @@ impl Default for Metadata {
     }
 }
 
+/// Claims that the opener adds to a session's access tokens: the compact text of a JSON object with at least one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraClaims(String);
+
+impl ExtraClaims {
+    /// Wraps the text of a JSON object. The caller has checked its form and its length.
+    pub fn from_json(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The JSON text.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
 /// One sign-in of one user on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -199,6 +215,8 @@ pub struct Session {
     /// The refresh counter at the last authentication after the opening; 0 without one. Tokens of lower counters are from
     /// before it, and are refused.
     pub least_counter: u32,
+    /// Claims that the opener adds to the session's access tokens.
+    pub claims: Option<ExtraClaims>,
 }
 
 impl Session {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::error::Error;
+use super::extra_claims::checked_names;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
 use super::policy::{Lifetime, MAX_LIFETIME, MIN_LIFETIME};
-use crate::model::{Application, ApplicationSettings, Caller, FieldError, Scope, Session, text};
+use crate::model::{Algorithm, Application, ApplicationSettings, Caller, FieldError, Scope, Session, text};
 use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
 /// The most applications, or a few more when several are made at once: all are in the memory of each replica.
@@ -35,12 +36,16 @@ pub struct ApplicationDraft {
     pub absolute_lifetime: Option<Option<i64>>,
     /// The longest time without use, in seconds.
     pub idle_timeout: Option<Option<i64>>,
+    /// The names of claims that openers may add to its access tokens.
+    pub claims: Option<Vec<String>>,
+    /// The JWA name of the algorithm that signs its access tokens.
+    pub signing_algorithm: Option<Option<String>>,
 }
 
 impl ApplicationDraft {
     /// The settings after the draft. Refused: all fields that are invalid.
     fn apply(self, to: &ApplicationSettings) -> Result<ApplicationSettings, Error> {
-        let Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } = self;
+        let Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, .. } = self;
         let (mut settings, mut errors) = (to.clone(), FieldErrors::default());
         let name = name.and_then(|name| errors.keep(text::required("name", name, MAX_NAME_CHARS)));
         settings.name = name.unwrap_or(settings.name);
@@ -59,9 +64,24 @@ impl ApplicationDraft {
                 *setting = limit;
             }
         }
+        let claims = self.claims.and_then(|names| errors.keep(checked_names(names)));
+        settings.claims = claims.unwrap_or(settings.claims);
+        let algorithm = self
+            .signing_algorithm
+            .map(|name| name.as_deref().map(|name| algorithm_named("signing_algorithm", name)).transpose());
+        let algorithm = algorithm.and_then(|algorithm| errors.keep(algorithm));
+        settings.signing_algorithm = algorithm.unwrap_or(settings.signing_algorithm);
         errors.refuse()?;
         Ok(settings)
     }
+}
+
+/// The signature algorithm of a JWA name.
+pub(super) fn algorithm_named(field: &'static str, name: &str) -> Result<Algorithm, FieldError> {
+    Algorithm::parse(name).ok_or_else(|| {
+        let names = Algorithm::ALL.map(Algorithm::as_str).join(", ");
+        FieldError::new(field, format!("must be one of {names}"))
+    })
 }
 
 fn limit_within(
@@ -181,19 +201,30 @@ impl Sessions {
     async fn applications_changed(&self, caller: &Caller, id: &str, change: &str) -> Result<(), Error> {
         self.signals.written();
         tracing::info!(client_id = id, by = %caller.credential(), "{change}");
-        self.reload_applications().await
+        self.reload_applications().await?;
+        // A key for an algorithm that the application is the first to want.
+        self.access_tokens().replace_keys(self.parts.signing_keys.complete().await?);
+        Ok(())
     }
 
-    /// The application that a session is to be opened for. Refused: an unknown one, where policy wants a known one.
-    pub(super) async fn application_to_open(&self, client_id: Option<&str>) -> Result<Option<Arc<Application>>, Error> {
-        let found = client_id.and_then(|id| self.applications.find(id));
-        if found.is_some() || !self.policy().known_applications_only {
+    /// The application that a session is to be opened for, with extra claims or without, which a known one alone allows.
+    /// Refused: an unknown one, where policy wants a known one.
+    pub(super) async fn application_to_open(
+        &self,
+        client_id: Option<&str>,
+        with_claims: bool,
+    ) -> Result<Option<Arc<Application>>, Error> {
+        let known_only = self.policy().known_applications_only;
+        let mut found = client_id.and_then(|id| self.applications.find(id));
+        if found.is_none() && (known_only || with_claims) {
+            // Another replica may just have made it.
+            self.reload_applications().await?;
+            found = client_id.and_then(|id| self.applications.find(id));
+        }
+        if found.is_some() || !known_only {
             return Ok(found);
         }
-        // Another replica may just have made it.
-        self.reload_applications().await?;
-        let found = client_id.and_then(|id| self.applications.find(id));
-        found.map(Some).ok_or_else(|| FieldError::new("client_id", "must be a known application").into())
+        Err(FieldError::new("client_id", "must be a known application").into())
     }
 
     pub(super) fn application_of(&self, session: &Session) -> Option<Arc<Application>> {

@@ -16,6 +16,7 @@ mod change_log;
 mod end;
 mod error;
 mod export;
+mod extra_claims;
 mod facade;
 mod feed;
 mod field_errors;

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::applications::{allow_scope, lifetime_of};
 use super::authentication::{Authentication, AuthenticationDraft};
 use super::error::Error;
+use super::extra_claims::checked_claims;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
 use super::log_subject::note_subject;
@@ -70,6 +71,8 @@ pub struct SessionDraft {
     pub metadata: Option<Metadata>,
     /// The id of the user's session that the new one replaces.
     pub replaces: Option<String>,
+    /// Claims for the session's access tokens: the text of a JSON object.
+    pub claims: Option<String>,
     /// The tokens that are wanted.
     pub tokens: TokenChoice,
 }
@@ -142,7 +145,7 @@ impl Sessions {
         let choice = draft.tokens;
         let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
         let replaces = draft.replaces.as_deref().map(|id| to_replace(bound, id)).transpose()?;
-        let application = self.application_to_open(draft.client_id.as_deref()).await?;
+        let application = self.application_to_open(draft.client_id.as_deref(), draft.claims.is_some()).await?;
         let (mut session, user) = self.draft_session(caller, draft, application.as_deref(), now)?;
         require_grant(caller, &session.scope, &self.parts.rights)?;
         session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
@@ -224,10 +227,9 @@ impl Sessions {
                 let longest = self.policy().access_token_lifetime;
                 let limit = settings.and_then(|settings| settings.access_token_lifetime);
                 let lifetime = limit.map_or(longest, |limit| longest.min(limit));
-                let audiences = settings.map_or(&[][..], |settings| &settings.audiences);
                 let (access, access_lifetime) = self
                     .access_tokens()
-                    .mint_for(audiences, session, jti, lifetime, now)
+                    .mint_for(settings, session, jti, lifetime, now)
                     .map_err(|error| Error::Internal(error.into()))?;
                 let refresh = RefreshToken::mint(&self.parts.keyring, session.id, session.refresh_counter);
                 IssuedTokens::Pair { access, access_lifetime, refresh }
@@ -255,6 +257,8 @@ impl Sessions {
         let scope = parse_scope(draft.scope.as_deref().unwrap_or_default());
         let allowed = |scope: &Scope| application.map_or(Ok(()), |application| allow_scope(application, scope));
         let scope = errors.keep(scope.and_then(|scope| allowed(&scope).map(|()| scope)));
+        let claims = draft.claims.map_or(Ok(None), |claims| checked_claims(&claims, application));
+        let claims = errors.keep_all(claims);
         let SessionDraft { expires_in, absolute_expires_in, idle_timeout, .. } = draft;
         let asked = AskedClocks { expires_in, absolute_expires_in, idle_timeout };
         let limits = self.policy().lifetime;
@@ -262,16 +266,12 @@ impl Sessions {
         let authentication = draft.authentication.check(limits, now, &mut errors);
         let limits = authentication.as_ref().map_or(limits, |authentication| authentication.limits);
         let clocks = errors.keep_all(Policy::clocks_within(limits, now, None, asked));
-        let (Some(user_id), Some(client_id), Some(scope), Some(authentication), Some(clocks)) =
-            (user_id, client_id, scope, authentication, clocks)
+        let (Some(user_id), Some(client_id), Some(scope), Some(authentication), Some(claims), Some(clocks)) =
+            (user_id, client_id, scope, authentication, claims, clocks)
         else {
             return Err(errors.into());
         };
         let Authentication { acr, amr, at: authenticated_at, limits: _ } = authentication;
-        fits_a_token(
-            [user_id.as_str(), scope.as_str()].into_iter().chain(client_id.as_deref()).chain(acr.as_deref()),
-            &amr,
-        )?;
         let session = Session {
             id: SessionId::from_uuid(uuid::Uuid::nil()),
             user_id,
@@ -295,7 +295,9 @@ impl Sessions {
             opened_by: Some(caller.opener()),
             authenticated_at,
             least_counter: 0,
+            claims,
         };
+        fits_a_token(&session)?;
         Ok((session, user))
     }
 }
@@ -361,12 +363,16 @@ pub(crate) fn user_as_service(user: &UserId) -> String {
 }
 
 /// Refuses what would make an access token too long for a line of a request's head, as gateways take it: mostly 8 KiB.
-pub(super) fn fits_a_token<'a>(texts: impl Iterator<Item = &'a str>, amr: &'a [String]) -> Result<(), FieldError> {
+pub(super) fn fits_a_token(session: &Session) -> Result<(), FieldError> {
+    let Session { user_id, scope, client_id, acr, amr, claims, .. } = session;
+    let texts = [user_id.as_str(), scope.as_str()].into_iter().chain(client_id.as_deref()).chain(acr.as_deref());
     // JSON writes some characters as two.
     let length = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-    if texts.chain(amr.iter().map(String::as_str)).map(length).sum::<usize>() <= MAX_CLAIM_BYTES {
+    let texts: usize = texts.chain(amr.iter().map(String::as_str)).map(length).sum();
+    if texts + claims.as_ref().map_or(0, |claims| claims.as_json().len()) <= MAX_CLAIM_BYTES {
         return Ok(());
     }
-    let message = format!("must have, with user_id, client_id, scope and acr, at most {MAX_CLAIM_BYTES} bytes");
-    Err(FieldError::new("amr", message))
+    let (field, with) = if claims.is_some() { ("claims", "scope, acr and amr") } else { ("amr", "scope and acr") };
+    let message = format!("must have, with user_id, client_id, {with}, at most {MAX_CLAIM_BYTES} bytes");
+    Err(FieldError::new(field, message))
 }

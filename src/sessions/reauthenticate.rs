@@ -94,8 +94,7 @@ impl Sessions {
         }
         // Within the clock skew the session's time is later, and stays.
         let later = (session.authenticated_at - at).max(TimeDelta::zero());
-        let texts = [session.user_id.as_str(), session.scope.as_str()].into_iter();
-        fits_a_token(texts.chain(session.client_id.as_deref()).chain(acr.as_deref()), &amr)?;
+        fits_a_token(&Session { acr: acr.clone(), amr: amr.clone(), ..session.clone() })?;
         Ok(Reauthentication {
             id: session.id,
             user: session.user_id.clone(),

@@ -1,5 +1,6 @@
 //! Signing keys in the hands of administrators.
 
+use super::applications::algorithm_named;
 use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{Caller, Scope};
@@ -12,17 +13,25 @@ impl Sessions {
         Ok(self.store().signing_keys().await?)
     }
 
-    /// Makes a successor of the signing keys (see [`SigningKeys::rotate`](super::SigningKeys::rotate)), for a caller with
-    /// `sessions:admin`. This process uses the keys at once.
-    pub async fn rotate_signing_keys(&self, caller: &Caller, compromised: bool) -> Result<SealedSigningKey, Error> {
+    /// Makes successors of the signing keys (see [`SigningKeys::rotate`](super::SigningKeys::rotate)), for a caller with
+    /// `sessions:admin`: of all algorithms in use, or of the one of that JWA name. This process uses the keys at once.
+    pub async fn rotate_signing_keys(
+        &self,
+        caller: &Caller,
+        only: Option<&str>,
+        compromised: bool,
+    ) -> Result<Vec<SealedSigningKey>, Error> {
         caller.require(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
+        let only = only.map(|name| algorithm_named("algorithm", name)).transpose()?;
         let keys = &self.parts.signing_keys;
-        let made = keys.rotate(compromised).await?;
+        let made = keys.rotate(only, compromised).await?;
         self.access_tokens().replace_keys(keys.open().await?);
         self.signals.written();
-        let (kid, algorithm, by) = (made.kid.as_str(), made.algorithm.as_str(), caller.credential());
-        tracing::info!(kid, algorithm, compromised, %by, "signing keys rotated");
+        for key in &made {
+            let (kid, algorithm, by) = (key.kid.as_str(), key.algorithm.as_str(), caller.credential());
+            tracing::info!(kid, algorithm, compromised, %by, "signing keys rotated");
+        }
         Ok(made)
     }
 }

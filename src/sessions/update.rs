@@ -1,8 +1,12 @@
 //! Changes of an active session: its end, its device's name, its metadata.
 
 use super::error::Error;
+use super::extra_claims::checked_claims;
 use super::facade::Sessions;
-use crate::model::{Caller, FieldError, Metadata, Opener, Owner, Scope, Session, SessionId, SignedIn, text};
+use super::open::fits_a_token;
+use crate::model::{
+    Caller, ExtraClaims, FieldError, Metadata, Opener, Owner, Scope, Session, SessionId, SignedIn, text,
+};
 use crate::store::SessionChange;
 
 impl Sessions {
@@ -40,25 +44,31 @@ impl Sessions {
         Ok(extended)
     }
 
-    /// Changes the device's name (the user's own session, or any with `sessions:admin`) or the metadata (with
-    /// `sessions:write` too). `Some(None)` removes the name. Refused: [`Error::SessionNotActive`].
+    /// Changes the device's name (the user's own session, or any with `sessions:admin`), or the metadata and claims (with
+    /// `sessions:write` too). `Some(None)` removes the name. Access tokens have the new claims from the next one on.
+    /// Refused: [`Error::SessionNotActive`], and claims as when a session is opened.
     pub async fn change(
         &self,
         caller: &Caller,
         id: SessionId,
         device_name: Option<Option<String>>,
         metadata: Option<Metadata>,
+        claims: Option<&str>,
     ) -> Result<Session, Error> {
-        if device_name.is_none() && metadata.is_none() {
-            return Err(FieldError::new("device_name", "must be given, or metadata, or both").into());
+        if device_name.is_none() && metadata.is_none() && claims.is_none() {
+            return Err(FieldError::new("device_name", "must be given, or metadata, or claims").into());
         }
-        if metadata.is_some() {
+        if metadata.is_some() || claims.is_some() {
             caller.require_of_bound(Scope::WRITE)?;
         }
         let right = if device_name.is_none() { Scope::WRITE } else { Scope::ADMIN };
         let owner = self.reach_session(caller, right, id).await?;
         let device_name = device_name.map(|name| text::optional("device_name", name, 255)).transpose()?;
-        let change = SessionChange { device_name, metadata };
+        let claims = match claims {
+            Some(claims) => Some(self.claims_for(id, owner, claims).await?),
+            None => None,
+        };
+        let change = SessionChange { device_name, metadata, claims };
         match self.store().change_session(id, owner, &change, self.now()).await? {
             Some(session) => {
                 self.changed(&session.user_id);
@@ -66,6 +76,16 @@ impl Sessions {
             }
             None => Err(self.why_not(owner, id).await?),
         }
+    }
+
+    /// New claims of a session, checked. Neither its application nor what else a token holds of it ever changes.
+    async fn claims_for(&self, id: SessionId, owner: Owner<'_>, text: &str) -> Result<Option<ExtraClaims>, Error> {
+        let session = self.store().session(id, owner).await?.ok_or(Error::SessionNotFound)?;
+        let application = self.application_to_open(session.client_id.as_deref(), true).await?;
+        let claims = checked_claims(text, application.as_deref()).map_err(Error::Invalid)?;
+        let changed = Session { claims, ..session };
+        fits_a_token(&changed)?;
+        Ok(changed.claims)
     }
 
     /// The reason why a session could not be changed: not active, or not found for this caller.

@@ -11,8 +11,8 @@ use super::contract::Refreshing;
 use super::stored_time::StoredTime;
 use super::values::{self, OrUnreadable};
 use crate::model::{
-    Change, Device, DeviceType, Ended, Metadata, Scope, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn,
-    User, UserId,
+    Change, Device, DeviceType, Ended, ExtraClaims, Metadata, Scope, ServiceKeyId, Session, SessionId, SessionStatus,
+    SignedIn, User, UserId,
 };
 
 /// A type of a column that both databases have.
@@ -136,6 +136,7 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
             // Sessions from before it was recorded were opened when their users authenticated.
             authenticated_at: self.optional_time()?.unwrap_or(created_at),
             least_counter: self.counter("least_counter")?,
+            claims: self.take::<Option<String>>()?.map(ExtraClaims::from_json),
         })
     }
 }

@@ -16,9 +16,9 @@ use super::contract::{
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
-    Application, BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition, LogSnapshot,
-    LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats, SessionStatus, SignedIn,
-    Stale, TokenIssuer, Touch, User, UserDetails, UserId,
+    Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition,
+    LogSnapshot, LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats,
+    SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -259,7 +259,8 @@ implement!(ServiceKeyStore {
 implement!(SigningKeyStore {
     fn signing_keys() -> Result<Vec<SealedSigningKey>>;
     fn add_signing_key(key: &SealedSigningKey) -> Result<bool>;
-    fn remove_signing_keys_before(sequence: i64) -> Result<()>;
+    fn remove_signing_key(sequence: i64) -> Result<()>;
+    fn note_wanted_algorithm(algorithm: Algorithm, now: DateTime<Utc>) -> Result<()>;
 });
 
 implement!(StatisticsStore {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{EndReason, Ended, Opener, Owner, UserId};
+use crate::model::{EndReason, Ended, ExtraClaims, Opener, Owner, UserId};
 use crate::tokens;
 
 /// A stored value that this version cannot read: something else wrote it.
@@ -70,6 +70,11 @@ pub(super) fn seconds_to_store(time: Option<TimeDelta>) -> Result<Option<i32>, s
     time.map(|time| i32::try_from(time.num_seconds()))
         .transpose()
         .map_err(|_| sqlx::Error::Encode(Box::new(TooLarge("idle_timeout"))))
+}
+
+/// Claims as a change names them, where null leaves the stored ones as they are.
+pub(super) fn claims_to_change(claims: Option<&ExtraClaims>) -> &str {
+    claims.map_or("{}", ExtraClaims::as_json)
 }
 
 /// A list of texts, as JSON.

@@ -16,11 +16,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::TokenError;
+use super::extra_claims::ClaimMembers;
 use super::keyring::sha256;
 use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::secret::Secret;
 use super::signing::{KeySet, NoSigningKey, SigningKey};
-use crate::model::{Session, SessionId, TokenIssuer, UserId};
+use crate::model::{ApplicationSettings, Session, SessionId, TokenIssuer, UserId};
 
 /// The clock difference between replicas that is tolerated (RFC 8725 allows "a few minutes"; we do not).
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
@@ -52,6 +53,15 @@ struct Claims {
     amr: Vec<String>,
     #[serde(default)]
     refresh_count: u32,
+}
+
+/// An access token's claims, with those that its session's opener adds. None of the latter has the name of one of ours.
+#[derive(Serialize)]
+struct WithExtraClaims<'a> {
+    #[serde(flatten)]
+    claims: &'a Claims,
+    #[serde(flatten)]
+    extra: &'a ClaimMembers,
 }
 
 /// One audience, or a list of them (RFC 7519 section 4.1.3).
@@ -182,21 +192,24 @@ impl AccessTokens {
         lifetime: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<(Secret, TimeDelta), NoSigningKey> {
-        self.mint_for(&[], session, jti, lifetime, now)
+        self.mint_for(None, session, jti, lifetime, now)
     }
 
-    /// Mints a token for `session` and these audiences (see [`AccessTokens::audiences`]) that is valid for `lifetime`, but never beyond the session's expiry. Returns it with
-    /// its lifetime in whole seconds. `jti` must be unique.
+    /// Mints a token for `session` as its application's settings want it: for their audiences, signed with their algorithm,
+    /// with those of the session's extra claims that they allow. It is valid for `lifetime`, but never beyond the session's
+    /// expiry. Returns it with its lifetime in whole seconds. `jti` must be unique.
     pub fn mint_for(
         &self,
-        audiences: &[String],
+        application: Option<&ApplicationSettings>,
         session: &Session,
         jti: Uuid,
         lifetime: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<(Secret, TimeDelta), NoSigningKey> {
         let keys = self.keys();
-        let key = keys.signing(now)?;
+        let key = keys.signing(application.and_then(|application| application.signing_algorithm), now)?;
+        let audiences = application.map_or(&[][..], |application| &application.audiences);
+        let extra = ClaimMembers::of(session, application);
         let expires_at = session.expires_at.min(now + lifetime.min(MAX_ACCESS_TOKEN_LIFETIME));
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -214,13 +227,17 @@ impl AccessTokens {
             amr: session.amr.clone(),
             refresh_count: session.refresh_counter,
         };
-        let token = encode(TYPE, &claims, key)?;
+        let token = if extra.is_empty() {
+            encode(TYPE, &claims, key)?
+        } else {
+            encode(TYPE, &WithExtraClaims { claims: &claims, extra: &extra }, key)?
+        };
         Ok((Secret::new(token), TimeDelta::seconds(claims.exp - claims.iat)))
     }
 
-    /// Signs claims other than an access token's with the same key. `typ` keeps the two kinds from being confused.
+    /// Signs claims other than an access token's with the server's key. `typ` keeps the two kinds from being confused.
     pub fn sign(&self, typ: &str, claims: &impl Serialize, now: DateTime<Utc>) -> Result<String, NoSigningKey> {
-        encode(typ, claims, self.keys().signing(now)?)
+        encode(typ, claims, self.keys().signing(None, now)?)
     }
 
     /// Checks that an access token is ours and valid at `now`. The caller checks that its session is active.
@@ -262,10 +279,11 @@ impl AccessTokens {
         let kid = header.kid.as_deref().filter(|kid| kid.len() <= MAX_KID_BYTES).ok_or(TokenError::UnknownKey)?;
         let keys = self.keys();
         let key = keys.find(kid, now).ok_or(TokenError::UnknownKey)?;
-        if header.alg != key.algorithm {
+        let algorithm = key.algorithm.jwa();
+        if header.alg != algorithm {
             return Err(TokenError::Signature);
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &signature_only(key.algorithm))
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &signature_only(algorithm))
             .map_err(|error| match error.kind() {
                 jsonwebtoken::errors::ErrorKind::Json(_) => TokenError::Claims,
                 _ => TokenError::Signature,
@@ -302,7 +320,7 @@ impl AccessTokens {
 }
 
 fn encode(typ: &str, claims: &impl Serialize, key: &SigningKey) -> Result<String, NoSigningKey> {
-    let mut header = Header::new(key.algorithm);
+    let mut header = Header::new(key.algorithm.jwa());
     header.typ = Some(typ.to_owned());
     header.kid = Some(key.kid.clone());
     compact(&header, claims, key).ok_or(NoSigningKey)

@@ -5,6 +5,7 @@
 
 mod access;
 mod error;
+mod extra_claims;
 mod form;
 mod keyring;
 mod lifetime;
@@ -16,6 +17,7 @@ mod signing;
 
 pub use access::{AccessClaims, AccessTokens, client_id_of};
 pub use error::TokenError;
+pub use extra_claims::{ClaimMembers, MAX_EXTRA_CLAIMS_BYTES, ReadClaims, check_claim_name};
 pub use form::Form;
 pub use keyring::{Keyring, fingerprint};
 pub use lifetime::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
@@ -23,5 +25,4 @@ pub use master_secret::{MasterSecret, MasterSecretError, SecretId, is_weak};
 pub use opaque::{Derived, RefreshToken, SessionToken};
 pub use secret::Secret;
 pub use service_key::{BootstrapKey, NewServiceKey, ServiceKey, StoredServiceKey};
-pub(crate) use signing::last_token_dead;
-pub use signing::{Algorithm, KeySet, NoSigningKey, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError};
+pub use signing::{Algorithms, KeySet, NoSigningKey, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError, WANTED_FOR};

@@ -1,6 +1,7 @@
 //! The keys that sign access tokens: generated here, sealed for the store, published before their first signature, and
 //! published until the last token that they signed has expired.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -18,6 +19,7 @@ use super::keyring::{Keyring, Opened};
 use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::master_secret::SecretId;
 use crate::clock::{Entropy, EntropyUnavailable};
+use crate::model::Algorithm;
 
 /// The time between the publication of a key and its first signature: longer than verifiers may cache the key set (5
 /// minutes).
@@ -25,38 +27,8 @@ pub const PUBLICATION_LEAD: TimeDelta = TimeDelta::minutes(10);
 
 const SEAL_LABEL: &[u8] = b"signing key";
 
-/// A signature algorithm for access tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// Ed25519 (RFC 8037).
-    EdDsa,
-    /// ECDSA on P-256 (RFC 7518).
-    Es256,
-    /// RSA with 2048 bits (RFC 7518), for verifiers that know nothing newer.
-    Rs256,
-}
-
 impl Algorithm {
-    /// The algorithm of that JWA name.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "EdDSA" => Some(Self::EdDsa),
-            "ES256" => Some(Self::Es256),
-            "RS256" => Some(Self::Rs256),
-            _ => None,
-        }
-    }
-
-    /// The JWA name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-
-    fn jwa(self) -> jsonwebtoken::Algorithm {
+    pub(super) fn jwa(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
             Self::Es256 => jsonwebtoken::Algorithm::ES256,
@@ -108,6 +80,8 @@ pub struct SealedSigningKey {
     pub created_at: DateTime<Utc>,
     /// The time from which on the key signs.
     pub active_from: DateTime<Utc>,
+    /// The latest time at which some server needed keys of this algorithm; `None`: never noted.
+    pub wanted_at: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for SealedSigningKey {
@@ -146,7 +120,7 @@ impl SealedSigningKey {
         let private = algorithm.generate().ok_or(SigningKeyError::Generation)?;
         let kid = public_key(algorithm, &private).map(|(_, kid)| kid).ok_or(SigningKeyError::Generation)?;
         let sealed = keys.seal(SEAL_LABEL, kid.as_bytes(), &private, entropy)?;
-        Ok(Self { sequence, kid, algorithm, sealed, created_at, active_from })
+        Ok(Self { sequence, kid, algorithm, sealed, created_at, active_from, wanted_at: None })
     }
 
     /// The id of the secret that the key is sealed with.
@@ -171,7 +145,7 @@ impl SealedSigningKey {
         let decoding = DecodingKey::from_jwk(&public).map_err(|_| SigningKeyError::WrongSecret)?;
         Ok(SigningKey {
             kid: self.kid.clone(),
-            algorithm: self.algorithm.jwa(),
+            algorithm: self.algorithm,
             signer,
             decoding,
             public,
@@ -224,12 +198,12 @@ impl Signer {
 
 pub(super) struct SigningKey {
     pub(super) kid: String,
-    pub(super) algorithm: jsonwebtoken::Algorithm,
+    pub(super) algorithm: Algorithm,
     pub(super) signer: Signer,
     pub(super) decoding: DecodingKey,
     public: Jwk,
     active_from: DateTime<Utc>,
-    /// The time by which every token that the key signed has expired; unknown until there is a successor.
+    /// The time by which every token that the key signed has expired; unknown as long as it may sign.
     dead_from: Option<DateTime<Utc>>,
 }
 
@@ -238,10 +212,28 @@ pub(super) struct SigningKey {
 #[error("there is no signing key")]
 pub struct NoSigningKey;
 
+/// The algorithms that keys are needed for: each has a line of keys, in which a key is replaced by its successor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Algorithms {
+    /// The server's own.
+    pub server: Algorithm,
+    /// Those of applications.
+    pub of_applications: BTreeSet<Algorithm>,
+}
+
+impl Algorithms {
+    /// Every algorithm once, the server's first.
+    pub fn all(&self) -> impl Iterator<Item = Algorithm> {
+        let others = self.of_applications.iter().copied().filter(|algorithm| *algorithm != self.server);
+        std::iter::once(self.server).chain(others)
+    }
+}
+
 /// All current signing keys, opened.
 pub struct KeySet {
     /// By sequence, oldest first.
     keys: Vec<SigningKey>,
+    algorithms: Algorithms,
 }
 
 impl fmt::Debug for KeySet {
@@ -251,25 +243,58 @@ impl fmt::Debug for KeySet {
 }
 
 impl KeySet {
-    /// Opens stored keys, oldest first. Fails when one was sealed with another master secret.
-    pub fn open(sealed: &[SealedSigningKey], keys: &Keyring) -> Result<Self, SigningKeyError> {
-        let mut opened = sealed.iter().map(|key| key.open(keys)).collect::<Result<Vec<_>, _>>()?;
-        let successors: Vec<DateTime<Utc>> = opened.iter().skip(1).map(|key| key.active_from).collect();
-        for (key, successor) in opened.iter_mut().zip(successors) {
-            key.dead_from = Some(last_token_dead(successor));
+    /// Opens stored keys, oldest first, as they are at `now`. Fails when one was sealed with another master secret.
+    pub fn open(
+        sealed: &[SealedSigningKey],
+        algorithms: Algorithms,
+        keys: &Keyring,
+        now: DateTime<Utc>,
+    ) -> Result<Self, SigningKeyError> {
+        let opened = sealed.iter().map(|key| key.open(keys)).collect::<Result<Vec<_>, _>>()?;
+        let mut set = Self { keys: opened, algorithms };
+        let needed: BTreeSet<Algorithm> = set.needed(now).collect();
+        for (at, (key, stored)) in set.keys.iter_mut().zip(sealed).enumerate() {
+            let successor = sealed.iter().skip(at + 1).find(|later| later.algorithm == stored.algorithm);
+            key.dead_from = match successor {
+                Some(successor) => Some(last_token_dead(successor.active_from)),
+                None if needed.contains(&stored.algorithm) => None,
+                None => stored.wanted_at.map(|at| last_token_dead(at + WANTED_FOR)),
+            };
         }
-        Ok(Self { keys: opened })
+        Ok(set)
     }
 
-    /// The key that signs at `now`: the newest that is active. If none is active yet, because clocks differ, the oldest
-    /// signs: signing early harms nobody, not signing would.
-    pub(super) fn signing(&self, now: DateTime<Utc>) -> Result<&SigningKey, NoSigningKey> {
-        self.keys.iter().rev().find(|key| key.active_from <= now).or(self.keys.first()).ok_or(NoSigningKey)
+    /// The algorithms that this server signs with at `now`: those that are asked for, and the one that stands in for a
+    /// line whose first key does not sign yet.
+    pub fn needed(&self, now: DateTime<Utc>) -> impl Iterator<Item = Algorithm> {
+        let stand_in = self.signing(None, now).ok().map(|key| key.algorithm);
+        self.algorithms.all().chain(stand_in)
+    }
+
+    /// The key that signs at `now`: the newest of this algorithm that is active, `None` for the server's algorithm. The
+    /// server's stands in for an algorithm without an active key, and for the server's the former one, which no
+    /// application asks for. If no key is active yet, because clocks differ, the oldest signs: signing early harms
+    /// nobody, not signing would.
+    pub(super) fn signing(
+        &self,
+        algorithm: Option<Algorithm>,
+        now: DateTime<Utc>,
+    ) -> Result<&SigningKey, NoSigningKey> {
+        let active = || self.keys.iter().rev().filter(|key| key.active_from <= now);
+        let of = |algorithm: Algorithm| active().find(|key| key.algorithm == algorithm);
+        let former = || active().find(|key| !self.algorithms.of_applications.contains(&key.algorithm));
+        let found = algorithm.and_then(of).or_else(|| of(self.algorithms.server)).or_else(former);
+        found.or_else(|| active().next()).or(self.keys.first()).ok_or(NoSigningKey)
     }
 
     /// The key of that name, unless every token that it signed has expired.
     pub(super) fn find(&self, kid: &str, now: DateTime<Utc>) -> Option<&SigningKey> {
         self.alive(now).find(|key| key.kid == kid)
+    }
+
+    /// Whether a token of the key of that name may be valid at `now`.
+    pub fn has(&self, kid: &str, now: DateTime<Utc>) -> bool {
+        self.find(kid, now).is_some()
     }
 
     /// The public keys as a JSON Web Key Set (RFC 7517 section 5), future keys included.
@@ -282,10 +307,13 @@ impl KeySet {
     }
 }
 
-/// The time by which the last token of a key has expired, when its successor signs from `successor_active_from` on.
-/// Replicas may sign with the old key for a moment longer, hence the extra minute.
-pub(crate) fn last_token_dead(successor_active_from: DateTime<Utc>) -> DateTime<Utc> {
-    successor_active_from + MAX_ACCESS_TOKEN_LIFETIME + TimeDelta::minutes(1)
+/// A line of keys that was noted as needed at an instant may sign until then: longer than two notes are apart.
+pub const WANTED_FOR: TimeDelta = TimeDelta::minutes(2);
+
+/// The time by which the last token of a key has expired, when it signs until `signs_until`. Replicas may sign with the key
+/// for a moment longer, hence the extra minute.
+fn last_token_dead(signs_until: DateTime<Utc>) -> DateTime<Utc> {
+    signs_until + MAX_ACCESS_TOKEN_LIFETIME + TimeDelta::minutes(1)
 }
 
 #[cfg(test)]
@@ -299,8 +327,27 @@ mod tests {
     }
 
     fn key(keys: &Keyring, sequence: i64, active_from: DateTime<Utc>) -> SealedSigningKey {
+        key_of(keys, Algorithm::EdDsa, sequence, active_from)
+    }
+
+    fn key_of(keys: &Keyring, algorithm: Algorithm, sequence: i64, active_from: DateTime<Utc>) -> SealedSigningKey {
         let made = active_from - PUBLICATION_LEAD;
-        SealedSigningKey::generate(keys, Algorithm::EdDsa, sequence, made, active_from, &SystemEntropy).unwrap()
+        SealedSigningKey::generate(keys, algorithm, sequence, made, active_from, &SystemEntropy).unwrap()
+    }
+
+    fn open(sealed: &[SealedSigningKey], keys: &Keyring) -> Result<KeySet, SigningKeyError> {
+        open_for(Algorithm::EdDsa, &[], sealed, keys, DateTime::UNIX_EPOCH)
+    }
+
+    fn open_for(
+        server: Algorithm,
+        of_applications: &[Algorithm],
+        sealed: &[SealedSigningKey],
+        keys: &Keyring,
+        now: DateTime<Utc>,
+    ) -> Result<KeySet, SigningKeyError> {
+        let algorithms = Algorithms { server, of_applications: of_applications.iter().copied().collect() };
+        KeySet::open(sealed, algorithms, keys, now)
     }
 
     #[test]
@@ -308,13 +355,13 @@ mod tests {
         let keys = keyring();
         let start = DateTime::UNIX_EPOCH;
         let turn = start + TimeDelta::days(90);
-        let set = KeySet::open(&[key(&keys, 1, start), key(&keys, 2, turn)], &keys).unwrap();
+        let set = open(&[key(&keys, 1, start), key(&keys, 2, turn)], &keys).unwrap();
         let (old, new) = (set.keys[0].kid.clone(), set.keys[1].kid.clone());
 
         let before = turn - TimeDelta::seconds(1);
-        assert_eq!(set.signing(before).unwrap().kid, old);
+        assert_eq!(set.signing(None, before).unwrap().kid, old);
         assert_eq!(set.published(before).keys.len(), 2);
-        assert_eq!(set.signing(turn).unwrap().kid, new);
+        assert_eq!(set.signing(None, turn).unwrap().kid, new);
         let last = last_token_dead(turn);
         assert!(set.find(&old, last - TimeDelta::seconds(1)).is_some());
         assert!(set.find(&old, last).is_none());
@@ -322,9 +369,48 @@ mod tests {
     }
 
     #[test]
+    fn each_algorithm_has_a_line_of_its_own() {
+        let keys = keyring();
+        let start = DateTime::UNIX_EPOCH;
+        let turn = start + TimeDelta::days(1);
+        let sealed = [key(&keys, 1, start), key_of(&keys, Algorithm::Es256, 2, turn)];
+        let set = open_for(Algorithm::EdDsa, &[Algorithm::Es256], &sealed, &keys, turn).unwrap();
+        let algorithm = |asked, now| set.signing(asked, now).unwrap().algorithm;
+        let before = turn - TimeDelta::seconds(1);
+        assert_eq!(algorithm(Some(Algorithm::Es256), before), Algorithm::EdDsa, "published, not yet used");
+        assert_eq!(algorithm(Some(Algorithm::Es256), turn), Algorithm::Es256);
+        assert_eq!(algorithm(None, turn), Algorithm::EdDsa, "a key of another line is no successor");
+        assert_eq!(algorithm(Some(Algorithm::Rs256), turn), Algorithm::EdDsa, "the server's stands in");
+        assert_eq!(set.published(turn + TimeDelta::days(1000)).keys.len(), 2, "both are in use");
+    }
+
+    #[test]
+    fn a_former_algorithm_stands_in_and_is_published_until_its_last_token_is_dead() {
+        let keys = keyring();
+        let start = DateTime::UNIX_EPOCH;
+        let turn = start + TimeDelta::days(1);
+        let mut former = key(&keys, 1, start);
+        former.wanted_at = Some(start);
+        let of_application = key_of(&keys, Algorithm::Rs256, 2, start);
+        let sealed = [former.clone(), of_application, key_of(&keys, Algorithm::Es256, 3, turn)];
+        let asked = [Algorithm::Rs256];
+        let before = turn - TimeDelta::seconds(1);
+        let set = open_for(Algorithm::Es256, &asked, &sealed, &keys, before).unwrap();
+        assert_eq!(set.signing(None, before).unwrap().kid, former.kid);
+        assert!(set.has(&former.kid, before), "what signs is published, however old its note");
+
+        let mut sealed = sealed;
+        sealed[0].wanted_at = Some(before);
+        let set = open_for(Algorithm::Es256, &asked, &sealed, &keys, turn).unwrap();
+        let last = last_token_dead(before + WANTED_FOR);
+        assert!(set.has(&former.kid, last - TimeDelta::seconds(1)) && !set.has(&former.kid, last));
+        assert_eq!(set.published(last).keys.len(), 2);
+    }
+
+    #[test]
     fn keys_sealed_with_another_secret_do_not_open() {
         let sealed = key(&keyring(), 1, DateTime::UNIX_EPOCH);
-        assert!(matches!(KeySet::open(&[sealed], &keyring()), Err(SigningKeyError::WrongSecret)));
+        assert!(matches!(open(&[sealed], &keyring()), Err(SigningKeyError::WrongSecret)));
     }
 
     #[test]
@@ -340,7 +426,7 @@ mod tests {
         let anew = SealedSigningKey { sealed: anew, ..sealed.clone() };
         assert_eq!(anew.sealed_with(&both).unwrap(), both.current_id());
         let published = |key: SealedSigningKey, keys| {
-            let set = KeySet::open(&[key], keys).unwrap().published(DateTime::UNIX_EPOCH);
+            let set = open(&[key], keys).unwrap().published(DateTime::UNIX_EPOCH);
             serde_json::to_value(set).unwrap()
         };
         assert_eq!(published(anew, &Keyring::new(&new)), published(sealed, &before));
@@ -352,7 +438,7 @@ mod tests {
         for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
             let now = DateTime::UNIX_EPOCH;
             let sealed = SealedSigningKey::generate(&keys, algorithm, 1, now, now, &SystemEntropy).unwrap();
-            let set = KeySet::open(&[sealed], &keys).unwrap();
+            let set = open(&[sealed], &keys).unwrap();
             let published = serde_json::to_value(set.published(now)).unwrap();
             let key = &published["keys"][0];
             assert_eq!(key["alg"], algorithm.as_str());

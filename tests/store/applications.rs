@@ -1,7 +1,7 @@
 //! Applications.
 
 use chrono::TimeDelta;
-use sojourn::model::{Application, ApplicationSettings, Scope};
+use sojourn::model::{Algorithm, Application, ApplicationSettings, Scope};
 
 use super::fixture::{Fixture, MICROSECOND, at};
 
@@ -25,6 +25,8 @@ async fn applications_come_back_as_they_were_in_the_order_of_their_ids(fixture: 
     full.settings.access_token_lifetime = Some(TimeDelta::seconds(60));
     full.settings.absolute_lifetime = Some(TimeDelta::days(3650));
     full.settings.idle_timeout = Some(TimeDelta::seconds(900));
+    full.settings.claims = vec!["https://example.org/tenant".to_owned(), "roles".to_owned()];
+    full.settings.signing_algorithm = Some(Algorithm::Es256);
     for new in [&plain, &full] {
         assert!(fixture.store.add_application(new).await.unwrap());
     }
@@ -44,7 +46,10 @@ async fn of_two_changes_at_once_the_second_has_to_look_again(fixture: &Fixture) 
     let stored = application("a");
     fixture.store.add_application(&stored).await.unwrap();
     let changed = |name: &str, seconds| {
-        let settings = ApplicationSettings { name: name.to_owned(), ..stored.settings.clone() };
+        let claims = vec![name.to_owned()];
+        let signing_algorithm = Some(Algorithm::Rs256);
+        let name = name.to_owned();
+        let settings = ApplicationSettings { name, claims, signing_algorithm, ..stored.settings.clone() };
         Application { settings, updated_at: at(seconds), ..stored.clone() }
     };
     let (first, second) = (changed("first", 5), changed("second", 6));

@@ -66,7 +66,10 @@ async fn every_ending_is_in_the_log_whatever_ended_it(fixture: &Fixture) {
 
 async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixture: &Fixture) {
     let (id, ann) = (fixture.open(session_of("ann")).await.id, user("ann"));
-    let change = SessionChange { device_name: Some(Some("Desk".to_owned())), metadata: None };
+    let change = SessionChange { device_name: Some(Some("Desk".to_owned())), ..SessionChange::default() };
+    fixture.store.change_session(id, Owner::Anyone, &change, at(1)).await.unwrap().unwrap();
+    let claims = Some(Some(sojourn::model::ExtraClaims::from_json("{\"a\":1}".to_owned())));
+    let change = SessionChange { claims, ..SessionChange::default() };
     fixture.store.change_session(id, Owner::Anyone, &change, at(1)).await.unwrap().unwrap();
     fixture.store.extend_session(id, Owner::Anyone, TimeDelta::hours(1), at(1)).await.unwrap().unwrap();
     fixture.store.put_user(&ann, &details(Some("Ann"), None), at(2)).await.unwrap();
@@ -76,7 +79,7 @@ async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixtur
     let changed = |name| Change::UserChanged(user(name));
     assert_eq!(
         all(&fixture.store).await,
-        [changed("ann"), changed("ann"), changed("ann"), changed("bob"), changed("bob")]
+        [changed("ann"), changed("ann"), changed("ann"), changed("ann"), changed("bob"), changed("bob")]
     );
 }
 
@@ -112,7 +115,7 @@ async fn a_revoked_service_key_and_changed_signing_keys_are_in_the_log(fixture: 
     let key = service_key(7, 0);
     fixture.store.add_service_key(&key).await.unwrap();
     assert!(fixture.store.revoke_service_key(key.id, at(1)).await.unwrap());
-    fixture.store.add_signing_key(&signing_key(1, "one", sojourn::tokens::Algorithm::EdDsa)).await.unwrap();
+    fixture.store.add_signing_key(&signing_key(1, "one", sojourn::model::Algorithm::EdDsa)).await.unwrap();
     assert_eq!(all(&fixture.store).await, [Change::ServiceKeyRevoked(key.id), Change::SigningKeysChanged]);
 }
 

@@ -1,7 +1,7 @@
 //! Changes of an active session.
 
 use chrono::TimeDelta;
-use sojourn::model::{Metadata, Owner, Session};
+use sojourn::model::{ExtraClaims, Metadata, Owner, Session};
 use sojourn::store::SessionChange;
 
 use super::fixture::{Fixture, MICROSECOND, full_session, new_id, session_of, user};
@@ -49,7 +49,7 @@ async fn extensions_at_once_all_count(fixture: &Fixture) {
 async fn a_foreign_users_session_cannot_be_extended_or_changed(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let (bob, now) = (user("bob"), session.created_at);
-    let change = SessionChange { device_name: Some(Some("mine".to_owned())), metadata: None };
+    let change = SessionChange { device_name: Some(Some("mine".to_owned())), ..SessionChange::default() };
     for (id, owner) in [(session.id, Owner::User(&bob)), (new_id(), Owner::Anyone)] {
         assert_eq!(fixture.store.extend_session(id, owner, TimeDelta::days(1), now).await.unwrap(), None);
         assert_eq!(fixture.store.change_session(id, owner, &change, now).await.unwrap(), None);
@@ -70,13 +70,19 @@ async fn a_change_leaves_what_it_does_not_name(fixture: &Fixture) {
     let expected = Session { metadata, ..session };
     assert_eq!(changed, Some(expected.clone()));
     assert_eq!(fixture.stored(id).await, expected);
+
+    for claims in [Some(ExtraClaims::from_json(r#"{"a":"ü"}"#.to_owned())), None] {
+        let change = SessionChange { claims: Some(claims.clone()), ..SessionChange::default() };
+        let changed = fixture.store.change_session(id, Owner::Anyone, &change, now).await.unwrap();
+        assert_eq!(changed, Some(Session { claims, ..expected.clone() }));
+    }
 }
 
 async fn a_name_can_be_given_and_taken_away(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     for name in [Some("Ann's laptop 💻"), Some("it's \"so\" %_\\"), None] {
         let name = name.map(str::to_owned);
-        let change = SessionChange { device_name: Some(name.clone()), metadata: None };
+        let change = SessionChange { device_name: Some(name.clone()), ..SessionChange::default() };
         let changed =
             fixture.store.change_session(session.id, Owner::Anyone, &change, session.created_at).await.unwrap();
         assert_eq!(changed.unwrap().device.name, name);
@@ -86,7 +92,7 @@ async fn a_name_can_be_given_and_taken_away(fixture: &Fixture) {
 
 async fn an_inactive_session_cannot_be_changed(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
-    let change = SessionChange { device_name: Some(Some("late".to_owned())), metadata: None };
+    let change = SessionChange { device_name: Some(Some("late".to_owned())), ..SessionChange::default() };
     let idle = session.last_seen_at + session.idle_timeout.unwrap();
     for now in [idle, session.expires_at] {
         assert_eq!(fixture.store.change_session(session.id, Owner::Anyone, &change, now).await.unwrap(), None);

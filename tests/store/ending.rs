@@ -94,7 +94,7 @@ async fn an_ended_session_cannot_be_changed_by_anything(fixture: &Fixture) {
     let ended = fixture.stored(session.id).await;
     let (store, id, now) = (&fixture.store, session.id, at(2));
     assert_eq!(store.extend_session(id, Owner::Anyone, TimeDelta::days(1), now).await.unwrap(), None);
-    let change = SessionChange { device_name: Some(None), metadata: None };
+    let change = SessionChange { device_name: Some(None), ..SessionChange::default() };
     assert_eq!(store.change_session(id, Owner::Anyone, &change, now).await.unwrap(), None);
     store.touch_sessions(&[Touch { id, seen_at: now, counter: 9 }]).await.unwrap();
     assert!(!store.end_active_session(id, &session.user_id, EndReason::RevokedByUser, now).await.unwrap());
@@ -239,7 +239,7 @@ async fn an_end_that_races_extensions_and_changes_stays(fixture: &Fixture) {
                     assert_eq!(extended, None);
                 } else {
                     store.extend_session(id, Owner::Anyone, TimeDelta::hours(1), at(1)).await.unwrap();
-                    let change = SessionChange { device_name: Some(Some("x".to_owned())), metadata: None };
+                    let change = SessionChange { device_name: Some(Some("x".to_owned())), ..SessionChange::default() };
                     store.change_session(id, Owner::Anyone, &change, at(1)).await.unwrap();
                 }
             })

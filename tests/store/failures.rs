@@ -120,7 +120,7 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
 
     let (store, id, ann, now, anyone) = (&fixture.store, session.id, &session.user_id, at(1), Owner::Anyone);
     let attempt = |presented| RefreshAttempt { grace: TimeDelta::zero(), ..attempt(id, presented, now) };
-    let change = SessionChange { device_name: Some(None), metadata: None };
+    let change = SessionChange { device_name: Some(None), ..SessionChange::default() };
     let outcomes = [
         ("open_session", store.open_session(&new(&session_of("ann"))).await.err()),
         ("touch_sessions", store.touch_sessions(&[Touch { id, seen_at: now, counter: 0 }]).await.err()),

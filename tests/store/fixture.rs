@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::model::ServiceKeyId;
 use sojourn::model::{
-    Device, DeviceType, Filter, Metadata, Opener, Owner, Scope, Search, Session, SessionId, SessionLimit, Sort,
+    Device, DeviceType, ExtraClaims, Filter, Metadata, Opener, Owner, Scope, Search, Session, SessionId, SessionLimit,
+    Sort,
 };
 use sojourn::model::{UserDetails, UserId};
 use sojourn::store::{self, EndedAtOnce, Idempotency, NewSession, Opening, RefreshAttempt, Store};
@@ -197,6 +198,7 @@ pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
         acr: None,
         amr: Vec::new(),
         metadata: Metadata::default(),
+        claims: None,
         opened_by: None,
         authenticated_at: at(seconds),
         least_counter: 0,
@@ -234,6 +236,7 @@ pub(crate) fn full_session(user_id: &str) -> Session {
         opened_by: Some(Opener::Key(ServiceKeyId(Uuid::from_u128(0xf)))),
         authenticated_at: moment(-7),
         least_counter: 3,
+        claims: Some(ExtraClaims::from_json("{\"https://example.org/ü\":[1,{\"a\":null}],\"roles\":\"x\"}".to_owned())),
         ..session_of(user_id)
     }
 }

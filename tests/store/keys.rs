@@ -1,10 +1,9 @@
 //! Service keys and signing keys.
 
 use chrono::TimeDelta;
-use sojourn::model::Scope;
-use sojourn::model::ServiceKeyId;
+use sojourn::model::{Algorithm, Scope, ServiceKeyId};
 use sojourn::store::Error;
-use sojourn::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
+use sojourn::tokens::{SealedSigningKey, StoredServiceKey};
 use uuid::Uuid;
 
 use super::fixture::{Fixture, MICROSECOND, at};
@@ -16,7 +15,8 @@ on_both_stores!(
     a_service_key_id_that_is_taken_is_refused,
     signing_keys_come_back_oldest_first,
     of_ten_signing_keys_with_one_sequence_one_is_kept,
-    old_signing_keys_are_forgotten,
+    a_forgotten_signing_key_is_gone_and_the_others_stay,
+    an_algorithm_is_noted_as_wanted_and_never_earlier,
 );
 
 pub(super) fn service_key(id: u128, seconds: i64) -> StoredServiceKey {
@@ -87,6 +87,7 @@ pub(super) fn signing_key(sequence: i64, kid: &str, algorithm: Algorithm) -> Sea
         sealed: vec![0, 255, 7],
         created_at: at(sequence) + MICROSECOND,
         active_from: at(sequence) + TimeDelta::minutes(10),
+        wanted_at: None,
     }
 }
 
@@ -115,13 +116,34 @@ async fn of_ten_signing_keys_with_one_sequence_one_is_kept(fixture: &Fixture) {
     assert_eq!(fixture.store.signing_keys().await.unwrap(), added);
 }
 
-async fn old_signing_keys_are_forgotten(fixture: &Fixture) {
-    for sequence in 1..=4 {
+async fn a_forgotten_signing_key_is_gone_and_the_others_stay(fixture: &Fixture) {
+    for sequence in 1..=3 {
         let key = signing_key(sequence, &format!("key {sequence}"), Algorithm::EdDsa);
         fixture.store.add_signing_key(&key).await.unwrap();
     }
-    fixture.store.remove_signing_keys_before(3).await.unwrap();
-    fixture.store.remove_signing_keys_before(0).await.unwrap();
-    let kept: Vec<i64> = fixture.store.signing_keys().await.unwrap().iter().map(|key| key.sequence).collect();
-    assert_eq!(kept, [3, 4]);
+    for _ in 0..2 {
+        fixture.store.remove_signing_key(2).await.unwrap();
+        let kept: Vec<i64> = fixture.store.signing_keys().await.unwrap().iter().map(|key| key.sequence).collect();
+        assert_eq!(kept, [1, 3]);
+    }
+}
+
+async fn an_algorithm_is_noted_as_wanted_and_never_earlier(fixture: &Fixture) {
+    let one = signing_key(1, "a", Algorithm::EdDsa);
+    let noted = SealedSigningKey { wanted_at: Some(at(3) + MICROSECOND), ..signing_key(2, "b", Algorithm::EdDsa) };
+    let other = signing_key(3, "c", Algorithm::Es256);
+    for key in [&one, &noted, &other] {
+        assert!(fixture.store.add_signing_key(key).await.unwrap());
+    }
+    assert_eq!(fixture.store.signing_keys().await.unwrap(), [one.clone(), noted.clone(), other.clone()]);
+    for (now, expected) in [(at(1), [at(1), at(3) + MICROSECOND]), (at(9), [at(9), at(9)]), (at(5), [at(9), at(9)])] {
+        fixture.store.note_wanted_algorithm(Algorithm::EdDsa, now).await.unwrap();
+        let wanted = expected.map(Some);
+        let keys = [
+            SealedSigningKey { wanted_at: wanted[0], ..one.clone() },
+            SealedSigningKey { wanted_at: wanted[1], ..noted.clone() },
+            other.clone(),
+        ];
+        assert_eq!(fixture.store.signing_keys().await.unwrap(), keys);
+    }
 }

@@ -2,9 +2,10 @@
 
 use chrono::TimeDelta;
 use sojourn::clock::SystemEntropy;
+use sojourn::model::Algorithm;
 use sojourn::model::{EndReason, Owner, Session};
 use sojourn::store::{SessionsOpened, UsedSecret};
-use sojourn::tokens::{Algorithm, Keyring, MasterSecret, SealedSigningKey, SecretId};
+use sojourn::tokens::{Keyring, MasterSecret, SealedSigningKey, SecretId};
 
 use super::fixture::{Fixture, MICROSECOND, at, session_at};
 use super::keys::signing_key;

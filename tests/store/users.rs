@@ -164,6 +164,7 @@ async fn personal_data_is_removed_from_every_row(fixture: &Fixture) {
             user_agent: None,
             device: Device { kind: session.device.kind, ..Device::default() },
             metadata: Metadata::default(),
+            claims: None,
             ended: stored.ended,
             ..session.clone()
         };

@@ -26,7 +26,7 @@ use crate::api::failure::Rejection;
 use crate::api::family::Refused;
 use crate::api::json::Json;
 use crate::sessions::{Error, Freshness, Introspection, IssuedTokens, RefreshRequest, Refreshed, TokenKind};
-use crate::tokens::client_id_of;
+use crate::tokens::{ClaimMembers, client_id_of};
 
 type Result<T> = std::result::Result<T, Refused<OAuth>>;
 
@@ -189,7 +189,8 @@ impl ClientForm for IntrospectionRequest {
     }
 }
 
-/// Claims of a valid token, or exactly `{"active": false}` (RFC 7662 section 2.2).
+/// Claims of a valid token, or exactly `{"active": false}` (RFC 7662 section 2.2). Claims that the session's opener added are
+/// further members.
 #[derive(Serialize, ToSchema)]
 struct IntrospectionResponse {
     active: bool,
@@ -234,12 +235,20 @@ struct IntrospectionResponse {
     amr: Vec<String>,
 }
 
-/// An [`IntrospectionResponse`], or its only member where the token is not valid.
+/// An [`IntrospectionResponse`] with extra claims or without, or its only member where the token is not valid.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Introspected {
     Active(Box<IntrospectionResponse>),
-    Inactive { active: bool },
+    WithClaims {
+        #[serde(flatten)]
+        response: Box<IntrospectionResponse>,
+        #[serde(flatten)]
+        claims: ClaimMembers,
+    },
+    Inactive {
+        active: bool,
+    },
 }
 
 /// Introspect a token
@@ -268,7 +277,8 @@ async fn introspect(
     let Some(Introspection { signed_in, kind, issued_at, expires_at }) = found else {
         return Ok(Json(Introspected::Inactive { active: false }));
     };
-    Ok(Json(Introspected::Active(Box::new(IntrospectionResponse {
+    let claims = app.sessions.claims_of(&signed_in.session);
+    let response = Box::new(IntrospectionResponse {
         active: true,
         sub: signed_in.session.user_id.to_string(),
         sid: signed_in.session.id.as_uuid(),
@@ -285,7 +295,12 @@ async fn introspect(
         aud: wire::Audience::new(app.sessions.audiences_of(&signed_in.session)),
         acr: signed_in.session.acr,
         amr: signed_in.session.amr,
-    }))))
+    });
+    Ok(Json(if claims.is_empty() {
+        Introspected::Active(response)
+    } else {
+        Introspected::WithClaims { response, claims }
+    }))
 }
 
 /// Revoke a token

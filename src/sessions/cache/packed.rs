@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{Device, DeviceType, Metadata, Opener, Scope, Session, SessionId, SignedIn, Touch, User, UserId};
+use crate::model::{
+    Device, DeviceType, ExtraClaims, Metadata, Opener, Scope, Session, SessionId, SignedIn, Touch, User, UserId,
+};
 
 /// Between two texts, and in place of one that is not there. No text of a session has either: control characters are refused
 /// when it is opened, and JSON has none but white space.
@@ -61,6 +63,7 @@ impl Packed {
             opened_by,
             authenticated_at,
             least_counter,
+            claims,
         } = session;
         let User { id: _, name, email, banned_at, created_at: user_created_at, updated_at: user_updated_at } = user;
         if ended.is_some() || banned_at.is_some() {
@@ -80,6 +83,7 @@ impl Packed {
             Some(scope.as_str()),
             acr.as_deref(),
             Some(metadata.as_json()),
+            claims.as_ref().map(ExtraClaims::as_json),
             name.as_deref(),
             email.as_deref(),
         ];
@@ -120,6 +124,7 @@ impl Packed {
         let scope = Scope::parse(&optional()??).ok()?;
         let acr = optional()?;
         let metadata = Metadata::from_json(optional()??).ok()?;
+        let claims = optional()?.map(ExtraClaims::from_json);
         let user = User {
             id: user_id.clone(),
             name: optional()?,
@@ -151,6 +156,7 @@ impl Packed {
             opened_by: self.opened_by,
             authenticated_at: self.authenticated_at,
             least_counter: self.least_counter,
+            claims,
         };
         Some(SignedIn { session, user })
     }
@@ -232,6 +238,7 @@ pub(super) mod tests {
             opened_by: Some(Opener::Session(SessionId::from_uuid(Uuid::from_u128(8)))),
             authenticated_at: at(10),
             least_counter: 7,
+            claims: Some(ExtraClaims::from_json("{\"b\":2}".to_owned())),
         };
         let user = User {
             id: user_id,
@@ -251,6 +258,7 @@ pub(super) mod tests {
         let Session { client_id, location, user_agent, device, scope, acr, amr, .. } = &mut bare.session;
         (*client_id, *location, *user_agent, *acr) = (None, Some(String::new()), None, None);
         (device.name, device.os, device.browser, *scope, *amr) = (None, None, None, Scope::default(), Vec::new());
+        bare.session.claims = None;
         (bare.session.idle_timeout, bare.session.ip_address, bare.user.name, bare.user.email) =
             (None, None, None, None);
         for signed_in in [whole, bare] {

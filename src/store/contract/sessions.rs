@@ -16,6 +16,8 @@ pub struct SessionChange {
     pub device_name: Option<Option<String>>,
     /// The opener's own data.
     pub metadata: Option<crate::model::Metadata>,
+    /// The opener's claims; `Some(None)` removes them.
+    pub claims: Option<Option<crate::model::ExtraClaims>>,
 }
 
 /// Reads of sessions, and changes that do not end them.
@@ -71,7 +73,7 @@ pub trait SessionStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Session>>;
 
-    /// Changes the device name or the metadata of an active session of `owner`, and answers the session. `None` when
+    /// Changes the device name, the metadata or the claims of an active session of `owner`, and answers the session. `None` when
     /// the id is unknown, or the session is of another owner or not active.
     async fn change_session(
         &self,

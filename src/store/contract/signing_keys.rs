@@ -1,8 +1,10 @@
 //! Signing keys.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::error::Result;
+use crate::model::Algorithm;
 use crate::tokens::SealedSigningKey;
 
 /// Signing keys, sealed by a master secret.
@@ -15,6 +17,9 @@ pub trait SigningKeyStore: Send + Sync {
     /// written: another replica was faster.
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool>;
 
-    /// Deletes the signing keys before `sequence`.
-    async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()>;
+    /// Deletes the signing key with that sequence number, if there is one.
+    async fn remove_signing_key(&self, sequence: i64) -> Result<()>;
+
+    /// Records that keys of the algorithm are needed at `now`. Only the latest time is kept.
+    async fn note_wanted_algorithm(&self, algorithm: Algorithm, now: DateTime<Utc>) -> Result<()>;
 }

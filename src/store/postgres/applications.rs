@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::rows::PgQuery;
 use super::store::PostgresStore;
-use crate::model::{Application, ApplicationSettings, Scope};
+use crate::model::{Algorithm, Application, ApplicationSettings, Scope};
 use crate::store::contract::{ApplicationStore, Result};
 use crate::store::statements::applications::{
     ADD_APPLICATION, CHANGE_APPLICATION, DELETE_APPLICATION, LIST_APPLICATIONS, application,
@@ -47,11 +47,20 @@ impl ApplicationStore for PostgresStore {
     }
 }
 
-/// Binds `$1` to the id and `$2` to `$7` to the settings.
+/// Binds `$1` to the id and `$2` to `$9` to the settings.
 fn with_settings<'q>(statement: &'static str, application: &'q Application) -> sqlx::Result<PgQuery<'q>> {
     let Application { id, settings, created_at: _, updated_at: _ } = application;
-    let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-        settings;
+    let ApplicationSettings {
+        name,
+        audiences,
+        scope,
+        access_token_lifetime,
+        absolute_lifetime,
+        idle_timeout,
+        claims,
+        signing_algorithm,
+    } = settings;
+    let claims = (!claims.is_empty()).then(|| texts_to_store(claims)).transpose()?;
     Ok(sqlx::query(statement)
         .bind(id)
         .bind(name)
@@ -59,5 +68,7 @@ fn with_settings<'q>(statement: &'static str, application: &'q Application) -> s
         .bind(scope.as_ref().map(Scope::as_str))
         .bind(seconds_to_store(*access_token_lifetime)?)
         .bind(seconds_to_store(*absolute_lifetime)?)
-        .bind(seconds_to_store(*idle_timeout)?))
+        .bind(seconds_to_store(*idle_timeout)?)
+        .bind(claims)
+        .bind(signing_algorithm.map(Algorithm::as_str)))
 }

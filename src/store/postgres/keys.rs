@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::store::PostgresStore;
-use crate::model::ServiceKeyId;
+use crate::model::{Algorithm, ServiceKeyId};
 use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
-    ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, REMOVE_SIGNING_KEYS,
-    REVOKE_SERVICE_KEY, service_key, signing_key,
+    ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
+    REMOVE_SIGNING_KEY, REVOKE_SERVICE_KEY, service_key, signing_key,
 };
 use crate::store::stored_time::StoredTime;
 use crate::tokens::{SealedSigningKey, StoredServiceKey};
@@ -24,7 +24,7 @@ impl SigningKeyStore for PostgresStore {
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
-        let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from } = key;
+        let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from, wanted_at } = key;
         let add = || {
             sqlx::query(ADD_SIGNING_KEY)
                 .bind(sequence)
@@ -33,14 +33,26 @@ impl SigningKeyStore for PostgresStore {
                 .bind(sealed)
                 .bind(StoredTime(*created_at))
                 .bind(StoredTime(*active_from))
+                .bind(wanted_at.map(StoredTime))
                 .execute(&self.database.pool)
         };
         Ok(self.database.retry_if_rolled_back(add).await?.rows_affected() > 0)
     }
 
-    async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
-        let remove = || sqlx::query(REMOVE_SIGNING_KEYS).bind(sequence).execute(&self.database.pool);
+    async fn remove_signing_key(&self, sequence: i64) -> Result<()> {
+        let remove = || sqlx::query(REMOVE_SIGNING_KEY).bind(sequence).execute(&self.database.pool);
         self.database.retry_idempotent(remove).await?;
+        Ok(())
+    }
+
+    async fn note_wanted_algorithm(&self, algorithm: Algorithm, now: DateTime<Utc>) -> Result<()> {
+        let note = || {
+            sqlx::query(NOTE_WANTED_ALGORITHM)
+                .bind(algorithm.as_str())
+                .bind(StoredTime(now))
+                .execute(&self.database.pool)
+        };
+        self.database.retry_idempotent(note).await?;
         Ok(())
     }
 }

@@ -12,8 +12,8 @@
 //! | `end_session` | yes | a repeat answers that the session is already ended |
 //! | `reauthenticate_session` | yes | a repeat finds a higher least counter and writes nothing; the caller then authenticates once more |
 //! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
-//! | `erase_user`, `note_use_of_secret` | yes | a repeat finds less to write, or nothing |
-//! | `revoke_service_key`, `remove_signing_keys_before` | yes | the first time is kept; a deleted key stays deleted |
+//! | `erase_user`, `note_use_of_secret`, `note_wanted_algorithm` | yes | a repeat finds less to write, or nothing |
+//! | `revoke_service_key`, `remove_signing_key` | yes | the first time is kept; a deleted key stays deleted |
 //! | `end_in_bulk` | yes | the second bulk ending has the same filter, and ends nothing that the call does not cover |
 //! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | a repeat would be another batch |
 //! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer the sessions that they ended, and a repeat would find none. A ping proves their connection first |

@@ -6,7 +6,7 @@ use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
 use super::failure::failure;
-use crate::model::{LogPosition, LoggedChange, Session, SessionId};
+use crate::model::{ExtraClaims, LogPosition, LoggedChange, Session, SessionId};
 use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, Result};
 use crate::store::search::Dialect;
@@ -129,7 +129,7 @@ fn column_checked<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> sqlx::Result
     rows.iter().map(value).collect()
 }
 
-/// Binds `$1` to `$29` to arrays of the columns of sessions.
+/// Binds `$1` to `$30` to arrays of the columns of sessions.
 pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
     Ok(query
         .bind(column(sessions, |session| session.id.as_uuid()))
@@ -162,7 +162,8 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.metadata.as_json()))
         .bind(column(sessions, |session| session.opened_by.map(|opener| opener.to_string())))
         .bind(column(sessions, |session| session.authenticated_at))
-        .bind(column_checked(sessions, |session| values::counter_to_store(session.least_counter, "least_counter"))?))
+        .bind(column_checked(sessions, |session| values::counter_to_store(session.least_counter, "least_counter"))?)
+        .bind(column(sessions, |session| session.claims.as_ref().map(ExtraClaims::as_json))))
 }
 
 /// Decodes the row of each session. A row that cannot be decoded spoils no other answer.

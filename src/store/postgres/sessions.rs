@@ -146,7 +146,7 @@ impl SessionStore for PostgresStore {
         change: &SessionChange,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        let SessionChange { device_name, metadata } = change;
+        let SessionChange { device_name, metadata, claims } = change;
         let change = || async {
             let change = sqlx::query(change_session!())
                 .bind(StoredTime(now))
@@ -154,7 +154,8 @@ impl SessionStore for PostgresStore {
                 .bind(values::owned_by(owner))
                 .bind(device_name.is_some())
                 .bind(device_name.as_ref().and_then(Option::as_deref))
-                .bind(metadata.as_ref().map(Metadata::as_json));
+                .bind(metadata.as_ref().map(Metadata::as_json))
+                .bind(claims.as_ref().map(|claims| values::claims_to_change(claims.as_ref())));
             change.fetch_optional(&self.database.pool).await?.as_ref().map(columns::session).transpose()
         };
         self.database.retry_idempotent(change).await

@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 
 use super::failure::failure;
 use super::store::SqliteStore;
-use crate::model::ServiceKeyId;
+use crate::model::{Algorithm, ServiceKeyId};
 use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
-    ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, REMOVE_SIGNING_KEYS,
-    REVOKE_SERVICE_KEY, service_key, signing_key,
+    ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
+    REMOVE_SIGNING_KEY, REVOKE_SERVICE_KEY, service_key, signing_key,
 };
 use crate::store::stored_time::StoredTime;
 use crate::tokens::{SealedSigningKey, StoredServiceKey};
@@ -22,19 +22,26 @@ impl SigningKeyStore for SqliteStore {
     }
 
     async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
-        let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from } = key;
+        let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from, wanted_at } = key;
         let add = sqlx::query(ADD_SIGNING_KEY)
             .bind(sequence)
             .bind(kid)
             .bind(algorithm.as_str())
             .bind(sealed)
             .bind(StoredTime(*created_at))
-            .bind(StoredTime(*active_from));
+            .bind(StoredTime(*active_from))
+            .bind(wanted_at.map(StoredTime));
         Ok(add.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
     }
 
-    async fn remove_signing_keys_before(&self, sequence: i64) -> Result<()> {
-        sqlx::query(REMOVE_SIGNING_KEYS).bind(sequence).execute(&self.writer).await.map_err(failure)?;
+    async fn remove_signing_key(&self, sequence: i64) -> Result<()> {
+        sqlx::query(REMOVE_SIGNING_KEY).bind(sequence).execute(&self.writer).await.map_err(failure)?;
+        Ok(())
+    }
+
+    async fn note_wanted_algorithm(&self, algorithm: Algorithm, now: DateTime<Utc>) -> Result<()> {
+        let note = sqlx::query(NOTE_WANTED_ALGORITHM).bind(algorithm.as_str()).bind(StoredTime(now));
+        note.execute(&self.writer).await.map_err(failure)?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteExecutor};
 
-use crate::model::{Session, SessionId, Touch};
+use crate::model::{ExtraClaims, Session, SessionId, Touch};
 use crate::store::search::Dialect;
 use crate::store::stored_time::StoredTime;
 use crate::store::values;
@@ -74,7 +74,7 @@ const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9,
 
 pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Binds `$1` to `$29` to the columns of a session.
+/// Binds `$1` to `$30` to the columns of a session.
 pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
     Ok(query
         .bind(session.id.as_uuid())
@@ -105,7 +105,8 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(session.metadata.as_json())
         .bind(session.opened_by.map(|opener| opener.to_string()))
         .bind(StoredTime(session.authenticated_at))
-        .bind(values::counter_to_store(session.least_counter, "least_counter")?))
+        .bind(values::counter_to_store(session.least_counter, "least_counter")?)
+        .bind(session.claims.as_ref().map(ExtraClaims::as_json)))
 }
 
 /// Runs a statement that writes one row at most and returns it.

@@ -123,14 +123,15 @@ impl SessionStore for SqliteStore {
         change: &SessionChange,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        let SessionChange { device_name, metadata } = change;
+        let SessionChange { device_name, metadata, claims } = change;
         let change = sqlx::query(change_session!())
             .bind(StoredTime(now))
             .bind(id.as_uuid())
             .bind(values::owned_by(owner))
             .bind(device_name.is_some())
             .bind(device_name.as_ref().and_then(Option::as_deref))
-            .bind(metadata.as_ref().map(Metadata::as_json));
+            .bind(metadata.as_ref().map(Metadata::as_json))
+            .bind(claims.as_ref().map(|claims| values::claims_to_change(claims.as_ref())));
         let row = rows::write_one(&self.writer, change).await.map_err(failure)?;
         row.as_ref().map(columns::session).transpose().map_err(failure)
     }

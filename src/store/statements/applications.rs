@@ -2,13 +2,14 @@
 
 use chrono::TimeDelta;
 
-use crate::model::{Application, ApplicationSettings, Scope};
+use crate::model::{Algorithm, Application, ApplicationSettings, Scope};
 use crate::store::columns::StoredRow;
 use crate::store::values::{OrUnreadable as _, stored_texts};
 
 macro_rules! application_columns {
     () => {
-        "id, name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, created_at, updated_at"
+        "id, name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, claims, signing_algorithm, \
+         created_at, updated_at"
     };
 }
 
@@ -18,13 +19,13 @@ pub(in crate::store) const LIST_APPLICATIONS: &str =
 pub(in crate::store) const ADD_APPLICATION: &str = concat!(
     "INSERT INTO applications (",
     application_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING"
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING"
 );
 
 pub(in crate::store) const CHANGE_APPLICATION: &str = "
     UPDATE applications SET name = $2, audiences = $3, scope = $4, access_token_lifetime = $5, absolute_lifetime = $6,
-        idle_timeout = $7, updated_at = $8
-    WHERE id = $1 AND updated_at = $9";
+        idle_timeout = $7, claims = $8, signing_algorithm = $9, updated_at = $10
+    WHERE id = $1 AND updated_at = $11";
 
 pub(in crate::store) const DELETE_APPLICATION: &str = "DELETE FROM applications WHERE id = $1";
 
@@ -32,6 +33,8 @@ pub(in crate::store) fn application(row: &impl StoredRow) -> sqlx::Result<Applic
     let seconds =
         |column| Ok::<_, sqlx::Error>(row.named::<Option<i32>>(column)?.map(|time| TimeDelta::seconds(time.into())));
     let scope: Option<String> = row.named("scope")?;
+    let claims: Option<String> = row.named("claims")?;
+    let algorithm: Option<String> = row.named("signing_algorithm")?;
     Ok(Application {
         id: row.named("id")?,
         settings: ApplicationSettings {
@@ -41,6 +44,10 @@ pub(in crate::store) fn application(row: &impl StoredRow) -> sqlx::Result<Applic
             access_token_lifetime: seconds("access_token_lifetime")?,
             absolute_lifetime: seconds("absolute_lifetime")?,
             idle_timeout: seconds("idle_timeout")?,
+            claims: claims.map_or(Ok(Vec::new()), |claims| stored_texts(&claims, "claims"))?,
+            signing_algorithm: algorithm
+                .map(|name| Algorithm::parse(&name).or_unreadable("signing_algorithm"))
+                .transpose()?,
         },
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,

@@ -1,9 +1,9 @@
 //! Service keys and signing keys.
 
-use crate::model::{Scope, ServiceKeyId};
+use crate::model::{Algorithm, Scope, ServiceKeyId};
 use crate::store::columns::StoredRow;
 use crate::store::values::OrUnreadable as _;
-use crate::tokens::{Algorithm, SealedSigningKey, StoredServiceKey};
+use crate::tokens::{SealedSigningKey, StoredServiceKey};
 
 macro_rules! service_key_columns {
     () => {
@@ -13,7 +13,7 @@ macro_rules! service_key_columns {
 
 macro_rules! signing_key_columns {
     () => {
-        "sequence, kid, algorithm, sealed, created_at, active_from"
+        "sequence, kid, algorithm, sealed, created_at, active_from, wanted_at"
     };
 }
 
@@ -35,10 +35,13 @@ pub(in crate::store) const LIST_SIGNING_KEYS: &str =
 pub(in crate::store) const ADD_SIGNING_KEY: &str = concat!(
     "INSERT INTO signing_keys (",
     signing_key_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sequence) DO NOTHING"
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (sequence) DO NOTHING"
 );
 
-pub(in crate::store) const REMOVE_SIGNING_KEYS: &str = "DELETE FROM signing_keys WHERE sequence < $1";
+pub(in crate::store) const REMOVE_SIGNING_KEY: &str = "DELETE FROM signing_keys WHERE sequence = $1";
+
+pub(in crate::store) const NOTE_WANTED_ALGORITHM: &str =
+    "UPDATE signing_keys SET wanted_at = $2 WHERE algorithm = $1 AND (wanted_at IS NULL OR wanted_at < $2)";
 
 pub(in crate::store) fn service_key(row: &impl StoredRow) -> sqlx::Result<StoredServiceKey> {
     Ok(StoredServiceKey {
@@ -61,5 +64,6 @@ pub(in crate::store) fn signing_key(row: &impl StoredRow) -> sqlx::Result<Sealed
         sealed: row.named("sealed")?,
         created_at: row.time("created_at")?,
         active_from: row.time("active_from")?,
+        wanted_at: row.optional_time("wanted_at")?,
     })
 }

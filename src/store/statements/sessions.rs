@@ -45,7 +45,7 @@ macro_rules! change_session {
     () => {
         concat!(
             "UPDATE sessions SET device_name = CASE WHEN $4 THEN $5 ELSE device_name END,
-                metadata = coalesce($6, metadata)
+                metadata = coalesce($6, metadata), claims = nullif(coalesce($7, claims), '{}')
              WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ",
             active!(),
             " RETURNING ",

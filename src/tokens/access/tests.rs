@@ -7,14 +7,20 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::SystemEntropy;
-use crate::model::{Device, Metadata, Scope};
+use crate::model::{Algorithm, Device, ExtraClaims, Metadata, Scope};
 use crate::tokens::keyring::Keyring;
 use crate::tokens::master_secret::MasterSecret;
-use crate::tokens::signing::last_token_dead;
-use crate::tokens::signing::{Algorithm, SealedSigningKey};
+use crate::tokens::signing::{Algorithms, SealedSigningKey};
 
 const ISSUER: &str = "https://sessions.example.org";
 const AUDIENCE: &str = "applications";
+
+/// The keys of a server with the algorithm of the first one, and an application with that of the last one.
+fn open(sealed: &[SealedSigningKey], keyring: &Keyring, now: DateTime<Utc>) -> KeySet {
+    let (first, last) = (sealed.first().unwrap().algorithm, sealed.last().unwrap().algorithm);
+    let algorithms = Algorithms { server: first, of_applications: BTreeSet::from([last]) };
+    KeySet::open(sealed, algorithms, keyring, now).unwrap()
+}
 
 struct Fixture {
     tokens: AccessTokens,
@@ -27,7 +33,7 @@ impl Fixture {
         let keyring = Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap());
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let key = SealedSigningKey::generate(&keyring, algorithm, 1, now, now, &SystemEntropy).unwrap();
-        let keys = KeySet::open(&[key], &keyring).unwrap();
+        let keys = open(&[key], &keyring, now);
         Self { tokens: AccessTokens::new(ISSUER.to_owned(), AUDIENCE.to_owned(), keys), keyring, now }
     }
 
@@ -55,6 +61,7 @@ impl Fixture {
             opened_by: None,
             authenticated_at: self.now - TimeDelta::minutes(1),
             least_counter: 0,
+            claims: None,
         }
     }
 
@@ -64,11 +71,11 @@ impl Fixture {
     }
 
     fn kid(&self) -> String {
-        self.tokens.keys().signing(self.now).unwrap().kid.clone()
+        self.tokens.keys().signing(None, self.now).unwrap().kid.clone()
     }
 
     fn header(&self) -> Value {
-        let algorithm = self.tokens.keys().signing(self.now).unwrap().algorithm;
+        let algorithm = self.tokens.keys().signing(None, self.now).unwrap().algorithm.as_str();
         json!({ "typ": "at+jwt", "alg": algorithm, "kid": self.kid() })
     }
 
@@ -83,7 +90,7 @@ impl Fixture {
     /// A token with any header and payload and a right signature.
     fn sign(&self, header: &str, payload: &[u8]) -> String {
         let keys = self.tokens.keys();
-        let key = keys.signing(self.now).unwrap();
+        let key = keys.signing(None, self.now).unwrap();
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = URL_SAFE_NO_PAD.encode(key.signer.sign(message.as_bytes()).unwrap());
         format!("{message}.{signature}")
@@ -406,12 +413,67 @@ fn a_token_of_a_retired_key_dies_with_the_overlap() {
     let turn = fixture.now + TimeDelta::minutes(1);
     let second = SealedSigningKey::generate(&fixture.keyring, Algorithm::EdDsa, 2, fixture.now, turn, &SystemEntropy);
     let both = [first.unwrap(), second.unwrap()];
-    fixture.tokens.replace_keys(KeySet::open(&both, &fixture.keyring).unwrap());
+    fixture.tokens.replace_keys(open(&both, &fixture.keyring, fixture.now));
     assert_eq!(fixture.refusal(&token), TokenError::UnknownKey, "its key is not among them any more");
 
     let token = fixture.mint();
-    let last = last_token_dead(turn);
+    let last = turn + MAX_ACCESS_TOKEN_LIFETIME + TimeDelta::minutes(1);
     let shortly_before = last - TimeDelta::seconds(1);
     assert!(fixture.tokens.verify_owner(&token, shortly_before).is_ok());
     assert_eq!(fixture.tokens.verify_owner(&token, last), Err(TokenError::UnknownKey));
+}
+
+/// RFC 8725 section 3.1: the key alone decides the algorithm.
+#[test]
+fn a_token_of_one_line_is_never_taken_with_a_key_of_another() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let generate = |algorithm, sequence| {
+        SealedSigningKey::generate(&fixture.keyring, algorithm, sequence, fixture.now, fixture.now, &SystemEntropy)
+    };
+    let [first, second] = [(Algorithm::EdDsa, 1), (Algorithm::Es256, 2)].map(|(algorithm, sequence)| {
+        let key = generate(algorithm, sequence).unwrap();
+        (key.kid.clone(), key)
+    });
+    fixture.tokens.replace_keys(open(&[first.1, second.1], &fixture.keyring, fixture.now));
+    let shop = ApplicationSettings { signing_algorithm: Some(Algorithm::Es256), ..ApplicationSettings::default() };
+    let mint = |settings| {
+        let minted =
+            fixture.tokens.mint_for(settings, &fixture.session(), Uuid::nil(), TimeDelta::minutes(5), fixture.now);
+        minted.unwrap().0.expose().to_owned()
+    };
+    let header = |token: &str| jsonwebtoken::decode_header(token).unwrap();
+    for (settings, kid, other, algorithm) in [
+        (None, &first.0, &second.0, jsonwebtoken::Algorithm::EdDSA),
+        (Some(&shop), &second.0, &first.0, jsonwebtoken::Algorithm::ES256),
+    ] {
+        let token = mint(settings);
+        assert_eq!((header(&token).kid.as_ref(), header(&token).alg), (Some(kid), algorithm));
+        assert!(fixture.tokens.verify(&token, fixture.now).is_ok());
+        let (payload, signature) = token.split_once('.').unwrap().1.split_once('.').unwrap();
+        for (kid, alg) in [(other, json!(algorithm)), (kid, json!("HS256")), (other, json!("none"))] {
+            let forged = json!({ "typ": "at+jwt", "alg": alg, "kid": kid }).to_string();
+            let forged = format!("{}.{payload}.{signature}", URL_SAFE_NO_PAD.encode(forged));
+            fixture.refusal(&forged);
+        }
+    }
+}
+
+#[test]
+fn extra_claims_are_those_that_the_application_allows_and_never_one_of_ours() {
+    let fixture = Fixture::new(Algorithm::EdDsa);
+    let mut session = fixture.session();
+    session.claims = Some(ExtraClaims::from_json(r#"{"roles":["a"],"secret":1,"sub":"mallory"}"#.to_owned()));
+    let payload = |names: &[&str]| -> Value {
+        let claims = names.iter().map(|name| (*name).to_owned()).collect();
+        let settings = ApplicationSettings { claims, ..ApplicationSettings::default() };
+        let lifetime = TimeDelta::minutes(5);
+        let token = fixture.tokens.mint_for(Some(&settings), &session, Uuid::nil(), lifetime, fixture.now).unwrap().0;
+        assert!(fixture.tokens.verify(token.expose(), fixture.now).is_ok());
+        let payload = token.expose().split('.').nth(1).unwrap().to_owned();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    };
+    // As if a later version reserved a name that is listed.
+    let claims = payload(&["roles", "sub"]);
+    assert_eq!((&claims["roles"], &claims["sub"], claims.get("secret")), (&json!(["a"]), &json!("1001"), None));
+    assert_eq!(payload(&[]).get("roles"), None);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sojourn::config::TokenConfig;
-use sojourn::tokens::Algorithm;
+use sojourn::model::Algorithm;
 
 use crate::support::on_both_databases;
 use crate::support::server::{Server, answer};

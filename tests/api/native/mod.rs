@@ -1,5 +1,7 @@
 //! The native API.
 
+mod application_algorithms;
+mod application_claims;
 mod applications;
 mod authenticate;
 mod change;

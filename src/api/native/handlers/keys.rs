@@ -97,8 +97,8 @@ pub(crate) async fn revoke_key(
 
 /// List signing keys
 ///
-/// Returns the keys that sign access tokens, oldest first: the present one, its predecessors until their last token has
-/// expired, and a successor that is published already.
+/// Returns the keys that sign access tokens, oldest first: for each algorithm the present one, its predecessors until their
+/// last token has expired, and a successor that is published already.
 #[utoipa::path(
     get, path = "/v1/signing-keys", tag = "Keys", operation_id = "listSigningKeys",
     responses((status = 200, description = "The keys", body = wire::SigningKeyList), Unauthenticated, NeedsAdmin),
@@ -113,23 +113,24 @@ pub(crate) async fn list_signing_keys(
 
 /// Rotate the signing keys
 ///
-/// Makes a successor now, although keys rotate by themselves. It is published at once and signs in ten minutes, when
-/// verifiers know it.
+/// Makes a successor of each algorithm's key now, although keys rotate by themselves. It is published at once and signs in
+/// ten minutes, when verifiers know it.
 #[utoipa::path(
     post, path = "/v1/signing-keys/rotate", tag = "Keys", operation_id = "rotateSigningKeys",
     request_body = Option<wire::RotateSigningKeys>,
     responses(
-        (status = 201, description = "The new key", body = wire::SigningKey),
-        Unauthenticated, BadBody, NeedsAdminRecent,
+        (status = 201, description = "The new key", body = wire::RotatedSigningKeys),
+        Unauthenticated, BadBody, NeedsAdminRecent, BadFields,
     ),
 )]
 pub(crate) async fn rotate_signing_keys(
     State(app): State<Arc<App>>,
     caller: Caller,
     body: OptionalBody<wire::RotateSigningKeys>,
-) -> Result<(StatusCode, Json<wire::SigningKey>)> {
-    let made = app.sessions.rotate_signing_keys(&caller, body.compromised).await?;
-    Ok((StatusCode::CREATED, Json(made.into())))
+) -> Result<(StatusCode, Json<wire::RotatedSigningKeys>)> {
+    let made = app.sessions.rotate_signing_keys(&caller, body.algorithm.as_deref(), body.compromised).await?;
+    let made = wire::RotatedSigningKeys::new(made).ok_or(Error::Internal("a rotation makes a key".into()))?;
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 fn key_id(text: &str) -> std::result::Result<ServiceKeyId, Error> {

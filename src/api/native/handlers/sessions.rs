@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
 
 use super::{Body, BodyAndBytes, Caller, Query, Result, SessionPath};
 use crate::api::addressing::prefix_of;
@@ -169,8 +170,8 @@ pub(crate) async fn get_session(
 
 /// Change a session
 ///
-/// Changes the device's name or the metadata. A new name needs no scope for the caller's own sessions, and
-/// `sessions:admin` for any other. New metadata needs `sessions:write`.
+/// Changes the device's name, the metadata or the claims. A new name needs no scope for the caller's own sessions, and
+/// `sessions:admin` for any other. New metadata and new claims need `sessions:write`.
 #[utoipa::path(
     patch, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "changeSession",
     params(("id" = String, Path, description = "The session's id")), request_body = wire::ChangeSession,
@@ -188,7 +189,8 @@ pub(crate) async fn change_session(
 ) -> Result<Json<wire::Session>> {
     let mut body = body.into_inner();
     let metadata = body.take_metadata()?;
-    let session = app.sessions.change(&caller, *id, body.device_name, metadata).await?;
+    let claims = body.claims.as_deref().map(RawValue::get);
+    let session = app.sessions.change(&caller, *id, body.device_name, metadata, claims).await?;
     Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn put_user(
 ///
 /// Ends the user's sessions, and deletes the user's name, email address and ban. Ended sessions are kept for the
 /// server's retention time. With `erase`, or if the server always erases, personal data is removed from them at once:
-/// IP addresses, locations, user agents, devices and metadata. The user's id, the application, kind of device, scope
+/// IP addresses, locations, user agents, devices, metadata and claims. The user's id, the application, kind of device, scope
 /// and times remain until the sessions are deleted. A user that was deleted before can be erased by a repeat with
 /// `erase`.
 #[utoipa::path(

@@ -13,17 +13,18 @@ use crate::api::timestamp;
 use crate::model;
 use crate::model::{Caller, Metadata, Scope, SessionId, SignedIn, State};
 use crate::sessions::{self, EndedInBulk, IssuedTokens, Opened, Refreshed, UserSessions};
+use crate::tokens::ClaimMembers;
 
-/// The viewer of a session: only services and staff learn which credential opened it.
+/// The viewer of a session: only services and staff learn which credential opened it, and its extra claims.
 #[derive(Debug, Clone, Copy)]
 pub struct Viewer {
     own: Option<SessionId>,
-    sees_opener: bool,
+    sees_internals: bool,
 }
 
 impl Viewer {
     /// Any service.
-    pub const SERVICE: Self = Self { own: None, sees_opener: true };
+    pub const SERVICE: Self = Self { own: None, sees_internals: true };
 
     /// The caller.
     pub fn of(caller: &Caller) -> Self {
@@ -36,7 +37,7 @@ impl Viewer {
     /// A user in a session, perhaps one of the staff.
     pub fn user(signed_in: &SignedIn) -> Self {
         let session = &signed_in.session;
-        Self { own: Some(session.id), sees_opener: session.scope.allows(Scope::READ) }
+        Self { own: Some(session.id), sees_internals: session.scope.allows(Scope::READ) }
     }
 }
 
@@ -147,6 +148,11 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "key:01a20114-3d06-7355-88c5-d5965a7f8762")]
     opened_by: Option<String>,
+    /// Claims that the opener adds to the session's access tokens. Shown to services and to users with `sessions:read`;
+    /// absent without such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({"roles": ["editor"]}))]
+    claims: Option<ClaimMembers>,
     /// Whether this is the session that the request was made with.
     current: bool,
 }
@@ -215,6 +221,7 @@ impl Session {
             opened_by,
             authenticated_at,
             least_counter: _,
+            claims,
         } = session;
         Self {
             id: id.as_uuid(),
@@ -237,7 +244,8 @@ impl Session {
             auth_time: authenticated_at,
             scope: scope.into(),
             metadata: raw(&metadata),
-            opened_by: opened_by.filter(|_| viewer.sees_opener).map(|opener| opener.to_string()),
+            opened_by: opened_by.filter(|_| viewer.sees_internals).map(|opener| opener.to_string()),
+            claims: claims.filter(|_| viewer.sees_internals).map(|claims| ClaimMembers::all(&claims)),
             current: viewer.own == Some(id),
         }
     }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::members::present;
 use crate::api::timestamp;
 use crate::model;
-use crate::model::ApplicationSettings;
+use crate::model::{Algorithm, ApplicationSettings};
 use crate::sessions::ApplicationDraft;
 
 /// The audiences of access tokens: one, or a list (RFC 7519 section 4.1.3).
@@ -65,12 +65,29 @@ pub struct CreateApplication {
     /// The longest time that a session may stay unused, in seconds. The server's own limit applies if it is shorter.
     #[schema(example = 900, minimum = 60)]
     idle_timeout: Option<i64>,
+    /// The names of claims that openers may add to its access tokens, at most 32; by default none.
+    #[schema(example = json!(["roles", "https://example.org/tenant"]))]
+    claims: Option<Vec<String>>,
+    /// The algorithm that signs its access tokens: `EdDSA`, `ES256` or `RS256`; by default the server's. If no key of that
+    /// algorithm is in use yet, one is published now and signs in ten minutes, when verifiers know it; until then the
+    /// server's key signs.
+    #[schema(example = "ES256")]
+    signing_algorithm: Option<String>,
 }
 
 impl CreateApplication {
     pub(in crate::api::native) fn into_draft(self) -> ApplicationDraft {
-        let Self { client_id: _, name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            self;
+        let Self {
+            client_id: _,
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            claims,
+            signing_algorithm,
+        } = self;
         ApplicationDraft {
             name,
             audiences,
@@ -78,6 +95,8 @@ impl CreateApplication {
             access_token_lifetime: access_token_lifetime.map(Some),
             absolute_lifetime: absolute_lifetime.map(Some),
             idle_timeout: idle_timeout.map(Some),
+            claims,
+            signing_algorithm: signing_algorithm.map(Some),
         }
     }
 }
@@ -108,13 +127,38 @@ pub struct ChangeApplication {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>, example = 900, minimum = 60)]
     idle_timeout: Option<Option<i64>>,
+    /// The names of claims that openers may add to its access tokens, at most 32; an empty list for none. Tokens of open
+    /// sessions lose claims that are no longer named with the next refresh.
+    #[schema(example = json!(["roles", "https://example.org/tenant"]))]
+    claims: Option<Vec<String>>,
+    /// The algorithm that signs its access tokens: `EdDSA`, `ES256` or `RS256`, or null for the server's.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "ES256")]
+    signing_algorithm: Option<Option<String>>,
 }
 
 impl From<ChangeApplication> for ApplicationDraft {
     fn from(change: ChangeApplication) -> Self {
-        let ChangeApplication { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            change;
-        Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout }
+        let ChangeApplication {
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            claims,
+            signing_algorithm,
+        } = change;
+        Self {
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            claims,
+            signing_algorithm,
+        }
     }
 }
 
@@ -138,6 +182,12 @@ pub struct Application {
     /// The longest time that a session may stay unused, in seconds; absent for the server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     idle_timeout: Option<i64>,
+    /// The names of claims that openers may add to its access tokens.
+    claims: Vec<String>,
+    /// The algorithm that signs its access tokens; absent for the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ES256")]
+    signing_algorithm: Option<&'static str>,
     #[serde(serialize_with = "timestamp::serialize")]
     created_at: DateTime<Utc>,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -147,8 +197,16 @@ pub struct Application {
 impl From<model::Application> for Application {
     fn from(application: model::Application) -> Self {
         let model::Application { id, settings, created_at, updated_at } = application;
-        let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            settings;
+        let ApplicationSettings {
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            claims,
+            signing_algorithm,
+        } = settings;
         let seconds = |limit: Option<chrono::TimeDelta>| limit.map(|limit| limit.num_seconds());
         Self {
             client_id: id,
@@ -158,6 +216,8 @@ impl From<model::Application> for Application {
             access_token_lifetime: seconds(access_token_lifetime),
             absolute_lifetime: seconds(absolute_lifetime),
             idle_timeout: seconds(idle_timeout),
+            claims,
+            signing_algorithm: signing_algorithm.map(Algorithm::as_str),
             created_at,
             updated_at,
         }

@@ -131,7 +131,7 @@ pub struct SigningKey {
 
 impl From<SealedSigningKey> for SigningKey {
     fn from(key: SealedSigningKey) -> Self {
-        let SealedSigningKey { sequence: _, kid, algorithm, sealed: _, created_at, active_from } = key;
+        let SealedSigningKey { sequence: _, kid, algorithm, sealed: _, created_at, active_from, wanted_at: _ } = key;
         Self { kid, algorithm: algorithm.as_str(), created_at, active_from }
     }
 }
@@ -142,10 +142,41 @@ pub struct SigningKeyList {
     pub(in crate::api::native) keys: Vec<SigningKey>,
 }
 
+/// The key that a rotation made, and those of other algorithms.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RotatedSigningKeys {
+    /// The `kid` in the header of tokens: the key's thumbprint (RFC 7638).
+    kid: String,
+    /// The signature algorithm: the server's own, or the one that was named.
+    #[schema(example = "EdDSA")]
+    algorithm: &'static str,
+    #[serde(serialize_with = "timestamp::serialize")]
+    created_at: DateTime<Utc>,
+    /// The time from which the key signs.
+    #[serde(serialize_with = "timestamp::serialize")]
+    active_from: DateTime<Utc>,
+    /// The new keys of the algorithms that applications have; absent without such.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    others: Vec<SigningKey>,
+}
+
+impl RotatedSigningKeys {
+    /// The answer; `None` for no key.
+    pub(in crate::api::native) fn new(made: Vec<SealedSigningKey>) -> Option<Self> {
+        let mut made = made.into_iter().map(SigningKey::from);
+        let SigningKey { kid, algorithm, created_at, active_from } = made.next()?;
+        Some(Self { kid, algorithm, created_at, active_from, others: made.collect() })
+    }
+}
+
 /// The options of a rotation.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateSigningKeys {
+    /// Only the keys of this algorithm: `EdDSA`, `ES256` or `RS256`. By default those of all algorithms in use.
+    #[schema(example = "ES256")]
+    pub(in crate::api::native) algorithm: Option<String>,
     /// The present keys are compromised: the new key signs at once, and every access token becomes invalid.
     #[serde(default)]
     pub(in crate::api::native) compromised: bool,

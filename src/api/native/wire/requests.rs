@@ -97,6 +97,11 @@ pub struct OpenSession {
     #[serde(default, deserialize_with = "json_object_unless_empty")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
+    /// Claims to add to the session's access tokens: a JSON object of at most 2 KiB as compact JSON. The application's record
+    /// must name each (`claims` in `/v1/applications`).
+    #[serde(default, deserialize_with = "json_object_unless_empty")]
+    #[schema(value_type = Option<Object>, example = json!({"roles": ["editor"]}))]
+    claims: Option<Box<RawValue>>,
 }
 
 /// Details of a user. Members that are left out keep their stored values.
@@ -161,6 +166,7 @@ impl OpenSession {
             replaces,
             tokens,
             metadata,
+            claims,
         } = self;
         let UserDetails { name, email } = user.unwrap_or_default();
         Ok(SessionDraft {
@@ -180,6 +186,7 @@ impl OpenSession {
             idle_timeout,
             replaces,
             metadata: metadata.as_deref().map(checked_metadata).transpose()?,
+            claims: claims.map(|claims| claims.get().to_owned()),
             tokens: tokens.into(),
         })
     }
@@ -197,6 +204,10 @@ pub struct ChangeSession {
     #[serde(default, deserialize_with = "json_object")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
+    /// New claims, which replace all that the opener added, from the next access token on; needs `sessions:write`.
+    #[serde(default, deserialize_with = "json_object")]
+    #[schema(value_type = Option<Object>, example = json!({"roles": ["editor"]}))]
+    pub(in crate::api::native) claims: Option<Box<RawValue>>,
 }
 
 impl ChangeSession {
