@@ -89,6 +89,7 @@ impl Setup {
             entropy: Arc::clone(&entropy),
             algorithm: tokens.algorithm,
             age: tokens.key_age,
+            making: tokio::sync::Mutex::default(),
         });
         let access_tokens = AccessTokens::new(tokens.issuer, tokens.audience, signing_keys.open().await?);
         let keyring = keyring();

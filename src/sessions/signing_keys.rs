@@ -28,6 +28,8 @@ pub struct SigningKeys {
     pub algorithm: Algorithm,
     /// Age at which a key gets a successor.
     pub age: TimeDelta,
+    /// Held while keys are made, so that requests at once do not each make one.
+    pub making: tokio::sync::Mutex<()>,
 }
 
 /// Why the signing keys could not be had.
@@ -167,12 +169,19 @@ impl SigningKeys {
         algorithms: &BTreeSet<Algorithm>,
         now: DateTime<Utc>,
     ) -> Result<(Vec<SealedSigningKey>, bool), KeysError> {
-        let (mut stored, mut is_new) = (self.store.signing_keys().await?, false);
-        while let Some(due) = algorithms.iter().find(|algorithm| self.is_due(&stored, **algorithm, now)) {
-            self.add(&stored, *due, now).await?;
-            (stored, is_new) = (self.store.signing_keys().await?, true);
+        let due = |stored: &[SealedSigningKey]| {
+            algorithms.iter().copied().find(|algorithm| self.is_due(stored, *algorithm, now))
+        };
+        let stored = self.store.signing_keys().await?;
+        if due(&stored).is_none() {
+            return Ok((stored, false));
         }
-        Ok((stored, is_new))
+        let _making = self.making.lock().await;
+        loop {
+            let stored = self.store.signing_keys().await?;
+            let Some(algorithm) = due(&stored) else { return Ok((stored, true)) };
+            self.add(&stored, algorithm, now).await?;
+        }
     }
 
     /// Whether a line needs a new key. A newest key that does not sign yet is never replaced, so replicas whose settings
