@@ -54,6 +54,9 @@ pub(super) struct Settings {
     /// The longest time that a session may stay unused, such as 15m, or none for the server's
     #[arg(long, value_name = "DURATION", value_parser = limit)]
     idle_timeout: Option<Limit>,
+    /// The name of the cookie that carries its session tokens, such as __Host-shop, or none for the server's
+    #[arg(long, value_name = "NAME")]
+    cookie_name: Option<String>,
 }
 
 /// A limit; `None`: the server's own.
@@ -66,7 +69,8 @@ fn limit(text: &str) -> Result<Limit, String> {
 
 impl From<Settings> for ApplicationDraft {
     fn from(settings: Settings) -> Self {
-        let Settings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } = settings;
+        let Settings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, cookie_name } =
+            settings;
         let seconds = |limit: Option<Limit>| limit.map(|Limit(limit)| limit.map(|limit| limit.num_seconds()));
         let audiences = match audiences.as_slice() {
             [] => None,
@@ -80,6 +84,7 @@ impl From<Settings> for ApplicationDraft {
             access_token_lifetime: seconds(access_token_lifetime),
             absolute_lifetime: seconds(absolute_lifetime),
             idle_timeout: seconds(idle_timeout),
+            cookie_name: cookie_name.map(|name| (name != "none").then_some(name)),
         }
     }
 }

@@ -32,4 +32,6 @@ pub struct ApplicationSettings {
     pub absolute_lifetime: Option<TimeDelta>,
     /// The longest time without use; `None`: the server's.
     pub idle_timeout: Option<TimeDelta>,
+    /// The name of the cookie that carries its session tokens; `None`: the server's, if that has one.
+    pub cookie_name: Option<String>,
 }

@@ -35,12 +35,14 @@ pub struct ApplicationDraft {
     pub absolute_lifetime: Option<Option<i64>>,
     /// The longest time without use, in seconds.
     pub idle_timeout: Option<Option<i64>>,
+    /// The name of the cookie that carries its session tokens.
+    pub cookie_name: Option<Option<String>>,
 }
 
 impl ApplicationDraft {
     /// The settings after the draft. Refused: all fields that are invalid.
     fn apply(self, to: &ApplicationSettings) -> Result<ApplicationSettings, Error> {
-        let Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } = self;
+        let Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, cookie_name } = self;
         let (mut settings, mut errors) = (to.clone(), FieldErrors::default());
         let name = name.and_then(|name| errors.keep(text::required("name", name, MAX_NAME_CHARS)));
         settings.name = name.unwrap_or(settings.name);
@@ -48,6 +50,8 @@ impl ApplicationDraft {
         settings.audiences = audiences.unwrap_or(settings.audiences);
         let scope = scope.and_then(|scope| errors.keep(scope.as_deref().map(Scope::parse).transpose()));
         settings.scope = scope.unwrap_or(settings.scope);
+        let cookie_name = cookie_name.and_then(|name| errors.keep(name.map(checked_cookie_name).transpose()));
+        settings.cookie_name = cookie_name.unwrap_or(settings.cookie_name);
         let of_access = MIN_ACCESS_TOKEN_LIFETIME..=MAX_ACCESS_TOKEN_LIFETIME;
         for (field, asked, bounds, setting) in [
             ("access_token_lifetime", access_token_lifetime, of_access, &mut settings.access_token_lifetime),
@@ -90,6 +94,17 @@ fn checked_audiences(audiences: Vec<String>) -> Result<Vec<String>, FieldError> 
         }
     }
     Ok(checked)
+}
+
+/// Every name that is a token will do: what browsers want of a cookie with a prefix such as `__Host-` (RFC 6265bis section
+/// 4.1.3), in whatever case it is written, all our cookies have.
+fn checked_cookie_name(name: String) -> Result<String, FieldError> {
+    let name = text::required("cookie_name", name, MAX_NAME_CHARS)?;
+    if text::is_token(&name) {
+        Ok(name)
+    } else {
+        Err(FieldError::new("cookie_name", "must have only letters, digits and !#$%&'*+-.^_`|~"))
+    }
 }
 
 impl Sessions {

@@ -25,6 +25,7 @@ async fn applications_come_back_as_they_were_in_the_order_of_their_ids(fixture: 
     full.settings.access_token_lifetime = Some(TimeDelta::seconds(60));
     full.settings.absolute_lifetime = Some(TimeDelta::days(3650));
     full.settings.idle_timeout = Some(TimeDelta::seconds(900));
+    full.settings.cookie_name = Some("__Host-shop".to_owned());
     for new in [&plain, &full] {
         assert!(fixture.store.add_application(new).await.unwrap());
     }

@@ -47,11 +47,18 @@ impl ApplicationStore for PostgresStore {
     }
 }
 
-/// Binds `$1` to the id and `$2` to `$7` to the settings.
+/// Binds `$1` to the id and `$2` to `$8` to the settings.
 fn with_settings<'q>(statement: &'static str, application: &'q Application) -> sqlx::Result<PgQuery<'q>> {
     let Application { id, settings, created_at: _, updated_at: _ } = application;
-    let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-        settings;
+    let ApplicationSettings {
+        name,
+        audiences,
+        scope,
+        access_token_lifetime,
+        absolute_lifetime,
+        idle_timeout,
+        cookie_name,
+    } = settings;
     Ok(sqlx::query(statement)
         .bind(id)
         .bind(name)
@@ -59,5 +66,6 @@ fn with_settings<'q>(statement: &'static str, application: &'q Application) -> s
         .bind(scope.as_ref().map(Scope::as_str))
         .bind(seconds_to_store(*access_token_lifetime)?)
         .bind(seconds_to_store(*absolute_lifetime)?)
-        .bind(seconds_to_store(*idle_timeout)?))
+        .bind(seconds_to_store(*idle_timeout)?)
+        .bind(cookie_name))
 }

@@ -65,12 +65,24 @@ pub struct CreateApplication {
     /// The longest time that a session may stay unused, in seconds. The server's own limit applies if it is shorter.
     #[schema(example = 900, minimum = 60)]
     idle_timeout: Option<i64>,
+    /// The name of the cookie that carries the session tokens of its sessions, and only of these; by default the server's
+    /// own cookie, if there is one.
+    #[schema(example = "__Host-shop", max_length = 255)]
+    cookie_name: Option<String>,
 }
 
 impl CreateApplication {
     pub(in crate::api::native) fn into_draft(self) -> ApplicationDraft {
-        let Self { client_id: _, name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            self;
+        let Self {
+            client_id: _,
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            cookie_name,
+        } = self;
         ApplicationDraft {
             name,
             audiences,
@@ -78,6 +90,7 @@ impl CreateApplication {
             access_token_lifetime: access_token_lifetime.map(Some),
             absolute_lifetime: absolute_lifetime.map(Some),
             idle_timeout: idle_timeout.map(Some),
+            cookie_name: cookie_name.map(Some),
         }
     }
 }
@@ -108,13 +121,25 @@ pub struct ChangeApplication {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>, example = 900, minimum = 60)]
     idle_timeout: Option<Option<i64>>,
+    /// The name of the cookie that carries the session tokens of its sessions. Cookies of the former name are not read any
+    /// more: their users have to sign in again.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "__Host-shop", max_length = 255)]
+    cookie_name: Option<Option<String>>,
 }
 
 impl From<ChangeApplication> for ApplicationDraft {
     fn from(change: ChangeApplication) -> Self {
-        let ChangeApplication { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            change;
-        Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout }
+        let ChangeApplication {
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            cookie_name,
+        } = change;
+        Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, cookie_name }
     }
 }
 
@@ -138,6 +163,9 @@ pub struct Application {
     /// The longest time that a session may stay unused, in seconds; absent for the server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     idle_timeout: Option<i64>,
+    /// The name of the cookie that carries the session tokens of its sessions; absent for the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookie_name: Option<String>,
     #[serde(serialize_with = "timestamp::serialize")]
     created_at: DateTime<Utc>,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -147,8 +175,15 @@ pub struct Application {
 impl From<model::Application> for Application {
     fn from(application: model::Application) -> Self {
         let model::Application { id, settings, created_at, updated_at } = application;
-        let ApplicationSettings { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout } =
-            settings;
+        let ApplicationSettings {
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            cookie_name,
+        } = settings;
         let seconds = |limit: Option<chrono::TimeDelta>| limit.map(|limit| limit.num_seconds());
         Self {
             client_id: id,
@@ -158,6 +193,7 @@ impl From<model::Application> for Application {
             access_token_lifetime: seconds(access_token_lifetime),
             absolute_lifetime: seconds(absolute_lifetime),
             idle_timeout: seconds(idle_timeout),
+            cookie_name,
             created_at,
             updated_at,
         }
