@@ -4,6 +4,7 @@ mod applications;
 mod change;
 mod clients;
 mod cookie;
+mod cookie_answers;
 mod devices;
 mod end;
 mod errors;

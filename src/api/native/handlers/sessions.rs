@@ -15,8 +15,9 @@ use crate::api::native::responses::{
     BadBody, BadFields, BadQuery, NeedsAdmin, NeedsRead, NoSuchSession, NotActive, ServiceNeedsRead, Unauthenticated,
 };
 use crate::api::native::wire;
+use crate::api::session_cookie;
 use crate::model::{DEFAULT_PAGE, FieldError};
-use crate::sessions::IdempotencyKey;
+use crate::sessions::{IdempotencyKey, IssuedTokens, TokenChoice};
 
 /// Open a session
 ///
@@ -30,7 +31,10 @@ use crate::sessions::IdempotencyKey;
     params(("Idempotency-Key" = Option<String>, Header, nullable = false, description = "Key for safe repeats: the same key and body within 24 hours return the same session")),
     responses(
         (status = 201, description = "The session, opened now or before with this idempotency key", body = wire::OpenedSession,
-            headers(("Location" = String, description = "Path of the session"))),
+            headers(
+                ("Location" = String, description = "Path of the session"),
+                ("Set-Cookie" = String, description = "With `tokens: cookie`, the session token in the application's cookie or else the server's"),
+            )),
         (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the requested scope; or `user_banned`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`session_limit_reached`, or `session_not_active` if the idempotency key's session has ended or expired", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Invalid fields, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
@@ -45,11 +49,22 @@ pub(crate) async fn open_session(
 ) -> Result<Response> {
     let (body, bytes) = body.into_inner();
     let key = idempotency_key(&headers, &bytes)?;
-    let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
+    let draft = body.into_draft(app.http.cookie.clone())?;
+    let in_cookie = draft.tokens == TokenChoice::Cookie;
+    let opened = app.sessions.open(&caller, draft, key).await?;
+    let cookie = match &opened.tokens {
+        IssuedTokens::Session { token, .. } if in_cookie => {
+            session_cookie::set(&app, &opened.signed_in.session, token.expose())?
+        }
+        _ => None,
+    };
     let prefix = prefix_of(app.sessions.access_tokens().issuer());
     let location = format!("{prefix}/v1/sessions/{}", opened.signed_in.session.id);
     let body = wire::OpenedSession::new(opened, wire::Viewer::of(&caller), app.sessions.now());
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
+    let body = if in_cookie { body.with_token_in_cookie() } else { body };
+    let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response();
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
 }
 
 fn idempotency_key(headers: &HeaderMap, request: &[u8]) -> std::result::Result<Option<IdempotencyKey>, FieldError> {

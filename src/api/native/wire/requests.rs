@@ -110,7 +110,7 @@ impl UserDetails {
 }
 
 /// Kind of tokens: `access_and_refresh` for a pair of short-lived access token and refresh token, `session` for one
-/// session token that is valid as long as the session is active.
+/// session token that is valid as long as the session is active, `cookie` for the same in a cookie that the answer sets.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Tokens {
@@ -119,11 +119,13 @@ enum Tokens {
     AccessAndRefresh,
     /// One session token, valid as long as the session is active.
     Session,
+    /// The same, in the application's cookie or else the server's.
+    Cookie,
 }
 
 impl OpenSession {
-    /// The draft in the core's types.
-    pub fn into_draft(self) -> Result<SessionDraft, FieldError> {
+    /// The draft in the core's types, on a server with that cookie.
+    pub fn into_draft(self, server_cookie: Option<String>) -> Result<SessionDraft, FieldError> {
         let Self {
             user_id,
             user,
@@ -163,7 +165,9 @@ impl OpenSession {
             tokens: match tokens {
                 Tokens::AccessAndRefresh => TokenChoice::AccessAndRefresh,
                 Tokens::Session => TokenChoice::Session,
+                Tokens::Cookie => TokenChoice::Cookie,
             },
+            server_cookie,
         })
     }
 }
