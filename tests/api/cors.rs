@@ -94,7 +94,5 @@ async fn no_cache_gives_one_origin_s_answer_to_another() {
         }
     }
     let asked = varies(&preflight(&server, APP, &[b"x-a"]).await);
-    for name in ["origin", "access-control-request-headers", "access-control-request-method"] {
-        assert!(asked.contains(&name.to_owned()), "{asked:?}");
-    }
+    assert_eq!(asked, ["origin", "access-control-request-headers"], "the methods are the same for everybody");
 }
