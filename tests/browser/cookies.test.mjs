@@ -65,6 +65,7 @@ before(async () => {
         SOJOURN_SECRET: randomBytes(32).toString('base64'),
         SOJOURN_COOKIE: COOKIE,
         SOJOURN_CORS_ORIGINS: app,
+        SOJOURN_LOG: 'warn',
     };
     server = spawn(process.env.SOJOURN_BINARY, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise((resolve, reject) => {
