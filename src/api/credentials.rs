@@ -283,12 +283,12 @@ mod tests {
 
     #[test]
     fn only_pages_of_ours_may_change_things_by_cookie() {
+        type Row<'a> = (&'a [(&'a str, &'a str)], Result<(), Refusal>);
         let (allowed, cross_site, no_origin) = (Ok(()), Err(Refusal::CrossSite), Err(Refusal::NoOrigin));
         let same_origin = ("sec-fetch-site", "same-origin");
         let (same_site, cross) = (("sec-fetch-site", "same-site"), ("sec-fetch-site", "cross-site"));
         let listed = ("origin", "https://spa.example");
         let own = ("origin", "https://app.example");
-        type Row<'a> = (&'a [(&'a str, &'a str)], Result<(), Refusal>);
         let rows: [Row<'_>; 18] = [
             (&[same_origin], allowed.clone()),
             (&[same_origin, own], allowed.clone()),
