@@ -7,6 +7,7 @@
 mod durations;
 mod log_format;
 mod matching;
+mod same_site;
 mod secrets;
 mod server;
 mod setting;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 pub use durations::parse_duration;
 pub use log_format::LogFormat;
+pub use same_site::SameSite;
 pub use secrets::bootstrap_key;
 pub use server::ServerConfig;
 pub use setting::Documented;
@@ -244,6 +246,8 @@ fn lifetime(source: &Source) -> Result<Lifetime, SettingError> {
 pub struct HttpConfig {
     /// The name of the cookie that may carry a session token.
     pub cookie: Option<String>,
+    /// The attribute of our cookies that tells browsers which sites may make them send it.
+    pub cookie_same_site: SameSite,
     /// The origins that browsers may call from.
     pub cors_origins: Vec<HeaderValue>,
     /// The names of users in the Janssen API.
@@ -263,6 +267,7 @@ impl HttpConfig {
     pub fn read(source: &Source) -> Result<Self, SettingError> {
         Ok(Self {
             cookie: source.find(&settings::COOKIE)?.filter(|name| name != "off"),
+            cookie_same_site: source.get(&settings::COOKIE_SAME_SITE)?,
             cors_origins: source.find(&settings::CORS_ORIGINS)?.unwrap_or_default(),
             janssen_user_dn: source.get(&settings::JANSSEN_USER_DN)?,
             rate_limit: source.get(&settings::RATE_LIMIT)?,

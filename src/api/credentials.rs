@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::addressing::origin_of;
 use super::app::App;
 use super::family::Family;
-use crate::sessions::{Error, Refusal};
+use crate::sessions::{Cookie, Credential, Error, Refusal};
 use crate::tokens::{Form as TokenForm, TokenError};
 
-/// The most different values of the session's cookie that one request may have.
+/// The most different values of our cookies that one request may have.
 const MAX_COOKIES: usize = 8;
 
 /// The forms of `Authorization` that a route accepts.
@@ -81,22 +81,42 @@ fn form_decoded(value: &str) -> Option<String> {
     percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// The credentials of a request: that of the header, or else those of the cookie where the family accepts one. A header
-/// of another scheme does not hide the cookie, because gateways and browsers add such headers. A cookie with a
-/// state-changing method must come from our own site, because browsers send cookies by themselves.
-pub(super) fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Vec<String>, Error> {
-    if let Some(token) = authorization(&parts.headers, place)? {
-        return Ok(vec![token.to_owned()]);
+/// The credentials of a request: that of the header, or else those of the cookies where the family accepts them. A header
+/// of another scheme does not hide a cookie, because gateways and browsers add such headers.
+pub(super) fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Vec<Credential>, Error> {
+    match authorization(&parts.headers, place)? {
+        Some(token) => Ok(vec![Credential::in_header(token)]),
+        None => cookies::<F>(parts, app),
     }
-    let tokens = match &app.http.cookie {
-        Some(name) if F::COOKIE => session_cookies(&parts.headers, name)?,
-        _ => return Err(Refusal::Missing.into()),
-    };
-    let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe && !is_same_origin(&parts.headers, app.sessions.access_tokens().issuer()) {
-        return Err(Refusal::CrossSite.into());
+}
+
+/// The session tokens in the cookies of a request. A state-changing request must come from a page of ours, because browsers
+/// send cookies by themselves.
+pub(super) fn cookies<F: Family>(parts: &Parts, app: &App) -> Result<Vec<Credential>, Error> {
+    if !F::COOKIE || !parts.headers.contains_key(header::COOKIE) {
+        return Err(Refusal::Missing.into());
+    }
+    let (server, of_applications) = (app.http.cookie.as_deref(), app.sessions.application_cookies());
+    let tokens = session_cookies(&parts.headers, |name| match server {
+        Some(server) if server == name => Some(Cookie { name: name.to_owned(), of_applications: false }),
+        _ if of_applications.contains(name) => Some(Cookie { name: name.to_owned(), of_applications: true }),
+        _ => None,
+    })?;
+    if !is_safe(&parts.method) {
+        comes_from_own_page(&parts.headers, app.sessions.access_tokens().issuer(), &app.http.cors_origins)?;
     }
     Ok(tokens)
+}
+
+/// The session token in the `Authorization` header; `None` for anything else.
+pub(super) fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let token = authorization(headers, Place::Bearer).ok().flatten();
+    token.filter(|token| TokenForm::of(token) == TokenForm::SessionToken)
+}
+
+/// Whether a method changes nothing (RFC 9110 section 9.2.1).
+pub(super) fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// The token in the `Authorization` header: the scheme in any case, then one or more spaces (RFC 9110 section 11.4).
@@ -127,44 +147,58 @@ fn authorization(headers: &HeaderMap, place: Place) -> Result<Option<&str>, Refu
     if odd == 0 { Ok(Some(token)) } else { Err(Refusal::Missing) }
 }
 
-/// The distinct session tokens in cookies of that name. Browsers send several when other paths or domains have cookies
-/// of the same name, in an order without meaning (RFC 6265 section 5.4). Cookies of other names may hold any bytes.
-fn session_cookies(headers: &HeaderMap, name: &str) -> Result<Vec<String>, Refusal> {
+/// The distinct session tokens in the cookies that `ours` knows. Browsers send several of one name when other paths or
+/// domains have cookies of that name, in an order without meaning (RFC 6265 section 5.4). Cookies of other names may hold
+/// any bytes.
+fn session_cookies(headers: &HeaderMap, ours: impl Fn(&str) -> Option<Cookie>) -> Result<Vec<Credential>, Refusal> {
     let pairs = headers.get_all(header::COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-    let mut values: Vec<&str> = Vec::new();
+    let mut found: Vec<Credential> = Vec::new();
     for pair in pairs {
         let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
-        let (own, value) = pair.split_at(equals);
+        let (name, value) = pair.split_at(equals);
+        let Some(cookie) = str::from_utf8(name.trim_ascii()).ok().and_then(&ours) else { continue };
         let value = str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim_ascii();
-        if own.trim_ascii() == name.as_bytes() && !value.is_empty() && !values.contains(&value) {
-            values.push(value);
+        let credential = Credential { text: value.to_owned(), cookie: Some(cookie) };
+        if !value.is_empty() && !found.contains(&credential) {
+            found.push(credential);
         }
-        if values.len() > MAX_COOKIES {
+        if found.len() > MAX_COOKIES {
             return Err(Refusal::Several);
         }
     }
-    let is_session_token = |value: &&str| TokenForm::of(value) == TokenForm::SessionToken;
-    let tokens: Vec<String> = values.iter().copied().filter(is_session_token).map(ToOwned::to_owned).collect();
-    match (values.is_empty(), tokens.is_empty()) {
-        (true, _) => Err(Refusal::Missing),
-        (false, true) => Err(Refusal::Token(TokenError::WrongType)),
-        (false, false) => Ok(tokens),
+    let is_any = !found.is_empty();
+    found.retain(|credential| TokenForm::of(&credential.text) == TokenForm::SessionToken);
+    match (is_any, found.is_empty()) {
+        (false, _) => Err(Refusal::Missing),
+        (true, true) => Err(Refusal::Token(TokenError::WrongType)),
+        (true, false) => Ok(found),
     }
 }
 
-/// Whether a browser declares that our own site made the request: by `Sec-Fetch-Site`, or else by an `Origin` that is
-/// the issuer's. A request with neither header is not from our site.
-fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
-        return site == "same-origin";
+/// Refuses a request that no page of ours made: one at the address that it calls (`Sec-Fetch-Site`), at a listed origin, or,
+/// in browsers without that header, at the issuer's. The issuer alone tells our own scheme and host: `Host` and what proxies
+/// add to it can be forged, and the connection does not know whether a proxy took off TLS.
+fn comes_from_own_page(headers: &HeaderMap, issuer: &str, listed: &[HeaderValue]) -> Result<(), Refusal> {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let origin = origins.next();
+    if origins.next().is_some() {
+        return Err(Refusal::CrossSite);
     }
-    let origin = text(header::ORIGIN);
-    origin.is_some() && origin == origin_of(issuer).as_deref()
+    if origin.is_some_and(|origin| listed.contains(origin)) {
+        return Ok(());
+    }
+    match (headers.get("sec-fetch-site"), origin) {
+        (Some(site), _) if site == "same-origin" => Ok(()),
+        (None, Some(origin)) if origin_of(issuer).is_some_and(|own| *origin == own) => Ok(()),
+        (None, None) => Err(Refusal::NoOrigin),
+        _ => Err(Refusal::CrossSite),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
+
     use super::*;
 
     fn headers(name: &HeaderName, values: &[&[u8]]) -> HeaderMap {
@@ -239,28 +273,46 @@ mod tests {
             (&[b"s=1; s=2; s=3; s=4; s=5; s=6; s=7; s=8; s=sjs_a"], Err(Refusal::Several)),
         ];
         for (values, expected) in rows {
-            let found = session_cookies(&headers(&header::COOKIE, values), "s");
+            let ours = |name: &str| (name == "s").then(|| Cookie { name: name.to_owned(), of_applications: false });
+            let found = session_cookies(&headers(&header::COOKIE, values), ours);
+            let found = found.map(|found| found.into_iter().map(|credential| credential.text).collect::<Vec<_>>());
             let expected = expected.map(|tokens| tokens.iter().map(|token| (*token).to_owned()).collect());
             assert_eq!(found, expected, "{values:?}");
         }
     }
 
     #[test]
-    fn only_our_own_site_may_change_things_by_cookie() {
-        let rows: [(&[(&str, &str)], bool); 9] = [
-            (&[("sec-fetch-site", "same-origin")], true),
-            (&[("sec-fetch-site", "same-site")], false),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "https://app.example"), ("host", "app.example")], false),
-            (&[("origin", "https://app.example"), ("host", "app.example")], true),
-            (&[("origin", "https://evil.example"), ("host", "app.example")], false),
-            (&[("origin", "http://app.example"), ("host", "app.example")], false),
-            (&[("origin", "https://app.example:8443"), ("host", "app.example")], false),
-            (&[("origin", "null"), ("host", "app.example")], false),
-            (&[("host", "app.example")], false),
+    fn only_pages_of_ours_may_change_things_by_cookie() {
+        type Row<'a> = (&'a [(&'a str, &'a str)], Result<(), Refusal>);
+        let (allowed, cross_site, no_origin) = (Ok(()), Err(Refusal::CrossSite), Err(Refusal::NoOrigin));
+        let same_origin = ("sec-fetch-site", "same-origin");
+        let (same_site, cross) = (("sec-fetch-site", "same-site"), ("sec-fetch-site", "cross-site"));
+        let listed = ("origin", "https://spa.example");
+        let own = ("origin", "https://app.example");
+        let rows: [Row<'_>; 18] = [
+            (&[same_origin], allowed.clone()),
+            (&[same_origin, own], allowed.clone()),
+            (&[same_origin, ("origin", "https://other-host.example")], allowed.clone()),
+            (&[same_site], cross_site.clone()),
+            (&[("sec-fetch-site", "none")], cross_site.clone()),
+            (&[cross, own, ("host", "app.example")], cross_site.clone()),
+            (&[own, ("host", "app.example")], allowed.clone()),
+            (&[listed], allowed.clone()),
+            (&[listed, same_site], allowed.clone()),
+            (&[listed, cross], allowed),
+            (&[("origin", "http://spa.example"), cross], cross_site.clone()),
+            (&[("origin", "https://spa.example:8443"), same_site], cross_site.clone()),
+            (&[listed, ("origin", "https://evil.example")], cross_site.clone()),
+            (&[("origin", "https://evil.example"), ("host", "app.example")], cross_site.clone()),
+            (&[("origin", "http://app.example"), ("host", "app.example")], cross_site.clone()),
+            (&[("origin", "https://app.example:8443"), ("host", "app.example")], cross_site.clone()),
+            (&[("origin", "null"), ("host", "app.example")], cross_site),
+            (&[("host", "app.example")], no_origin),
         ];
-        for (headers, allowed) in rows {
+        for (headers, expected) in rows {
             let map = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-            assert_eq!(is_same_origin(&map, "https://app.example/login"), allowed, "{headers:?}");
+            let spa = ["https://spa.example".parse().unwrap()];
+            assert_eq!(comes_from_own_page(&map, "https://app.example/login", &spa), expected, "{headers:?}");
         }
     }
 }

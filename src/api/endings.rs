@@ -92,6 +92,7 @@ mod tests {
             "putUser",
             "refreshToken",
             "rotateSigningKeys",
+            "setSessionCookie",
             "unbanUser",
         ];
         assert_eq!(others, expected.map(str::to_owned).into());

@@ -11,15 +11,16 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use serde::de::DeserializeOwned;
 
 use super::app::App;
-use super::credentials::{Place, credentials};
+use super::credentials::{self, Place, credentials};
 use super::failure::Rejection;
 use super::family::{Family, Refused};
 use super::limits::Counted;
 use super::request_notes::CallerSlot;
+use super::session_cookie::CookieSlot;
 use super::wording;
 use crate::model;
 use crate::model::{SessionId, SignedIn};
-use crate::sessions::{Error, Freshness, Refusal};
+use crate::sessions::{Credential, Error, Freshness, Refusal};
 
 /// Declares extractors: the value, and the family `F` in whose words a request without it is refused.
 macro_rules! extractors {
@@ -136,11 +137,21 @@ pub(super) async fn caller<F: Family>(
     place: Place,
     freshness: Option<Freshness>,
 ) -> Result<model::Caller, Refused<F>> {
-    let authenticated = match credentials::<F>(parts, app, place) {
-        Ok(credentials) => app.sessions.authenticate(&credentials, freshness).await,
-        Err(refusal) => Err(refusal),
+    let presented = match credentials::<F>(parts, app, place) {
+        Ok(presented) => presented,
+        Err(refusal) => return admit(parts, app, Err(refusal)),
     };
-    admit(parts, app, authenticated)
+    let caller = admit(parts, app, app.sessions.authenticate(&presented, freshness).await)?;
+    CookieSlot::note(parts, app, &presented, &caller);
+    Ok(caller)
+}
+
+/// The cookies of a request that gives them back, counted by the session of the first one, valid or not.
+pub(super) fn cookies<F: Family>(parts: &Parts, app: &App) -> Result<Vec<Credential>, Refused<F>> {
+    let cookies = credentials::cookies::<F>(parts, app).or_else(|refusal| refused(parts, app, refusal))?;
+    let session = cookies.iter().find_map(|cookie| app.sessions.session_of_token(&cookie.text));
+    app.limits.admit::<F>(parts, session.map_or(Counted::Address, |(id, _)| Counted::Session(id)))?;
+    Ok(cookies)
 }
 
 /// The caller that authenticated, counted; without one, the request counts by its address.
@@ -149,23 +160,20 @@ pub(super) fn admit<F: Family>(
     app: &App,
     authenticated: Result<model::Caller, Error>,
 ) -> Result<model::Caller, Refused<F>> {
-    match authenticated {
-        Ok(caller) => {
-            CallerSlot::note(&parts.extensions, &caller);
-            app.limits.admit::<F>(parts, Counted::Caller(&caller))?;
-            Ok(caller)
-        }
-        Err(error) => {
-            match &error {
-                Error::Unauthenticated(Refusal::Banned(user)) => app.limits.admit::<F>(parts, Counted::User(user))?,
-                Error::Unauthenticated(_) | Error::InvalidClient(_) => {
-                    app.limits.admit::<F>(parts, Counted::Address)?;
-                }
-                _ => {}
-            }
-            Err(error.into())
-        }
+    let caller = authenticated.or_else(|error| refused(parts, app, error))?;
+    CallerSlot::note(&parts.extensions, &caller);
+    app.limits.admit::<F>(parts, Counted::Caller(&caller))?;
+    Ok(caller)
+}
+
+/// The refusal of a request without a caller, which counts by its address, or by its banned user.
+fn refused<F: Family, T>(parts: &Parts, app: &App, error: Error) -> Result<T, Refused<F>> {
+    match &error {
+        Error::Unauthenticated(Refusal::Banned(user)) => app.limits.admit::<F>(parts, Counted::User(user))?,
+        Error::Unauthenticated(_) | Error::InvalidClient(_) => app.limits.admit::<F>(parts, Counted::Address)?,
+        _ => {}
     }
+    Err(error.into())
 }
 
 impl<F: Family> FromRequestParts<Arc<App>> for SessionPath<F> {

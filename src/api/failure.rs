@@ -129,6 +129,11 @@ fn row_of(error: &Error) -> (StatusCode, Cow<'static, str>) {
         Error::Unauthenticated(Refusal::CrossSite) => {
             (StatusCode::FORBIDDEN, "The session cookie does not allow changes from another site".into())
         }
+        Error::Unauthenticated(Refusal::NoOrigin) => {
+            let message = "A change by cookie must have the Origin of the page that makes it: a backend passes on the \
+                           browser's, or sends the session token as Authorization: Bearer instead of the cookie";
+            (StatusCode::FORBIDDEN, message.into())
+        }
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "The credential is not valid".into()),
         Error::InvalidClient(Refusal::Missing) => (StatusCode::UNAUTHORIZED, "A client_secret is needed".into()),
         Error::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "The client_secret is not a valid service key".into()),
@@ -218,7 +223,7 @@ impl Failure {
             Self::Core(Error::Unauthenticated(Refusal::Missing)) => {
                 Some(HeaderValue::from_static("Bearer realm=\"sojourn\""))
             }
-            Self::Core(Error::Unauthenticated(Refusal::CrossSite)) => None,
+            Self::Core(Error::Unauthenticated(Refusal::CrossSite | Refusal::NoOrigin)) => None,
             Self::Core(Error::Unauthenticated(_)) => {
                 Some(HeaderValue::from_static("Bearer realm=\"sojourn\", error=\"invalid_token\""))
             }

@@ -21,6 +21,7 @@ use super::failure::MAX_BODY_BYTES;
 use super::failure::Rejection;
 use super::family::{Family, Refused};
 use super::limits::BudgetSlot;
+use super::session_cookie::CookieSlot;
 use crate::telemetry;
 
 /// The longest that a request may take. The store has shorter timeouts of its own, so this one is for slow senders.
@@ -77,8 +78,11 @@ async fn within_limits<F: Family>(
     next: Next,
 ) -> Response {
     let slot = BudgetSlot::default();
+    let cookie = CookieSlot::default();
     request.extensions_mut().insert(slot.clone());
+    request.extensions_mut().insert(cookie.clone());
     let mut response = within_size_and_time::<F>(request, next, within).await;
+    cookie.clear_if_ended(&app, &mut response).await;
     match slot.take() {
         Some(budget) if F::STANDARD_LIMITS => budget.write_standard_headers(response.headers_mut()),
         Some(budget) => budget.write_original_headers(response.headers_mut(), app.sessions.now()),

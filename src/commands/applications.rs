@@ -60,6 +60,9 @@ pub(super) struct Settings {
     /// The algorithm that signs its access tokens: EdDSA, ES256 or RS256, or none for the server's
     #[arg(long, value_name = "ALGORITHM")]
     signing_algorithm: Option<String>,
+    /// The name of the cookie that carries its session tokens, such as __Host-shop, or none for the server's
+    #[arg(long, value_name = "NAME")]
+    cookie_name: Option<String>,
 }
 
 /// A limit; `None`: the server's own.
@@ -81,6 +84,7 @@ impl From<Settings> for ApplicationDraft {
             idle_timeout,
             claims,
             signing_algorithm,
+            cookie_name,
         } = settings;
         let seconds = |limit: Option<Limit>| limit.map(|Limit(limit)| limit.map(|limit| limit.num_seconds()));
         Self {
@@ -92,6 +96,7 @@ impl From<Settings> for ApplicationDraft {
             idle_timeout: seconds(idle_timeout),
             claims: list(claims),
             signing_algorithm: signing_algorithm.map(|name| (name != "none").then_some(name)),
+            cookie_name: cookie_name.map(|name| (name != "none").then_some(name)),
         }
     }
 }

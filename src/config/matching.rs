@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::setting::expected;
+use crate::model::text::is_token;
 
 /// The prefixes that browsers give a meaning to (RFC 6265bis section 4.1.3).
 const COOKIE_PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
@@ -48,12 +49,11 @@ pub(super) fn issuer(text: &str) -> Option<String> {
 /// A cookie's name (RFC 6265 section 4.1.1). A prefix in another case has its effect in browsers but is another name to
 /// us, and a prefix alone names nothing.
 pub(super) fn cookie_name(text: &str) -> Option<String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let misspelt = COOKIE_PREFIXES.iter().any(|prefix| {
         let start = text.get(..prefix.len()).unwrap_or_default();
         start.eq_ignore_ascii_case(prefix) && (start != *prefix || text.len() == prefix.len())
     });
-    (!text.is_empty() && text.bytes().all(is_token) && !misspelt).then(|| text.to_owned())
+    (is_token(text) && !misspelt).then(|| text.to_owned())
 }
 
 /// A network that a proxy's address can be in. Addresses are compared in their canonical form, so an IPv4-mapped

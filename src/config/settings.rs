@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue};
 
 use super::log_format::LogFormat;
 use super::matching;
+use super::same_site::SameSite;
 use super::setting::{ANY, Documented, OptionalSetting, SecretSetting, Setting, duration, expected, number, switch};
 use crate::api::janssen::dn::DnTemplate;
 use crate::model::{Algorithm, LimitPolicy};
@@ -295,13 +296,19 @@ settings! {
     COOKIE: OptionalSetting<String> = OptionalSetting::new(
         "SOJOURN_COOKIE",
         "off",
-        "Name of a cookie that may carry the session token, such as __Host-session",
+        "Name of the cookie that may carry the session token, such as __Host-session",
         |text| expected("a cookie name, any prefix written __Host- or __Secure-", matching::cookie_name(text)),
+    );
+    COOKIE_SAME_SITE: Setting<SameSite> = Setting::new(
+        "SOJOURN_COOKIE_SAME_SITE",
+        "lax",
+        "When browsers send our cookies along with requests of other sites: lax (links only), strict (never), or none (always)",
+        |text| expected("lax, strict or none", SameSite::parse(text)),
     );
     CORS_ORIGINS: OptionalSetting<Vec<HeaderValue>> = OptionalSetting::new(
         "SOJOURN_CORS_ORIGINS",
         "none",
-        "Origins that browsers may call from, separated by commas",
+        "Origins that browsers may call from, by cookie too, separated by commas",
         |text| {
             let origins = text.split(',').map(matching::origin).collect();
             expected("origins as browsers send them, such as https://app.example.org, separated by commas", origins)

@@ -83,6 +83,8 @@ words! {
         Several = "several",
         /// A cookie came with a state-changing request from another site.
         CrossSite = "cross_site",
+        /// A cookie came with a state-changing request that does not tell its origin.
+        NoOrigin = "no_origin",
         /// No token of ours, or not one for this use.
         InvalidToken = "invalid_token",
         /// The token's session does not exist, or is not its subject's.

@@ -37,4 +37,6 @@ pub struct ApplicationSettings {
     pub claims: Vec<String>,
     /// The algorithm that signs its access tokens; `None`: the server's.
     pub signing_algorithm: Option<Algorithm>,
+    /// The name of the cookie that carries its session tokens; `None`: the server's, if that has one.
+    pub cookie_name: Option<String>,
 }

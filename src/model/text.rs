@@ -38,6 +38,12 @@ pub fn address(text: &str) -> Option<IpAddr> {
     inner.split('%').next()?.parse().ok()
 }
 
+/// Whether a text is a token (RFC 9110 section 5.6.2), such as the name of a header or of a cookie.
+pub fn is_token(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
 /// Same as [`required`], except that absent or empty text is `None`.
 pub fn optional(field: &'static str, value: Option<String>, most: usize) -> Result<Option<String>, FieldError> {
     value.filter(|text| !text.is_empty()).map(|text| required(field, text, most)).transpose()

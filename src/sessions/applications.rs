@@ -40,6 +40,8 @@ pub struct ApplicationDraft {
     pub claims: Option<Vec<String>>,
     /// The JWA name of the algorithm that signs its access tokens.
     pub signing_algorithm: Option<Option<String>>,
+    /// The name of the cookie that carries its session tokens.
+    pub cookie_name: Option<Option<String>>,
 }
 
 impl ApplicationDraft {
@@ -53,6 +55,8 @@ impl ApplicationDraft {
         settings.audiences = audiences.unwrap_or(settings.audiences);
         let scope = scope.and_then(|scope| errors.keep(scope.as_deref().map(Scope::parse).transpose()));
         settings.scope = scope.unwrap_or(settings.scope);
+        let cookie_name = self.cookie_name.and_then(|name| errors.keep(name.map(checked_cookie_name).transpose()));
+        settings.cookie_name = cookie_name.unwrap_or(settings.cookie_name);
         let of_access = MIN_ACCESS_TOKEN_LIFETIME..=MAX_ACCESS_TOKEN_LIFETIME;
         for (field, asked, bounds, setting) in [
             ("access_token_lifetime", access_token_lifetime, of_access, &mut settings.access_token_lifetime),
@@ -110,6 +114,17 @@ fn checked_audiences(audiences: Vec<String>) -> Result<Vec<String>, FieldError> 
         }
     }
     Ok(checked)
+}
+
+/// Every name that is a token will do: what browsers want of a cookie with a prefix such as `__Host-` (RFC 6265bis section
+/// 4.1.3), in whatever case it is written, all our cookies have.
+fn checked_cookie_name(name: String) -> Result<String, FieldError> {
+    let name = text::required("cookie_name", name, MAX_NAME_CHARS)?;
+    if text::is_token(&name) {
+        Ok(name)
+    } else {
+        Err(FieldError::new("cookie_name", "must have only letters, digits and !#$%&'*+-.^_`|~"))
+    }
 }
 
 impl Sessions {

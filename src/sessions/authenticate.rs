@@ -1,15 +1,15 @@
 //! Authentication of credentials, and introspection of tokens.
 
-use chrono::{DateTime, Utc};
-
 use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 
 use super::activity::Activity;
 use super::bound::is_of;
+use super::credential::{Cookie, Credential};
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
-use super::freshness::Freshness;
-use super::freshness::PATIENCE;
+use super::freshness::{Freshness, PATIENCE};
 use crate::metrics::{self, AnsweredFrom};
 use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn, State, Touch};
 use crate::store;
@@ -78,18 +78,22 @@ impl Sessions {
     ///
     /// Usually there is one credential. Of several, such as cookies of one name, invalid ones are passed over, and the others
     /// must be one user's: the first is the caller, and only its session counts as used.
-    pub async fn authenticate(&self, credentials: &[String], freshness: Option<Freshness>) -> Result<Caller, Error> {
+    pub async fn authenticate(
+        &self,
+        credentials: &[Credential],
+        freshness: Option<Freshness>,
+    ) -> Result<Caller, Error> {
         self.identify_one_of(credentials, freshness, Use::Counts).await
     }
 
     /// As [`Sessions::authenticate`], for watchers: no use of the session.
-    pub async fn authenticate_watcher(&self, credentials: &[String]) -> Result<Caller, Error> {
+    pub async fn authenticate_watcher(&self, credentials: &[Credential]) -> Result<Caller, Error> {
         self.identify_one_of(credentials, None, Use::None).await
     }
 
     async fn identify_one_of(
         &self,
-        credentials: &[String],
+        credentials: &[Credential],
         freshness: Option<Freshness>,
         counting: Use,
     ) -> Result<Caller, Error> {
@@ -117,7 +121,7 @@ impl Sessions {
         if !self.is_bootstrap_key(secret) && Form::of(secret) != Form::ServiceKey {
             return Err(Error::InvalidClient(Refusal::Token(TokenError::WrongType)));
         }
-        self.identify(secret, None, Use::None).await.map_err(|error| match error {
+        self.identify(&Credential::in_header(secret), None, Use::None).await.map_err(|error| match error {
             Error::Unauthenticated(refusal) => Error::InvalidClient(refusal),
             error => error,
         })
@@ -128,21 +132,27 @@ impl Sessions {
         self.parts.bootstrap_key.as_ref().is_some_and(|key| key.matches(text))
     }
 
-    async fn identify(&self, credential: &str, freshness: Option<Freshness>, counting: Use) -> Result<Caller, Error> {
+    async fn identify(
+        &self,
+        credential: &Credential,
+        freshness: Option<Freshness>,
+        counting: Use,
+    ) -> Result<Caller, Error> {
+        let Credential { text, cookie } = credential;
         let freshness = self.policy().freshness.stricter(freshness);
         if let Some(key) = &self.parts.bootstrap_key
-            && key.matches(credential)
+            && key.matches(text)
         {
             if !key.is_active(self.now()) {
                 return Err(Refusal::ServiceKey.into());
             }
             return Ok(Caller::Service(Service::bootstrap()));
         }
-        match Form::of(credential) {
-            Form::ServiceKey => self.authenticate_service(credential, freshness).await,
+        match Form::of(text) {
+            Form::ServiceKey => self.authenticate_service(text, freshness).await,
             Form::AccessToken | Form::SessionToken | Form::RefreshToken => {
                 let now = self.now();
-                let (signed_in, _) = self.standing(credential, freshness, counting, now).await?;
+                let (signed_in, _) = self.standing(text, cookie.as_ref(), freshness, counting, now).await?;
                 Ok(Caller::User(Box::new(signed_in)))
             }
         }
@@ -164,7 +174,7 @@ impl Sessions {
             Form::ServiceKey => return Ok(None),
             Form::RefreshToken => self.standing_refresh(token, now).await,
             Form::AccessToken | Form::SessionToken => {
-                self.standing(token, freshness, Use::Counts, now).await.map(|(signed_in, claims)| {
+                self.standing(token, None, freshness, Use::Counts, now).await.map(|(signed_in, claims)| {
                     let expires_at = claims.as_ref().map_or(signed_in.session.expires_at, |claims| claims.expires_at);
                     let issued_at = claims.as_ref().map_or(signed_in.session.created_at, |claims| claims.issued_at);
                     let kind = if claims.is_some() { TokenKind::Access } else { TokenKind::Session };
@@ -184,10 +194,12 @@ impl Sessions {
         }
     }
 
-    /// The active session behind an access or session token, and the claims of the former.
+    /// The active session behind an access or session token, and the claims of the former. A token that came in a cookie counts
+    /// where that cookie may carry it.
     async fn standing(
         &self,
         token: &str,
+        cookie: Option<&Cookie>,
         freshness: Freshness,
         counting: Use,
         now: DateTime<Utc>,
@@ -204,6 +216,7 @@ impl Sessions {
         if claims.as_ref().is_some_and(|claims| claims.user_id != signed_in.session.user_id) {
             return Err(Refusal::UnknownSession.into());
         }
+        self.admit_cookie(&signed_in.session, cookie)?;
         match counting {
             Use::Counts => {
                 let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);

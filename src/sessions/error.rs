@@ -19,6 +19,12 @@ pub enum Refusal {
     /// A cookie came with a state-changing request from another site.
     #[error("cross-site request by cookie")]
     CrossSite,
+    /// A cookie came with a state-changing request that does not tell its origin, so that no browser's page sent it.
+    #[error("request by cookie without an origin")]
+    NoOrigin,
+    /// The token came in the cookie of another application.
+    #[error("a cookie of another application")]
+    OtherApplication,
     /// The credential is not a valid token, or not of a kind for this use.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
@@ -46,7 +52,8 @@ impl Refusal {
             Self::Missing => RefusedFor::Missing,
             Self::Several => RefusedFor::Several,
             Self::CrossSite => RefusedFor::CrossSite,
-            Self::Token(_) => RefusedFor::InvalidToken,
+            Self::NoOrigin => RefusedFor::NoOrigin,
+            Self::Token(_) | Self::OtherApplication => RefusedFor::InvalidToken,
             Self::UnknownSession => RefusedFor::UnknownSession,
             // An active session is not refused.
             Self::NotActive(State::Ended | State::Active) => RefusedFor::Ended,

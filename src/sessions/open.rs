@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::applications::{allow_scope, lifetime_of};
 use super::authentication::{Authentication, AuthenticationDraft};
+use super::cookies::require_cookie;
 use super::error::Error;
 use super::extra_claims::checked_claims;
 use super::facade::Sessions;
@@ -34,6 +35,8 @@ pub enum TokenChoice {
     AccessAndRefresh,
     /// One session token for the whole stay.
     Session,
+    /// The same, to be put into a cookie.
+    Cookie,
 }
 
 /// The request of an opener, unchecked.
@@ -75,6 +78,8 @@ pub struct SessionDraft {
     pub claims: Option<String>,
     /// The tokens that are wanted.
     pub tokens: TokenChoice,
+    /// The name of the server's own cookie, for sessions whose application has none; `None`: the server has none.
+    pub server_cookie: Option<String>,
 }
 
 /// A client's promise that a repeat of its request means the same session.
@@ -146,6 +151,9 @@ impl Sessions {
         let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
         let replaces = draft.replaces.as_deref().map(|id| to_replace(bound, id)).transpose()?;
         let application = self.application_to_open(draft.client_id.as_deref(), draft.claims.is_some()).await?;
+        if choice == TokenChoice::Cookie {
+            require_cookie(application.as_deref(), draft.server_cookie.as_deref())?;
+        }
         let (mut session, user) = self.draft_session(caller, draft, application.as_deref(), now)?;
         require_grant(caller, &session.scope, &self.parts.rights)?;
         session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
@@ -216,7 +224,7 @@ impl Sessions {
         now: DateTime<Utc>,
     ) -> Result<IssuedTokens, Error> {
         Ok(match choice {
-            TokenChoice::Session => IssuedTokens::Session {
+            TokenChoice::Session | TokenChoice::Cookie => IssuedTokens::Session {
                 token: SessionToken::mint(&self.parts.keyring, session.id, session.least_counter),
                 lifetime: session.expires_at - now,
             },

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::authentication::{Authentication, AuthenticationDraft, CLOCK_SKEW};
 use super::bound::is_of;
+use super::cookies::require_cookie;
 use super::error::Error;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
@@ -22,7 +23,7 @@ impl Sessions {
     /// gets the new class and methods, and new tokens: all earlier ones are refused from then on.
     ///
     /// The caller is believed as at an opening (see [`Sessions::open`]), and gets tokens of the session, so it needs the same
-    /// rights. The new class must not be weaker than the session's, or a password alone would renew a level that took more.
+    /// rights. `server_cookie` is the name of the server's own cookie. The new class must not be weaker than the session's, or a password alone would renew a level that took more.
     /// The limits of the class count from the authentication, and never move an end later. Refused:
     /// [`Error::SessionNotFound`], [`Error::SessionNotActive`], [`Error::Forbidden`], [`Error::BoundKey`],
     /// [`Error::Invalid`] and [`Error::IdempotencyKeyReused`].
@@ -32,6 +33,7 @@ impl Sessions {
         id: SessionId,
         draft: AuthenticationDraft,
         choice: TokenChoice,
+        server_cookie: Option<&str>,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Refreshed, Error> {
         let bound = caller.require_of_bound(Scope::WRITE)?;
@@ -46,6 +48,9 @@ impl Sessions {
             let mut session = found.ok_or(Error::SessionNotFound)?;
             self.activity.overlay(&mut session);
             require_grant(caller, &session.scope, &self.parts.rights)?;
+            if choice == TokenChoice::Cookie {
+                require_cookie(self.application_of(&session).as_deref(), server_cookie)?;
+            }
             if !session.is_active(now) {
                 return Err(Error::SessionNotActive);
             }

@@ -2,6 +2,8 @@
 
 mod access;
 mod blackbox;
+mod cookies;
+mod cors;
 mod cross_family;
 mod cumulonimbus;
 mod freshness;

@@ -27,6 +27,7 @@ async fn applications_come_back_as_they_were_in_the_order_of_their_ids(fixture: 
     full.settings.idle_timeout = Some(TimeDelta::seconds(900));
     full.settings.claims = vec!["https://example.org/tenant".to_owned(), "roles".to_owned()];
     full.settings.signing_algorithm = Some(Algorithm::Es256);
+    full.settings.cookie_name = Some("__Host-shop".to_owned());
     for new in [&plain, &full] {
         assert!(fixture.store.add_application(new).await.unwrap());
     }

@@ -40,7 +40,7 @@ fn words(failure: &Failure) -> (&'static str, &'static str) {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::Banned(_)) | Error::UserBanned => ("BANNED_ERROR", "Banned"),
-            Error::Unauthenticated(Refusal::CrossSite)
+            Error::Unauthenticated(Refusal::CrossSite | Refusal::NoOrigin)
             | Error::Forbidden { .. }
             | Error::BoundKey
             | Error::Unmet(_) => ("INSUFFICIENT_PERMISSIONS_ERROR", "Missing Permissions"),

@@ -17,7 +17,7 @@ pub struct Native;
 impl Family for Native {
     const NAME: &'static str = "native";
     const PREFIXES: &'static [&'static str] = &["/v1"];
-    const ENDS_OWN_SESSION: &'static [&'static str] = &["/v1/me/sessions"];
+    const ENDS_OWN_SESSION: &'static [&'static str] = &["/v1/me/sessions", "/v1/session/cookie"];
     const OTHER_DELETIONS: &'static [&'static str] = &["/v1/applications/"];
     const COOKIE: bool = true;
     const STANDARD_LIMITS: bool = true;
@@ -60,6 +60,7 @@ fn code(failure: &Failure) -> &'static str {
     match failure {
         Failure::Core(error) => match error {
             Error::Unauthenticated(Refusal::CrossSite) => "cross_site_request",
+            Error::Unauthenticated(Refusal::NoOrigin) => "missing_origin",
             Error::Unauthenticated(_) | Error::InvalidClient(_) => "unauthenticated",
             Error::Forbidden { .. } | Error::Unmet(Unmet::Scope(_) | Unmet::Client) => "insufficient_scope",
             Error::Unmet(Unmet::SignIn { .. }) => "insufficient_user_authentication",

@@ -39,7 +39,7 @@ impl ApplicationStore for SqliteStore {
     }
 }
 
-/// Binds `$1` to the id and `$2` to `$9` to the settings.
+/// Binds `$1` to the id and `$2` to `$10` to the settings.
 fn with_settings<'q>(statement: &'static str, application: &'q Application) -> sqlx::Result<SqliteQuery<'q>> {
     let Application { id, settings, created_at: _, updated_at: _ } = application;
     let ApplicationSettings {
@@ -51,6 +51,7 @@ fn with_settings<'q>(statement: &'static str, application: &'q Application) -> s
         idle_timeout,
         claims,
         signing_algorithm,
+        cookie_name,
     } = settings;
     let claims = (!claims.is_empty()).then(|| texts_to_store(claims)).transpose()?;
     Ok(sqlx::query(statement)
@@ -62,5 +63,6 @@ fn with_settings<'q>(statement: &'static str, application: &'q Application) -> s
         .bind(seconds_to_store(*absolute_lifetime)?)
         .bind(seconds_to_store(*idle_timeout)?)
         .bind(claims)
-        .bind(signing_algorithm.map(Algorithm::as_str)))
+        .bind(signing_algorithm.map(Algorithm::as_str))
+        .bind(cookie_name))
 }

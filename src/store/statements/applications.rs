@@ -9,7 +9,7 @@ use crate::store::values::{OrUnreadable as _, stored_texts};
 macro_rules! application_columns {
     () => {
         "id, name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, claims, signing_algorithm, \
-         created_at, updated_at"
+         cookie_name, created_at, updated_at"
     };
 }
 
@@ -19,13 +19,13 @@ pub(in crate::store) const LIST_APPLICATIONS: &str =
 pub(in crate::store) const ADD_APPLICATION: &str = concat!(
     "INSERT INTO applications (",
     application_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING"
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING"
 );
 
 pub(in crate::store) const CHANGE_APPLICATION: &str = "
     UPDATE applications SET name = $2, audiences = $3, scope = $4, access_token_lifetime = $5, absolute_lifetime = $6,
-        idle_timeout = $7, claims = $8, signing_algorithm = $9, updated_at = $10
-    WHERE id = $1 AND updated_at = $11";
+        idle_timeout = $7, claims = $8, signing_algorithm = $9, cookie_name = $10, updated_at = $11
+    WHERE id = $1 AND updated_at = $12";
 
 pub(in crate::store) const DELETE_APPLICATION: &str = "DELETE FROM applications WHERE id = $1";
 
@@ -48,6 +48,7 @@ pub(in crate::store) fn application(row: &impl StoredRow) -> sqlx::Result<Applic
             signing_algorithm: algorithm
                 .map(|name| Algorithm::parse(&name).or_unreadable("signing_algorithm"))
                 .transpose()?,
+            cookie_name: row.named("cookie_name")?,
         },
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,

@@ -31,7 +31,6 @@ on_both_databases! {
         let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
         let cookie = format!("__Host-session={}", opened.access);
         let delete = || server.request("DELETE", "/v1/me/sessions").header("cookie", &cookie);
-        answer(delete()).await.expect_problem(403, "cross_site_request");
         answer(delete().header("origin", "https://evil.example")).await.expect_problem(403, "cross_site_request");
         answer(delete().header("sec-fetch-site", "cross-site")).await.expect_problem(403, "cross_site_request");
         answer(delete().header("sec-fetch-site", "same-site")).await.expect_problem(403, "cross_site_request");
@@ -44,6 +43,50 @@ on_both_databases! {
         answer(other.header("origin", "http://localhost:8080")).await.expect(200);
         answer(delete().header("sec-fetch-site", "same-origin")).await.expect(200);
         assert!(!server.stands(&opened.access).await);
+    }
+
+    async fn a_backend_that_forwards_a_cookie_alone_is_told_what_is_missing(database) {
+        let server = with_cookie().start(database).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let delete = || server.request("DELETE", "/v1/me/sessions").header("cookie", format!("__Host-session={}", opened.access));
+        let refused = answer(delete()).await.expect_problem(403, "missing_origin").json();
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("Authorization: Bearer") && detail.contains("Origin"), "{detail}");
+        assert!(server.stands(&opened.access).await);
+        // Of a service key beside the cookie the key's rights count, and nobody's browser adds a key by itself.
+        let (reader, admin) = (server.key("sessions:read").await, server.key("sessions:admin").await);
+        answer(delete().bearer_auth(&reader)).await.expect_problem(401, "unauthenticated");
+        let user = || server.request("DELETE", "/v1/users/alice/sessions").header("cookie", format!("__Host-session={}", opened.access));
+        answer(user().bearer_auth(&reader)).await.expect_problem(403, "insufficient_scope");
+        assert!(server.stands(&opened.access).await);
+        answer(user().bearer_auth(&admin)).await.expect(200);
+        assert!(!server.stands(&opened.access).await);
+    }
+
+    async fn a_page_at_a_listed_origin_lists_and_signs_out(database) {
+        let listed = vec!["https://app.example".parse().unwrap()];
+        let http = HttpConfig { cookie: Some("__Host-session".to_owned()), cors_origins: listed, ..HttpConfig::default() };
+        let server = Server::builder().http(http).start(database).await;
+        for site in ["same-site", "cross-site", ""] {
+            let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+            let from = |origin: &str, method: &str, path: &str| {
+                let request = server.request(method, path).header("cookie", format!("__Host-session={}", opened.access));
+                let request = request.header("origin", origin);
+                if site.is_empty() { request } else { request.header("sec-fetch-site", site) }
+            };
+            for stranger in ["http://app.example", "https://app.example:8443", "https://evil.example", "null"] {
+                let refused = answer(from(stranger, "DELETE", "/v1/me/sessions")).await;
+                let refused = refused.expect_problem(403, "cross_site_request");
+                assert_eq!(refused.header("access-control-allow-origin"), "", "{stranger}");
+            }
+            assert!(server.stands(&opened.access).await);
+            for (method, path) in [("GET", "/v1/me/sessions"), ("DELETE", "/v1/me/sessions")] {
+                let answered = answer(from("https://app.example", method, path)).await.expect(200);
+                assert_eq!(answered.header("access-control-allow-origin"), "https://app.example");
+                assert_eq!(answered.header("access-control-allow-credentials"), "true");
+            }
+            assert!(!server.stands(&opened.access).await);
+        }
     }
 
     async fn nothing_but_a_session_token_counts_in_a_cookie(database) {
@@ -133,7 +176,7 @@ on_both_databases! {
             ask(authorization.as_bytes()).await.expect_problem(401, "unauthenticated");
         }
         let delete = server.request("DELETE", "/v1/me/sessions").header("cookie", &cookie);
-        answer(delete.header("authorization", "Basic eA==")).await.expect_problem(403, "cross_site_request");
+        answer(delete.header("authorization", "Basic eA==")).await.expect_problem(403, "missing_origin");
     }
 
     async fn without_the_setting_a_cookie_is_nothing(database) {

@@ -7,6 +7,7 @@ mod authenticate;
 mod change;
 mod clients;
 mod cookie;
+mod cookie_answers;
 mod devices;
 mod end;
 mod errors;

@@ -2,6 +2,7 @@
 
 pub(super) mod applications;
 pub(super) mod cleaning;
+pub(super) mod cookie;
 pub(super) mod keys;
 pub(super) mod live;
 pub(super) mod me;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
@@ -17,8 +17,9 @@ use crate::api::native::responses::{
     Unauthenticated,
 };
 use crate::api::native::wire;
-use crate::model::{DEFAULT_PAGE, FieldError};
-use crate::sessions::IdempotencyKey;
+use crate::api::session_cookie;
+use crate::model::{DEFAULT_PAGE, FieldError, Session};
+use crate::sessions::{Error, IdempotencyKey, IssuedTokens, TokenChoice};
 
 /// Open a session
 ///
@@ -32,7 +33,10 @@ use crate::sessions::IdempotencyKey;
     params(("Idempotency-Key" = Option<String>, Header, nullable = false, description = "Key for safe repeats: the same key and body within 24 hours return the same session")),
     responses(
         (status = 201, description = "The session, opened now or before with this idempotency key", body = wire::OpenedSession,
-            headers(("Location" = String, description = "Path of the session"))),
+            headers(
+                ("Location" = String, description = "Path of the session"),
+                ("Set-Cookie" = String, description = "With `tokens: cookie`, the session token in the application's cookie or else the server's"),
+            )),
         (status = 403, description = "`sessions:write` is needed, or `sessions:grant` for the requested scope; or `user_banned`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`session_limit_reached`, or `session_not_active` if the idempotency key's session has ended or expired", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Invalid fields, or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
@@ -47,11 +51,14 @@ pub(crate) async fn open_session(
 ) -> Result<Response> {
     let (body, bytes) = body.into_inner();
     let key = idempotency_key(&headers, &[&bytes])?;
-    let opened = app.sessions.open(&caller, body.into_draft()?, key).await?;
+    let draft = body.into_draft(app.http.cookie.clone())?;
+    let choice = draft.tokens;
+    let opened = app.sessions.open(&caller, draft, key).await?;
+    let cookie = cookie_with(&app, &opened.signed_in.session, &opened.tokens, choice)?;
     let prefix = prefix_of(app.sessions.access_tokens().issuer());
     let location = format!("{prefix}/v1/sessions/{}", opened.signed_in.session.id);
     let body = wire::OpenedSession::new(opened, wire::Viewer::of(&caller), app.sessions.now());
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], with_cookie(cookie, body)).into_response())
 }
 
 fn idempotency_key(headers: &HeaderMap, request: &[&[u8]]) -> std::result::Result<Option<IdempotencyKey>, FieldError> {
@@ -93,13 +100,39 @@ pub(crate) async fn authenticate_session(
     id: SessionPath,
     headers: HeaderMap,
     body: BodyAndBytes<wire::AuthenticateSession>,
-) -> Result<Json<wire::OpenedSession>> {
+) -> Result<Response> {
     let (body, bytes) = body.into_inner();
     // The operation is part of the request: a key of another session's or of an opening is another request's.
     let key = idempotency_key(&headers, &[b"authenticate", id.as_uuid().as_bytes(), &bytes])?;
-    let (draft, tokens) = body.into_draft();
-    let refreshed = app.sessions.reauthenticate(&caller, *id, draft, tokens, key).await?;
-    Ok(Json(wire::OpenedSession::refreshed(refreshed, wire::Viewer::of(&caller), app.sessions.now())))
+    let (draft, choice) = body.into_draft();
+    let server_cookie = app.http.cookie.as_deref();
+    let refreshed = app.sessions.reauthenticate(&caller, *id, draft, choice, server_cookie, key).await?;
+    let cookie = cookie_with(&app, &refreshed.session, &refreshed.tokens, choice)?;
+    let body = wire::OpenedSession::refreshed(refreshed, wire::Viewer::of(&caller), app.sessions.now());
+    Ok(with_cookie(cookie, body))
+}
+
+/// The cookie with a session's token, if the opener chose a cookie.
+fn cookie_with(
+    app: &App,
+    session: &Session,
+    tokens: &IssuedTokens,
+    choice: TokenChoice,
+) -> std::result::Result<Option<HeaderValue>, Error> {
+    match tokens {
+        IssuedTokens::Session { token, .. } if choice == TokenChoice::Cookie => {
+            session_cookie::set(app, session, token.expose())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// An answer whose token is in the cookie, or in the body if there is none.
+fn with_cookie(cookie: Option<HeaderValue>, body: wire::OpenedSession) -> Response {
+    match cookie {
+        Some(cookie) => ([(header::SET_COOKIE, cookie)], Json(body.with_token_in_cookie())).into_response(),
+        None => Json(body).into_response(),
+    }
 }
 
 /// End many sessions

@@ -51,7 +51,8 @@ pub struct OpenedSession {
     /// Token to exchange for a new pair at `/oauth2/token`; only with `tokens: access_and_refresh`.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    /// Bearer token that is valid as long as the session is active; only with `tokens: session`.
+    /// Bearer token that is valid as long as the session is active; only with `tokens: session`. With `tokens: cookie` it is in
+    /// the cookie alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_token: Option<String>,
     /// Always `Bearer`.
@@ -92,6 +93,11 @@ impl OpenedSession {
             expires_in: lifetime.num_seconds(),
             evicted: Vec::new(),
         }
+    }
+
+    /// The same, for a client that gets the session token in a cookie.
+    pub(in crate::api::native) fn with_token_in_cookie(self) -> Self {
+        Self { session_token: None, ..self }
     }
 }
 

@@ -73,6 +73,10 @@ pub struct CreateApplication {
     /// server's key signs.
     #[schema(example = "ES256")]
     signing_algorithm: Option<String>,
+    /// The name of the cookie that carries the session tokens of its sessions, and only of these; by default the server's
+    /// own cookie, if there is one.
+    #[schema(example = "__Host-shop", max_length = 255)]
+    cookie_name: Option<String>,
 }
 
 impl CreateApplication {
@@ -87,6 +91,7 @@ impl CreateApplication {
             idle_timeout,
             claims,
             signing_algorithm,
+            cookie_name,
         } = self;
         ApplicationDraft {
             name,
@@ -97,6 +102,7 @@ impl CreateApplication {
             idle_timeout: idle_timeout.map(Some),
             claims,
             signing_algorithm: signing_algorithm.map(Some),
+            cookie_name: cookie_name.map(Some),
         }
     }
 }
@@ -135,6 +141,11 @@ pub struct ChangeApplication {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "ES256")]
     signing_algorithm: Option<Option<String>>,
+    /// The name of the cookie that carries the session tokens of its sessions. Cookies of the former name are not read any
+    /// more: their users have to sign in again.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "__Host-shop", max_length = 255)]
+    cookie_name: Option<Option<String>>,
 }
 
 impl From<ChangeApplication> for ApplicationDraft {
@@ -148,6 +159,7 @@ impl From<ChangeApplication> for ApplicationDraft {
             idle_timeout,
             claims,
             signing_algorithm,
+            cookie_name,
         } = change;
         Self {
             name,
@@ -158,6 +170,7 @@ impl From<ChangeApplication> for ApplicationDraft {
             idle_timeout,
             claims,
             signing_algorithm,
+            cookie_name,
         }
     }
 }
@@ -188,6 +201,9 @@ pub struct Application {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ES256")]
     signing_algorithm: Option<&'static str>,
+    /// The name of the cookie that carries the session tokens of its sessions; absent for the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookie_name: Option<String>,
     #[serde(serialize_with = "timestamp::serialize")]
     created_at: DateTime<Utc>,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -206,6 +222,7 @@ impl From<model::Application> for Application {
             idle_timeout,
             claims,
             signing_algorithm,
+            cookie_name,
         } = settings;
         let seconds = |limit: Option<chrono::TimeDelta>| limit.map(|limit| limit.num_seconds());
         Self {
@@ -218,6 +235,7 @@ impl From<model::Application> for Application {
             idle_timeout: seconds(idle_timeout),
             claims,
             signing_algorithm: signing_algorithm.map(Algorithm::as_str),
+            cookie_name,
             created_at,
             updated_at,
         }

@@ -124,7 +124,7 @@ impl UserDetails {
 }
 
 /// Kind of tokens: `access_and_refresh` for a pair of short-lived access token and refresh token, `session` for one
-/// session token that is valid as long as the session is active.
+/// session token that is valid as long as the session is active, `cookie` for the same in a cookie that the answer sets.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Tokens {
@@ -133,6 +133,8 @@ enum Tokens {
     AccessAndRefresh,
     /// One session token, valid as long as the session is active.
     Session,
+    /// The same, in the application's cookie or else the server's.
+    Cookie,
 }
 
 impl From<Tokens> for TokenChoice {
@@ -140,13 +142,14 @@ impl From<Tokens> for TokenChoice {
         match tokens {
             Tokens::AccessAndRefresh => Self::AccessAndRefresh,
             Tokens::Session => Self::Session,
+            Tokens::Cookie => Self::Cookie,
         }
     }
 }
 
 impl OpenSession {
-    /// The draft in the core's types.
-    pub fn into_draft(self) -> Result<SessionDraft, FieldError> {
+    /// The draft in the core's types, on a server with that cookie.
+    pub fn into_draft(self, server_cookie: Option<String>) -> Result<SessionDraft, FieldError> {
         let Self {
             user_id,
             user,
@@ -188,6 +191,7 @@ impl OpenSession {
             metadata: metadata.as_deref().map(checked_metadata).transpose()?,
             claims: claims.map(|claims| claims.get().to_owned()),
             tokens: tokens.into(),
+            server_cookie,
         })
     }
 }
