@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::administration::{duration, of_arguments, operator};
+use super::administration::operator;
+use super::arguments::{duration, of_arguments};
 use super::{CommandError, id, print};
 use crate::model::{Filter, Opener, ServiceKeyId};
 use crate::sessions::{Error, Selection, ServiceKeyDraft};
@@ -124,5 +125,5 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
 }
 
 fn opened_by(id: ServiceKeyId) -> Selection {
-    Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() })
+    Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() }.into())
 }

@@ -102,7 +102,7 @@ impl Sessions {
     /// Other replicas may still open sessions with the key until they have read of the revocation, so a second bulk ending
     /// follows after [`MAX_STALENESS`].
     pub async fn end_sessions_of_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<Option<u32>, Error> {
-        let opened = || Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() });
+        let opened = || Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() }.into());
         let first = self.revoke(caller, opened(), false).await?.sessions;
         tokio::time::sleep(MAX_STALENESS).await;
         let late = self.revoke(caller, opened(), false).await?.sessions;

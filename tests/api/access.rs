@@ -57,6 +57,7 @@ pub(super) const TABLE: &[Row] = &[
     ("getMe", "GET", "/v1/me", Nothing, [401, 401, 200, 200, 200, 200, 200, 200]),
     ("listMySessions", "GET", "/v1/me/sessions", Nothing, OWN),
     ("endMySessions", "DELETE", "/v1/me/sessions", Nothing, OWN),
+    ("searchUsers", "GET", "/v1/users", Nothing, READ),
     ("getUser", "GET", "/v1/users/{user}", Nothing, READ),
     ("putUser", "PUT", "/v1/users/{user}", Json("{}"), [401, 401, 403, 403, 403, 200, 200, 200]),
     ("deleteUser", "DELETE", "/v1/users/{user}", Nothing, ADMINISTER),

@@ -10,6 +10,7 @@ mod live;
 mod me;
 mod requests;
 mod requirements;
+mod search;
 mod statistics;
 mod users;
 
@@ -22,5 +23,6 @@ pub use live::*;
 pub use me::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
+pub use search::*;
 pub use statistics::*;
 pub use users::*;
