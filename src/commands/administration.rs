@@ -3,11 +3,11 @@
 use std::io::{self, Write as _};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use uuid::Uuid;
 
 use super::arguments::{duration, limit, of_session_arguments};
-use super::conditions::{Conditions, Listing};
+use super::conditions::{CONDITIONS, Conditions, Listing};
 use super::{CommandError, id, print};
 use crate::api::native::wire;
 use crate::model::{Caller, Service, SessionId, UserId};
@@ -63,10 +63,10 @@ pub(super) enum SessionCommand {
         cursor: Option<String>,
     },
     /// End a session, or all active ones that meet every condition
-    #[command(visible_alias = "end")]
+    #[command(visible_alias = "end", group = ArgGroup::new("sessions").args(["id"]).args(CONDITIONS).required(true).multiple(true))]
     Revoke {
         /// The session's id, as `sojourn session list` prints it
-        #[arg(value_parser = id, required_unless_present = "conditions", conflicts_with = "conditions")]
+        #[arg(value_parser = id, conflicts_with = "conditions")]
         id: Option<Uuid>,
         #[command(flatten)]
         conditions: Conditions,

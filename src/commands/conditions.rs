@@ -8,6 +8,21 @@ use super::arguments::of_session_arguments;
 use crate::api::native::wire;
 use crate::model::{Criteria, Sort};
 
+/// The ids of the arguments of [`Conditions`].
+pub(super) const CONDITIONS: [&str; 11] = [
+    "user",
+    "user_name",
+    "email",
+    "client",
+    "device_type",
+    "ip_address",
+    "browser",
+    "os",
+    "opened_by",
+    "created_from",
+    "created_to",
+];
+
 /// Conditions on properties of a session that never change.
 #[derive(Debug, Args)]
 #[group(id = "conditions", multiple = true)]
