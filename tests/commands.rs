@@ -518,7 +518,7 @@ fn the_health_check_tells_by_its_exit_status() {
 fn what_is_wrong_with_a_command_is_said_in_its_own_words() {
     let folder = Folder::new();
     let rows: [(&[&str], &str); 15] = [
-        (&["session", "revoke"], "<ID|--user <USER>>"),
+        (&["session", "revoke"], "<ID|--user <USER>|--user-name <NAME>|"),
         (&["session", "end"], "<ID|--user <USER>>"),
         (&["session", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "abc"], "must be an id as `list` prints it"),
