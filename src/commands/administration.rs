@@ -143,7 +143,7 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
                 }
             }
             _ => {
-                let selection = Selection::Matching(conditions.criteria()?);
+                let selection = Selection::Matching(Box::new(conditions.criteria()?));
                 let found = sessions.revoke(&operator, selection, dry_run).await.map_err(of_session_arguments)?;
                 print(&of_found(found.sessions, dry_run))
             }

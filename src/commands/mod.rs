@@ -94,7 +94,7 @@ enum Command {
     Secret(secrets::SecretCommand),
     /// Sessions: open one, list them, end them
     #[command(subcommand)]
-    Session(administration::SessionCommand),
+    Session(Box<administration::SessionCommand>),
     /// Users: find them
     #[command(subcommand)]
     User(users::UserCommand),
@@ -190,7 +190,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                     Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,
-                    Command::Session(command) => administration::session(command, &assembled).await,
+                    Command::Session(command) => administration::session(*command, &assembled).await,
                     Command::User(command) => users::user(command, &assembled).await,
                     _ => print("The database is up to date."),
                 };

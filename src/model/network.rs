@@ -17,6 +17,7 @@ const MAPPED_PREFIX: u8 = 96;
 
 impl Network {
     /// The network of that many leading bits around an address; a network of fewer addresses than that stays as it is.
+    #[must_use]
     pub fn widened(self, prefix_of_v4: u8, prefix_of_v6: u8) -> Self {
         let most = if self.0.addr().is_ipv4() { prefix_of_v4 } else { prefix_of_v6 };
         IpNet::new(self.0.addr(), self.0.prefix_len().min(most)).map_or(self, |network| Self(network.trunc()))

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{
     BulkEnding, Caller, Criteria, EndReason, Ended, FieldError, Filter, NameMatch, Opener, Owner, Range, Scope, Search,
-    Session, SessionId, Sort, State, UserId,
+    ServiceKeyId, Session, SessionId, Sort, State, UserId,
 };
 use crate::store::{self, BatchProgress};
 
@@ -27,7 +27,14 @@ pub enum Selection {
     /// These.
     Named(Vec<SessionId>),
     /// All active ones that meet the criteria.
-    Matching(Criteria),
+    Matching(Box<Criteria>),
+}
+
+impl Selection {
+    /// The sessions that a service key opened.
+    pub fn opened_with(key: ServiceKeyId) -> Self {
+        Self::Matching(Box::new(Filter { opened_by: Some(Opener::Key(key)), ..Filter::default() }.into()))
+    }
 }
 
 /// The result of a bulk ending or its dry run.
@@ -62,7 +69,8 @@ impl Sessions {
                 check_number(&ids)?;
                 self.revoke_named(&self.named_within(&ids, application).await?, dry_run, by).await
             }
-            (Selection::Matching(Criteria { filter, user_name, email }), application) => {
+            (Selection::Matching(criteria), application) => {
+                let Criteria { filter, user_name, email } = *criteria;
                 match filter.within(application) {
                     Some(filter) => self.revoke_matching(Criteria { filter, user_name, email }, dry_run, by).await,
                     None => Ok(EndedInBulk::nothing()),
@@ -201,7 +209,7 @@ fn conditions(filter: &Filter) -> String {
     let range = |instant: Option<DateTime<Utc>>| instant.map(|instant| instant.to_rfc3339());
     let all = [
         user_id.as_ref().map(|user| format!("user_id={user}")),
-        users.as_ref().map(|users| format!("users={:?}", Vec::from_iter(users.iter().map(UserId::as_str)))),
+        users.as_ref().map(|users| format!("users={:?}", users.iter().map(UserId::as_str).collect::<Vec<_>>())),
         client_id.as_ref().map(|client| format!("client_id={client:?}")),
         device_type.map(|kind| format!("device_type={}", kind.as_str())),
         ip_address.map(|network| format!("ip_address={network}")),

@@ -214,9 +214,9 @@ impl RevokeSessions {
                     let error = FieldError::new("filter", "must have a condition; to end all sessions, use all");
                     return Err(Rejection::Invalid(error));
                 }
-                Ok(Selection::Matching(criteria))
+                Ok(Selection::Matching(Box::new(criteria)))
             }
-            (None, None, true) => Ok(Selection::Matching(Criteria::default())),
+            (None, None, true) => Ok(Selection::Matching(Box::default())),
             _ => {
                 let error = FieldError::new("ids", "must be given, or filter, or all: exactly one of them");
                 Err(Rejection::Invalid(error))
