@@ -52,6 +52,30 @@ async fn it_makes_its_folder_also_when_the_secret_is_given() {
     assert!(!folder.path.join("sojourn-data/secret").exists());
 }
 
+#[test]
+fn every_condition_of_a_search_is_one_of_endings_and_of_the_command_line() {
+    let folder = Folder::new();
+    let document: Value = serde_json::from_str(&folder.printed(&["openapi", "--format", "json"])).unwrap();
+    let parameters = document["paths"]["/v1/sessions"]["get"]["parameters"].as_array().unwrap();
+    let searched: Vec<&str> = parameters.iter().map(|parameter| word(parameter, "name")).collect();
+    // What changes with use, and the pages.
+    let not_of_endings = ["state", "last_seen_from", "last_seen_to", "sort", "limit", "cursor"];
+    let mut lasting: Vec<&str> = searched.iter().copied().filter(|name| !not_of_endings.contains(name)).collect();
+    lasting.sort_unstable();
+    assert_eq!(lasting.len(), searched.len() - not_of_endings.len());
+    let of_endings = document["components"]["schemas"]["RevocationFilter"]["properties"].as_object().unwrap();
+    let mut of_endings: Vec<&str> = of_endings.keys().map(String::as_str).collect();
+    of_endings.sort_unstable();
+    assert_eq!(of_endings, lasting);
+    for (command, conditions) in [("list", &searched), ("revoke", &lasting)] {
+        let help = folder.printed(&["session", command, "--help"]);
+        for condition in conditions {
+            let argument = condition.trim_end_matches("_id").replace('_', "-");
+            assert!(help.contains(&format!("--{argument} ")), "session {command} has no --{argument}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
     let folder = Folder::new();
@@ -173,6 +197,27 @@ on_both_databases! {
 
         let list: Value = serde_json::from_str(&run(&["session", "list", "--user", "alice"]).1).unwrap();
         assert_eq!(list["sessions"].as_array().unwrap().len(), 1);
+        let found = |arguments: &[&str]| {
+            let (well, printed, error) = run(&[&["session", "list"], arguments].concat());
+            assert!(well, "{arguments:?}: {error}");
+            let list: Value = serde_json::from_str(&printed).unwrap();
+            list["sessions"].as_array().unwrap().iter().map(|session| word(session, "user_id").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["--client", "web", "--state", "active", "--opened-by", "command-line"]), ["alice"]);
+        assert_eq!(found(&["--sort", "created_at", "--created-from", "2020-01-01T00:00:00Z"]), ["alice", "bob"]);
+        assert!(found(&["--ip-address", "198.51.100.0/24"]).is_empty());
+        for (arguments, name) in [(["--ip-address", "198.51.100.7/24"], "--ip-address: "), (["--device-type", "toaster"], "--device-type: "), (["--state", "well"], "--state: "), (["--created-to", "soon"], "--created-to: ")] {
+            let refused = run(&[&["session", "list"][..], &arguments].concat());
+            assert!(!refused.0 && refused.2.starts_with(&format!("sojourn: {name}")), "{refused:?}");
+        }
+        assert_eq!(run(&["session", "revoke", "--client", "web", "--dry-run"]).1, "1 session would be ended.\n");
+        assert_eq!(run(&["session", "revoke", "--user", "alice", "--client", "app"]).1, "0 sessions are ended.\n");
+        for refused in [&["session", "revoke"][..], &["session", "revoke", "--dry-run"], &["session", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762", "--client", "web"]] {
+            assert!(!run(refused).0, "{refused:?}");
+        }
+        let users: Value = serde_json::from_str(&run(&["user", "list", "--search", "al"]).1).unwrap();
+        assert_eq!((users["users"].as_array().unwrap().len(), &users["users"][0]["id"]), (1, &json!("alice")));
+        assert_eq!(run(&["user", "list", "--banned"]).1.split_whitespace().collect::<String>(), r#"{"users":[]}"#);
         assert_eq!(run(&["session", "revoke", "--user", "alice"]).1, "1 session of alice is ended.\n");
         until_refused(&server, "/v1/me", word(&opened, "access_token")).await;
         let unknown = run(&["session", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"]);
@@ -482,7 +527,7 @@ fn the_health_check_tells_by_its_exit_status() {
 fn what_is_wrong_with_a_command_is_said_in_its_own_words() {
     let folder = Folder::new();
     let rows: [(&[&str], &str); 18] = [
-        (&["session", "revoke"], "<ID|--user <USER>>"),
+        (&["session", "revoke"], "<ID|--user <USER>|--user-name <NAME>|"),
         (&["session", "end"], "<ID|--user <USER>>"),
         (&["session", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "abc"], "must be an id as `list` prints it"),

@@ -6,11 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{ArgGroup, Subcommand};
 use uuid::Uuid;
 
+use super::arguments::{duration, limit, of_arguments, of_session_arguments};
+use super::conditions::{CONDITIONS, Conditions, Listing};
 use super::{CommandError, id, print};
 use crate::api::native::wire;
-use crate::config::parse_duration;
-use crate::model::{Caller, Filter, MAX_PAGE, Service, SessionId, Sort, UserId};
-use crate::sessions::{Error, SessionDraft, TokenChoice};
+use crate::model::{Caller, Service, SessionId, UserId};
+use crate::sessions::{COUNTED_TO, Error, Selection, SessionDraft, TokenChoice};
 use crate::setup::Assembled;
 
 #[derive(Debug, Subcommand)]
@@ -53,9 +54,10 @@ pub(super) enum SessionCommand {
     },
     /// Print sessions, newest first
     List {
-        /// Only sessions of this user
-        #[arg(long)]
-        user: Option<String>,
+        #[command(flatten)]
+        conditions: Conditions,
+        #[command(flatten)]
+        listing: Listing,
         /// The maximum number of sessions, from 1 to 200
         #[arg(long, default_value_t = 50, value_parser = limit)]
         limit: u32,
@@ -63,26 +65,18 @@ pub(super) enum SessionCommand {
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// End a session, or all of a user's
-    #[command(visible_alias = "end", group = ArgGroup::new("sessions").args(["id", "user"]).required(true))]
+    /// End a session, or all active ones that meet every condition
+    #[command(visible_alias = "end", group = ArgGroup::new("sessions").args(["id"]).args(CONDITIONS).required(true).multiple(true))]
     Revoke {
         /// The session's id, as `sojourn session list` prints it
-        #[arg(value_parser = id)]
+        #[arg(value_parser = id, conflicts_with = "conditions")]
         id: Option<Uuid>,
-        /// All active sessions of this user
-        #[arg(long)]
-        user: Option<String>,
+        #[command(flatten)]
+        conditions: Conditions,
+        /// Only count the sessions
+        #[arg(long, requires = "conditions")]
+        dry_run: bool,
     },
-}
-
-pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
-    let duration = parse_duration(text).filter(|duration| *duration > TimeDelta::zero());
-    duration.ok_or_else(|| "must be a duration such as 90d or 12h".to_owned())
-}
-
-fn limit(text: &str) -> Result<u32, String> {
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
-    limit.ok_or_else(|| format!("must be a number from 1 to {MAX_PAGE}"))
 }
 
 pub(super) fn operator() -> Caller {
@@ -130,10 +124,9 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
             let opened = sessions.open(&operator, draft, None).await.map_err(of_session_arguments)?;
             print_json(&wire::OpenedSession::new(opened, wire::Viewer::SERVICE, now))
         }
-        SessionCommand::List { user, limit, cursor } => {
-            let user_id = user.map(|user| user_id(&user)).transpose()?;
-            let filter = Filter { user_id, ..Filter::default() };
-            let page = sessions.search(&operator, &filter, Sort::default(), limit, cursor.as_deref()).await;
+        SessionCommand::List { conditions, listing, limit, cursor } => {
+            let (criteria, sort) = conditions.listed(&listing)?;
+            let page = sessions.search(&operator, &criteria, sort, limit, cursor.as_deref()).await;
             let page = page.map_err(of_session_arguments)?;
             print_json(&wire::SessionPage::new(page, wire::Viewer::SERVICE, now))
         }
@@ -146,41 +139,38 @@ pub(super) async fn session(command: SessionCommand, assembled: &Assembled) -> R
             })?;
             print(&format!("Session {id} is ended."))
         }
-        SessionCommand::Revoke { id: None, user } => {
-            let user = user_id(&user.unwrap_or_default())?;
-            let ended = sessions.end_all_of(&operator, &user).await?;
-            match ended {
-                1 => print(&format!("1 session of {user} is ended.")),
-                _ => print(&format!("{ended} sessions of {user} are ended.")),
+        SessionCommand::Revoke { id: None, conditions, dry_run } => match conditions.only_user() {
+            Some(user) if !dry_run => {
+                let user = user_id(user)?;
+                let ended = sessions.end_all_of(&operator, &user).await?;
+                match ended {
+                    1 => print(&format!("1 session of {user} is ended.")),
+                    _ => print(&format!("{ended} sessions of {user} are ended.")),
+                }
             }
-        }
+            _ => {
+                let selection = Selection::Matching(Box::new(conditions.criteria()?));
+                let found = sessions.revoke(&operator, selection, dry_run).await.map_err(of_session_arguments)?;
+                print(&of_found(found.sessions, dry_run))
+            }
+        },
     }
 }
 
-/// The errors of invalid fields in one line, by the names of the arguments.
-pub(super) fn of_arguments(error: Error) -> CommandError {
-    by_arguments(error, |field| match field {
-        "client_id" => "application",
-        "audiences" => "audience",
-        "claims" => "claim",
-        field => field,
-    })
-}
-
-/// As [`of_arguments`], for the commands of sessions.
-fn of_session_arguments(error: Error) -> CommandError {
-    by_arguments(error, |field| match field {
-        "user_id" => "user",
-        "client_id" => "client",
-        field => field,
-    })
-}
-
-fn by_arguments(error: Error, argument: fn(&str) -> &str) -> CommandError {
-    let Error::Invalid(errors) = error else { return error.into() };
-    let name = |field: &str| argument(field).replace('_', "-");
-    let lines = errors.iter().map(|error| format!("--{}: {}", name(&error.field), error.message));
-    CommandError::Other(lines.collect::<Vec<_>>().join("; "))
+/// A sentence about the sessions that met the conditions.
+fn of_found(sessions: Option<u32>, dry_run: bool) -> String {
+    let number = match sessions {
+        None => "All sessions that meet the conditions".to_owned(),
+        Some(1) => "1 session".to_owned(),
+        Some(COUNTED_TO..) => format!("{COUNTED_TO} sessions or more"),
+        Some(sessions) => format!("{sessions} sessions"),
+    };
+    let verb = match sessions {
+        _ if dry_run => "would be",
+        Some(1) => "is",
+        _ => "are",
+    };
+    format!("{number} {verb} ended.")
 }
 
 fn user_id(text: &str) -> Result<UserId, CommandError> {

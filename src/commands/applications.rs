@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 
-use super::administration::{duration, of_arguments, operator, print_json};
+use super::administration::{operator, print_json};
+use super::arguments::{duration, of_arguments};
 use super::{CommandError, print};
 use crate::api::native::wire;
 use crate::sessions::{ApplicationDraft, Error};

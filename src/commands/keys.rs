@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::administration::{duration, of_arguments, operator};
+use super::administration::operator;
+use super::arguments::{duration, of_arguments};
 use super::{CommandError, id, print};
-use crate::model::{Filter, Opener, ServiceKeyId};
+use crate::model::ServiceKeyId;
 use crate::sessions::{Error, Selection, ServiceKeyDraft};
 use crate::setup::Assembled;
 use crate::store::Announcement;
@@ -107,7 +108,7 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
         return print(&format!("Key {id} is revoked, and {ended} sessions that it opened are ended."));
     }
     print(&format!("Key {id} is revoked."))?;
-    let opened = match sessions.revoke(&operator(), opened_by(id), true).await {
+    let opened = match sessions.revoke(&operator(), Selection::opened_with(id), true).await {
         Ok(counted) => counted.sessions,
         Err(Error::SearchTooBroad) => None,
         Err(error) => return Err(error.into()),
@@ -121,8 +122,4 @@ async fn revoke(id: ServiceKeyId, end_sessions: bool, assembled: &Assembled) -> 
             ))
         }
     }
-}
-
-fn opened_by(id: ServiceKeyId) -> Selection {
-    Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() })
 }

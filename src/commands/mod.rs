@@ -2,10 +2,13 @@
 
 mod administration;
 mod applications;
+mod arguments;
+mod conditions;
 mod healthcheck;
 mod keys;
 mod secrets;
 mod serve;
+mod users;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -91,7 +94,10 @@ enum Command {
     Secret(secrets::SecretCommand),
     /// Sessions: open one, list them, end them
     #[command(subcommand)]
-    Session(administration::SessionCommand),
+    Session(Box<administration::SessionCommand>),
+    /// Users: find them
+    #[command(subcommand)]
+    User(users::UserCommand),
     /// Print the OpenAPI document
     Openapi {
         /// Only this family
@@ -184,7 +190,8 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                     Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,
-                    Command::Session(command) => administration::session(command, &assembled).await,
+                    Command::Session(command) => administration::session(*command, &assembled).await,
+                    Command::User(command) => users::user(command, &assembled).await,
                     _ => print("The database is up to date."),
                 };
                 // Without the announcement, servers would learn of the changes a little later.

@@ -8,6 +8,7 @@ mod change;
 mod counts;
 mod device;
 mod field_error;
+mod network;
 mod opener;
 mod query;
 mod scope;
@@ -21,6 +22,7 @@ pub(crate) mod text;
 mod token_issuer;
 mod touch;
 mod user;
+mod user_search;
 
 pub use algorithm::Algorithm;
 pub use application::{Application, ApplicationSettings};
@@ -34,6 +36,7 @@ pub use counts::{
 pub use device::recognise::recognise as recognise_device;
 pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
+pub use network::Network;
 pub use opener::Opener;
 pub use query::{
     Condition, DEFAULT_PAGE, Filter, Listing, ListingOrder, MAX_PAGE, Position, Range, Search, Sort, SortField,
@@ -49,3 +52,4 @@ pub use stale::Stale;
 pub use token_issuer::TokenIssuer;
 pub use touch::Touch;
 pub use user::{MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};
+pub use user_search::{Criteria, NameMatch, UserSearch};

@@ -1,12 +1,11 @@
 //! Typed searches: wire formats translate into them, the stores compile them to SQL.
 
-use std::net::IpAddr;
-
 use chrono::{DateTime, Utc};
 
 use super::caller::Owner;
 use super::device::DeviceType;
 use super::field_error::FieldError;
+use super::network::Network;
 use super::opener::Opener;
 use super::session::State;
 use super::session_id::SessionId;
@@ -87,14 +86,20 @@ pub enum Condition {
 pub struct Filter {
     /// The user.
     pub user_id: Option<UserId>,
+    /// The users, of whom it must be one.
+    pub users: Option<Vec<UserId>>,
     /// The state at the time of the search.
     pub state: Option<State>,
     /// The application that the session was opened for.
     pub client_id: Option<String>,
     /// The kind of device.
     pub device_type: Option<DeviceType>,
-    /// The exact address that the user signed in from.
-    pub ip_address: Option<IpAddr>,
+    /// The network that the user signed in from, often of one address.
+    pub ip_address: Option<Network>,
+    /// The browser, as it is stored.
+    pub browser: Option<String>,
+    /// The operating system, as it is stored.
+    pub os: Option<String>,
     /// The credential that the session was opened with.
     pub opened_by: Option<Opener>,
     /// The range for the time of opening.

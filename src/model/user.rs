@@ -52,7 +52,7 @@ impl fmt::Display for UserId {
 pub struct UserDetails {
     /// A name to show.
     pub name: Option<String>,
-    /// An email address to show; never used to find anybody.
+    /// An email address to show. Several users may have the same.
     pub email: Option<String>,
 }
 

@@ -9,8 +9,8 @@ use tracing::field::display;
 use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{
-    BulkEnding, Caller, EndReason, Ended, FieldError, Filter, Opener, Owner, Range, Scope, Search, Session, SessionId,
-    Sort, State, UserId,
+    BulkEnding, Caller, Criteria, EndReason, Ended, FieldError, Filter, NameMatch, Opener, Owner, Range, Scope, Search,
+    ServiceKeyId, Session, SessionId, Sort, State, UserId,
 };
 use crate::store::{self, BatchProgress};
 
@@ -26,8 +26,15 @@ const SAMPLE: u32 = 10;
 pub enum Selection {
     /// These.
     Named(Vec<SessionId>),
-    /// All active ones that meet the filter.
-    Matching(Filter),
+    /// All active ones that meet the criteria.
+    Matching(Box<Criteria>),
+}
+
+impl Selection {
+    /// The sessions that a service key opened.
+    pub fn opened_with(key: ServiceKeyId) -> Self {
+        Self::Matching(Box::new(Filter { opened_by: Some(Opener::Key(key)), ..Filter::default() }.into()))
+    }
 }
 
 /// The result of a bulk ending or its dry run.
@@ -40,11 +47,19 @@ pub struct EndedInBulk {
     pub sample: Vec<Session>,
 }
 
+impl EndedInBulk {
+    fn nothing() -> Self {
+        Self { sessions: Some(0), sample: Vec::new() }
+    }
+}
+
 impl Sessions {
     /// Ends the selected active sessions, for a caller with `sessions:admin`; a dry run only counts and shows them.
     /// Refused: [`Error::Invalid`] for a filter on columns that change (state, last use), because the match would
-    /// depend on the time of the check; for an address of which less is stored, because it would match others too; and
-    /// for too many names.
+    /// depend on the time of the check; for a network of which less is stored, because it would match others too; for
+    /// a name or an address that too many users have; and for too many ids.
+    ///
+    /// Users are found by their names and addresses at the time of the request, so that a later change ends nothing.
     pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
         let application = caller.require_of_bound(Scope::ADMIN)?;
         if !dry_run {
@@ -57,10 +72,13 @@ impl Sessions {
                 check_number(&ids)?;
                 self.revoke_named(&self.named_within(&ids, application).await?, dry_run, by).await
             }
-            (Selection::Matching(filter), application) => match filter.within(application) {
-                Some(filter) => self.revoke_matching(filter, dry_run, by).await,
-                None => Ok(EndedInBulk { sessions: Some(0), sample: Vec::new() }),
-            },
+            (Selection::Matching(criteria), application) => {
+                let Criteria { filter, user_name, email } = *criteria;
+                match filter.within(application) {
+                    Some(filter) => self.revoke_matching(Criteria { filter, user_name, email }, dry_run, by).await,
+                    None => Ok(EndedInBulk::nothing()),
+                }
+            }
         }
     }
 
@@ -83,19 +101,21 @@ impl Sessions {
         Ok(EndedInBulk { sessions: Some(u32::try_from(ended.len()).unwrap_or(u32::MAX)), sample: Vec::new() })
     }
 
-    async fn revoke_matching(&self, filter: Filter, dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
+    async fn revoke_matching(&self, criteria: Criteria, dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
+        let filter = &criteria.filter;
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
                 return Err(FieldError::new(name, "must not be a condition: it changes with use").into());
             }
         }
-        if let Some(address) = filter.ip_address.map(|address| address.to_canonical())
-            && self.policy().ip_storage.keep(address) != Some(address)
-        {
+        if filter.ip_address.is_some_and(|network| !self.policy().ip_storage.tells(network)) {
             let message = "is more precise than the addresses that this server stores";
             return Err(FieldError::new("ip_address", message).into());
         }
-        let filter = Filter { ip_address: self.kept_address(filter.ip_address), ..filter };
+        let name = criteria.user_name.as_deref().map(NameMatch::Whole);
+        let Some(filter) = self.of_found_users(&criteria, name, false).await? else {
+            return Ok(EndedInBulk::nothing());
+        };
         let active = Filter { state: Some(State::Active), ..filter.clone() };
         let sessions = match self.store().count_sessions(self.newest(&active, COUNTED_TO)).await {
             // No index serves every filter, and an incident does not wait for one.
@@ -176,13 +196,28 @@ fn check_number(ids: &[SessionId]) -> Result<(), FieldError> {
 
 /// The conditions of a filter for the log, complete, because an operator repeats the ending after a restore.
 fn conditions(filter: &Filter) -> String {
-    let Filter { user_id, state: _, client_id, device_type, ip_address, opened_by, created, last_seen: _ } = filter;
+    let Filter {
+        user_id,
+        users,
+        state: _,
+        client_id,
+        device_type,
+        ip_address,
+        browser,
+        os,
+        opened_by,
+        created,
+        last_seen: _,
+    } = filter;
     let range = |instant: Option<DateTime<Utc>>| instant.map(|instant| instant.to_rfc3339());
     let all = [
         user_id.as_ref().map(|user| format!("user_id={user}")),
+        users.as_ref().map(|users| format!("users={:?}", users.iter().map(UserId::as_str).collect::<Vec<_>>())),
         client_id.as_ref().map(|client| format!("client_id={client:?}")),
         device_type.map(|kind| format!("device_type={}", kind.as_str())),
-        ip_address.map(|address| format!("ip_address={address}")),
+        ip_address.map(|network| format!("ip_address={network}")),
+        browser.as_ref().map(|browser| format!("browser={browser:?}")),
+        os.as_ref().map(|os| format!("os={os:?}")),
         opened_by.map(|opener| format!("opened_by={opener}")),
         range(created.from).map(|from| format!("created_from={from}")),
         range(created.to).map(|to| format!("created_to={to}")),

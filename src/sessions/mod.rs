@@ -45,6 +45,7 @@ mod statistics;
 mod throttle;
 mod totals_cache;
 mod update;
+mod user_search;
 mod user_sessions;
 mod users;
 
@@ -77,5 +78,6 @@ pub use search_cursor::Cursor;
 pub use service_keys::{DEFAULT_KEY_LIFETIME, ServiceKeyDraft};
 pub use signing_keys::{KeysError, SigningKeys};
 pub use statistics::{COUNTED_AFTER, MAX_POINTS, Point, Series, Statistics};
+pub use user_search::{MAX_FOUND_USERS, UserPage, UserQuery};
 pub use user_sessions::{Handle, ManagedUser};
 pub use users::DeletedUser;

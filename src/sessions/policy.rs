@@ -8,7 +8,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use super::error::Error;
 use super::feed::stream_limits::StreamLimits;
 use super::freshness::Freshness;
-use crate::model::{FieldError, Scope, SessionLimit};
+use crate::model::{FieldError, Network, Scope, SessionLimit};
 
 /// The shortest lifetime and idle timeout that can be asked for: shorter ones would be over before the
 /// buffered last-seen times are written.
@@ -113,6 +113,25 @@ impl IpStorage {
                 Ipv6Net::new(address, 48).ok().map(|network| network.trunc().addr().into())
             }
             (Self::Off, _) => None,
+        }
+    }
+
+    /// Whether the part of an address that is stored tells that it is in `network`.
+    pub fn tells(self, network: Network) -> bool {
+        match (self, network.only_address()) {
+            (_, Some(address)) => self.keep(address) == Some(address),
+            (Self::Full, None) => true,
+            (Self::Truncated, None) => network.widened(24, 48) == network,
+            (Self::Off, None) => false,
+        }
+    }
+
+    /// The network to search for to find the sessions from `network`: a wider one where only wider ones are stored.
+    pub fn found_by(self, network: Network) -> Network {
+        match (self, network.only_address()) {
+            (_, Some(address)) => self.keep(address).unwrap_or(address).into(),
+            (Self::Truncated, None) => network.widened(24, 48),
+            (Self::Full | Self::Off, None) => network,
         }
     }
 }

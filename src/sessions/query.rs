@@ -6,8 +6,8 @@ use super::error::Error;
 use super::facade::Sessions;
 use super::search_cursor::{self, Cursor};
 use crate::model::{
-    Caller, FieldError, Filter, MAX_PAGE, Owner, Position, Scope, Search, Session, SessionId, SignedIn, Sort,
-    SortField, UserId,
+    Caller, Criteria, FieldError, Filter, MAX_PAGE, NameMatch, Owner, Position, Scope, Search, Session, SessionId,
+    SignedIn, Sort, SortField, UserId,
 };
 use crate::store::MAX_LISTED;
 
@@ -100,38 +100,37 @@ impl Sessions {
     /// One page of a search over all users' sessions, for a caller with `sessions:read`.
     ///
     /// `limit` is 1 to [`MAX_PAGE`]; `cursor` is what the page before answered. Refused: [`Error::Invalid`], also for a
-    /// cursor of another search, and [`Error::SearchTooBroad`].
+    /// cursor of another search or a name of too many users, and [`Error::SearchTooBroad`].
     pub async fn search(
         &self,
         caller: &Caller,
-        filter: &Filter,
+        criteria: &Criteria,
         sort: Sort,
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page, Error> {
         let application = caller.require_of_bound(Scope::READ)?;
-        if limit == 0 || limit > MAX_PAGE {
-            return Err(FieldError::new("limit", format!("must be from 1 to {MAX_PAGE}")).into());
-        }
+        check_limit(limit)?;
+        let Criteria { filter, user_name, email } = criteria.clone();
         let owner = Owner::Anyone;
-        search_cursor::check(filter, owner, sort)?;
-        let ip_address = self.kept_address(filter.ip_address);
-        let Some(filter) = (Filter { ip_address, ..filter.clone() }).within(application) else {
-            return Ok(Page { sessions: Vec::new(), next_cursor: None });
-        };
-        let filter = &filter;
+        search_cursor::check(&filter, owner, sort)?;
+        let ip_address = filter.ip_address.map(|network| self.policy().ip_storage.found_by(network));
+        let nothing = Page { sessions: Vec::new(), next_cursor: None };
+        let Some(filter) = (Filter { ip_address, ..filter }).within(application) else { return Ok(nothing) };
+        let criteria = Criteria { filter, user_name, email };
         let keys = &self.parts.keyring;
-        let after = cursor.map(|text| Cursor::read(keys, owner, filter, sort, text)).transpose()?;
+        let after = cursor.map(|text| Cursor::read(keys, owner, &criteria, sort, text)).transpose()?;
+        let name = criteria.user_name.as_deref().map(NameMatch::Prefix);
+        let Some(filter) = &self.of_found_users(&criteria, name, true).await? else { return Ok(nothing) };
         // One more than asked for tells whether there is a next page.
         let search = Search { owner, filter, sort, after, limit: limit + 1, now: self.now(), may_lag: true };
         let mut sessions = self.store().search_sessions(search).await?;
         let page = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = sessions.len() > page;
         sessions.truncate(page);
-        let next_cursor = sessions
-            .last()
-            .filter(|_| more)
-            .map(|last| Cursor::write(keys, owner, filter, sort, Position { at: sorted_by(last, sort), id: last.id }));
+        let next_cursor = sessions.last().filter(|_| more).map(|last| {
+            Cursor::write(keys, owner, &criteria, sort, Position { at: sorted_by(last, sort), id: last.id })
+        });
         for session in &mut sessions {
             self.activity.overlay(session);
         }
@@ -151,11 +150,14 @@ impl Sessions {
         }
         Ok(page)
     }
+}
 
-    /// An address to look for, as it would have been kept.
-    pub(super) fn kept_address(&self, address: Option<std::net::IpAddr>) -> Option<std::net::IpAddr> {
-        address.map(|address| self.policy().ip_storage.keep(address).unwrap_or(address))
+/// Refuses a size that no page can have.
+pub(super) fn check_limit(limit: u32) -> Result<(), FieldError> {
+    if limit == 0 || limit > MAX_PAGE {
+        return Err(FieldError::new("limit", format!("must be from 1 to {MAX_PAGE}")));
     }
+    Ok(())
 }
 
 fn sorted_by(session: &Session, sort: Sort) -> chrono::DateTime<chrono::Utc> {

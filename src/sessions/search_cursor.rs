@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use crate::model::{FieldError, Filter, Owner, Position, SessionId, Sort, SortField};
+use crate::model::{Criteria, FieldError, Filter, Owner, Position, SessionId, Sort, SortField};
 use crate::tokens::Keyring;
 
 /// The cursor of a search's next page: authenticated, and valid for the same search only.
@@ -11,22 +11,22 @@ pub struct Cursor;
 
 impl Cursor {
     /// Writes the cursor for the page after `position` of this search.
-    pub fn write(keys: &Keyring, owner: Owner<'_>, filter: &Filter, sort: Sort, position: Position) -> String {
+    pub fn write(keys: &Keyring, owner: Owner<'_>, criteria: &Criteria, sort: Sort, position: Position) -> String {
         let mut bytes = Vec::with_capacity(24);
         bytes.extend_from_slice(&position.at.timestamp_micros().to_be_bytes());
         bytes.extend_from_slice(position.id.as_uuid().as_bytes());
-        keys.seal_cursor(&bytes, &query(owner, filter, sort))
+        keys.seal_cursor(&bytes, &query(owner, criteria, sort))
     }
 
     /// Reads a cursor. Refuses one that was edited, or that another search handed out.
     pub fn read(
         keys: &Keyring,
         owner: Owner<'_>,
-        filter: &Filter,
+        criteria: &Criteria,
         sort: Sort,
         text: &str,
     ) -> Result<Position, FieldError> {
-        keys.open_cursor(text, &query(owner, filter, sort))
+        keys.open_cursor(text, &query(owner, criteria, sort))
             .and_then(|bytes| {
                 let (at, id) = bytes.split_first_chunk::<8>()?;
                 let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at))?;
@@ -39,8 +39,8 @@ impl Cursor {
 
 /// Everything that decides which sessions a search finds and in which order, as text. Two searches with the same
 /// text may share cursors; the page size may change between pages.
-fn query(owner: Owner<'_>, filter: &Filter, sort: Sort) -> String {
-    format!("{owner:?} {filter:?} {sort:?}")
+fn query(owner: Owner<'_>, criteria: &Criteria, sort: Sort) -> String {
+    format!("{owner:?} {criteria:?} {sort:?}")
 }
 
 /// Refuses a search that no index serves.

@@ -9,7 +9,7 @@ use super::facade::Sessions;
 use super::freshness::MAX_STALENESS;
 use super::policy::MAX_LIFETIME;
 use crate::clock;
-use crate::model::{Caller, FieldError, Filter, Opener, Scope, ServiceKeyId, text};
+use crate::model::{Caller, FieldError, Scope, ServiceKeyId, text};
 use crate::tokens::{NewServiceKey, ServiceKey, StoredServiceKey};
 
 /// The lifetime of a key for which none is given.
@@ -104,7 +104,7 @@ impl Sessions {
     /// Other replicas may still open sessions with the key until they have read of the revocation, so a second bulk ending
     /// follows after [`MAX_STALENESS`].
     pub async fn end_sessions_of_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<Option<u32>, Error> {
-        let opened = || Selection::Matching(Filter { opened_by: Some(Opener::Key(id)), ..Filter::default() });
+        let opened = || Selection::opened_with(id);
         let first = self.revoke(caller, opened(), false).await?.sessions;
         tokio::time::sleep(MAX_STALENESS).await;
         let late = self.revoke(caller, opened(), false).await?.sessions;

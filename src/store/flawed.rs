@@ -18,7 +18,7 @@ use crate::failpoints::{self, Failpoint};
 use crate::model::{
     Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition,
     LogSnapshot, LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats,
-    SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId,
+    SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -246,6 +246,7 @@ implement!(RefreshStore {
 implement!(SearchStore {
     fn search_sessions(search: Search<'_>) -> Result<Vec<Session>>;
     fn count_sessions(search: Search<'_>) -> Result<u32>;
+    fn search_users(search: UserSearch<'_>) -> Result<Vec<User>>;
     fn list_sessions(listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)>;
 });
 

@@ -15,6 +15,7 @@ mod requests;
 mod search;
 pub mod sqlite;
 mod stored_time;
+mod user_search;
 mod values;
 
 pub use connect::{is_new, open, open_with_replica};

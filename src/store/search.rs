@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::columns::StoredRow;
 use crate::model::{
-    Condition, Filter, Listing, ListingOrder, Owner, Range, Search, SessionId, SortField, State, TextField, TimeField,
+    Condition, Filter, Listing, ListingOrder, Network, Owner, Range, Search, SessionId, SortField, State, TextField,
+    TimeField,
 };
 
 /// The SQL that differs between the databases.
@@ -27,12 +28,21 @@ pub(super) struct Dialect {
     pub(super) id_text: &'static str,
     /// The function that finds its second argument within the first, compared exactly; 0 when absent.
     pub(super) position: &'static str,
+    /// The condition that the address is in the network from `{first}` to `{last}`.
+    pub(super) in_network: &'static str,
+    /// The condition that the user is in the list `{users}`.
+    pub(super) one_of: &'static str,
+    /// The expression for a user's name with ASCII letters in lower case, as the index has it.
+    pub(super) name_folded: &'static str,
+    /// The same for the email address.
+    pub(super) email_folded: &'static str,
 }
 
 /// A value bound to a placeholder.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Bind {
     Text(String),
+    Texts(Vec<String>),
     Time(DateTime<Utc>),
     Id(Uuid),
     Number(u32),
@@ -54,7 +64,7 @@ pub(super) struct Compiled {
 
 impl Compiled {
     #[expect(clippy::disallowed_methods, reason = "here SQL is written, of our own words only")]
-    fn new(sql: String, binds: Vec<Bind>, planned_once: bool) -> Self {
+    pub(super) fn new(sql: String, binds: Vec<Bind>, planned_once: bool) -> Self {
         Self { kept: sql.len() <= MAX_PREPARED_BYTES, planned_once, sql: AssertSqlSafe(sql), binds }
     }
 }
@@ -72,14 +82,29 @@ enum Way {
 
 impl Way {
     fn of(search: &Search<'_>) -> Self {
-        let Filter { user_id, state, client_id, device_type, ip_address, opened_by, created, last_seen } =
-            search.filter;
+        let Filter {
+            user_id,
+            users,
+            state,
+            client_id,
+            device_type,
+            ip_address,
+            browser,
+            os,
+            opened_by,
+            created,
+            last_seen,
+        } = search.filter;
         let by_creation = search.sort.field == SortField::CreatedAt;
         if user_id.is_some() || search.owner.user().is_some() {
             // Sorted by end, a walk through the index over all users may be shorter for a user with many sessions.
             return if search.sort.field == SortField::ExpiresAt { Self::ByValues } else { Self::ByOneIndex };
         }
-        let unfiltered = client_id.is_none() && device_type.is_none() && ip_address.is_none() && opened_by.is_none();
+        let unfiltered = users.is_none()
+            && device_type.is_none()
+            && ip_address.is_none()
+            && [client_id, browser, os].iter().all(|text| text.is_none())
+            && opened_by.is_none();
         let unlimited = *last_seen == Range::default() && (by_creation || *created == Range::default());
         match state {
             None if unfiltered && unlimited => Self::ByOneIndex,
@@ -92,18 +117,18 @@ impl Way {
 }
 
 /// Collects conditions and the values bound in them.
-struct Conditions {
-    sql: Vec<String>,
-    binds: Vec<Bind>,
+pub(super) struct Conditions {
+    pub(super) sql: Vec<String>,
+    pub(super) binds: Vec<Bind>,
 }
 
 impl Conditions {
-    fn bind(&mut self, value: Bind) -> String {
+    pub(super) fn bind(&mut self, value: Bind) -> String {
         self.binds.push(value);
         format!("${}", self.binds.len())
     }
 
-    fn compare(&mut self, column: &str, operator: &str, value: Bind) {
+    pub(super) fn compare(&mut self, column: &str, operator: &str, value: Bind) {
         // PostgreSQL rejects a NUL in bound text, and no row contains one.
         if matches!(&value, Bind::Text(text) if text.contains('\0')) {
             return self.sql.push("1 = 0".to_owned());
@@ -173,6 +198,14 @@ impl Conditions {
     fn join(&mut self, conditions: &[Condition], by: &str, dialect: &Dialect) -> String {
         let parts: Vec<String> = conditions.iter().map(|part| self.condition(part, dialect)).collect();
         format!("({})", parts.join(by))
+    }
+
+    fn network(&mut self, network: Network, dialect: &Dialect) {
+        if let Some(address) = network.only_address() {
+            return self.compare("ip_address", "=", Bind::Text(address.to_string()));
+        }
+        let [first, last] = [network.first(), network.last()].map(|end| self.bind(Bind::Text(end.to_string())));
+        self.sql.push(dialect.in_network.replace("{first}", &first).replace("{last}", &last));
     }
 
     fn range(&mut self, column: &str, range: Range) {
@@ -288,9 +321,25 @@ pub(super) fn compile(search: &Search<'_>, dialect: &Dialect) -> Compiled {
 }
 
 fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Conditions) {
-    let Filter { user_id, state, client_id, device_type, ip_address, opened_by, created, last_seen } = filter;
+    let Filter {
+        user_id,
+        users,
+        state,
+        client_id,
+        device_type,
+        ip_address,
+        browser,
+        os,
+        opened_by,
+        created,
+        last_seen,
+    } = filter;
     if let Some(user_id) = user_id {
         conditions.compare("user_id", "=", Bind::Text(user_id.as_str().to_owned()));
+    }
+    if let Some(users) = users {
+        let users = conditions.bind(Bind::Texts(users.iter().map(|user| user.as_str().to_owned()).collect()));
+        conditions.sql.push(dialect.one_of.replace("{users}", &users));
     }
     if let Some(state) = state {
         conditions.sql.push(match state {
@@ -301,14 +350,16 @@ fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Con
             State::Ended => "ended_at IS NOT NULL".to_owned(),
         });
     }
-    if let Some(client_id) = client_id {
-        conditions.compare("client_id", "=", Bind::Text(client_id.clone()));
+    for (column, text) in [("client_id", client_id), ("browser", browser), ("os", os)] {
+        if let Some(text) = text {
+            conditions.compare(column, "=", Bind::Text(text.clone()));
+        }
     }
     if let Some(device_type) = device_type {
         conditions.compare("device_type", "=", Bind::Text(device_type.as_str().to_owned()));
     }
-    if let Some(ip_address) = ip_address {
-        conditions.compare("ip_address", "=", Bind::Text(ip_address.to_string()));
+    if let Some(network) = ip_address {
+        conditions.network(*network, dialect);
     }
     if let Some(opened_by) = opened_by {
         conditions.compare("opened_by", "=", Bind::Text(opened_by.to_string()));

@@ -66,6 +66,7 @@ pub(super) const TABLE: &[Row] = &[
     ("endMySessions", "DELETE", "/v1/me/sessions", Nothing, OWN),
     ("setSessionCookie", "POST", "/v1/session/cookie", Nothing, [401, 401, 422, 422, 401, 401, 401, 422]),
     ("endSessionByCookie", "DELETE", "/v1/session/cookie", Nothing, [401; 8]),
+    ("searchUsers", "GET", "/v1/users", Nothing, READ),
     ("getUser", "GET", "/v1/users/{user}", Nothing, READ),
     ("putUser", "PUT", "/v1/users/{user}", Json("{}"), [401, 401, 403, 403, 403, 200, 200, 200]),
     ("deleteUser", "DELETE", "/v1/users/{user}", Nothing, ADMINISTER),

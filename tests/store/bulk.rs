@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use sojourn::model::{
-    BulkEnding, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, Search, Session, Sort, Stale, State,
+    BulkEnding, Device, DeviceType, EndReason, Ended, Filter, Opener, Owner, Range, Search, Session, Sort, Stale, State,
 };
 use sojourn::model::{Change, LogPosition, LogSnapshot};
 use sojourn::store::{BatchProgress, EndedAtOnce, Opening, Refreshing};
@@ -15,11 +15,14 @@ on_both_stores! {
     nothing_revives_a_session_that_it_ended,
     a_session_opened_afterwards_is_younger_whatever_its_clock_says,
     it_is_applied_a_batch_at_a_time_and_logged_once,
+    a_network_means_its_addresses_and_no_other,
+    each_of_several_users_is_meant_and_nobody_else,
     where_nothing_is_meant_nothing_happens,
     of_too_many_sessions_for_one_statement_none_is_ended_by_it,
     it_is_forgotten_after_it_was_applied,
     those_made_lately_are_listed_with_what_they_mean,
     a_version_without_openers_ends_no_other_session_and_applies_nothing,
+    a_version_without_networks_ends_no_other_session_and_applies_nothing,
 }
 
 const REASON: EndReason = EndReason::RevokedByAdmin;
@@ -73,6 +76,8 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_applied(fixtur
         let mut session = session_at("ann", 5);
         session.client_id = Some("web".to_owned());
         session.device.kind = DeviceType::Mobile;
+        session.device.browser = Some("Firefox".to_owned());
+        session.device.os = Some("Android".to_owned());
         session.ip_address = address("192.0.2.1");
         session.opened_by = Some(Opener::BootstrapKey);
         session
@@ -81,7 +86,9 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_applied(fixtur
         user_id: Some(user("ann")),
         client_id: Some("web".to_owned()),
         device_type: Some(DeviceType::Mobile),
-        ip_address: address("192.0.2.1"),
+        ip_address: Some("192.0.2.1".parse().unwrap()),
+        browser: Some("Firefox".to_owned()),
+        os: Some("Android".to_owned()),
         opened_by: Some(Opener::BootstrapKey),
         created: Range { from: Some(at(5)), to: Some(at(5) + MICROSECOND) },
         ..Filter::default()
@@ -92,7 +99,9 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_applied(fixtur
         Session { user_id: user("bob"), ..meant() },
         Session { client_id: None, ..meant() },
         Session { client_id: Some("Web".to_owned()), ..meant() },
-        Session { device: session_of("x").device, ..meant() },
+        Session { device: Device { kind: DeviceType::Tablet, ..meant().device }, ..meant() },
+        Session { device: Device { browser: Some("firefox".to_owned()), ..meant().device }, ..meant() },
+        Session { device: Device { os: None, ..meant().device }, ..meant() },
         Session { ip_address: address("192.0.2.2"), ..meant() },
         Session { ip_address: None, ..meant() },
         Session { opened_by: Some(Opener::CommandLine), ..meant() },
@@ -135,6 +144,74 @@ async fn a_session_opened_afterwards_is_younger_whatever_its_clock_says(fixture:
     fixture.open(young.clone()).await;
     carry_out(fixture).await;
     assert_eq!(ids(&active(fixture, 101).await), [young.id]);
+}
+
+async fn a_network_means_its_addresses_and_no_other(fixture: &Fixture) {
+    let cases: [(&str, &[&str], &[&str]); 6] = [
+        ("198.51.100.0/23", &["198.51.100.0", "198.51.101.255", "198.51.100.9"], &["198.51.99.255", "198.51.102.0"]),
+        ("9.0.0.0/8", &["9.255.0.10"], &["90.0.0.1", "10.0.0.1", "8.255.255.255", "900::1"]),
+        ("192.0.2.9", &["192.0.2.9"], &["192.0.2.90", "192.0.2.8"]),
+        ("0.0.0.0/0", &["203.0.113.7"], &["::203.0.113.7", "2001:db8::7"]),
+        (
+            "2001:db8:a::/47",
+            &["2001:db8:b:ffff::1", "2001:db8:a::"],
+            &["2001:db8:c::", "2001:db8:9:ffff::", "32.1.13.184"],
+        ),
+        ("::/0", &["2001:db8::1", "::1"], &["192.0.2.1"]),
+    ];
+    let mut opened = Vec::new();
+    for (number, (network, meant, others)) in cases.into_iter().enumerate() {
+        let name = format!("user {number}");
+        let open = async |address: Option<&&str>| {
+            let ip_address = address.map(|address| address.parse().unwrap());
+            fixture.open(Session { ip_address, ..session_at(&name, 0) }).await.id
+        };
+        for address in meant {
+            open(Some(address)).await;
+        }
+        let mut kept = vec![open(None).await];
+        for address in others {
+            kept.push(open(Some(address)).await);
+        }
+        kept.sort();
+        let ip_address = Some(network.parse().unwrap());
+        opened.push((Filter { user_id: Some(user(&name)), ip_address, ..Filter::default() }, meant.len(), kept));
+    }
+    for (filter, meant, kept) in &opened {
+        let found = fixture.store.search_sessions(search_for(filter, 9, at(1))).await.unwrap();
+        assert_eq!(found.len(), *meant, "{filter:?}");
+        fixture.store.end_in_bulk(&BulkEnding { filter: filter.clone(), ..everything(10) }).await.unwrap();
+        for _ in 0..2 {
+            let mut left = fixture.active_ids(filter.user_id.as_ref().unwrap(), at(11)).await;
+            left.sort();
+            assert_eq!(left, *kept, "{filter:?}");
+            carry_out(fixture).await;
+        }
+    }
+}
+
+async fn each_of_several_users_is_meant_and_nobody_else(fixture: &Fixture) {
+    for name in ["ann", "bob", "eve"] {
+        fixture.open(session_at(name, 0)).await;
+    }
+    let users = vec![user("ann"), user("bob"), user("without a session")];
+    let filter = Filter { users: Some(users.clone()), ..Filter::default() };
+    assert_eq!(fixture.store.search_sessions(search_for(&filter, 9, at(1))).await.unwrap().len(), 2);
+    let of_none = Filter { user_id: Some(user("eve")), ..filter.clone() };
+    for filter in [of_none, Filter { users: Some(Vec::new()), ..Filter::default() }] {
+        assert_eq!(fixture.store.search_sessions(search_for(&filter, 9, at(1))).await.unwrap(), []);
+        fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(9) }).await.unwrap();
+        assert_eq!(active(fixture, 11).await.len(), 3);
+    }
+    fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(10) }).await.unwrap();
+    let listed = fixture.store.bulk_endings(at(0)).await.unwrap();
+    let named: Vec<_> = listed.iter().filter_map(|ending| ending.filter.user_id.clone()).collect();
+    assert_eq!(named, users[..2]);
+    for _ in 0..2 {
+        let left = active(fixture, 11).await;
+        assert_eq!((left.len(), &left[0].user_id), (1, &user("eve")));
+        carry_out(fixture).await;
+    }
 }
 
 async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
@@ -203,7 +280,9 @@ async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
         user_id: Some(user("ann")),
         client_id: Some("web".to_owned()),
         device_type: Some(DeviceType::Mobile),
-        ip_address: Some("192.0.2.1".parse().unwrap()),
+        ip_address: Some("192.0.2.0/23".parse().unwrap()),
+        browser: Some("Firefox".to_owned()),
+        os: Some("Linux".to_owned()),
         opened_by: Some(Opener::Session(kept.id)),
         created: Range { from: Some(at(1)), to: None },
         ..Filter::default()
@@ -247,4 +326,43 @@ async fn a_version_without_openers_ends_no_other_session_and_applies_nothing(fix
         1,
         "others are carried out by both"
     );
+}
+
+/// The statements of an older version, which ignored networks, browsers and systems.
+async fn a_version_without_networks_ends_no_other_session_and_applies_nothing(fixture: &Fixture) {
+    let with = |address: &str, browser: &str, os: &str| {
+        let mut session = Session { ip_address: Some(address.parse().unwrap()), ..session_at("ann", 0) };
+        (session.device.browser, session.device.os) = (Some(browser.to_owned()), Some(os.to_owned()));
+        session
+    };
+    let meant = fixture.open(with("192.0.2.1", "Firefox", "Linux")).await;
+    let other = fixture.open(with("203.0.113.1", "Chrome", "macOS")).await;
+    let begin = match &fixture.raw {
+        Raw::Postgres(_) => {
+            "UPDATE bulk_endings SET reached_at = NULL, done_at = at
+             WHERE set_config('sojourn.knows_openers', 'on', TRUE) = 'on'"
+        }
+        Raw::Sqlite(_) => "UPDATE bulk_endings SET carrying_out = 2",
+    };
+    for filter in [
+        Filter { ip_address: Some("192.0.2.0/24".parse().unwrap()), ..Filter::default() },
+        Filter { browser: Some("Firefox".to_owned()), ..Filter::default() },
+        Filter { os: Some("Linux".to_owned()), ..Filter::default() },
+    ] {
+        fixture.store.end_in_bulk(&BulkEnding { filter: filter.clone(), ..everything(10) }).await.unwrap();
+        let refused = fixture.raw.run(begin).await.unwrap_err().to_string();
+        assert!(refused.contains("needs a newer version"), "{filter:?}: {refused}");
+        if let Raw::Postgres(_) = &fixture.raw {
+            let ended = "SELECT count(*) FROM sessions
+                WHERE (bulk_ending_of(id, user_id, created_at, client_id, device_type, ip_address, opened_by)).at IS NOT NULL
+                    AND id = ";
+            for (session, count) in [(&meant, 1), (&other, 0)] {
+                let count_ended = format!("{ended}{}", fixture.raw.id(session.id));
+                assert_eq!(fixture.raw.number(&count_ended).await, count, "{filter:?}");
+            }
+        }
+        carry_out(fixture).await;
+        assert_eq!(ids(&active(fixture, 11).await), [other.id]);
+        fixture.store.delete_stale(Stale::BulkEndings(at(20)), false).await.unwrap();
+    }
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sojourn::model::{
-    Device, DeviceType, EndReason, Filter, Opener, Owner, Position, Range, Search, Session, SessionId, Sort, SortField,
-    State,
+    Device, DeviceType, EndReason, Filter, Network, Opener, Owner, Position, Range, Search, Session, SessionId, Sort,
+    SortField, State,
 };
 
 use super::fixture::{Fixture, MICROSECOND, at, full_session, ids, search_for, session_at, session_of, user};
@@ -66,7 +66,15 @@ async fn each_filter_finds_what_it_says(fixture: &Fixture) {
         (Filter { client_id: Some("nul\0".to_owned()), ..filter() }, vec![]),
         (Filter { device_type: Some(DeviceType::Tablet), ..filter() }, vec![one.id]),
         (Filter { device_type: Some(DeviceType::Unknown), ..filter() }, vec![two.id]),
-        (Filter { ip_address: one.ip_address, ..filter() }, vec![one.id]),
+        (Filter { ip_address: one.ip_address.map(Network::from), ..filter() }, vec![one.id]),
+        (Filter { ip_address: Some("2001:db8::/120".parse().unwrap()), ..filter() }, vec![one.id]),
+        (Filter { ip_address: Some("2001:db8::8/125".parse().unwrap()), ..filter() }, vec![]),
+        (Filter { ip_address: Some("0.0.0.0/0".parse().unwrap()), ..filter() }, vec![]),
+        (Filter { browser: one.device.browser.clone(), ..filter() }, vec![one.id]),
+        (Filter { browser: Some("Lynx".to_owned()), ..filter() }, vec![]),
+        (Filter { os: one.device.os.clone(), ..filter() }, vec![one.id]),
+        (Filter { os: Some("Plan 9".to_owned()), ..filter() }, vec![]),
+        (Filter { users: Some(vec![user("bob"), user("eve")]), ..filter() }, vec![two.id]),
         (Filter { ip_address: Some("2001:db8::8".parse().unwrap()), ..filter() }, vec![]),
         (Filter { state: Some(State::Active), ..filter() }, vec![two.id]),
         (Filter { state: Some(State::Expired), ..filter() }, vec![one.id]),

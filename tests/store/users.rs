@@ -1,7 +1,7 @@
 //! Users, and the effect of a ban or deletion on their sessions.
 
-use sojourn::model::User;
 use sojourn::model::{BulkEnding, Device, EndReason, Ended, Filter, Metadata, Owner, Session};
+use sojourn::model::{NameMatch, User, UserSearch};
 use sojourn::store::{EndedAtOnce, NewSession, Opening};
 
 use super::fixture::{Fixture, Raw, all, at, details, full_session, keyed, new, session_at, session_of, sorted, user};
@@ -22,6 +22,8 @@ on_both_stores!(
     of_an_erased_user_s_idempotency_keys_hashes_remain_that_open_nothing,
     a_key_that_was_erased_is_free_again_after_its_time,
     a_user_with_very_many_idempotency_keys_is_erased_in_one_call,
+    users_are_found_by_what_their_details_begin_with,
+    pages_of_users_follow_each_other_in_the_order_of_ids,
 );
 
 async fn an_unknown_user_is_not_there(fixture: &Fixture) {
@@ -279,4 +281,82 @@ async fn a_repeat_that_waits_for_an_erasure_opens_nothing_postgres() {
     }
     erasure.commit().await.unwrap();
     assert_eq!(repeat.await.unwrap().unwrap(), Opening::KeyReused);
+}
+
+const ALL_USERS: UserSearch<'_> =
+    UserSearch { text: None, id: None, name: None, email: None, banned: None, after: None, limit: 9, may_lag: false };
+
+async fn found(fixture: &Fixture, search: UserSearch<'_>) -> Vec<String> {
+    let users = fixture.store.search_users(search).await.unwrap();
+    users.into_iter().map(|user| user.id.to_string()).collect()
+}
+
+async fn users_are_found_by_what_their_details_begin_with(fixture: &Fixture) {
+    for (id, name, email) in [
+        ("1", Some("Ann Lee"), Some("Ann@Example.org")),
+        ("2", Some("ANNETTE"), Some("a%@example.org")),
+        ("ann", None, None),
+        ("Ann", Some("Zo\u{eb}"), Some("ann@example.org")),
+        ("z", Some("Bo_b"), Some("zoe@example.org")),
+    ] {
+        fixture.store.put_user(&user(id), &details(name, email), at(0)).await.unwrap();
+    }
+    fixture.store.ban_user(&user("2"), at(1)).await.unwrap();
+    let all = ALL_USERS;
+    let (ann, whole, begin) = (user("Ann"), NameMatch::Whole, NameMatch::Prefix);
+    let cases: Vec<(UserSearch<'_>, &[&str])> = vec![
+        (all, &["1", "2", "Ann", "ann", "z"]),
+        (UserSearch { text: Some("ann"), ..all }, &["1", "2", "Ann", "ann"]),
+        (UserSearch { text: Some("Ann"), ..all }, &["1", "2", "Ann"]),
+        (UserSearch { text: Some("z"), ..all }, &["Ann", "z"]),
+        (UserSearch { text: Some("ANN "), ..all }, &["1"]),
+        (UserSearch { text: Some("a%"), ..all }, &["2"]),
+        (UserSearch { text: Some("bo_"), ..all }, &["z"]),
+        (UserSearch { text: Some("_"), ..all }, &[]),
+        (UserSearch { text: Some("nul\0"), ..all }, &[]),
+        (UserSearch { text: Some("ann"), banned: Some(true), ..all }, &["2"]),
+        (UserSearch { text: Some("ann"), email: Some("ANN@example.ORG"), ..all }, &["1", "Ann"]),
+        (UserSearch { name: Some(whole("ann lee")), ..all }, &["1"]),
+        (UserSearch { name: Some(whole("ann")), ..all }, &[]),
+        (UserSearch { name: Some(begin("Ann")), ..all }, &["1", "2"]),
+        (UserSearch { name: Some(begin("zo\u{eb}")), ..all }, &["Ann"]),
+        (UserSearch { name: Some(begin("zo\u{cb}")), ..all }, &[]),
+        (UserSearch { email: Some("ann@EXAMPLE.org"), ..all }, &["1", "Ann"]),
+        (UserSearch { email: Some("ann@example"), ..all }, &[]),
+        (UserSearch { email: Some("ann@example.org"), id: Some(&ann), ..all }, &["Ann"]),
+        (UserSearch { email: Some("zoe@example.org"), id: Some(&ann), ..all }, &[]),
+        (UserSearch { banned: Some(true), ..all }, &["2"]),
+        (UserSearch { banned: Some(false), ..all }, &["1", "Ann", "ann", "z"]),
+    ];
+    for (search, expected) in cases {
+        assert_eq!(found(fixture, search).await, expected, "{search:?}");
+    }
+}
+
+async fn pages_of_users_follow_each_other_in_the_order_of_ids(fixture: &Fixture) {
+    let mut expected = Vec::new();
+    for number in 0..12 {
+        let name = if number % 3 == 0 { "Ann" } else { "Bob" };
+        let id = format!("{number:02}");
+        fixture.store.put_user(&user(&id), &details(Some(name), Some("all@example.org")), at(0)).await.unwrap();
+        expected.push(id);
+    }
+    let of_ann = vec!["00", "03", "06", "09"];
+    for (search, expected) in [
+        (ALL_USERS, expected.iter().map(String::as_str).collect()),
+        (UserSearch { email: Some("all@example.org"), ..ALL_USERS }, expected.iter().map(String::as_str).collect()),
+        (UserSearch { text: Some("a"), ..ALL_USERS }, expected.iter().map(String::as_str).collect()),
+        (UserSearch { text: Some("ann"), ..ALL_USERS }, of_ann.clone()),
+        (UserSearch { name: Some(NameMatch::Prefix("An")), ..ALL_USERS }, of_ann),
+    ] {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let page = found(fixture, UserSearch { after: after.as_ref(), limit: 3, ..search }).await;
+            assert!(page.len() <= 3);
+            let Some(last) = page.last() else { break };
+            after = Some(user(last));
+            pages.extend(page);
+        }
+        assert_eq!(pages, expected, "{search:?}");
+    }
 }

@@ -97,6 +97,7 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::me::get_me))
         .routes(routes!(handlers::me::list_my_sessions, handlers::me::end_my_sessions))
         .routes(routes!(handlers::cookie::set_session_cookie, handlers::cookie::end_session_by_cookie))
+        .routes(routes!(handlers::users::search_users))
         .routes(routes!(handlers::users::get_user, handlers::users::put_user, handlers::users::delete_user))
         .routes(routes!(handlers::users::export_user))
         .routes(routes!(handlers::users::ban_user))

@@ -11,7 +11,7 @@ use crate::model::BulkEnding;
 #[async_trait]
 pub trait BulkEndingStore: Send + Sync {
     /// Ends, at once and by one row, every active session that meets what the filter says of things that never change: its
-    /// state and last use are passed over. All that were opened before this call are meant and none that is opened after
+    /// state and last use are passed over. With a list of users it is a row for each, in one transaction. All that were opened before this call are meant and none that is opened after
     /// it, whatever the clocks say.
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::error::Result;
-use crate::model::{Listing, Search, Session};
+use crate::model::{Listing, Search, Session, User, UserSearch};
 
 /// Searches, counts and lists of sessions.
 #[async_trait]
@@ -16,6 +16,11 @@ pub trait SearchStore: Send + Sync {
     /// The number of sessions that a search finds from its beginning, counted up to its limit, as of now. Fails with
     /// [`Error::TooSlow`](super::Error::TooSlow) instead of reading for seconds.
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32>;
+
+    /// One page of a search for users, in the order of their ids. Fails with
+    /// [`Error::TooSlow`](super::Error::TooSlow) instead of reading for seconds. The answer may be ten seconds old where
+    /// the search allows it.
+    async fn search_users(&self, search: UserSearch<'_>) -> Result<Vec<User>>;
 
     /// One page of a list over all users, and the total where `count_to` asks for it, counted up to `count_to`. Fails
     /// with [`Error::TooSlow`](super::Error::TooSlow) instead of reading for seconds. The answer may be ten seconds

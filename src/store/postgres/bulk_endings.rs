@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection, PgPool, Row};
 use super::store::PostgresStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
-use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending};
+use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending, network_to_store, users};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
@@ -40,12 +40,12 @@ async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx
     const END: &str = "
         WITH made AS (
             INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
-                ip_address, opened_by, except_id)
+                ip_address, opened_by, except_id, ip_first, ip_last, browser, os)
             SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
                 least($3 - interval '1 microsecond',
                       (SELECT created_at FROM sessions WHERE $5 IS NULL OR user_id = $5
                        ORDER BY created_at DESC, id DESC LIMIT 1)),
-                $4, $5, $6, $7, $8, $9, $10
+                $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
             WHERE EXISTS (SELECT FROM sessions WHERE $5 IS NULL OR user_id = $5)
             RETURNING sequence
         )
@@ -54,19 +54,26 @@ async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx
     // Planned for these very values: with a user the newest session is found by another index than without.
     let mut tx = connection.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
     sqlx::query(LOCK).execute(&mut *tx).await?;
-    sqlx::query(END)
-        .bind(StoredTime(ended.at))
-        .bind(ended.reason.as_str())
-        .bind(filter.created.to.map(StoredTime))
-        .bind(filter.created.from.map(StoredTime))
-        .bind(filter.user_id.as_ref().map(UserId::as_str))
-        .bind(&filter.client_id)
-        .bind(filter.device_type.map(DeviceType::as_str))
-        .bind(filter.ip_address.map(|address| address.to_string()))
-        .bind(filter.opened_by.map(|opener| opener.to_string()))
-        .bind(except.map(SessionId::as_uuid))
-        .execute(&mut *tx)
-        .await?;
+    let [address, first, last] = network_to_store(filter.ip_address);
+    for user in users(filter) {
+        sqlx::query(END)
+            .bind(StoredTime(ended.at))
+            .bind(ended.reason.as_str())
+            .bind(filter.created.to.map(StoredTime))
+            .bind(filter.created.from.map(StoredTime))
+            .bind(user.map(UserId::as_str))
+            .bind(&filter.client_id)
+            .bind(filter.device_type.map(DeviceType::as_str))
+            .bind(&address)
+            .bind(filter.opened_by.map(|opener| opener.to_string()))
+            .bind(except.map(SessionId::as_uuid))
+            .bind(&first)
+            .bind(&last)
+            .bind(&filter.browser)
+            .bind(&filter.os)
+            .execute(&mut *tx)
+            .await?;
+    }
     tx.commit().await
 }
 
@@ -108,9 +115,9 @@ async fn apply_bulk_ending(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Ba
             )
         };
     }
-    // The last word lets a trigger tell this version from one that would end more than is meant.
+    // The last words let a trigger tell this version from one that would end more than is meant.
     const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL sojourn.carrying_out = 'on'; \
-                         SET LOCAL sojourn.knows_openers = 'on'";
+                         SET LOCAL sojourn.knows_openers = 'on'; SET LOCAL sojourn.knows_networks = 'on'";
     let mut tx = pool.begin_with(BEGIN).await?;
     let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(APPLYING_LOCK);
     if !lock.fetch_one(&mut *tx).await? {

@@ -30,12 +30,19 @@ macro_rules! bulk_endings_are_open {
     };
 }
 
+/// The condition that an address is in a network, given by the first and the last address.
+macro_rules! in_network {
+    ($address:literal, $first:literal, $last:literal) => {
+        concat!($address, "::inet BETWEEN ", $first, "::inet AND ", $last, "::inet")
+    };
+}
+
 /// A column of the first open bulk ending that covers a session.
 macro_rules! bulk_ending {
     ($what:literal) => {
         concat!(
             "(bulk_ending_of(sessions.id, sessions.user_id, sessions.created_at, sessions.client_id, \
-              sessions.device_type, sessions.ip_address, sessions.opened_by)).",
+              sessions.device_type, sessions.ip_address, sessions.opened_by, sessions.browser, sessions.os)).",
             $what
         )
     };
@@ -113,6 +120,11 @@ pub(super) const DIALECT: Dialect = Dialect {
     not_ended: concat!("(ended_at IS NULL AND ", not_ended_in_bulk!(), ")"),
     id_text: ID_TEXT,
     position: "strpos",
+    in_network: in_network!("ip_address", "{first}", "{last}"),
+    one_of: "user_id = ANY({users})",
+    // With the collation "C", ASCII letters alone have two cases, as in SQLite.
+    name_folded: "lower(name COLLATE \"C\")",
+    email_folded: "lower(email COLLATE \"C\")",
 };
 
 /// The expression for the id as text.

@@ -5,11 +5,12 @@ use sqlx::PgPool;
 
 use super::rows;
 use super::store::PostgresStore;
-use crate::model::{Listing, Search, Session};
+use crate::model::{Listing, Search, Session, User, UserSearch};
 use crate::store::columns;
 use crate::store::contract::{Result, SearchStore};
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::stored_time::StoredTime;
+use crate::store::user_search;
 
 #[async_trait]
 impl SearchStore for PostgresStore {
@@ -26,6 +27,18 @@ impl SearchStore for PostgresStore {
             search::counted(&count.fetch_one(&self.database.searches).await?)
         };
         self.search(count).await
+    }
+
+    async fn search_users(&self, search: UserSearch<'_>) -> Result<Vec<User>> {
+        let find = |pool: PgPool| async move {
+            let rows = query(user_search::compile(&search, &rows::DIALECT)).fetch_all(&pool).await?;
+            rows.iter().map(columns::user).collect()
+        };
+        if search.may_lag {
+            self.search_anywhere(find).await
+        } else {
+            self.search(|| find(self.database.searches.clone())).await
+        }
     }
 
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
@@ -52,6 +65,7 @@ fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
+            Bind::Texts(texts) => query.bind(texts),
             Bind::Time(time) => query.bind(StoredTime(time)),
             Bind::Id(id) => query.bind(id),
             Bind::Number(number) => query.bind(i64::from(number)),

@@ -8,7 +8,7 @@ use super::failure::failure;
 use super::store::SqliteStore;
 use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
-use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending};
+use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending, network_to_store, users};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
@@ -17,25 +17,37 @@ impl BulkEndingStore for SqliteStore {
         // There is one writer, so the newest session there is tells exactly which ones are older than this.
         const END: &str = "
             INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
-                ip_address, opened_by, except_id)
+                ip_address, opened_by, except_id, ip_first, ip_last, browser, os)
             SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM bulk_endings), $1, $2,
-                min(coalesce($3 - 1, newest), newest), $4, $5, $6, $7, $8, $9, $10
+                min(coalesce($3 - 1, newest), newest), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
             FROM (SELECT max(created_at) AS newest FROM sessions WHERE $5 IS NULL OR user_id = $5)
             WHERE newest IS NOT NULL";
         let BulkEnding { filter, except, ended } = ending;
-        let end = sqlx::query(END)
-            .bind(StoredTime(ended.at))
-            .bind(ended.reason.as_str())
-            .bind(filter.created.to.map(StoredTime))
-            .bind(filter.created.from.map(StoredTime))
-            .bind(filter.user_id.as_ref().map(UserId::as_str))
-            .bind(&filter.client_id)
-            .bind(filter.device_type.map(DeviceType::as_str))
-            .bind(filter.ip_address.map(|address| address.to_string()))
-            .bind(filter.opened_by.map(|opener| opener.to_string()))
-            .bind(except.map(SessionId::as_uuid));
-        end.execute(&self.writer).await.map_err(failure)?;
-        Ok(())
+        let [address, first, last] = network_to_store(filter.ip_address);
+        let end = async {
+            let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+            for user in users(filter) {
+                sqlx::query(END)
+                    .bind(StoredTime(ended.at))
+                    .bind(ended.reason.as_str())
+                    .bind(filter.created.to.map(StoredTime))
+                    .bind(filter.created.from.map(StoredTime))
+                    .bind(user.map(UserId::as_str))
+                    .bind(&filter.client_id)
+                    .bind(filter.device_type.map(DeviceType::as_str))
+                    .bind(&address)
+                    .bind(filter.opened_by.map(|opener| opener.to_string()))
+                    .bind(except.map(SessionId::as_uuid))
+                    .bind(&first)
+                    .bind(&last)
+                    .bind(&filter.browser)
+                    .bind(&filter.os)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            tx.commit().await
+        };
+        end.await.map_err(failure)
     }
 
     async fn bulk_endings(&self, since: DateTime<Utc>) -> Result<Vec<BulkEnding>> {
@@ -50,9 +62,9 @@ impl BulkEndingStore for SqliteStore {
 }
 
 async fn apply_bulk_ending(pool: &SqlitePool, now: DateTime<Utc>) -> sqlx::Result<BatchProgress> {
-    // 2 lets a trigger tell this version from one that would end more than is meant.
+    // 3 lets triggers tell this version from one that would end more than is meant.
     const BEGIN: &str = "
-        UPDATE bulk_endings SET carrying_out = 2
+        UPDATE bulk_endings SET carrying_out = 3
         WHERE sequence = (SELECT min(sequence) FROM bulk_endings WHERE done_at IS NULL)
         RETURNING sequence, opened_until, coalesce(reached_at, opened_from - 1, 0) AS reached_at,
             coalesce(reached_id, x'') AS reached_id";

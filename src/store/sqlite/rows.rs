@@ -17,6 +17,13 @@ macro_rules! not_idle {
     };
 }
 
+/// The condition that an address is in a network, given by the first and the last address. The collation is ours.
+macro_rules! in_network {
+    ($address:literal, $first:literal, $last:literal) => {
+        concat!($address, " COLLATE address BETWEEN ", $first, " AND ", $last)
+    };
+}
+
 /// A column of the first open bulk ending that covers a session; null when none does.
 macro_rules! bulk_ending {
     ($what:literal) => {
@@ -66,6 +73,10 @@ pub(super) const DIALECT: Dialect = Dialect {
     not_ended: concat!("(ended_at IS NULL AND ", not_ended_in_bulk!(), ")"),
     id_text: ID_TEXT,
     position: "instr",
+    in_network: in_network!("ip_address", "{first}", "{last}"),
+    one_of: "user_id IN (SELECT value FROM json_each({users}))",
+    name_folded: "lower(name)",
+    email_folded: "lower(email)",
 };
 
 /// The expression for the id as text.

@@ -9,12 +9,13 @@ use sqlx::{Sqlite, SqlitePool};
 use super::failure::search_failure;
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{Listing, Search, Session};
+use crate::model::{Listing, Search, Session, User, UserSearch};
 use crate::store::columns;
 use crate::store::contract::{Error, Result, SearchStore};
 use crate::store::pools::SEARCH_TIME;
 use crate::store::search::{self, Bind, Compiled};
 use crate::store::stored_time::StoredTime;
+use crate::store::user_search;
 
 #[async_trait]
 impl SearchStore for SqliteStore {
@@ -34,6 +35,15 @@ impl SearchStore for SqliteStore {
             search::counted(&count.fetch_one(&mut *connection).await?)
         };
         in_search_time(count).await
+    }
+
+    async fn search_users(&self, search: UserSearch<'_>) -> Result<Vec<User>> {
+        let find = async {
+            let mut connection = acquire_for_search(&self.searches).await?;
+            let rows = query(user_search::compile(&search, &rows::DIALECT)).fetch_all(&mut *connection).await?;
+            rows.iter().map(columns::user).collect()
+        };
+        in_search_time(find).await
     }
 
     async fn list_sessions(&self, listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)> {
@@ -73,6 +83,7 @@ fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
     for value in compiled.binds {
         query = match value {
             Bind::Text(text) => query.bind(text),
+            Bind::Texts(texts) => query.bind(serde_json::json!(texts).to_string()),
             Bind::Time(time) => query.bind(StoredTime(time)),
             Bind::Id(id) => query.bind(id),
             Bind::Number(number) => query.bind(number),

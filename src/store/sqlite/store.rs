@@ -1,5 +1,7 @@
 //! The store itself: its connections, and the migrations at its start.
 
+use std::cmp::Ordering;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -58,6 +60,8 @@ impl SqliteStore {
             // Deleted and overwritten values must leave no bytes in the file: an erasure promises that.
             .pragma("secure_delete", "ON")
             .busy_timeout(LOCK_TIME)
+            // Only statements use it, no table and no index: any program can read the file.
+            .collation("address", by_address)
             .disable_statement_logging();
         create(options.get_filename()).map_err(|error| OpenError::Connect(error.into()))?;
         let mut first = connect_first(&options.clone().journal_mode(SqliteJournalMode::Wal)).await?;
@@ -89,6 +93,17 @@ impl SqliteStore {
         // others.
         first.close().await.map_err(OpenError::Connect)?;
         Ok(store)
+    }
+}
+
+/// The order of addresses: IPv4 first. A text that is no address comes after all, so it is in no network.
+fn by_address(left: &str, right: &str) -> Ordering {
+    let key = |text: &str| text.parse::<IpAddr>().map_err(|_| text.to_owned());
+    match (key(left), key(right)) {
+        (Ok(left), Ok(right)) => left.cmp(&right),
+        (Ok(_), Err(_)) => Ordering::Less,
+        (Err(_), Ok(_)) => Ordering::Greater,
+        (Err(left), Err(right)) => left.cmp(&right),
     }
 }
 

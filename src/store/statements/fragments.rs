@@ -44,13 +44,18 @@ macro_rules! user_columns {
 /// The condition that the bulk ending `b` applies to a session.
 macro_rules! covered {
     () => {
-        "(sessions.created_at <= b.opened_until AND (b.opened_from IS NULL OR sessions.created_at >= b.opened_from) \
-          AND (b.user_id IS NULL OR b.user_id = sessions.user_id) \
-          AND (b.client_id IS NULL OR b.client_id = sessions.client_id) \
-          AND (b.device_type IS NULL OR b.device_type = sessions.device_type) \
-          AND (b.ip_address IS NULL OR b.ip_address = sessions.ip_address) \
-          AND (b.opened_by IS NULL OR b.opened_by = sessions.opened_by) \
-          AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
+        concat!(
+            "(sessions.created_at <= b.opened_until AND (b.opened_from IS NULL OR sessions.created_at >= b.opened_from) \
+              AND (b.user_id IS NULL OR b.user_id = sessions.user_id) \
+              AND (b.client_id IS NULL OR b.client_id = sessions.client_id) \
+              AND (b.device_type IS NULL OR b.device_type = sessions.device_type) \
+              AND (b.ip_address IS NULL OR b.ip_address = sessions.ip_address) \
+              AND (b.ip_first IS NULL OR ",
+            in_network!("sessions.ip_address", "b.ip_first", "b.ip_last"),
+            ") AND (b.opened_by IS NULL OR b.opened_by = sessions.opened_by) \
+              AND (b.browser IS NULL OR b.browser = sessions.browser) AND (b.os IS NULL OR b.os = sessions.os) \
+              AND (b.except_id IS NULL OR b.except_id <> sessions.id))"
+        )
     };
 }
 

@@ -31,6 +31,7 @@ pub(in crate::store) const UNBAN_USER: &str = concat!(
     user_columns!()
 );
 
-/// Erases the address that the bulk endings of a user name.
-pub(in crate::store) const ERASE_BULK_ENDINGS: &str =
-    "UPDATE bulk_endings SET ip_address = NULL WHERE user_id = $1 AND ip_address IS NOT NULL";
+/// Erases the address and the device that the bulk endings of a user name.
+pub(in crate::store) const ERASE_BULK_ENDINGS: &str = "
+    UPDATE bulk_endings SET ip_address = NULL, ip_first = NULL, ip_last = NULL, browser = NULL, os = NULL
+    WHERE user_id = $1 AND coalesce(ip_address, ip_first, browser, os) IS NOT NULL";

@@ -60,6 +60,67 @@ on_both_databases! {
         assert_eq!(ended["sessions"][0]["id"], web.id);
     }
 
+    async fn a_network_or_a_device_ends_sessions_that_another_replica_has_in_its_cache(database) {
+        let server = Server::start(database).await;
+        let two = server.replica().await;
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+        let open = async |address: &str, agent: &str| {
+            server.open_with(&json!({ "user_id": "alice", "ip_address": address, "user_agent": agent })).await
+        };
+        for (filter, meant) in [
+            (json!({ "ip_address": "198.51.100.0/24" }), ("::ffff:198.51.100.255", "curl/8")),
+            (json!({ "ip_address": "2001:db8::/32" }), ("2001:db8:ffff::1", "curl/8")),
+            (json!({ "browser": "Firefox" }), ("203.0.113.7", firefox)),
+            (json!({ "os": "Linux", "ip_address": "203.0.113.0/24" }), ("203.0.113.7", firefox)),
+        ] {
+            let (meant, other) = (open(meant.0, meant.1).await, open("198.51.101.0", "curl/8").await);
+            assert!(two.stands(&meant.access).await && two.stands(&other.access).await, "both are in the cache");
+            let shown = revoke(&server, json!({ "filter": filter, "dry_run": true })).await;
+            assert_eq!((&shown["revoked"], &shown["sample"][0]["id"]), (&json!(1), &json!(meant.id)), "{filter}");
+            assert!(two.stands(&meant.access).await);
+            assert_eq!(revoke(&server, json!({ "filter": filter })).await["revoked"], 1, "{filter}");
+            assert!(!server.stands(&meant.access).await && server.stands(&other.access).await, "{filter}");
+            two.catch_up().await;
+            let list = two.send("GET", "/v1/revocations", BOOTSTRAP_KEY).await.expect(200).json();
+            assert_eq!(list["bulk"].as_array().unwrap().last().unwrap()["ask"], true, "{filter}");
+            for _ in 0..2 {
+                assert!(!two.stands(&meant.access).await && two.stands(&other.access).await, "{filter}");
+                server.sessions.apply_bulk_endings().await.unwrap();
+            }
+            let ended = server.send("GET", &format!("/v1/sessions/{}", meant.id), BOOTSTRAP_KEY).await.expect(200).json();
+            assert_eq!(ended["end_reason"], "revoked_by_admin");
+        }
+    }
+
+    async fn a_name_or_an_address_ends_the_sessions_of_whoever_has_it_now(database) {
+        let server = Server::start(database).await;
+        let open = async |user: &str, name: &str, email: &str| {
+            server.open_with(&json!({ "user_id": user, "user": { "name": name, "email": email } })).await.access
+        };
+        let (ann, annette) = (open("1", "Ann", "ann@example.org").await, open("2", "Annette", "ann@example.org").await);
+        let by_name = json!({ "filter": { "user_name": "ANN" } });
+        assert_eq!(revoke(&server, by_name).await["revoked"], 1);
+        assert!(!server.stands(&ann).await && server.stands(&annette).await, "the whole name counts");
+        let bob = open("3", "Bob", "bob@example.org").await;
+        let by_email = json!({ "filter": { "email": "ANN@example.org" } });
+        assert_eq!(revoke(&server, by_email.clone()).await["revoked"], 1);
+        assert!(!server.stands(&annette).await && server.stands(&bob).await);
+        server.send_json("PUT", "/v1/users/3", BOOTSTRAP_KEY, &json!({ "email": "ann@example.org" })).await.expect(200);
+        server.sessions.apply_bulk_endings().await.unwrap();
+        assert!(server.stands(&bob).await, "a later change of address ends nothing");
+        let both = [open("1", "Ann", "ann@example.org").await, open("2", "Annette", "ann@example.org").await];
+        let mut of_app = by_email;
+        of_app["filter"]["client_id"] = json!("app");
+        assert_eq!(revoke(&server, of_app.clone()).await["revoked"], 0);
+        assert!(server.stands(&both[0]).await);
+        of_app["filter"].as_object_mut().unwrap().remove("client_id");
+        of_app["filter"]["user_name"] = json!("nobody");
+        assert_eq!(revoke(&server, of_app.clone()).await["revoked"], 0, "nobody is not everybody");
+        of_app["filter"].as_object_mut().unwrap().remove("user_name");
+        assert_eq!(revoke(&server, of_app).await["revoked"], 3);
+        assert!(!server.stands(&both[0]).await && !server.stands(&both[1]).await && !server.stands(&bob).await);
+    }
+
     async fn everybody_can_be_signed_out_at_once(database) {
         let server = Server::start(database).await;
         let mut tokens = Vec::new();
@@ -119,6 +180,9 @@ on_both_databases! {
             json!({ "filter": {} }),
             json!({ "filter": { "user_id": "" } }),
             json!({ "filter": { "ip_address": "nowhere" } }),
+            json!({ "filter": { "ip_address": "198.51.100.7/24" } }),
+            json!({ "filter": { "user_name": "" } }),
+            json!({ "filter": { "email": null } }),
             json!({ "ids": vec![opened.id.as_str(); 501] }),
         ];
         for body in bad {
@@ -139,6 +203,13 @@ on_both_databases! {
             (IpStorage::Truncated, "2001:db8:1:2::7", None),
             (IpStorage::Truncated, "203.0.113.0", Some(1)),
             (IpStorage::Off, "203.0.113.0", None),
+            (IpStorage::Truncated, "203.0.113.0/25", None),
+            (IpStorage::Truncated, "203.0.113.0/24", Some(1)),
+            (IpStorage::Truncated, "203.0.0.0/16", Some(1)),
+            (IpStorage::Truncated, "2001:db8:1:2::/64", None),
+            (IpStorage::Off, "203.0.113.0/24", None),
+            (IpStorage::Full, "203.0.113.0/29", Some(1)),
+            (IpStorage::Full, "203.0.113.8/29", Some(0)),
             (IpStorage::Full, "203.0.113.7", Some(1)),
             (IpStorage::Full, "::ffff:203.0.113.7", Some(1)),
         ].into_iter().enumerate() {

@@ -60,6 +60,63 @@ on_both_databases! {
         }
     }
 
+    async fn sessions_are_found_by_network_device_and_the_details_of_their_users(database) {
+        let server = Server::start(database).await;
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+        let open = async |user: &str, name: &str, email: &str, address: &str, agent: &str| {
+            let details = json!({ "name": name, "email": email });
+            let body = json!({ "user_id": user, "user": details, "ip_address": address, "user_agent": agent });
+            server.open_with(&body).await.id
+        };
+        let one = open("1", "Ann Lee", "ann@example.org", "198.51.100.7", firefox).await;
+        let two = open("2", "ANNETTE", "Ann@Example.org", "::ffff:198.51.101.7", "curl/8").await;
+        let three = open("3", "Bob", "bob@example.org", "2001:db8:1::7", firefox).await;
+        let rows: [(&str, &[&String]); 17] = [
+            ("ip_address=198.51.100.0/24", &[&one]),
+            ("ip_address=198.51.100.0/23", &[&two, &one]),
+            ("ip_address=%3A%3Affff%3A198.51.100.0/119", &[&two, &one]),
+            ("ip_address=2001:db8::/32", &[&three]),
+            ("ip_address=::/0", &[&three]),
+            ("ip_address=2001:db8::/48", &[]),
+            ("browser=Firefox", &[&three, &one]),
+            ("browser=firefox", &[]),
+            ("os=Linux&ip_address=0.0.0.0/0", &[&one]),
+            ("opened_by=bootstrap&os=Linux", &[&three, &one]),
+            ("user_name=ann", &[&two, &one]),
+            ("user_name=Ann%20", &[&one]),
+            ("user_name=ann&user_id=2", &[&two]),
+            ("user_name=ann&user_id=3", &[]),
+            ("user_name=nobody", &[]),
+            ("email=ANN@example.org", &[&two, &one]),
+            ("email=ann@example.org&user_name=ANNE&sort=expires_at", &[&two]),
+        ];
+        for (query, expected) in rows {
+            assert_eq!(ids(&server, &format!("?{query}")).await, expected.iter().copied().cloned().collect::<Vec<_>>(), "{query}");
+        }
+        let first = server.send("GET", "/v1/sessions?email=ann@example.org&limit=1", BOOTSTRAP_KEY).await.expect(200).json();
+        let next = first["next_cursor"].as_str().unwrap();
+        assert_eq!(ids(&server, &format!("?email=ann@example.org&limit=1&cursor={next}")).await, [one]);
+        let other = server.send("GET", &format!("/v1/sessions?email=bob@example.org&cursor={next}"), BOOTSTRAP_KEY).await;
+        other.expect_problem(422, "invalid_request");
+    }
+
+    async fn a_name_that_too_many_users_have_is_refused_in_search_and_ending(database) {
+        let server = Server::start(database).await;
+        let mut last = String::new();
+        for number in 0..101 {
+            last = server.open_with(&json!({ "user_id": format!("{number}"), "user": { "name": "Ann" } })).await.id;
+        }
+        let answer = server.send("GET", "/v1/sessions?user_name=ann", BOOTSTRAP_KEY).await.expect_problem(422, "invalid_request");
+        assert_eq!(answer.json()["errors"][0]["field"], "user_name");
+        let body = json!({ "filter": { "user_name": "ann" } });
+        let answer = server.send_json("POST", "/v1/sessions/revoke", BOOTSTRAP_KEY, &body).await;
+        assert_eq!(answer.expect_problem(422, "invalid_request").json()["errors"][0]["field"], "user_name");
+        assert_eq!(ids(&server, "?state=active&limit=200").await.len(), 101);
+        assert_eq!(ids(&server, "?user_name=ann&user_id=100").await, [last]);
+        server.send("DELETE", "/v1/users/100", BOOTSTRAP_KEY).await.expect(200);
+        assert_eq!(ids(&server, "?user_name=ann&state=active&limit=200").await.len(), 100);
+    }
+
     async fn states_are_those_of_the_moment(database) {
         let server = Server::start(database).await;
         let idle = server.open_with(&json!({ "user_id": "a", "idle_timeout": 60 })).await;
@@ -129,6 +186,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         for query in [
             "limit=0", "limit=201", "limit=1000000000", "user_id=", "user_id=a%00b", "client_id=a%00b", "ip_address=x",
+            "ip_address=198.51.100.7/24", "ip_address=198.51.100.0/33", "browser=", "os=a%00b", "user_name=", "email=%0A",
             "created_from=-4800-01-01T00:00:00Z", "created_to=-100000-01-01T00:00:00Z", "sort=jansId", "sort=created_at%3Bdrop%20table%20sessions", "sort=(select%201)", "sort=", "sort=last_seen_at",
         ] {
             let answer = server.send("GET", &format!("/v1/sessions?{query}"), BOOTSTRAP_KEY).await;

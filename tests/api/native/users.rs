@@ -20,6 +20,46 @@ on_both_databases! {
         assert!(alice.get("banned_at").is_none());
     }
 
+    async fn users_are_found_page_by_page(database) {
+        let server = Server::start(database).await;
+        for (id, name, email) in [("1", "Ann Lee", "ann@example.org"), ("2", "Bob", "ANN@example.org"), ("ann", "Eve", "eve@example.org")] {
+            server.open_with(&json!({ "user_id": id, "user": { "name": name, "email": email } })).await;
+        }
+        server.send("POST", "/v1/users/x/ban", BOOTSTRAP_KEY).await.expect(200);
+        let page = async |query: &str| server.send("GET", &format!("/v1/users?{query}"), BOOTSTRAP_KEY).await.expect(200).json();
+        let ids = |page: &serde_json::Value| {
+            page["users"].as_array().unwrap().iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let cases: [(&str, &[&str]); 8] = [
+            ("", &["1", "2", "ann", "x"]),
+            ("search=ann", &["1", "2", "ann"]),
+            ("search=ANN", &["1", "2"]),
+            ("search=ann%20l", &["1"]),
+            ("email=Ann@example.org", &["1", "2"]),
+            ("search=b&email=ann@example.org", &["2"]),
+            ("banned=true", &["x"]),
+            ("banned=false&search=x", &[]),
+        ];
+        for (query, expected) in cases {
+            let found = page(query).await;
+            assert_eq!(ids(&found), expected, "{query}");
+            assert!(found.get("next_cursor").is_none(), "{query}");
+        }
+        let first = page("search=ann&limit=2").await;
+        assert_eq!((ids(&first), &first["users"][0]["name"]), (vec!["1".to_owned(), "2".to_owned()], &json!("Ann Lee")));
+        let next = first["next_cursor"].as_str().unwrap();
+        assert_eq!(ids(&page(&format!("search=ann&limit=1&cursor={next}")).await), ["ann"]);
+        for query in [format!("search=an&cursor={next}"), "cursor=x".to_owned(), "limit=0".to_owned(), "limit=201".to_owned(), "search=".to_owned(), "email=a%00".to_owned()] {
+            server.send("GET", &format!("/v1/users?{query}"), BOOTSTRAP_KEY).await.expect_problem(422, "invalid_request");
+        }
+        for query in ["banned=maybe", "name=ann"] {
+            server.send("GET", &format!("/v1/users?{query}"), BOOTSTRAP_KEY).await.expect_problem(400, "malformed_request");
+        }
+        let sessions = server.send("GET", "/v1/sessions?limit=1", BOOTSTRAP_KEY).await.expect(200).json();
+        let foreign = format!("/v1/users?cursor={}", sessions["next_cursor"].as_str().unwrap());
+        server.send("GET", &foreign, BOOTSTRAP_KEY).await.expect_problem(422, "invalid_request");
+    }
+
     async fn a_user_is_created_and_changed(database) {
         let server = Server::start(database).await;
         let put = async |body| server.send_json("PUT", "/v1/users/a%2Fb%20%C3%A9", BOOTSTRAP_KEY, &body).await.expect(200).json();

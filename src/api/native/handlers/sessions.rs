@@ -175,9 +175,9 @@ pub(crate) async fn search_sessions(
     caller: Caller,
     query: Query<wire::SearchSessions>,
 ) -> Result<Json<wire::SessionPage>> {
-    let (filter, sort) = query.filter()?;
+    let (criteria, sort) = query.criteria()?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE);
-    let page = app.sessions.search(&caller, &filter, sort, limit, query.cursor.as_deref()).await?;
+    let page = app.sessions.search(&caller, &criteria, sort, limit, query.cursor.as_deref()).await?;
     Ok(Json(wire::SessionPage::new(page, wire::Viewer::of(&caller), app.sessions.now())))
 }
 

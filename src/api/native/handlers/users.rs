@@ -16,7 +16,28 @@ use crate::api::native::responses::{
     BadBody, BadFields, BadQuery, BadUserId, NeedsAdminRecent, NeedsRead, NoSuchUser, Unauthenticated,
 };
 use crate::api::native::wire;
-use crate::model::UserId;
+use crate::model::{DEFAULT_PAGE, UserId};
+
+/// Search for users
+///
+/// Returns users page by page, in the order of their ids. Users are known here since they were stored, banned or given
+/// a session.
+#[utoipa::path(
+    get, path = "/v1/users", tag = "Users", operation_id = "searchUsers", params(wire::SearchUsers),
+    responses(
+        (status = 200, description = "One page of users", body = wire::UserPage),
+        (status = 422, description = "An invalid condition, a `cursor` of another search, or `search_too_broad`", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadQuery, NeedsRead,
+    ),
+)]
+pub(crate) async fn search_users(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    query: Query<wire::SearchUsers>,
+) -> Result<Json<wire::UserPage>> {
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
+    Ok(Json(app.sessions.find_users(&caller, &query.query()?, limit, query.cursor.as_deref()).await?.into()))
+}
 
 /// Get a user
 #[utoipa::path(

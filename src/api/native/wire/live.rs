@@ -121,7 +121,11 @@ impl From<BulkEnding> for BulkRevocation {
             user_id: filter.user_id.map(|user| user.to_string()),
             client_id: filter.client_id,
             except: except.map(SessionId::as_uuid),
-            ask: filter.device_type.is_some() || filter.ip_address.is_some() || filter.opened_by.is_some(),
+            ask: filter.device_type.is_some()
+                || filter.ip_address.is_some()
+                || filter.browser.is_some()
+                || filter.os.is_some()
+                || filter.opened_by.is_some(),
             ended_at: ended.at,
         }
     }

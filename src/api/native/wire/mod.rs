@@ -11,6 +11,7 @@ mod me;
 mod members;
 mod requests;
 mod requirements;
+mod search;
 mod statistics;
 mod users;
 
@@ -23,5 +24,6 @@ pub use live::*;
 pub use me::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
+pub use search::*;
 pub use statistics::*;
 pub use users::*;

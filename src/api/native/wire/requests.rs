@@ -1,20 +1,15 @@
 //! The bodies and queries of requests.
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::answers::SessionState;
-use super::conditions::Conditions;
-use super::device::{ClientHints, DeviceKind};
-use super::members::{
-    checked_metadata, json_object, json_object_unless_empty, not_null, present, unless_empty, unless_null,
-};
-use crate::api::failure::Rejection;
+use super::device::ClientHints;
+use super::members::{checked_metadata, json_object, json_object_unless_empty, present, unless_empty, unless_null};
 use crate::model;
-use crate::model::{DeviceType, FieldError, Filter, Metadata, Opener, Range, SessionId, Sort, State, UserId};
-use crate::sessions::{self, AuthenticationDraft, Selection, SessionDraft, TokenChoice};
+use crate::model::{FieldError, Metadata};
+use crate::sessions::{self, AuthenticationDraft, SessionDraft, TokenChoice};
 
 /// Freshness of an answer: `strict` counts an ending on any replica at once, `fresh` within milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -255,174 +250,6 @@ impl AuthenticateSession {
     pub(in crate::api::native) fn into_draft(self) -> (AuthenticationDraft, TokenChoice) {
         let Self { acr, amr, auth_time, tokens } = self;
         (AuthenticationDraft { acr, amr, at: auth_time }, tokens.into())
-    }
-}
-
-/// The parameters of a search. Every session meets a condition that is left out.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct SearchSessions {
-    /// Only sessions of this user.
-    user_id: Option<String>,
-    /// Only sessions in this state.
-    #[param(inline)]
-    state: Option<SessionState>,
-    /// Only sessions opened for this application.
-    client_id: Option<String>,
-    /// Only sessions on this kind of device.
-    #[param(inline)]
-    device_type: Option<DeviceKind>,
-    /// Only sessions from this address, or from its network if the server stores only networks (/24, /48).
-    ip_address: Option<String>,
-    /// Only sessions opened with this credential, in the form of a session's `opened_by`.
-    opened_by: Option<String>,
-    /// Only sessions opened at this time or later.
-    created_from: Option<DateTime<Utc>>,
-    /// Only sessions opened before this time.
-    created_to: Option<DateTime<Utc>>,
-    /// Only sessions last used at this time or later.
-    last_seen_from: Option<DateTime<Utc>>,
-    /// Only sessions last used before this time.
-    last_seen_to: Option<DateTime<Utc>>,
-    /// Sort order: `created_at`, `expires_at` or `last_seen_at`, with `-` in front for descending order. `last_seen_at` needs
-    /// `user_id`.
-    #[param(default = "-created_at")]
-    sort: Option<String>,
-    /// Maximum number of sessions on the page, 1 to 200.
-    #[param(default = 50, minimum = 1, maximum = 200)]
-    pub(in crate::api::native) limit: Option<u32>,
-    /// `next_cursor` of the previous page.
-    pub(in crate::api::native) cursor: Option<String>,
-}
-
-impl SearchSessions {
-    /// The filter and the order in the core's types.
-    pub fn filter(&self) -> Result<(Filter, Sort), FieldError> {
-        let plain = |field, value: &Option<String>| {
-            value.clone().map(|text| model::text::required(field, text, 255)).transpose()
-        };
-        let address =
-            |text: &String| text.parse().map_err(|_| FieldError::new("ip_address", "must be an IPv4 or IPv6 address"));
-        let opener = |text: &str| {
-            let message = "must be key: or session: with an id, bootstrap, or command-line";
-            Opener::parse(text).ok_or_else(|| FieldError::new("opened_by", message))
-        };
-        let bounds = [
-            ("created_from", self.created_from),
-            ("created_to", self.created_to),
-            ("last_seen_from", self.last_seen_from),
-            ("last_seen_to", self.last_seen_to),
-        ];
-        // Databases differ in the years that they can compare.
-        if let Some((field, _)) = bounds.iter().find(|(_, at)| at.is_some_and(|at| !(1..=9999).contains(&at.year()))) {
-            return Err(FieldError::new(*field, "must be in the years 1 to 9999"));
-        }
-        let filter = Filter {
-            user_id: self.user_id.clone().map(UserId::parse).transpose()?,
-            state: self.state.map(State::from),
-            client_id: plain("client_id", &self.client_id)?,
-            device_type: self.device_type.map(DeviceType::from),
-            ip_address: self.ip_address.as_ref().map(address).transpose()?,
-            opened_by: self.opened_by.as_deref().map(opener).transpose()?,
-            created: Range { from: self.created_from, to: self.created_to },
-            last_seen: Range { from: self.last_seen_from, to: self.last_seen_to },
-        };
-        let sort = self.sort.as_deref().map(Sort::parse).transpose()?.unwrap_or_default();
-        Ok((filter, sort))
-    }
-}
-
-/// Selection of sessions to end: exactly one of `ids`, `filter` and `all`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RevokeSessions {
-    /// Ids of the sessions; those that are not active are skipped.
-    #[schema(max_items = 500)]
-    #[serde(default, deserialize_with = "not_null")]
-    ids: Option<Vec<String>>,
-    /// Conditions, all of which a session must meet.
-    #[serde(default, deserialize_with = "not_null")]
-    #[schema(value_type = Option<RevocationFilter>)]
-    filter: Option<Conditions<RevocationFilter>>,
-    /// Whether to end all active sessions of all users, the caller's included.
-    #[serde(default)]
-    all: bool,
-    /// Whether to only count the sessions and return a sample.
-    #[serde(default)]
-    pub(in crate::api::native) dry_run: bool,
-}
-
-/// Conditions on properties of a session that never change; at least one.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RevocationFilter {
-    /// Only sessions of this user.
-    #[schema(example = "1001")]
-    user_id: Option<String>,
-    /// Only sessions opened for this application.
-    #[schema(example = "web")]
-    client_id: Option<String>,
-    /// Only sessions on this kind of device.
-    device_type: Option<DeviceKind>,
-    /// Only sessions from this address. If the server stores only networks, this must be a network's first address.
-    #[schema(example = "203.0.113.7")]
-    ip_address: Option<String>,
-    /// Only sessions opened with this credential, in the form of a session's `opened_by`.
-    #[schema(example = "key:01a20114-3d06-7355-88c5-d5965a7f8762")]
-    opened_by: Option<String>,
-    /// Only sessions opened at this time or later.
-    created_from: Option<DateTime<Utc>>,
-    /// Only sessions opened before this time.
-    created_to: Option<DateTime<Utc>>,
-}
-
-impl RevokeSessions {
-    /// The selection in the core's types.
-    pub(in crate::api::native) fn selection(self) -> Result<Selection, Rejection> {
-        match (self.ids, self.filter, self.all) {
-            // A text that is no id matches no session.
-            (Some(ids), None, false) => {
-                Ok(Selection::Named(ids.iter().filter_map(|id| SessionId::parse(id)).collect()))
-            }
-            (None, Some(conditions), false) => {
-                let RevocationFilter {
-                    user_id,
-                    client_id,
-                    device_type,
-                    ip_address,
-                    opened_by,
-                    created_from,
-                    created_to,
-                } = conditions.read("filter")?;
-                let search = SearchSessions {
-                    user_id,
-                    state: None,
-                    client_id,
-                    device_type,
-                    ip_address,
-                    opened_by,
-                    created_from,
-                    created_to,
-                    last_seen_from: None,
-                    last_seen_to: None,
-                    sort: None,
-                    limit: None,
-                    cursor: None,
-                };
-                let (filter, _) = search.filter().map_err(Rejection::Invalid)?;
-                if filter == Filter::default() {
-                    let error = FieldError::new("filter", "must have a condition; to end all sessions, use all");
-                    return Err(Rejection::Invalid(error));
-                }
-                Ok(Selection::Matching(filter))
-            }
-            (None, None, true) => Ok(Selection::Matching(Filter::default())),
-            _ => {
-                let error = FieldError::new("ids", "must be given, or filter, or all: exactly one of them");
-                Err(Rejection::Invalid(error))
-            }
-        }
     }
 }
 

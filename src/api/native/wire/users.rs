@@ -1,11 +1,56 @@
-//! The deletion and the export of a user.
+//! Searches for users, and the deletion and the export of a user.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Session, User};
-use crate::sessions::Error;
+use crate::model::{FieldError, MAX_USER_DETAIL_CHARS};
+use crate::sessions::{Error, UserQuery};
 use crate::{model, sessions};
+
+/// The parameters of a search for users. Every user meets a condition that is left out.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SearchUsers {
+    /// Only users with an id, a name or an email address that begins with this. In names and addresses the case of ASCII
+    /// letters makes no difference.
+    search: Option<String>,
+    /// Only users with this email address, whatever the case of ASCII letters.
+    email: Option<String>,
+    /// Only banned users, or only users who are not banned.
+    banned: Option<bool>,
+    /// Maximum number of users on the page, 1 to 200.
+    #[param(default = 50, minimum = 1, maximum = 200)]
+    pub(in crate::api::native) limit: Option<u32>,
+    /// `next_cursor` of the previous page.
+    pub(in crate::api::native) cursor: Option<String>,
+}
+
+impl SearchUsers {
+    /// The query in the core's types.
+    pub fn query(&self) -> Result<UserQuery, FieldError> {
+        let plain = |field, value: &Option<String>| {
+            value.clone().map(|text| model::text::required(field, text, MAX_USER_DETAIL_CHARS)).transpose()
+        };
+        Ok(UserQuery { text: plain("search", &self.search)?, email: plain("email", &self.email)?, banned: self.banned })
+    }
+}
+
+/// One page of users, in the order of their ids.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserPage {
+    users: Vec<User>,
+    /// Cursor of the next page; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl From<sessions::UserPage> for UserPage {
+    fn from(sessions::UserPage { users, next_cursor }: sessions::UserPage) -> Self {
+        Self { users: users.into_iter().map(User::from).collect(), next_cursor }
+    }
+}
 
 /// The options of a deletion.
 #[derive(Debug, Deserialize, IntoParams)]
