@@ -8,6 +8,7 @@ mod counts;
 mod device;
 mod field_error;
 mod opener;
+mod place;
 mod query;
 mod scope;
 mod service_key;
@@ -33,6 +34,7 @@ pub use device::recognise::recognise as recognise_device;
 pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
 pub use opener::Opener;
+pub use place::{Place, Whereabouts};
 pub use query::{
     Condition, DEFAULT_PAGE, Filter, Listing, ListingOrder, MAX_PAGE, Position, Range, Search, Sort, SortField,
     TextField, TimeField,

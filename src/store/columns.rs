@@ -103,7 +103,7 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
     }
 
     fn session(&mut self) -> sqlx::Result<Session> {
-        Ok(Session {
+        let mut session = Session {
             id: self.session_id()?,
             user_id: self.user_id("user_id")?,
             created_at: self.time()?,
@@ -132,7 +132,13 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
             amr: values::stored_texts(self.take()?, "amr")?,
             metadata: Metadata::from_json(self.take()?).or_unreadable("metadata")?,
             opened_by: values::stored_opener(self.take()?)?,
-        })
+            place: None,
+            last_seen_from: None,
+        };
+        // The last columns.
+        session.place = values::stored_place(self.take()?, "place")?;
+        session.last_seen_from = values::stored_whereabouts(self.take()?, self.take()?)?;
+        Ok(session)
     }
 }
 

@@ -55,7 +55,7 @@ macro_rules! session_arrays {
         "$1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], \
          $7::integer[], $8::timestamptz[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[], \
          $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], \
-         $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[]"
+         $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[]"
     };
 }
 
@@ -66,7 +66,7 @@ macro_rules! new_sessions {
             "new AS (
                 SELECT * FROM unnest(",
             session_arrays!(),
-            ", $28::text[], $29::text[]) AS new (",
+            ", $31::text[], $32::text[]) AS new (",
             columns!(),
             ", user_name, user_email)
              )"

@@ -125,11 +125,14 @@ pub(super) fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec
     rows.iter().map(value).collect()
 }
 
-fn column_checked<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> sqlx::Result<T>) -> sqlx::Result<Vec<T>> {
+pub(super) fn column_checked<'a, R, T>(
+    rows: &'a [R],
+    value: impl Fn(&'a R) -> sqlx::Result<T>,
+) -> sqlx::Result<Vec<T>> {
     rows.iter().map(value).collect()
 }
 
-/// Binds `$1` to `$27` to arrays of the columns of sessions.
+/// Binds `$1` to `$30` to arrays of the columns of sessions.
 pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
     Ok(query
         .bind(column(sessions, |session| session.id.as_uuid()))
@@ -160,7 +163,10 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.acr.as_deref()))
         .bind(column_checked(sessions, |session| values::texts_to_store(&session.amr))?)
         .bind(column(sessions, |session| session.metadata.as_json()))
-        .bind(column(sessions, |session| session.opened_by.map(|opener| opener.to_string()))))
+        .bind(column(sessions, |session| session.opened_by.map(|opener| opener.to_string())))
+        .bind(column_checked(sessions, |session| values::place_to_store(session.place.as_ref()))?)
+        .bind(column(sessions, |session| values::address_to_store(session.last_seen_from.as_ref())))
+        .bind(column_checked(sessions, |session| values::last_place_to_store(session.last_seen_from.as_ref()))?))
 }
 
 /// Decodes the row of each session. A row that cannot be decoded spoils no other answer.

@@ -8,6 +8,7 @@ mod identity;
 mod keys;
 mod live;
 mod me;
+mod place;
 mod requests;
 mod requirements;
 mod statistics;
