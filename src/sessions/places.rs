@@ -7,12 +7,6 @@ use super::facade::Sessions;
 use super::policy::IpStorage;
 use crate::model::{Place, Session, Touch, Whereabouts};
 
-/// A source of places.
-pub trait FindPlace: Send + Sync {
-    /// The place of an address; `None`: unknown.
-    fn find(&self, address: IpAddr) -> Option<Place>;
-}
-
 impl Sessions {
     /// The place of a whole address. Without stored addresses there are no stored places either.
     pub(super) fn place_of(&self, address: IpAddr) -> Option<Place> {

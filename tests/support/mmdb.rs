@@ -110,7 +110,10 @@ fn write(value: &Value, to: &mut Vec<u8>) {
             head(7, members.len(), to);
             for (name, value) in members {
                 write(&json!(name), to);
-                write(value, to);
+                match value.as_u64() {
+                    Some(number) => write_number(name, number, to),
+                    None => write(value, to),
+                }
             }
         }
         Value::Array(values) => {
@@ -121,11 +124,25 @@ fn write(value: &Value, to: &mut Vec<u8>) {
             head(2, text.len(), to);
             to.extend(text.as_bytes());
         }
-        Value::Number(number) => {
-            head(6, 4, to);
-            to.extend(u32::try_from(number.as_u64().unwrap()).unwrap().to_be_bytes());
+        Value::Number(_) | Value::Null | Value::Bool(_) => unreachable!("no list has one"),
+    }
+}
+
+/// A number in the type that the format has for the member of that name.
+fn write_number(name: &str, number: u64, to: &mut Vec<u8>) {
+    match name {
+        "build_epoch" => {
+            head(9, 8, to);
+            to.extend(number.to_be_bytes());
         }
-        Value::Null | Value::Bool(_) => unreachable!("no record has one"),
+        "node_count" | "autonomous_system_number" | "geoname_id" => {
+            head(6, 4, to);
+            to.extend(u32::try_from(number).unwrap().to_be_bytes());
+        }
+        _ => {
+            head(5, 2, to);
+            to.extend(u16::try_from(number).unwrap().to_be_bytes());
+        }
     }
 }
 
