@@ -221,6 +221,11 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
     })
 }
 
+/// The files of places.
+pub fn geoip_files(source: &Source) -> Result<Vec<PathBuf>, SettingError> {
+    Ok(source.find(&settings::GEOIP_DATABASE)?.unwrap_or_default())
+}
+
 /// The limits of the profile, or the configured ones. The default profile is a suggestion, but a named level is a
 /// promise: its limits can only be tightened.
 fn lifetime(source: &Source) -> Result<Lifetime, SettingError> {

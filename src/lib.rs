@@ -18,6 +18,7 @@
 //! | [`telemetry`] | the set-up of the log |
 //! | [`error_chain`] | errors with their causes, for the log |
 //! | [`metrics`] | every metric, and its recording |
+//! | [`geoip`] | the places of addresses, from MMDB files |
 //! | [`failpoints`] | deliberate defects that the fault tests must find; none in a release build |
 //!
 //! # The rules
@@ -37,6 +38,7 @@ pub mod commands;
 pub mod config;
 pub mod error_chain;
 pub mod failpoints;
+pub mod geoip;
 pub mod metrics;
 pub mod model;
 pub mod server;

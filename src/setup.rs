@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use crate::api;
 use crate::clock::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
 use crate::config::{self, SettingError, Source, StorageConfig, TokenConfig};
-use crate::sessions::{Dependencies, Policy, Sessions};
+use crate::sessions::{Dependencies, FindPlace, Policy, Sessions};
 use crate::sessions::{KeysError, SigningKeys};
 use crate::store::{self, OpenError, Store};
 use crate::tokens::{AccessTokens, BootstrapKey, Keyring};
@@ -20,6 +20,8 @@ pub struct Setup {
     pub tokens: TokenConfig,
     /// The operator's choices.
     pub policy: Policy,
+    /// The source of places.
+    pub places: Option<Arc<dyn FindPlace>>,
     /// The bootstrap key, which is in no database.
     pub bootstrap_key: Option<BootstrapKey>,
     /// The source of time.
@@ -67,6 +69,7 @@ impl Setup {
             storage,
             tokens,
             policy,
+            places: None,
             bootstrap_key,
             clock: Arc::new(SharedClock::new(Arc::new(SystemClock))),
             entropy,
@@ -75,7 +78,7 @@ impl Setup {
 
     /// Opens the store, brings its tables and signing keys up to date, and assembles the core.
     pub async fn assemble(self) -> Result<Assembled, StartError> {
-        let Self { storage, tokens, policy, bootstrap_key, clock, entropy } = self;
+        let Self { storage, tokens, policy, places, bootstrap_key, clock, entropy } = self;
         let search_url = storage.search_database_url.as_ref().map(ExposeSecret::expose_secret);
         let url = storage.database_url.expose_secret();
         let store = store::open_with_replica(url, search_url, storage.connections).await?;
@@ -101,6 +104,7 @@ impl Setup {
             access_tokens,
             signing_keys: Arc::clone(&signing_keys),
             policy,
+            places,
             bootstrap_key,
             rights: api::rights(),
         };

@@ -484,7 +484,7 @@ async fn a_database_that_never_answers_does_not_keep_the_process() {
 #[test]
 fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     let folder = Folder::new();
-    let rows: [(&[(&str, &str)], &str); 11] = [
+    let rows: [(&[(&str, &str)], &str); 12] = [
         (&[("SOJOURN_LISTEN", "nowhere")], "SOJOURN_LISTEN: "),
         (&[("SOJOURN_LISTEN", "203.0.113.1:1")], "SOJOURN_LISTEN: cannot listen on 203.0.113.1:1"),
         (&[("PORT", "http")], "PORT: "),
@@ -496,6 +496,7 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
             "the database does not answer",
         ),
         (&[("SOJOURN_BOOTSTRAP_KEY", "short")], "SOJOURN_BOOTSTRAP_KEY: "),
+        (&[("SOJOURN_GEOIP_DATABASE", "missing.mmdb")], "SOJOURN_GEOIP_DATABASE: missing.mmdb cannot be used: "),
         (&[("SOJOURN_PROFILE", "aal3"), ("SOJOURN_ABSOLUTE_LIFETIME", "13h")], "SOJOURN_ABSOLUTE_LIFETIME: "),
         (&[("SOJOURN_ISUER", "x")], "SOJOURN_ISUER: there is no such setting"),
         (&[("SOJOURN_CONFIG", "missing.toml")], "SOJOURN_CONFIG: missing.toml: "),

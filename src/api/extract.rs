@@ -1,6 +1,7 @@
 //! The extractors, which refuse requests in the words of their family. Each family has aliases that name it once.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -137,11 +138,32 @@ pub(super) async fn caller<F: Family>(
     place: Place,
     freshness: Option<Freshness>,
 ) -> Result<model::Caller, Refused<F>> {
+    let from = app.forwarding.user_address(&parts.headers, &parts.extensions);
+    caller_from(parts, app, place, freshness, from).await
+}
+
+/// As [`caller`], for a check by a gateway: the user's address is only what a trusted proxy says.
+pub(super) async fn guarded_caller<F: Family>(
+    parts: &Parts,
+    app: &App,
+    freshness: Option<Freshness>,
+) -> Result<model::Caller, Refused<F>> {
+    let from = app.forwarding.forwarded_address(&parts.headers, &parts.extensions);
+    caller_from(parts, app, Place::Bearer, freshness, from).await
+}
+
+async fn caller_from<F: Family>(
+    parts: &Parts,
+    app: &App,
+    place: Place,
+    freshness: Option<Freshness>,
+    from: Option<IpAddr>,
+) -> Result<model::Caller, Refused<F>> {
     let presented = match credentials::<F>(parts, app, place) {
         Ok(presented) => presented,
         Err(refusal) => return admit(parts, app, Err(refusal)),
     };
-    let caller = admit(parts, app, app.sessions.authenticate(&presented, freshness).await)?;
+    let caller = admit(parts, app, app.sessions.authenticate(&presented, freshness, from).await)?;
     CookieSlot::note(parts, app, &presented, &caller);
     Ok(caller)
 }

@@ -30,8 +30,7 @@ impl Forwarding {
     /// The peer's address, or behind trusted proxies the last address that is not a trusted proxy's. If a proxy names
     /// no address, the proxy's own is returned, because everything before it may be forged. `None` without a peer.
     pub(super) fn client_address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
-        let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-        let mut address = peer.ip().to_canonical();
+        let mut address = peer_of(extensions)?;
         if !self.trusts(address) {
             return Some(address);
         }
@@ -48,6 +47,20 @@ impl Forwarding {
         Some(address)
     }
 
+    /// The address of the user, for a request that the user's own client sends: the client's address, unless it is that of
+    /// a proxy, or that of a peer in a private network that no proxy vouches for, such as a backend.
+    pub(super) fn user_address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let address = self.client_address(headers, extensions)?;
+        let is_forwarded = Some(address) != peer_of(extensions);
+        (!self.trusts(address) && (is_forwarded || !is_private(address))).then_some(address)
+    }
+
+    /// The address of the user, for a request that a gateway sends: only one that a trusted proxy names.
+    pub(super) fn forwarded_address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let peer = peer_of(extensions)?;
+        self.client_address(headers, extensions).filter(|address| self.trusts(peer) && !self.trusts(*address))
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
@@ -57,6 +70,22 @@ impl Forwarding {
         let element = str::from_utf8(element).ok()?;
         let node = if self.header == FORWARDED { forwarded_for(element)? } else { element };
         address_of(unquoted(node)).map(|address| address.to_canonical())
+    }
+}
+
+fn peer_of(extensions: &Extensions) -> Option<IpAddr> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(peer.ip().to_canonical())
+}
+
+/// Whether an address is of this machine or of a private network.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let is_shared = matches!(address.octets(), [100, 64..=127, ..]);
+            address.is_loopback() || address.is_private() || address.is_link_local() || is_shared
+        }
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
     }
 }
 

@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use super::CommandError;
 use crate::api::{self, App};
 use crate::config::{self, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
+use crate::geoip::GeoIp;
+use crate::sessions::FindPlace;
 use crate::setup::{Assembled, Setup};
 use crate::{metrics, server, tasks, telemetry};
 
@@ -31,6 +33,8 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let mut setup = Setup::read(&source)?;
     setup.policy.streams = config.room_for(setup.policy.streams);
     warn_of_endless_bootstrap_key(&setup);
+    let geoip = open_geoip(&source)?;
+    setup.places = geoip.clone().map(|geoip| geoip as Arc<dyn FindPlace>);
     let has_issuer = config::has_issuer(&source);
     // The source holds copies of the secrets.
     drop(source);
@@ -51,6 +55,9 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let tasks = tasks::start(&sessions, signing_keys, &ended);
     let app = Arc::new(App::new(Arc::clone(&sessions), http, entropy.as_ref(), stop.clone())?);
     forget_idle_callers(&app, &ended);
+    if let Some(geoip) = geoip {
+        tasks::reload_places(geoip, &ended);
+    }
     // Requests before the first read of the change log would all be answered from the database.
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
         tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
@@ -76,6 +83,15 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The source of places, if files are set.
+fn open_geoip(source: &Source) -> Result<Option<Arc<GeoIp>>, CommandError> {
+    let files = config::geoip_files(source)?;
+    if files.is_empty() {
+        return Ok(None);
+    }
+    GeoIp::open(&files).map(|geoip| Some(Arc::new(geoip))).map_err(|error| CommandError::Other(error.to_string()))
 }
 
 /// Removes idle callers from the table of rate limits, which would otherwise grow with every caller ever seen.

@@ -1,5 +1,7 @@
 //! The table of settings: each with its default, its description and its check.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 
@@ -202,6 +204,16 @@ settings! {
         "full",
         "How much of a client's address is kept: full, truncated (/24, /48) or off",
         |text| expected("full, truncated or off", IpStorage::parse(text)),
+    );
+    GEOIP_DATABASE: OptionalSetting<Vec<PathBuf>> = OptionalSetting::new(
+        "SOJOURN_GEOIP_DATABASE",
+        "none",
+        "MMDB files of cities, countries or networks, separated by commas, for the places of addresses",
+        |text| {
+            let paths = text.split(',').map(str::trim);
+            let paths: Vec<PathBuf> = paths.filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+            expected("the path of an MMDB file, or several separated by commas", (!paths.is_empty()).then_some(paths))
+        },
     );
     RETENTION: Setting<TimeDelta> = Setting::new(
         "SOJOURN_RETENTION",

@@ -10,6 +10,7 @@ mod device;
 mod field_error;
 mod network;
 mod opener;
+mod place;
 mod query;
 mod scope;
 mod service_key;
@@ -38,6 +39,7 @@ pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
 pub use network::Network;
 pub use opener::Opener;
+pub use place::{Place, Whereabouts};
 pub use query::{
     Condition, DEFAULT_PAGE, Filter, Listing, ListingOrder, MAX_PAGE, Position, Range, Search, Sort, SortField,
     TextField, TimeField,

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::device::Device;
 use super::field_error::FieldError;
 use super::opener::Opener;
+use super::place::{Place, Whereabouts};
 use super::scope::Scope;
 use super::session_id::SessionId;
 use super::user::{User, UserId};
@@ -194,8 +195,12 @@ pub struct Session {
     pub client_id: Option<String>,
     /// The address that the user signed in from, or the part of it that the policy stores.
     pub ip_address: Option<IpAddr>,
-    /// The location that the user signed in from, as given by the opener.
+    /// The location that the user signed in from, as given by the opener, or from `place`.
     pub location: Option<String>,
+    /// The place of the address that the user signed in from. Without city and country where the opener gave a location.
+    pub place: Option<Place>,
+    /// The address of the last use, as far as it has been written; `None`: that of the sign-in.
+    pub last_seen_from: Option<Whereabouts>,
     /// The User-Agent header that the user signed in with.
     pub user_agent: Option<String>,
     /// The device, parsed from the User-Agent, with the name it was given.
@@ -259,6 +264,24 @@ impl Session {
         let possession = any_of(&["otp", "sms", "tel", "hwk", "swk", "sc", "pop"]);
         let inherence = any_of(&["face", "fpt", "iris", "retina", "vbm"]);
         any_of(&["mfa"]) || [knowledge, possession, inherence].into_iter().filter(|used| *used).count() > 1
+    }
+
+    /// The address of the last use.
+    pub fn last_ip_address(&self) -> Option<IpAddr> {
+        self.last_seen_from.as_ref().map_or(self.ip_address, |from| Some(from.ip_address))
+    }
+
+    /// The place of the address of the last use.
+    pub fn last_place(&self) -> Option<&Place> {
+        self.last_seen_from.as_ref().map_or(self.place.as_ref(), |from| from.place.as_ref())
+    }
+
+    /// The location of the last use.
+    pub fn last_location(&self) -> Option<String> {
+        match &self.last_seen_from {
+            None => self.location.clone(),
+            Some(from) => from.place.as_ref().and_then(Place::display),
+        }
     }
 
     /// Whether the session is active at `now`.

@@ -1,17 +1,18 @@
 //! Authentication of credentials, and introspection of tokens.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::activity::Activity;
+use super::activity::{Activity, Origin, Use};
 use super::bound::is_of;
 use super::credential::{Cookie, Credential};
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::{Freshness, PATIENCE};
 use crate::metrics::{self, AnsweredFrom};
-use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn, State, Touch};
+use crate::model::{Caller, Scope, Service, ServiceKeyId, Session, SessionId, SessionStatus, SignedIn, State};
 use crate::store;
 use crate::tokens::{AccessClaims, Form, RefreshToken, ServiceKey, SessionToken, StoredServiceKey, TokenError};
 
@@ -66,8 +67,11 @@ impl Issue {
 
 /// Whether a check counts as a use of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Counts,
+enum Counting {
+    /// A use, from the user's address where that is known.
+    Use {
+        from: Option<IpAddr>,
+    },
     None,
 }
 
@@ -77,32 +81,34 @@ impl Sessions {
     /// and none when it is no token of ours.
     ///
     /// Usually there is one credential. Of several, such as cookies of one name, invalid ones are passed over, and the others
-    /// must be one user's: the first is the caller, and only its session counts as used.
+    /// must be one user's: the first is the caller, and only its session counts as used: at the address `from`, which is
+    /// the user's or `None`.
     pub async fn authenticate(
         &self,
         credentials: &[Credential],
         freshness: Option<Freshness>,
+        from: Option<IpAddr>,
     ) -> Result<Caller, Error> {
-        self.identify_one_of(credentials, freshness, Use::Counts).await
+        self.identify_one_of(credentials, freshness, Counting::Use { from }).await
     }
 
     /// As [`Sessions::authenticate`], for watchers: no use of the session.
     pub async fn authenticate_watcher(&self, credentials: &[Credential]) -> Result<Caller, Error> {
-        self.identify_one_of(credentials, None, Use::None).await
+        self.identify_one_of(credentials, None, Counting::None).await
     }
 
     async fn identify_one_of(
         &self,
         credentials: &[Credential],
         freshness: Option<Freshness>,
-        counting: Use,
+        counting: Counting,
     ) -> Result<Caller, Error> {
         if let [only] = credentials {
             return self.identify(only, freshness, counting).await;
         }
         let (mut caller, mut refused) = (None, None);
         for credential in credentials {
-            let counting = if caller.is_some() { Use::None } else { counting };
+            let counting = if caller.is_some() { Counting::None } else { counting };
             match (self.identify(credential, freshness, counting).await, &caller) {
                 (Ok(first), None) => caller = Some(first),
                 (Ok(Caller::User(next)), Some(Caller::User(first)))
@@ -121,7 +127,7 @@ impl Sessions {
         if !self.is_bootstrap_key(secret) && Form::of(secret) != Form::ServiceKey {
             return Err(Error::InvalidClient(Refusal::Token(TokenError::WrongType)));
         }
-        self.identify(&Credential::in_header(secret), None, Use::None).await.map_err(|error| match error {
+        self.identify(&Credential::in_header(secret), None, Counting::None).await.map_err(|error| match error {
             Error::Unauthenticated(refusal) => Error::InvalidClient(refusal),
             error => error,
         })
@@ -136,7 +142,7 @@ impl Sessions {
         &self,
         credential: &Credential,
         freshness: Option<Freshness>,
-        counting: Use,
+        counting: Counting,
     ) -> Result<Caller, Error> {
         let Credential { text, cookie } = credential;
         let freshness = self.policy().freshness.stricter(freshness);
@@ -174,7 +180,7 @@ impl Sessions {
             Form::ServiceKey => return Ok(None),
             Form::RefreshToken => self.standing_refresh(token, now).await,
             Form::AccessToken | Form::SessionToken => {
-                self.standing(token, None, freshness, Use::Counts, now).await.map(|(signed_in, claims)| {
+                self.standing(token, None, freshness, Counting::Use { from: None }, now).await.map(|(signed_in, claims)| {
                     let expires_at = claims.as_ref().map_or(signed_in.session.expires_at, |claims| claims.expires_at);
                     let issued_at = claims.as_ref().map_or(signed_in.session.created_at, |claims| claims.issued_at);
                     let kind = if claims.is_some() { TokenKind::Access } else { TokenKind::Session };
@@ -201,7 +207,7 @@ impl Sessions {
         token: &str,
         cookie: Option<&Cookie>,
         freshness: Freshness,
-        counting: Use,
+        counting: Counting,
         now: DateTime<Utc>,
     ) -> Result<(SignedIn, Option<AccessClaims>), Error> {
         let (id, issue, claims) = if Form::of(token) == Form::SessionToken {
@@ -218,15 +224,17 @@ impl Sessions {
         }
         self.admit_cookie(&signed_in.session, cookie)?;
         match counting {
-            Use::Counts => {
+            Counting::Use { from } => {
                 let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
                 let is_urgent = Activity::is_urgent(&signed_in.session, now);
-                self.activity.note(&mut signed_in.session, counter, now);
+                let origin = self.origin_of(&signed_in.session, from);
+                self.activity.note(&mut signed_in.session, counter, origin, now);
                 if is_urgent {
-                    self.write_touches(&[Touch { id, seen_at: now, counter }]).await?;
+                    let address = if let Origin::New(address) = origin { Some(address) } else { None };
+                    self.write_touches(&[self.touch_of(Use { id, seen_at: now, counter, address })]).await?;
                 }
             }
-            Use::None => self.activity.overlay(&mut signed_in.session),
+            Counting::None => self.activity.overlay(&mut signed_in.session),
         }
         Ok((signed_in, claims))
     }
@@ -306,7 +314,7 @@ impl Sessions {
         let mut state = stored.session.state(now);
         // An unwritten use matters to the idle timeout alone.
         if state == State::IdleExpired {
-            let seen_at = self.activity.seen(stored.session.id).map(|touch| touch.seen_at);
+            let seen_at = self.activity.seen(stored.session.id).map(|used| used.seen_at);
             state = stored.session.state_as_seen(seen_at, now);
         }
         match state {

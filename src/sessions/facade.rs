@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::activity::Activity;
+use super::activity::{Activity, Use};
 use super::application_cache::ApplicationCache;
 use super::cache::loaders::{LoadJob, Loader, SessionOfToken, SessionsOfUser, StatusOfSession};
 use super::cache::session_cache::SessionCache;
@@ -13,6 +13,7 @@ use super::change_log::progress::ReadHistory;
 use super::change_log::signals::Signals;
 use super::error::{Error, NotReady};
 use super::feed::hub::Hub;
+use super::find_place::FindPlace;
 use super::known_keys::KnownKeys;
 use super::other_issuers::OtherIssuers;
 use super::policy::Policy;
@@ -48,6 +49,8 @@ pub struct Dependencies {
     pub signing_keys: Arc<SigningKeys>,
     /// The operator's choices.
     pub policy: Policy,
+    /// The source of places; `None`: places are only what openers say.
+    pub places: Option<Arc<dyn FindPlace>>,
     /// A service key with every scope that is in no database.
     pub bootstrap_key: Option<BootstrapKey>,
     /// The scopes of dialects that give rights, besides the core's own.
@@ -142,17 +145,18 @@ impl Sessions {
 
     /// Writes when sessions were last used, where that is due. What cannot be written stays for the next time.
     pub async fn write_due_activity(&self) -> Result<(), Error> {
-        self.write_activity(&self.activity.due(Some(self.now()))).await
+        self.write_activity(self.activity.due(self.now(), false)).await
     }
 
     /// Writes when sessions were last used, all of it, because the process is about to end.
     pub async fn write_all_activity(&self) -> Result<(), Error> {
-        self.write_activity(&self.activity.due(None)).await
+        self.write_activity(self.activity.due(self.now(), true)).await
     }
 
-    async fn write_activity(&self, touches: &[Touch]) -> Result<(), Error> {
-        for together in touches.chunks(MAX_TOUCHES) {
-            self.write_touches(together).await?;
+    async fn write_activity(&self, uses: Vec<Use>) -> Result<(), Error> {
+        for together in uses.chunks(MAX_TOUCHES) {
+            let touches: Vec<Touch> = together.iter().map(|used| self.touch_of(*used)).collect();
+            self.write_touches(&touches).await?;
         }
         Ok(())
     }

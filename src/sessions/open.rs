@@ -15,8 +15,8 @@ use super::rights::Rights;
 use crate::clock;
 use crate::metrics;
 use crate::model::{
-    Application, Caller, ClientHints, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Scope, Service,
-    Session, SessionId, SignedIn, UserDetails, UserId, recognise_device, text,
+    Application, Caller, ClientHints, Device, EndReason, FieldError, MAX_USER_AGENT_CHARS, Metadata, Place, Scope,
+    Service, Session, SessionId, SignedIn, UserDetails, UserId, recognise_device, text,
 };
 use crate::store::{self, Idempotency, NewSession, Opening, Replaced};
 use crate::tokens::{self, RefreshToken, Secret, SessionToken};
@@ -52,7 +52,7 @@ pub struct SessionDraft {
     pub client_id: Option<String>,
     /// The user's address.
     pub ip_address: Option<String>,
-    /// The user's place.
+    /// The user's place; without one it is looked up by the address.
     pub location: Option<String>,
     /// The User-Agent header that the user came with; cut off after [`MAX_USER_AGENT_CHARS`].
     pub user_agent: Option<String>,
@@ -260,6 +260,12 @@ impl Sessions {
         let client_id = errors.keep(text::optional("client_id", draft.client_id, MAX_NAME_CHARS));
         let ip_address = draft.ip_address.as_deref().and_then(text::address);
         let location = text::cleaned(draft.location, MAX_NAME_CHARS);
+        let place = ip_address.and_then(|address| self.place_of(address));
+        let (location, place) = match location {
+            None => (place.as_ref().and_then(Place::display), place),
+            // The opener knows better where the user is, but not by which network.
+            given => (given, place.and_then(Place::network_only)),
+        };
         let user_agent = text::cleaned(draft.user_agent, MAX_USER_AGENT_CHARS);
         let device_name = text::cleaned(draft.device_name, MAX_NAME_CHARS);
         let scope = parse_scope(draft.scope.as_deref().unwrap_or_default());
@@ -294,6 +300,8 @@ impl Sessions {
             client_id,
             ip_address: ip_address.and_then(|address| self.policy().ip_storage.keep(address)),
             location,
+            place,
+            last_seen_from: None,
             device: Device { name: device_name, ..recognise_device(user_agent.as_deref(), &draft.client_hints) },
             user_agent,
             scope,

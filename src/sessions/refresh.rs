@@ -1,5 +1,8 @@
 //! A new pair of tokens for a refresh token, without logging anybody out by accident.
 
+use std::net::IpAddr;
+
+use super::activity::Origin;
 use super::error::{Error, GrantRefusal};
 use super::facade::Sessions;
 use super::log_subject::{note_outcome, note_subject};
@@ -18,6 +21,8 @@ pub struct RefreshRequest<'a> {
     pub client_id: Option<&'a str>,
     /// The words that it wants to keep; `None`: all.
     pub scope: Option<&'a str>,
+    /// The user's address, where the request comes from the user's own client.
+    pub from: Option<IpAddr>,
 }
 
 /// A session whose tokens were refreshed.
@@ -67,13 +72,13 @@ impl Sessions {
         let attempt = RefreshAttempt {
             id: derived.session_id,
             presented: derived.number,
-            seen_counter: seen.map_or(0, |touch| touch.counter),
-            seen_at: seen.map(|touch| touch.seen_at),
+            seen_counter: seen.map_or(0, |used| used.counter),
+            seen_at: seen.map(|used| used.seen_at),
             now,
             grace: policy.refresh_grace,
             slide: policy.sliding.map(|by| Slide::by(by, now)),
         };
-        let (outcome, session) = match self.store().refresh_session(attempt).await? {
+        let (outcome, mut session) = match self.store().refresh_session(attempt).await? {
             Refreshing::Rotated(session) => (RefreshOutcome::Rotated, session),
             Refreshing::Concurrent(session) => (RefreshOutcome::Concurrent, session),
             Refreshing::NotSaved(session) => (RefreshOutcome::NotSaved, session),
@@ -89,6 +94,10 @@ impl Sessions {
             self.ended(&session.user_id, &[session.id], EndReason::ReuseDetected, by);
             return Err(GrantRefusal::Reuse.into());
         }
+        // The refresh itself has written the time of this use.
+        if let origin @ Origin::New(_) = self.origin_of(&session, request.from) {
+            self.activity.note(&mut session, 0, origin, now);
+        }
         let tokens = self.issue(&session, TokenChoice::AccessAndRefresh, now)?;
         Ok(Refreshed { session: *session, tokens })
     }
@@ -96,7 +105,7 @@ impl Sessions {
     /// Refuses a client that is not the session's, or wants more than that. Whether there is such a session, the
     /// refresh tells.
     async fn check_client(&self, id: SessionId, request: RefreshRequest<'_>) -> Result<(), Error> {
-        let RefreshRequest { token: _, client_id, scope } = request;
+        let RefreshRequest { token: _, client_id, scope, from: _ } = request;
         if client_id.is_none() && scope.is_none() {
             return Ok(());
         }

@@ -137,6 +137,8 @@ impl<'r, R: StoredRow> InOrder<'r, R> {
             authenticated_at: self.optional_time()?.unwrap_or(created_at),
             least_counter: self.counter("least_counter")?,
             claims: self.take::<Option<String>>()?.map(ExtraClaims::from_json),
+            place: values::stored_place(self.take()?, "place")?,
+            last_seen_from: values::stored_whereabouts(self.take()?, self.take()?)?,
         })
     }
 }

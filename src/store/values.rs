@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{EndReason, Ended, ExtraClaims, Opener, Owner, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{EndReason, Ended, ExtraClaims, Opener, Owner, Place, UserId, Whereabouts};
 use crate::tokens;
 
 /// A stored value that this version cannot read: something else wrote it.
@@ -99,6 +101,62 @@ pub(super) fn stored_ended(at: Option<DateTime<Utc>>, reason: Option<&str>) -> R
 
 pub(super) fn stored_address(text: Option<&str>) -> Result<Option<IpAddr>, sqlx::Error> {
     text.map(str::parse).transpose().or_unreadable("ip_address")
+}
+
+/// A place as JSON. A newer version may add to it.
+#[derive(Serialize, Deserialize)]
+struct StoredPlace<T> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country_name: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asn: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<T>,
+}
+
+pub(super) fn place_to_store(place: Option<&Place>) -> Result<Option<String>, sqlx::Error> {
+    let json = |Place { city, region, country, country_name, asn, organization }: &Place| {
+        serde_json::to_string(&StoredPlace {
+            city: city.as_deref(),
+            region: region.as_deref(),
+            country: country.as_deref(),
+            country_name: country_name.as_deref(),
+            asn: *asn,
+            organization: organization.as_deref(),
+        })
+    };
+    place.map(json).transpose().map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
+pub(super) fn stored_place(json: Option<&str>, column: &'static str) -> Result<Option<Place>, sqlx::Error> {
+    let read = |json| {
+        let StoredPlace { city, region, country, country_name, asn, organization } = serde_json::from_str(json)?;
+        Ok::<_, serde_json::Error>(Place { city, region, country, country_name, asn, organization })
+    };
+    json.map(read).transpose().or_unreadable(column)
+}
+
+pub(super) fn address_to_store(from: Option<&Whereabouts>) -> Option<String> {
+    from.map(|from| from.ip_address.to_string())
+}
+
+pub(super) fn last_place_to_store(from: Option<&Whereabouts>) -> Result<Option<String>, sqlx::Error> {
+    place_to_store(from.and_then(|from| from.place.as_ref()))
+}
+
+pub(super) fn stored_whereabouts(
+    address: Option<&str>,
+    place: Option<&str>,
+) -> Result<Option<Whereabouts>, sqlx::Error> {
+    let place = stored_place(place, "last_place")?;
+    let address = address.map(str::parse).transpose().or_unreadable("last_ip_address")?;
+    Ok(address.map(|ip_address| Whereabouts { ip_address, place }))
 }
 
 pub(super) fn stored_opener(text: Option<&str>) -> Result<Option<Opener>, sqlx::Error> {

@@ -15,6 +15,7 @@ pub use periodic::every;
 use periodic::{now_and_every, whenever};
 
 use crate::error_chain::chain;
+use crate::geoip::GeoIp;
 use crate::metrics;
 use crate::sessions::{Error, Sessions, SigningKeys};
 
@@ -28,6 +29,8 @@ const BULK_ENDING_INTERVAL: Duration = Duration::from_mins(1);
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 /// Time between two warnings about service keys that will expire.
 const WARNING_INTERVAL: Duration = Duration::from_hours(24);
+/// Time between two looks for replaced files of places.
+const PLACES_INTERVAL: Duration = Duration::from_mins(1);
 /// Time between two deletions of rows past their retention.
 const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -105,6 +108,16 @@ async fn apply_bulk_endings(sessions: Arc<Sessions>) {
     if let Err(error) = sessions.apply_bulk_endings().await {
         tracing::warn!(error = %chain(&error), "applying a bulk ending is postponed");
     }
+}
+
+/// Reads files of places again when they were replaced.
+pub fn reload_places(geoip: Arc<GeoIp>, stop: &watch::Receiver<bool>) {
+    let reload = move || {
+        let geoip = Arc::clone(&geoip);
+        // A file may have a hundred megabytes.
+        async move { drop(tokio::task::spawn_blocking(move || geoip.reload()).await) }
+    };
+    drop(every(PLACES_INTERVAL, stop, reload));
 }
 
 /// Deletes rows past their retention. A failure is logged, and the next run deletes the rest.

@@ -186,7 +186,7 @@ on_both_databases! {
                 request.bearer_auth(&token)
             };
             assert!(answer(request).await.status.is_success(), "{path}");
-            assert!(server.sessions.authenticate(&[Credential::in_header(token.as_str())], None).await.is_err(), "{path}");
+            assert!(server.sessions.authenticate(&[Credential::in_header(token.as_str())], None, None).await.is_err(), "{path}");
         }
     }
 
@@ -208,7 +208,7 @@ on_both_databases! {
             server.send("DELETE", &path, BOOTSTRAP_KEY).await.expect(status);
         }
         for token in &tokens {
-            assert!(server.sessions.authenticate(&[Credential::in_header(token.as_str())], None).await.is_err());
+            assert!(server.sessions.authenticate(&[Credential::in_header(token.as_str())], None, None).await.is_err());
         }
         let fifth = server.send("DELETE", "/v1/users/d/sessions", BOOTSTRAP_KEY).await;
         assert_eq!(fifth.status, 429, "the budget of endings has its bound too");
@@ -231,7 +231,7 @@ on_both_databases! {
         server.send_form("/oauth2/revoke", None, &[("token", &token)]).await.expect(200);
         server.send_form("/oauth2/revoke", None, &[("token", &second.0)]).await.expect(200);
         for (access, _) in [first, second] {
-            assert!(server.sessions.authenticate(&[Credential::in_header(access.as_str())], None).await.is_err());
+            assert!(server.sessions.authenticate(&[Credential::in_header(access.as_str())], None, None).await.is_err());
         }
     }
 

@@ -1,8 +1,8 @@
 //! Writing last-seen times.
 
-use sojourn::model::{EndReason, Owner, Session, SessionId, Touch};
+use sojourn::model::{EndReason, Owner, Session, SessionId, Touch, Whereabouts};
 
-use super::fixture::{Fixture, MICROSECOND, at, new_id, session_of};
+use super::fixture::{Fixture, MICROSECOND, at, new_id, place, session_of};
 
 on_both_stores!(
     a_touch_moves_last_seen_and_the_confirmed_counter,
@@ -11,12 +11,13 @@ on_both_stores!(
     no_touches_are_no_trouble,
     unknown_sessions_are_passed_over,
     an_ended_session_is_not_touched,
+    an_address_goes_with_the_latest_use,
     a_counter_larger_than_any_is_no_trouble,
     touches_of_the_same_sessions_at_once_keep_the_latest,
 );
 
 fn touch(id: SessionId, seconds: i64, counter: u32) -> Touch {
-    Touch { id, seen_at: at(seconds) + MICROSECOND, counter }
+    Touch { id, seen_at: at(seconds) + MICROSECOND, counter, seen_from: None }
 }
 
 async fn a_touch_moves_last_seen_and_the_confirmed_counter(fixture: &Fixture) {
@@ -62,6 +63,22 @@ async fn unknown_sessions_are_passed_over(fixture: &Fixture) {
     fixture.store.touch_sessions(&[touch(before, 9, 0), touch(known, 9, 0), touch(after, 9, 0)]).await.unwrap();
     assert_eq!(fixture.stored(known).await.last_seen_at, at(9) + MICROSECOND);
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions").await, 1);
+}
+
+async fn an_address_goes_with_the_latest_use(fixture: &Fixture) {
+    let id = fixture.open(session_of("ann")).await.id;
+    let from = |address: &str, place| Some(Whereabouts { ip_address: address.parse().unwrap(), place });
+    let (berlin, unplaced) = (from("203.0.113.9", Some(place(1))), from("2001:db8::9", None));
+    let touches = [
+        (60, berlin.clone(), berlin.clone()),
+        (90, None, berlin.clone()),
+        (80, unplaced.clone(), berlin),
+        (90, unplaced.clone(), unplaced),
+    ];
+    for (seconds, seen_from, expected) in touches {
+        fixture.store.touch_sessions(&[Touch { seen_from, ..touch(id, seconds, 0) }]).await.unwrap();
+        assert_eq!(fixture.stored(id).await.last_seen_from, expected, "{seconds}");
+    }
 }
 
 async fn an_ended_session_is_not_touched(fixture: &Fixture) {

@@ -43,7 +43,7 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
     assert_eq!(store.session(id, Owner::Anyone).await.unwrap(), Some(session.clone()));
     fill(&fixture).await;
     cut_all(&fixture).await;
-    store.touch_sessions(&[Touch { id, seen_at: at(1), counter: 0 }]).await.unwrap();
+    store.touch_sessions(&[Touch { id, seen_at: at(1), counter: 0, seen_from: None }]).await.unwrap();
     fill(&fixture).await;
     cut_all(&fixture).await;
     let attempt = RefreshAttempt { grace: TimeDelta::zero(), ..attempt(id, 0, at(2)) };

@@ -85,7 +85,7 @@ async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixtur
 
 async fn what_does_not_change_is_not_in_the_log(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
-    let touch = sojourn::model::Touch { id: session.id, seen_at: at(1), counter: 1 };
+    let touch = sojourn::model::Touch { id: session.id, seen_at: at(1), counter: 1, seen_from: None };
     fixture.store.touch_sessions(&[touch]).await.unwrap();
     fixture.store.put_user(&session.user_id, &details(None, None), at(2)).await.unwrap();
     fixture.open(session_of("ann")).await;

@@ -96,7 +96,7 @@ async fn an_ended_session_cannot_be_changed_by_anything(fixture: &Fixture) {
     assert_eq!(store.extend_session(id, Owner::Anyone, TimeDelta::days(1), now).await.unwrap(), None);
     let change = SessionChange { device_name: Some(None), ..SessionChange::default() };
     assert_eq!(store.change_session(id, Owner::Anyone, &change, now).await.unwrap(), None);
-    store.touch_sessions(&[Touch { id, seen_at: now, counter: 9 }]).await.unwrap();
+    store.touch_sessions(&[Touch { id, seen_at: now, counter: 9, seen_from: None }]).await.unwrap();
     assert!(!store.end_active_session(id, &session.user_id, EndReason::RevokedByUser, now).await.unwrap());
     assert_eq!(
         store.end_sessions_of(&session.user_id, None, EndReason::RevokedByUser, now).await.unwrap(),
@@ -183,7 +183,7 @@ async fn a_use_that_is_written_late_does_not_bring_back_what_was_ended(fixture: 
             "banned" => assert_eq!(store.ban_user(user, now).await.unwrap().1, EndedAtOnce::Ended(vec![])),
             _ => assert_eq!(store.delete_user(user, now).await.unwrap(), Some(EndedAtOnce::Ended(vec![]))),
         }
-        touches.push(Touch { id, seen_at: at(50), counter: 0 });
+        touches.push(Touch { id, seen_at: at(50), counter: 0, seen_from: None });
     }
     fixture.store.touch_sessions(&touches).await.unwrap();
     for touch in touches {
@@ -216,7 +216,7 @@ async fn ends_of_all_and_touches_and_ends_of_one_at_once_do_not_block_each_other
                         for second in 1..5 {
                             let seen_at = now + TimeDelta::seconds(second);
                             let touches: Vec<Touch> =
-                                ids.iter().map(|id| Touch { id: *id, seen_at, counter: 0 }).collect();
+                                ids.iter().map(|id| Touch { id: *id, seen_at, counter: 0, seen_from: None }).collect();
                             store.touch_sessions(&touches).await.unwrap();
                         }
                     }

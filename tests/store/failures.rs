@@ -123,7 +123,10 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
     let change = SessionChange { device_name: Some(None), ..SessionChange::default() };
     let outcomes = [
         ("open_session", store.open_session(&new(&session_of("ann"))).await.err()),
-        ("touch_sessions", store.touch_sessions(&[Touch { id, seen_at: now, counter: 0 }]).await.err()),
+        (
+            "touch_sessions",
+            store.touch_sessions(&[Touch { id, seen_at: now, counter: 0, seen_from: None }]).await.err(),
+        ),
         ("extend_session", store.extend_session(id, anyone, TimeDelta::hours(1), now).await.err()),
         ("change_session", store.change_session(id, anyone, &change, now).await.err()),
         ("end_session", store.end_session(id, anyone, EndReason::Logout, now).await.err()),

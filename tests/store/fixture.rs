@@ -9,7 +9,7 @@ use sojourn::model::{
     Device, DeviceType, ExtraClaims, Filter, Metadata, Opener, Owner, Scope, Search, Session, SessionId, SessionLimit,
     Sort,
 };
-use sojourn::model::{UserDetails, UserId};
+use sojourn::model::{Place, UserDetails, UserId, Whereabouts};
 use sojourn::store::{self, EndedAtOnce, Idempotency, NewSession, Opening, RefreshAttempt, Store};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -192,6 +192,8 @@ pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
         client_id: None,
         ip_address: None,
         location: None,
+        place: None,
+        last_seen_from: None,
         user_agent: None,
         device: Device::default(),
         scope: Scope::default(),
@@ -202,6 +204,18 @@ pub(crate) fn session_at(user_id: &str, seconds: i64) -> Session {
         opened_by: None,
         authenticated_at: at(seconds),
         least_counter: 0,
+    }
+}
+
+/// A place with unusual texts.
+pub(crate) fn place(number: u32) -> Place {
+    Place {
+        city: Some(format!("Zürich \"{number}\", 瑞士")),
+        region: Some("Ż\\".to_owned()),
+        country: Some("CH".to_owned()),
+        country_name: Some("Switzerland".to_owned()),
+        asn: Some(u32::MAX),
+        organization: Some("{NULL}".to_owned()),
     }
 }
 
@@ -219,6 +233,8 @@ pub(crate) fn full_session(user_id: &str) -> Session {
         client_id: Some("wéb 'app' \"1\" %_\\".to_owned()),
         ip_address: Some("2001:db8::7".parse().unwrap()),
         location: Some("Zürich, 瑞士".to_owned()),
+        place: Some(place(1)),
+        last_seen_from: Some(Whereabouts { ip_address: "203.0.113.9".parse().unwrap(), place: Some(place(2)) }),
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0)".to_owned()),
         device: Device {
             kind: DeviceType::Tablet,

@@ -34,7 +34,7 @@ async fn three(fixture: &Fixture) -> [Session; 3] {
     for session in &sessions {
         fixture.open(session.clone()).await;
     }
-    let touch = Touch { id: sessions[0].id, seen_at: at(100), counter: 0 };
+    let touch = Touch { id: sessions[0].id, seen_at: at(100), counter: 0, seen_from: None };
     fixture.store.touch_sessions(&[touch]).await.unwrap();
     sessions
 }

@@ -68,7 +68,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         store.session(id, anyone).await.unwrap().unwrap();
         store.session(id, Owner::User(&ann)).await.unwrap().unwrap();
         store.count_active_sessions_of(&ann, now).await.unwrap();
-        store.touch_sessions(&[Touch { id, seen_at: now, counter: 0 }]).await.unwrap();
+        store.touch_sessions(&[Touch { id, seen_at: now, counter: 0, seen_from: None }]).await.unwrap();
         store.extend_session(id, anyone, TimeDelta::hours(1), now).await.unwrap().unwrap();
         store.change_session(id, anyone, &SessionChange::default(), now).await.unwrap().unwrap();
         let attempt = RefreshAttempt { grace: TimeDelta::zero(), ..attempt(id, 0, now) };

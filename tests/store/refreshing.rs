@@ -243,7 +243,7 @@ async fn a_client_that_lost_answers_and_goes_on_from_there_keeps_its_session(fix
         assert_eq!(kind(&fixture.store.refresh_session(attempt(id, presented, now)).await.unwrap()), "rotated");
         now += GRACE;
         assert_eq!(kind(&fixture.store.refresh_session(attempt(id, presented, now)).await.unwrap()), "not saved");
-        let used = Touch { id, seen_at: now, counter: presented + 1 };
+        let used = Touch { id, seen_at: now, counter: presented + 1, seen_from: None };
         fixture.store.touch_sessions(&[used]).await.unwrap();
         presented += 1;
     }

@@ -187,7 +187,7 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
                 store.end_session(id, owner, reason, now).await.unwrap();
             }
             8 => drop(store.extend_session(id, owner, TimeDelta::seconds(3600), now).await.unwrap()),
-            9 => store.touch_sessions(&[Touch { id, seen_at: now, counter: 0 }]).await.unwrap(),
+            9 => store.touch_sessions(&[Touch { id, seen_at: now, counter: 0, seen_from: None }]).await.unwrap(),
             10 => {
                 let client_id = numbers.one_of(&clients).unwrap().clone();
                 let filter = Filter { user_id: Some(ann), client_id, ..Filter::default() };

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sojourn::api::{self, App};
 use sojourn::clock::{Clock, SharedClock, ShiftedClock, SystemEntropy};
 use sojourn::config::{HttpConfig, ServerConfig, StorageConfig, TokenConfig};
-use sojourn::sessions::{Policy, Sessions};
+use sojourn::sessions::{FindPlace, Policy, Sessions};
 use sojourn::setup::{Assembled, Setup};
 use sojourn::tokens::{BootstrapKey, MasterSecret, Secret};
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ use super::server::{BOOTSTRAP_KEY, Server};
 /// A server to be started. Everything that a test does not set has its default.
 pub struct Builder {
     policy: Policy,
+    places: Option<Arc<dyn FindPlace>>,
     tokens: TokenConfig,
     http: HttpConfig,
     serving: ServerConfig,
@@ -39,6 +40,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            places: None,
             tokens: TokenConfig::default(),
             http: HttpConfig::default(),
             serving: ServerConfig::new(Duration::ZERO, 1000),
@@ -59,6 +61,10 @@ impl Default for Builder {
 impl Builder {
     pub fn policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
+    }
+
+    pub fn places(self, places: Arc<dyn FindPlace>) -> Self {
+        Self { places: Some(places), ..self }
     }
 
     pub fn tokens(self, tokens: TokenConfig) -> Self {
@@ -175,6 +181,7 @@ impl Builder {
             },
             tokens: self.tokens.clone(),
             policy: self.policy.clone(),
+            places: self.places.clone(),
             bootstrap_key: Some(BootstrapKey::new(Secret::new(self.bootstrap_key.clone()), self.bootstrap_key_until)),
             clock: if self.shares_clock { Arc::new(SharedClock::new(clock)) } else { clock },
             entropy: Arc::new(SystemEntropy),

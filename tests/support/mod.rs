@@ -2,6 +2,7 @@
 
 pub mod builder;
 pub mod database;
+pub mod mmdb;
 pub mod pgbouncer;
 pub mod postgres_wire;
 pub mod process;

@@ -1,6 +1,7 @@
 //! The clients of the OAuth endpoints, which authenticate by HTTP Basic or in the form (RFC 6749 section 2.3.1): the
 //! `client_secret` is a service key. The `client_id` is a claim that no secret proves.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
@@ -88,6 +89,8 @@ impl<T: ClientForm> FromRequest<Arc<App>> for CallersForm<T> {
 pub(super) struct TokensForm<T> {
     /// The client that the request names without proof.
     pub(super) client_id: Option<String>,
+    /// The user's address, where the request comes from the user's own client.
+    pub(super) from: Option<IpAddr>,
     /// The form.
     pub(super) form: T,
 }
@@ -101,6 +104,9 @@ impl<T: ClientForm> FromRequest<Arc<App>> for TokensForm<T> {
         let header = client_header(&parts, app)?;
         let form = Form::<OAuth, T>::from_request(Request::from_parts(parts.clone(), body), app).await;
         let form = form.map_err(|refused| by_address(&parts, app, refused))?.into_inner();
+        // A client with a secret is a service, and the address its own.
+        let is_users = matches!(header, ClientHeader::Nothing) && form.client().secret.is_none();
+        let from = app.forwarding.user_address(&parts.headers, &parts.extensions).filter(|_| is_users);
         let client_id = match client_of(&header, form.client(), app).await {
             Ok(id) => id.map(ToOwned::to_owned),
             Err(Unproven::Client(error @ Error::InvalidClient(_))) => return Err(by_address(&parts, app, error)),
@@ -111,7 +117,7 @@ impl<T: ClientForm> FromRequest<Arc<App>> for TokensForm<T> {
             let session = app.sessions.session_of_token(form.token());
             app.limits.admit::<OAuth>(&parts, session.map_or(Counted::Address, |(id, _)| Counted::Session(id)))?;
         }
-        Ok(Self { client_id, form })
+        Ok(Self { client_id, from, form })
     }
 }
 

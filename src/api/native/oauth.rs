@@ -104,7 +104,7 @@ struct TokenResponse {
     security((), ("clientBasic" = []))
 )]
 async fn token(State(app): State<Arc<App>>, sent: TokensForm<TokenRequest>) -> Result<Json<TokenResponse>> {
-    let TokensForm { client_id, form } = sent;
+    let TokensForm { client_id, from, form } = sent;
     if form.grant_type != "refresh_token" {
         return Err(Rejection::UnsupportedGrant.into());
     }
@@ -112,7 +112,7 @@ async fn token(State(app): State<Arc<App>>, sent: TokensForm<TokenRequest>) -> R
     let [token, scope] =
         [&form.refresh_token, &form.scope].map(|sent| sent.as_deref().filter(|value| !value.is_empty()));
     let token = token.ok_or(Rejection::Malformed("The refresh_token is missing".to_owned()))?;
-    let request = RefreshRequest { token, client_id: client_id.as_deref(), scope };
+    let request = RefreshRequest { token, client_id: client_id.as_deref(), scope, from };
     let Refreshed { session, tokens } = app.sessions.refresh(request).await?;
     let IssuedTokens::Pair { access, access_lifetime, refresh } = tokens else {
         return Err(Error::Internal("a refresh gives a pair".into()).into());

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{
-    Device, DeviceType, ExtraClaims, Metadata, Opener, Scope, Session, SessionId, SignedIn, Touch, User, UserId,
+    Device, DeviceType, ExtraClaims, Metadata, Opener, Place, Scope, Session, SessionId, SignedIn, Touch, User, UserId,
+    Whereabouts,
 };
 
 /// Between two texts, and in place of one that is not there. No text of a session has either: control characters are refused
@@ -32,8 +33,30 @@ pub(super) struct Packed {
     opened_by: Option<Opener>,
     authenticated_at: DateTime<Utc>,
     least_counter: u32,
+    /// Apart from the texts, because most sessions have none and a use may change it.
+    places: Option<Arc<Places>>,
     /// First the user's id, at the end the methods.
     texts: Arc<str>,
+}
+
+/// The places of a session, if there are any.
+#[derive(Debug)]
+struct Places {
+    opened_from: Option<Place>,
+    last_seen_from: Option<Whereabouts>,
+}
+
+impl Places {
+    fn pack(opened_from: Option<&Place>, last_seen_from: Option<&Whereabouts>) -> Option<Arc<Self>> {
+        let places = Self { opened_from: opened_from.cloned(), last_seen_from: last_seen_from.cloned() };
+        (opened_from.is_some() || last_seen_from.is_some()).then(|| Arc::new(places))
+    }
+
+    fn bytes(&self) -> usize {
+        let last = self.last_seen_from.as_ref().and_then(|from| from.place.as_ref());
+        let texts: usize = [self.opened_from.as_ref(), last].into_iter().flatten().map(Place::text_bytes).sum();
+        size_of::<Self>() + texts
+    }
 }
 
 impl Packed {
@@ -54,6 +77,8 @@ impl Packed {
             client_id,
             ip_address,
             location,
+            place,
+            last_seen_from,
             user_agent,
             device: Device { kind, name: device_name, model, os, os_version, browser, browser_version },
             scope,
@@ -102,6 +127,7 @@ impl Packed {
             opened_by: *opened_by,
             authenticated_at: *authenticated_at,
             least_counter: *least_counter,
+            places: Places::pack(place.as_ref(), last_seen_from.as_ref()),
             texts: joined(&one, amr)?,
         })
     }
@@ -147,6 +173,8 @@ impl Packed {
             client_id,
             ip_address: self.ip_address,
             location,
+            place: self.places.as_ref().and_then(|places| places.opened_from.clone()),
+            last_seen_from: self.places.as_ref().and_then(|places| places.last_seen_from.clone()),
             user_agent,
             device,
             scope,
@@ -166,16 +194,23 @@ impl Packed {
         self.texts.split(SEPARATOR).next().unwrap_or_default()
     }
 
-    /// The length of all texts, in bytes.
+    /// The bytes of everything beside the entry itself.
     pub(super) fn text_bytes(&self) -> usize {
-        self.texts.len()
+        self.texts.len() + self.places.as_deref().map_or(0, Places::bytes)
     }
 
     /// The same after a use was written.
     pub(super) fn touched(&self, touch: &Touch) -> Self {
+        let places = match &touch.seen_from {
+            Some(from) if self.last_seen_at <= touch.seen_at => {
+                Places::pack(self.places.as_ref().and_then(|places| places.opened_from.as_ref()), Some(from))
+            }
+            _ => self.places.clone(),
+        };
         Self {
             last_seen_at: self.last_seen_at.max(touch.seen_at),
             confirmed_counter: self.confirmed_counter.max(touch.counter),
+            places,
             ..self.clone()
         }
     }
@@ -221,6 +256,11 @@ pub(super) mod tests {
             client_id: text("web"),
             ip_address: Some("2001:db8::7".parse().unwrap()),
             location: text("Lisbon"),
+            place: Some(Place { city: text("Lisbon"), asn: Some(64500), ..Place::default() }),
+            last_seen_from: Some(Whereabouts {
+                ip_address: "203.0.113.8".parse().unwrap(),
+                place: Some(Place { country: text("DE"), ..Place::default() }),
+            }),
             user_agent: text("curl/8"),
             device: Device {
                 kind: DeviceType::Bot,
@@ -259,6 +299,7 @@ pub(super) mod tests {
         (*client_id, *location, *user_agent, *acr) = (None, Some(String::new()), None, None);
         (device.name, device.os, device.browser, *scope, *amr) = (None, None, None, Scope::default(), Vec::new());
         bare.session.claims = None;
+        (bare.session.place, bare.session.last_seen_from) = (None, None);
         (bare.session.idle_timeout, bare.session.ip_address, bare.user.name, bare.user.email) =
             (None, None, None, None);
         for signed_in in [whole, bare] {
@@ -291,10 +332,15 @@ pub(super) mod tests {
         let signed_in = signed_in();
         let packed = Packed::pack(&signed_in).unwrap();
         let (id, seen_at) = (signed_in.session.id, signed_in.session.last_seen_at + TimeDelta::seconds(1));
-        let later = packed.touched(&Touch { id, seen_at, counter: 9 }).unpack(id).unwrap().session;
+        let elsewhere = Whereabouts { ip_address: "203.0.113.9".parse().unwrap(), place: None };
+        let seen_from = Some(elsewhere.clone());
+        let later = packed.touched(&Touch { id, seen_at, counter: 9, seen_from }).unpack(id).unwrap().session;
         assert_eq!((later.last_seen_at, later.confirmed_counter), (seen_at, 9));
+        assert_eq!((later.place, later.last_seen_from), (signed_in.session.place.clone(), Some(elsewhere.clone())));
         let seen_at = seen_at - TimeDelta::hours(1);
-        let earlier = packed.touched(&Touch { id, seen_at, counter: 1 }).unpack(id).unwrap().session;
+        let seen_from = Some(elsewhere);
+        let earlier = packed.touched(&Touch { id, seen_at, counter: 1, seen_from }).unpack(id).unwrap().session;
         assert_eq!((earlier.last_seen_at, earlier.confirmed_counter), (signed_in.session.last_seen_at, 6));
+        assert_eq!(earlier.last_seen_from, signed_in.session.last_seen_from);
     }
 }

@@ -58,7 +58,7 @@ pub trait SessionStore: Send + Sync {
     /// long. Ended ones do not count.
     async fn session_stats(&self, user: &UserId, now: DateTime<Utc>) -> Result<SessionStats>;
 
-    /// Writes when sessions were last used and the highest refresh counters seen. Neither ever moves back, ended
+    /// Writes when sessions were last used and the highest refresh counters seen. Neither ever moves back, an address is written unless a later use is stored, ended
     /// sessions stay unchanged, and unknown ids are skipped. May be lost in a crash. `touches` are in the order of
     /// their ids, each id once.
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()>;

@@ -55,7 +55,7 @@ macro_rules! session_arrays {
          $7::integer[], $8::timestamptz[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[], \
          $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], \
          $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::timestamptz[], $29::integer[], \
-         $30::text[]"
+         $30::text[], $31::text[], $32::text[], $33::text[]"
     };
 }
 
@@ -66,7 +66,7 @@ macro_rules! new_sessions {
             "new AS (
                 SELECT * FROM unnest(",
             session_arrays!(),
-            ", $31::text[], $32::text[]) AS new (",
+            ", $34::text[], $35::text[]) AS new (",
             columns!(),
             ", user_name, user_email)
              )"

@@ -7,7 +7,7 @@
 //! | intention | retried when its fate is unknown | because |
 //! |---|---|---|
 //! | everything that only reads | yes | a read changes nothing |
-//! | `touch_sessions` | yes | times and counters only move forward |
+//! | `touch_sessions` | yes | times and counters only move forward, and an address goes with its time |
 //! | `refresh_session` | yes | the predecessor gets the same successor as long as that was never used, and it was not |
 //! | `end_session` | yes | a repeat answers that the session is already ended |
 //! | `reauthenticate_session` | yes | a repeat finds a higher least counter and writes nothing; the caller then authenticates once more |

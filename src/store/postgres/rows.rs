@@ -137,11 +137,14 @@ pub(super) fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec
     rows.iter().map(value).collect()
 }
 
-fn column_checked<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> sqlx::Result<T>) -> sqlx::Result<Vec<T>> {
+pub(super) fn column_checked<'a, R, T>(
+    rows: &'a [R],
+    value: impl Fn(&'a R) -> sqlx::Result<T>,
+) -> sqlx::Result<Vec<T>> {
     rows.iter().map(value).collect()
 }
 
-/// Binds `$1` to `$30` to arrays of the columns of sessions.
+/// Binds `$1` to `$33` to arrays of the columns of sessions.
 pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) -> sqlx::Result<PgQuery<'q>> {
     Ok(query
         .bind(column(sessions, |session| session.id.as_uuid()))
@@ -175,7 +178,10 @@ pub(super) fn bind_sessions<'q>(query: PgQuery<'q>, sessions: &[&'q Session]) ->
         .bind(column(sessions, |session| session.opened_by.map(|opener| opener.to_string())))
         .bind(column(sessions, |session| session.authenticated_at))
         .bind(column_checked(sessions, |session| values::counter_to_store(session.least_counter, "least_counter"))?)
-        .bind(column(sessions, |session| session.claims.as_ref().map(ExtraClaims::as_json))))
+        .bind(column(sessions, |session| session.claims.as_ref().map(ExtraClaims::as_json)))
+        .bind(column_checked(sessions, |session| values::place_to_store(session.place.as_ref()))?)
+        .bind(column(sessions, |session| values::address_to_store(session.last_seen_from.as_ref())))
+        .bind(column_checked(sessions, |session| values::last_place_to_store(session.last_seen_from.as_ref()))?))
 }
 
 /// Decodes the row of each session. A row that cannot be decoded spoils no other answer.

@@ -104,14 +104,20 @@ impl SessionStore for PostgresStore {
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
         const TOUCH: &str = "
             WITH locked AS (
-                SELECT id, seen_at, counter
-                FROM unnest($1::uuid[], $2::timestamptz[], $3::integer[]) AS touch (id, seen_at, counter)
+                SELECT id, seen_at, counter, address, seen_in
+                FROM unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[])
+                        AS touch (id, seen_at, counter, address, seen_in)
                     JOIN sessions USING (id)
-                WHERE ended_at IS NULL AND (last_seen_at < seen_at OR confirmed_counter < counter)
+                WHERE ended_at IS NULL
+                    AND (last_seen_at < seen_at OR confirmed_counter < counter
+                        OR address IS NOT NULL AND last_seen_at <= seen_at)
                 ORDER BY id FOR NO KEY UPDATE OF sessions
             )
             UPDATE sessions SET last_seen_at = greatest(last_seen_at, seen_at),
-                confirmed_counter = greatest(confirmed_counter, counter)
+                confirmed_counter = greatest(confirmed_counter, counter),
+                last_ip_address = CASE WHEN address IS NOT NULL AND last_seen_at <= seen_at
+                    THEN address ELSE last_ip_address END,
+                last_place = CASE WHEN address IS NOT NULL AND last_seen_at <= seen_at THEN seen_in ELSE last_place END
             FROM locked WHERE sessions.id = locked.id";
         let touch = || async {
             if touches.is_empty() {
@@ -121,7 +127,9 @@ impl SessionStore for PostgresStore {
             let touch = sqlx::query(TOUCH)
                 .bind(rows::column(touches, |touch| touch.id.as_uuid()))
                 .bind(rows::column(touches, |touch| touch.seen_at))
-                .bind(rows::column(touches, |touch| values::seen_counter(touch.counter)));
+                .bind(rows::column(touches, |touch| values::seen_counter(touch.counter)))
+                .bind(rows::column(touches, |touch| values::address_to_store(touch.seen_from.as_ref())))
+                .bind(rows::column_checked(touches, |touch| values::last_place_to_store(touch.seen_from.as_ref()))?);
             touch.execute(&mut *tx).await?;
             tx.commit().await
         };

@@ -85,7 +85,7 @@ const ID_TEXT: &str = "(lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9,
 
 pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Binds `$1` to `$30` to the columns of a session.
+/// Binds `$1` to `$33` to the columns of a session.
 pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> sqlx::Result<SqliteQuery<'q>> {
     Ok(query
         .bind(session.id.as_uuid())
@@ -117,7 +117,10 @@ pub(super) fn bind_session<'q>(query: SqliteQuery<'q>, session: &'q Session) -> 
         .bind(session.opened_by.map(|opener| opener.to_string()))
         .bind(StoredTime(session.authenticated_at))
         .bind(values::counter_to_store(session.least_counter, "least_counter")?)
-        .bind(session.claims.as_ref().map(ExtraClaims::as_json)))
+        .bind(session.claims.as_ref().map(ExtraClaims::as_json))
+        .bind(values::place_to_store(session.place.as_ref())?)
+        .bind(values::address_to_store(session.last_seen_from.as_ref()))
+        .bind(values::last_place_to_store(session.last_seen_from.as_ref())?))
 }
 
 /// Runs a statement that writes one row at most and returns it.
@@ -136,11 +139,14 @@ pub(super) fn json_of_ids(ids: &[SessionId]) -> sqlx::Result<String> {
     json(ids.iter().map(|id| hex(*id)).collect::<Vec<_>>())
 }
 
-/// Touches as one value: id, time and counter of each.
+/// Touches as one value: id, time, counter, address and place of each.
 pub(super) fn json_of_touches(touches: &[Touch]) -> sqlx::Result<String> {
-    let touch =
-        |touch: &Touch| (hex(touch.id), StoredTime(touch.seen_at).microseconds(), values::seen_counter(touch.counter));
-    json(touches.iter().map(touch).collect::<Vec<_>>())
+    let touch = |Touch { id, seen_at, counter, seen_from }: &Touch| {
+        let from = seen_from.as_ref();
+        let (address, place) = (values::address_to_store(from), values::last_place_to_store(from)?);
+        Ok((hex(*id), StoredTime(*seen_at).microseconds(), values::seen_counter(*counter), address, place))
+    };
+    json(touches.iter().map(touch).collect::<sqlx::Result<Vec<_>>>()?)
 }
 
 fn hex(id: SessionId) -> String {

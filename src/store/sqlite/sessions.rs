@@ -93,11 +93,18 @@ impl SessionStore for SqliteStore {
     async fn touch_sessions(&self, touches: &[Touch]) -> Result<()> {
         const TOUCH: &str = "
             UPDATE sessions SET last_seen_at = max(last_seen_at, seen_at),
-                confirmed_counter = max(confirmed_counter, counter)
+                confirmed_counter = max(confirmed_counter, counter),
+                last_ip_address = CASE WHEN address IS NOT NULL AND last_seen_at <= seen_at
+                    THEN address ELSE last_ip_address END,
+                last_place = CASE WHEN address IS NOT NULL AND last_seen_at <= seen_at THEN seen_in ELSE last_place END
             FROM (
-                SELECT unhex(value ->> 0) AS touched, value ->> 1 AS seen_at, value ->> 2 AS counter FROM json_each($1)
+                SELECT unhex(value ->> 0) AS touched, value ->> 1 AS seen_at, value ->> 2 AS counter,
+                    value ->> 3 AS address, value ->> 4 AS seen_in
+                FROM json_each($1)
             )
-            WHERE id = touched AND ended_at IS NULL AND (last_seen_at < seen_at OR confirmed_counter < counter)";
+            WHERE id = touched AND ended_at IS NULL
+                AND (last_seen_at < seen_at OR confirmed_counter < counter
+                    OR address IS NOT NULL AND last_seen_at <= seen_at)";
         if touches.is_empty() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ macro_rules! columns {
         "id, user_id, created_at, last_seen_at, expires_at, absolute_expires_at, idle_timeout, ended_at, end_reason, \
          refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, device_type, device_name, \
          device_model, os, os_version, browser, browser_version, scope, acr, amr, metadata, opened_by, \
-         authenticated_at, least_counter, claims"
+         authenticated_at, least_counter, claims, place, last_ip_address, last_place"
     };
     // The same columns, with other expressions for the time and the reason of the end.
     ($ended_at:expr, $end_reason:expr) => {
@@ -17,7 +17,7 @@ macro_rules! columns {
             $end_reason,
             " AS end_reason, refresh_counter, confirmed_counter, client_id, ip_address, location, user_agent, \
              device_type, device_name, device_model, os, os_version, browser, browser_version, scope, acr, amr, \
-             metadata, opened_by, authenticated_at, least_counter, claims"
+             metadata, opened_by, authenticated_at, least_counter, claims, place, last_ip_address, last_place"
         )
     };
 }
@@ -64,7 +64,7 @@ macro_rules! covered {
 macro_rules! describes_a_person {
     () => {
         "(coalesce(ip_address, location, user_agent, device_name, device_model, os, os_version, browser, \
-          browser_version, claims) IS NOT NULL OR metadata <> '{}')"
+         browser_version, claims, place, last_ip_address, last_place) IS NOT NULL OR metadata <> '{}')"
     };
 }
 
@@ -72,7 +72,7 @@ macro_rules! erase_person {
     () => {
         "UPDATE sessions SET ip_address = NULL, location = NULL, user_agent = NULL, device_name = NULL, \
          device_model = NULL, os = NULL, os_version = NULL, browser = NULL, browser_version = NULL, metadata = '{}', \
-         claims = NULL"
+         claims = NULL, place = NULL, last_ip_address = NULL, last_place = NULL"
     };
 }
 

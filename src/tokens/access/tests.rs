@@ -52,6 +52,8 @@ impl Fixture {
             client_id: None,
             ip_address: None,
             location: None,
+            place: None,
+            last_seen_from: None,
             user_agent: None,
             device: Device::default(),
             scope: Scope::default(),

@@ -23,6 +23,7 @@ mod offline;
 mod open;
 mod open_again;
 mod outage;
+mod places;
 mod refresh;
 mod replaced_database;
 mod replaces;

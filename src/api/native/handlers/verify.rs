@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::Result;
 use crate::api::app::App;
-use crate::api::credentials::Place;
 use crate::api::extract;
 use crate::api::json::Json;
 use crate::api::native::error::{Native, Problem};
@@ -88,7 +87,7 @@ async fn answer(app: &App, request: Request, requirements: &Requirements) -> Res
     parts.method = Method::GET;
     let strict = parts.uri.query().unwrap_or_default().split('&').any(|pair| pair == "freshness=strict");
     let freshness = if strict { Some(Freshness::Strict) } else { requirements.freshness() };
-    let caller = extract::caller::<Native>(&parts, app, Place::Bearer, freshness).await?;
+    let caller = extract::guarded_caller::<Native>(&parts, app, freshness).await?;
     let Caller::User(signed_in) = caller else {
         return Err(Error::from(Refusal::NotAUser).into());
     };

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::device::Device;
+use super::place::Place;
 use crate::api::timestamp;
 use crate::model;
 use crate::model::{Caller, Metadata, Scope, SessionId, SignedIn, State};
@@ -136,6 +137,23 @@ pub struct Session {
     ip_address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<String>,
+    /// Place of `ip_address`, looked up by the server, if it has a file for that. Has no city and no country where the
+    /// opener gave a `location`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    place: Option<Place>,
+    /// Address of the last use that the server knows the user's address of; at first that of the opening. Written with a
+    /// delay of up to a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    last_ip_address: Option<IpAddr>,
+    /// Place of `last_ip_address` for display.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_location: Option<String>,
+    /// Place of `last_ip_address`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    last_place: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
     device: Device,
@@ -204,6 +222,8 @@ impl Session {
     /// The view at `now`.
     pub fn new(session: model::Session, viewer: Viewer, now: DateTime<Utc>) -> Self {
         let state = session.state(now).into();
+        let (last_ip_address, last_location) = (session.last_ip_address(), session.last_location());
+        let last_place = session.last_place().cloned().map(Place::from);
         let model::Session {
             id,
             user_id,
@@ -218,6 +238,8 @@ impl Session {
             client_id,
             ip_address,
             location,
+            place,
+            last_seen_from: _,
             user_agent,
             device,
             scope,
@@ -243,6 +265,10 @@ impl Session {
             client_id,
             ip_address,
             location,
+            place: place.map(Place::from),
+            last_ip_address,
+            last_location,
+            last_place,
             user_agent,
             device: device.into(),
             acr,

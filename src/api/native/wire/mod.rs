@@ -9,6 +9,7 @@ mod keys;
 mod live;
 mod me;
 mod members;
+mod place;
 mod requests;
 mod requirements;
 mod search;
