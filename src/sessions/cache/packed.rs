@@ -109,12 +109,6 @@ impl Packed {
         if texts().any(|text| text.contains(SEPARATOR) || text == NONE) {
             return None;
         }
-        let mut joined = String::new();
-        for text in one.map(|text| text.unwrap_or(NONE)).into_iter().chain(amr.iter().map(String::as_str)) {
-            joined.push_str(text);
-            joined.push(SEPARATOR);
-        }
-        joined.pop();
         Some(Self {
             created_at: *created_at,
             last_seen_at: *last_seen_at,
@@ -129,7 +123,7 @@ impl Packed {
             user_updated_at: *user_updated_at,
             opened_by: *opened_by,
             places: Places::pack(place.as_ref(), last_seen_from.as_ref()),
-            texts: joined.into(),
+            texts: joined(one.map(|text| text.unwrap_or(NONE)).into_iter().chain(amr.iter().map(String::as_str))),
         })
     }
 
@@ -211,6 +205,16 @@ impl Packed {
             ..self.clone()
         }
     }
+}
+
+fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> Arc<str> {
+    let mut joined = String::new();
+    for text in texts {
+        joined.push_str(text);
+        joined.push(SEPARATOR);
+    }
+    joined.pop();
+    joined.into()
 }
 
 #[cfg(test)]
