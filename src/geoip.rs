@@ -112,9 +112,8 @@ impl FindPlace for GeoIp {
             let record = reader.lookup(address).and_then(|found| found.decode::<Record<'_>>());
             match record {
                 Ok(Some(record)) => record.complete(&mut place),
-                Ok(None) => {}
-                // A file of IPv4 networks has no place for IPv6.
-                Err(MaxMindDbError::InvalidInput { .. }) => {}
+                // The latter: an IPv6 address in a file of IPv4 networks.
+                Ok(None) | Err(MaxMindDbError::InvalidInput { .. }) => {}
                 Err(error) => tracing::warn!(%error, path = %file.path.display(), "a place could not be read"),
             }
         }

@@ -179,14 +179,15 @@ impl Sessions {
         let found = match Form::of(token) {
             Form::ServiceKey => return Ok(None),
             Form::RefreshToken => self.standing_refresh(token, now).await,
-            Form::AccessToken | Form::SessionToken => {
-                self.standing(token, None, freshness, Counting::Use { from: None }, now).await.map(|(signed_in, claims)| {
+            Form::AccessToken | Form::SessionToken => self
+                .standing(token, None, freshness, Counting::Use { from: None }, now)
+                .await
+                .map(|(signed_in, claims)| {
                     let expires_at = claims.as_ref().map_or(signed_in.session.expires_at, |claims| claims.expires_at);
                     let issued_at = claims.as_ref().map_or(signed_in.session.created_at, |claims| claims.issued_at);
                     let kind = if claims.is_some() { TokenKind::Access } else { TokenKind::Session };
                     Introspection { signed_in, kind, issued_at, expires_at }
-                })
-            }
+                }),
         };
         match found {
             Ok(found) => {

@@ -163,6 +163,8 @@ async fn personal_data_is_removed_from_every_row(fixture: &Fixture) {
         let nobody = Session {
             ip_address: None,
             location: None,
+            place: None,
+            last_seen_from: None,
             user_agent: None,
             device: Device { kind: session.device.kind, ..Device::default() },
             metadata: Metadata::default(),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use sojourn::clock::{self, Clock as _, SystemClock, SystemEntropy};
 
 /// Bytes between the tree and the data.
 const SEPARATOR: usize = 16;
@@ -91,7 +92,8 @@ impl Mmdb {
 
     /// Writes a new file below the temporary folder.
     pub fn write_new(&self) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("sojourn-places-{}.mmdb", uuid::Uuid::now_v7()));
+        let id = clock::uuid_v7(SystemClock.now(), &SystemEntropy).unwrap();
+        let path = std::env::temp_dir().join(format!("sojourn-places-{id}.mmdb"));
         self.replace(&path);
         path
     }
@@ -118,7 +120,9 @@ fn write(value: &Value, to: &mut Vec<u8>) {
         }
         Value::Array(values) => {
             head(11, values.len(), to);
-            values.iter().for_each(|value| write(value, to));
+            for value in values {
+                write(value, to);
+            }
         }
         Value::String(text) => {
             head(2, text.len(), to);

@@ -39,7 +39,8 @@ on_both_databases! {
             "id": id, "user_id": "1001", "state": "active", "created_at": session["created_at"],
             "last_seen_at": session["created_at"], "expires_at": session["expires_at"],
             "absolute_expires_at": session["absolute_expires_at"], "idle_timeout": 3600, "client_id": "web",
-            "ip_address": "203.0.113.7", "location": "Lisbon, PT", "user_agent": FIREFOX,
+            "ip_address": "203.0.113.7", "location": "Lisbon, PT", "last_ip_address": "203.0.113.7",
+            "last_location": "Lisbon, PT", "user_agent": FIREFOX,
             "device": {
                 "type": "desktop", "name": "Alice's laptop", "model": null, "os": "Linux", "os_version": null,
                 "browser": "Firefox", "browser_version": "145",

@@ -66,7 +66,9 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        self.paths.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        for path in &self.paths {
+            drop(std::fs::remove_file(path));
+        }
     }
 }
 
@@ -288,5 +290,7 @@ fn a_file_that_is_missing_or_has_no_places_is_refused_by_name() {
     assert!(
         error(PathBuf::from("/nowhere.mmdb")).starts_with("SOJOURN_GEOIP_DATABASE: /nowhere.mmdb cannot be used: ")
     );
-    [path, other].iter().for_each(|path| drop(std::fs::remove_file(path)));
+    for path in [path, other] {
+        std::fs::remove_file(path).unwrap();
+    }
 }
