@@ -176,13 +176,17 @@ async fn in_wrong_places(server: &Process, token: &str) {
     }
 }
 
+/// Whether the command succeeded, its standard output and its standard error.
+fn run_with(folder: &Folder, database: &str, arguments: &[&str]) -> (bool, String, String) {
+    let program = folder.program().env("DATABASE_URL", database).env("SOJOURN_SECRET", SECRET).args(arguments).output();
+    let output = program.unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
 on_both_databases! {
     async fn the_commands_do_on_the_database_what_the_server_does(database) {
         let folder = Folder::new();
-        let run = |arguments: &[&str]| {
-            let output = folder.program().env("DATABASE_URL", database.url()).env("SOJOURN_SECRET", SECRET).args(arguments).output().unwrap();
-            (output.status.success(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
-        };
+        let run = |arguments: &[&str]| run_with(&folder, database.url(), arguments);
         assert_eq!(run(&["migrate"]), (true, "The database is up to date.\n".to_owned(), String::new()));
 
         let opened = run(&["session", "open", "--user", "alice", "--scope", "profile", "--client", "web"]);
@@ -238,6 +242,21 @@ on_both_databases! {
         assert_eq!(short["session"]["opened_by"], "command-line");
         assert!(!run(&["key", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"]).0);
 
+        let other = folder.program().env("DATABASE_URL", database.url()).env("SOJOURN_SECRET", SECRET.replace('0', "5")).output().unwrap();
+        assert!(!other.status.success());
+        let error = String::from_utf8(other.stderr).unwrap();
+        assert_eq!(
+            error.lines().last().unwrap(),
+            "sojourn: SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with: set it as it was \
+             before, or name the former one in SOJOURN_PREVIOUS_SECRETS"
+        );
+    }
+
+    async fn the_commands_rotate_signing_keys_and_give_an_application_claims_and_an_algorithm(database) {
+        let folder = Folder::new();
+        let run = |arguments: &[&str]| run_with(&folder, database.url(), arguments);
+        assert!(run(&["migrate"]).0);
+        let _server = folder.serve(&[("DATABASE_URL", database.url()), ("SOJOURN_SECRET", SECRET)]);
         assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 1);
         assert!(run(&["signing-key", "rotate"]).1.contains("signs from"));
         assert_eq!(run(&["signing-key", "list"]).1.lines().count(), 2);
@@ -253,15 +272,6 @@ on_both_databases! {
         let plain = run(&["application", "update", "shop", "--claim", "none", "--signing-algorithm", "none"]).1;
         let plain: Value = serde_json::from_str(&plain).unwrap();
         assert_eq!((&plain["claims"], plain.get("signing_algorithm")), (&json!([]), None));
-
-        let other = folder.program().env("DATABASE_URL", database.url()).env("SOJOURN_SECRET", SECRET.replace('0', "5")).output().unwrap();
-        assert!(!other.status.success());
-        let error = String::from_utf8(other.stderr).unwrap();
-        assert_eq!(
-            error.lines().last().unwrap(),
-            "sojourn: SOJOURN_SECRET is not the secret that the signing keys in this database were sealed with: set it as it was \
-             before, or name the former one in SOJOURN_PREVIOUS_SECRETS"
-        );
     }
 
     async fn a_key_ends_by_itself_unless_told_otherwise_and_its_sessions_with_it_when_asked(database) {
