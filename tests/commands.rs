@@ -539,7 +539,7 @@ fn what_is_wrong_with_a_command_is_said_in_its_own_words() {
     let folder = Folder::new();
     let rows: [(&[&str], &str); 18] = [
         (&["session", "revoke"], "<ID|--user <USER>|--user-name <NAME>|"),
-        (&["session", "end"], "<ID|--user <USER>>"),
+        (&["session", "end"], "<ID|--user <USER>|--user-name <NAME>|"),
         (&["session", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "abc"], "must be an id as `list` prints it"),
         (&["key", "revoke", "01a20114-3d06-7355-88c5-d5965a7f8762"], "(see: sojourn key list)"),

@@ -16,11 +16,12 @@ ALTER TABLE signing_keys ADD COLUMN wanted_at timestamptz;
 SELECT set_config('search_path', relnamespace::regnamespace || ', pg_temp', TRUE)
 FROM pg_class WHERE oid = 'sessions'::regclass;
 
--- As in migration 9, and for the claims too, which cache entries have.
+-- As in migration 18, and for the claims too, which cache entries have.
 CREATE OR REPLACE FUNCTION log_session_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF NEW.ended_at IS NULL
-        AND ((OLD.device_name, OLD.metadata, OLD.claims) IS DISTINCT FROM (NEW.device_name, NEW.metadata, NEW.claims)
+        AND ((OLD.device_name, OLD.metadata, OLD.claims, OLD.least_counter)
+                IS DISTINCT FROM (NEW.device_name, NEW.metadata, NEW.claims, NEW.least_counter)
             OR NEW.expires_at < OLD.expires_at
             OR NEW.expires_at > OLD.expires_at AND NEW.refresh_counter = OLD.refresh_counter)
     THEN
@@ -31,5 +32,5 @@ END
 $$;
 
 DROP TRIGGER sessions_log_changed ON sessions;
-CREATE TRIGGER sessions_log_changed AFTER UPDATE OF device_name, metadata, claims, expires_at ON sessions FOR EACH ROW
-    EXECUTE FUNCTION log_session_changed();
+CREATE TRIGGER sessions_log_changed AFTER UPDATE OF device_name, metadata, claims, expires_at, least_counter ON sessions
+    FOR EACH ROW EXECUTE FUNCTION log_session_changed();

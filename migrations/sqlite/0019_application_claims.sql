@@ -5,9 +5,10 @@ ALTER TABLE sessions ADD COLUMN claims TEXT;
 ALTER TABLE signing_keys ADD COLUMN wanted_at INTEGER;
 
 DROP TRIGGER sessions_log_changed;
-CREATE TRIGGER sessions_log_changed AFTER UPDATE OF device_name, metadata, claims, expires_at ON sessions
+CREATE TRIGGER sessions_log_changed AFTER UPDATE OF device_name, metadata, claims, expires_at, least_counter ON sessions
     WHEN NEW.ended_at IS NULL
-        AND ((OLD.device_name, OLD.metadata, OLD.claims) IS NOT (NEW.device_name, NEW.metadata, NEW.claims)
+        AND ((OLD.device_name, OLD.metadata, OLD.claims, OLD.least_counter)
+                IS NOT (NEW.device_name, NEW.metadata, NEW.claims, NEW.least_counter)
             OR NEW.expires_at < OLD.expires_at
             OR NEW.expires_at > OLD.expires_at AND NEW.refresh_counter = OLD.refresh_counter)
 BEGIN

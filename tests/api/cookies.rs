@@ -9,8 +9,9 @@ use super::access::{Body, TABLE, places};
 use crate::support::on_both_databases;
 use crate::support::server::{Server, answer};
 
-/// The operations by which a caller ends its own session, in the families that take cookies.
-const ENDINGS: [&str; 10] = [
+/// The operations after which a caller's own session does not accept its cookie, in the families that take cookies.
+const ENDINGS: [&str; 11] = [
+    "authenticateSession",
     "banUser",
     "cumulonimbus_deleteAllSelfSessions",
     "cumulonimbus_deleteAllSessions",

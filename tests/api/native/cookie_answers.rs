@@ -82,6 +82,31 @@ on_both_databases! {
         assert_eq!((pair(&first), first.json()["session"]["id"].clone()), (pair(&second), second.json()["session"]["id"].clone()));
     }
 
+    async fn a_new_authentication_replaces_the_cookie_and_clears_none(database) {
+        let server = with_cookie(database).await;
+        let user = json!({ "user_id": "alice", "tokens": "cookie", "scope": "sessions:write" });
+        let opened = open(&server, &user).await.expect(201);
+        let path = format!("/v1/sessions/{}/authenticate", opened.json()["session"]["id"].as_str().unwrap());
+        let by_cookie = by_page(&server, "POST", &path, &pair(&opened)).json(&json!({ "acr": "aal2", "tokens": "cookie" }));
+        let raised = answer(by_cookie).await.expect(200);
+        assert_eq!(set(&raised), [format!("{}; {ATTRIBUTES}", pair(&raised))]);
+        assert!(pair(&raised) != pair(&opened) && !raised.text.contains("sjs_"), "{}", raised.text);
+        answer(server.request("GET", "/v1/me").header("cookie", pair(&raised))).await.expect(200);
+        answer(server.request("GET", "/v1/me").header("cookie", pair(&opened))).await.expect(401);
+        let by_key = server.request("POST", &path).bearer_auth(BOOTSTRAP_KEY).json(&json!({ "acr": "aal2", "tokens": "cookie" }));
+        let again = answer(by_key).await.expect(200);
+        assert!(set(&again).len() == 1 && pair(&again) != pair(&raised));
+    }
+
+    async fn a_new_authentication_gives_no_cookie_that_has_no_name(database) {
+        let server = Server::start(database).await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "tokens": "session" })).await;
+        let path = format!("/v1/sessions/{}/authenticate", opened.id);
+        let refused = server.send_json("POST", &path, BOOTSTRAP_KEY, &json!({ "tokens": "cookie" })).await;
+        assert_eq!(refused.expect_problem(422, "invalid_request").json()["errors"][0]["field"], "tokens");
+        assert!(server.stands(&opened.access).await, "nothing has changed");
+    }
+
     async fn without_a_name_for_the_cookie_nothing_is_opened(database) {
         let server = Server::start(database).await;
         let refused = open(&server, &json!({ "user_id": "alice", "tokens": "cookie" })).await;
