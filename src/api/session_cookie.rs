@@ -62,14 +62,11 @@ impl CookieSlot {
         }
     }
 
-    /// Clears the caller's cookies in an answer after which its session does not accept them any more: it has ended, or the
-    /// user has authenticated anew. A cookie that the answer sets stays.
+    /// Clears the caller's cookies in an answer after which its session is not active any more, whatever has ended it.
+    /// After a new authentication nothing is cleared: its cookie has the same name, and may be set already.
     pub(super) async fn clear_if_ended(&self, app: &App, response: &mut Response) {
         let Some(SignedInBy { session, cookies }) = self.0.get() else { return };
-        if !response.status().is_success()
-            || response.headers().contains_key(header::SET_COOKIE)
-            || !matches!(app.sessions.is_active(session).await, Ok(false))
-        {
+        if !response.status().is_success() || !matches!(app.sessions.is_active(session).await, Ok(false)) {
             return;
         }
         for cookie in cookies.iter().filter_map(|name| clear(app, name).ok()) {

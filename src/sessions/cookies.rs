@@ -10,6 +10,7 @@ use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
 use crate::model::{Application, FieldError, Session};
+use crate::tokens::TokenError;
 
 impl Sessions {
     /// The names of the cookies of all applications.
@@ -22,11 +23,12 @@ impl Sessions {
         cookie_of(self.application_of(session).as_deref(), server).map(ToOwned::to_owned)
     }
 
-    /// Whether a caller's session is active at this moment. An answer by which a client forgets its token must not be a
-    /// guess: an unknown state is an error.
+    /// Whether a caller's session is active at this moment, also if the user has authenticated anew. An answer by which a
+    /// client forgets its token must not be a guess: an unknown state is an error.
     pub async fn is_active(&self, session: &Session) -> Result<bool, Error> {
         match self.active_session(session.id, Issue::present(session), Freshness::Fresh, self.now()).await {
             Ok(_) => Ok(true),
+            Err(Error::Unauthenticated(Refusal::Token(TokenError::Superseded))) => Ok(true),
             Err(Error::Unauthenticated(_)) => Ok(false),
             Err(error) => Err(error),
         }

@@ -146,6 +146,7 @@ impl Sessions {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Opened, Error> {
         let bound = caller.require_of_bound(Scope::WRITE)?;
+        self.require_recent(caller.session())?;
         let now = self.now();
         let choice = draft.tokens;
         let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
@@ -161,6 +162,7 @@ impl Sessions {
             session,
             user,
             limit: self.policy().session_limit,
+            limit_by_application: bound.is_some(),
             idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)),
             replaces,
         };

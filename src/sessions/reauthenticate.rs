@@ -12,7 +12,7 @@ use super::log_subject::note_subject;
 use super::open::{IdempotencyKey, TokenChoice, fits_a_token, idempotency_of, require_grant};
 use super::refresh::Refreshed;
 use super::requirements::{Unmet, is_weaker};
-use crate::model::{Caller, FieldError, Owner, Scope, Session, SessionId};
+use crate::model::{Caller, FieldError, Opener, Owner, Scope, Session, SessionId};
 use crate::store::{self, Idempotency, Reauthenticated, Reauthentication};
 
 /// The number of times that an authentication is tried again after another one at the same moment.
@@ -21,6 +21,8 @@ const MAX_ATTEMPTS: usize = 5;
 impl Sessions {
     /// Records that the user of an active session has authenticated anew, for a caller with `sessions:write`. The session
     /// gets the new class and methods, and new tokens: all earlier ones are refused from then on.
+    ///
+    /// The caller becomes the session's opener, because the tokens in use are then those that it got.
     ///
     /// The caller is believed as at an opening (see [`Sessions::open`]), and gets tokens of the session, so it needs the same
     /// rights. `server_cookie` is the name of the server's own cookie. The new class must not be weaker than the session's, or a password alone would renew a level that took more.
@@ -37,6 +39,7 @@ impl Sessions {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Refreshed, Error> {
         let bound = caller.require_of_bound(Scope::WRITE)?;
+        self.require_recent(caller.session())?;
         let now = self.now();
         let mut errors = FieldErrors::default();
         let checked = draft.check(self.policy().lifetime, now, &mut errors);
@@ -54,7 +57,7 @@ impl Sessions {
             if !session.is_active(now) {
                 return Err(Error::SessionNotActive);
             }
-            let request = self.request(&session, &authentication, idempotency.clone(), now)?;
+            let request = self.request(&session, &authentication, caller.opener(), idempotency.clone(), now)?;
             let written = self.store().reauthenticate_session(&request).await;
             // Tokens that the copy accepts may be refused although the answer was lost.
             let session = match written.inspect_err(|_| self.cache.forget(id))? {
@@ -86,6 +89,7 @@ impl Sessions {
         &self,
         session: &Session,
         authentication: &Authentication,
+        opener: Opener,
         idempotency: Option<Idempotency>,
         now: DateTime<Utc>,
     ) -> Result<Reauthentication, FieldError> {
@@ -110,6 +114,7 @@ impl Sessions {
             authenticated_at: at,
             ends_at: now + limits.absolute + later,
             idle_timeout: limits.idle,
+            opened_by: opener,
             idempotency,
             now,
         })
@@ -117,8 +122,9 @@ impl Sessions {
 
     /// Refuses a user who authenticated longer ago than policy allows.
     ///
-    /// The rule for what a stolen session must not do: ending any session but its own, and changing users, service keys,
-    /// signing keys and applications. Services authenticate with each request.
+    /// The rule for what a stolen session must not do: ending any session but its own, changing users, service keys, signing
+    /// keys and applications, and telling of authentications, by which it would make itself recent. Services authenticate
+    /// with each request.
     ///
     /// `caller`: the session that the caller came with; `None` for a service.
     pub(super) fn require_recent(&self, caller: Option<&Session>) -> Result<(), Error> {

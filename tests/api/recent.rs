@@ -44,6 +44,8 @@ const OF_STAFF: &[Row] = &[
     ("DELETE", "/v1/sessions/{other}", "", 204),
     ("DELETE", "/v1/users/{user}/sessions", "", 200),
     ("POST", "/v1/sessions/revoke", r#"{"filter": {"user_id": "nobody"}}"#, 200),
+    ("POST", "/v1/sessions", r#"{"user_id": "else"}"#, 201),
+    ("POST", "/v1/sessions/{other}/authenticate", "{}", 200),
     ("PUT", "/v1/users/new", r#"{"name": "New"}"#, 200),
     ("POST", "/v1/users/new/ban", "", 200),
     ("POST", "/v1/users/new/unban", "", 200),

@@ -262,6 +262,7 @@ pub(crate) fn new(session: &Session) -> NewSession {
         session: session.clone(),
         user: UserDetails::default(),
         limit: None,
+        limit_by_application: false,
         idempotency: None,
         replaces: None,
     }

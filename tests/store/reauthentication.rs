@@ -1,7 +1,7 @@
 //! New authentications in running sessions, and the sessions that new ones replace.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::model::{EndReason, LimitPolicy, Owner, Session, SessionId, SessionLimit};
+use sojourn::model::{EndReason, LimitPolicy, Opener, Owner, Session, SessionId, SessionLimit};
 use sojourn::store::{Idempotency, NewSession, Opening, Reauthenticated, Reauthentication, Refreshing, Replaced};
 
 use super::fixture::{Fixture, MICROSECOND, at, attempt, keyed, limited, new, session_at, session_of, user};
@@ -35,6 +35,7 @@ pub(super) fn authentication(session: &Session, now: DateTime<Utc>) -> Reauthent
         authenticated_at: now,
         ends_at: now + TimeDelta::days(365),
         idle_timeout: None,
+        opened_by: Opener::CommandLine,
         idempotency: None,
         now,
     }
@@ -69,6 +70,7 @@ async fn an_authentication_raises_the_session_and_spends_its_tokens(fixture: &Fi
         last_seen_at: at(60),
         refresh_counter: 2,
         least_counter: 2,
+        opened_by: Some(Opener::CommandLine),
         ..before.clone()
     };
     assert_eq!(written(fixture, &authentication(&before, at(60))).await, expected);

@@ -15,6 +15,8 @@ pub struct NewSession {
     pub user: UserDetails,
     /// The limit of active sessions for the user.
     pub limit: Option<SessionLimit>,
+    /// Whether the limit counts only sessions of the same application, for a key that must not reach others.
+    pub limit_by_application: bool,
     /// The opener's promise that a repeat of the request means the same session.
     pub idempotency: Option<Idempotency>,
     /// The session that the new one replaces.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Result;
 use super::open::Idempotency;
-use crate::model::{Session, SessionId, UserId};
+use crate::model::{Opener, Session, SessionId, UserId};
 
 /// A new authentication of a session's user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Reauthentication {
     pub ends_at: DateTime<Utc>,
     /// The longest time without use; `None`: unlimited. A shorter one stays.
     pub idle_timeout: Option<TimeDelta>,
+    /// The credential that told of the authentication, which becomes the session's opener.
+    pub opened_by: Opener,
     /// The caller's promise that a repeat of the request means the same authentication.
     pub idempotency: Option<Idempotency>,
     /// The time of the request.

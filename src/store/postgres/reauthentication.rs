@@ -56,7 +56,7 @@ async fn write(executor: impl PgExecutor<'_>, authentication: &Reauthentication)
             refresh_counter = refresh_counter + 1, least_counter = refresh_counter + 1,
             rotated_at = $1, refresh_repeated = FALSE, late_repeats = 0, last_seen_at = greatest(last_seen_at, $1),
             expires_at = least(expires_at, $8), absolute_expires_at = least(absolute_expires_at, $8),
-            idle_timeout = least(idle_timeout, $9)
+            idle_timeout = least(idle_timeout, $9), opened_by = $11
          WHERE id = $2 AND user_id = $3 AND least_counter = $4 AND ",
         active!("greatest(last_seen_at, $10)", "$1"),
         " RETURNING ",
@@ -74,6 +74,7 @@ async fn write(executor: impl PgExecutor<'_>, authentication: &Reauthentication)
         .bind(StoredTime(*authenticated_at))
         .bind(StoredTime(*ends_at))
         .bind(values::seconds_to_store(authentication.idle_timeout)?)
-        .bind(seen_at.map(StoredTime));
+        .bind(seen_at.map(StoredTime))
+        .bind(authentication.opened_by.to_string());
     write.fetch_optional(executor).await?.as_ref().map(columns::session).transpose()
 }

@@ -38,7 +38,7 @@ macro_rules! evict_all_but_first_by {
     ($order:literal) => {
         concat!(
             "UPDATE sessions SET ended_at = $1, end_reason = $4 WHERE id IN (
-                SELECT id FROM sessions WHERE user_id = $2 AND ",
+                SELECT id FROM sessions WHERE user_id = $2 AND ($5 IS NULL OR client_id = $5) AND ",
             active!(),
             " ORDER BY ",
             $order,
@@ -98,7 +98,7 @@ async fn open_session(tx: &mut SqliteConnection, new: &NewSession) -> sqlx::Resu
     };
     let evicted = match new.limit {
         None => Vec::new(),
-        Some(limit) => match make_place(tx, limit, &new.session).await? {
+        Some(limit) => match make_place(tx, limit, new).await? {
             Some(evicted) => evicted,
             None => return Ok(Opening::LimitReached),
         },
@@ -146,13 +146,17 @@ async fn opener(tx: &mut SqliteConnection, session: &Session, details: &UserDeta
 async fn make_place(
     tx: &mut SqliteConnection,
     limit: SessionLimit,
-    session: &Session,
+    new: &NewSession,
 ) -> sqlx::Result<Option<Vec<SessionId>>> {
+    let session = &new.session;
+    let application = session.client_id.as_deref().filter(|_| new.limit_by_application);
+    const COUNT: &str = concat!(count_active_sessions!(), " AND ($3 IS NULL OR client_id = $3)");
     let evict = match limit.policy {
         LimitPolicy::Reject => {
-            let active: i64 = sqlx::query_scalar(count_active_sessions!())
+            let active: i64 = sqlx::query_scalar(COUNT)
                 .bind(StoredTime(session.created_at))
                 .bind(session.user_id.as_str())
+                .bind(application)
                 .fetch_one(tx)
                 .await?;
             return Ok((active < i64::from(limit.most)).then(Vec::new));
@@ -165,6 +169,7 @@ async fn make_place(
         .bind(session.user_id.as_str())
         .bind(i64::from(limit.most) - 1)
         .bind(EndReason::Replaced.as_str())
+        .bind(application)
         .fetch_all(tx)
         .await?;
     columns::ended_ids(&evicted).map(Some)

@@ -40,7 +40,7 @@ async fn write(tx: &mut SqliteConnection, authentication: &Reauthentication) -> 
             refresh_counter = refresh_counter + 1, least_counter = refresh_counter + 1,
             rotated_at = $1, refresh_repeated = FALSE, late_repeats = 0, last_seen_at = max(last_seen_at, $1),
             expires_at = min(expires_at, $8), absolute_expires_at = min(absolute_expires_at, $8),
-            idle_timeout = coalesce(min(idle_timeout, $9), idle_timeout, $9)
+            idle_timeout = coalesce(min(idle_timeout, $9), idle_timeout, $9), opened_by = $11
          WHERE id = $2 AND user_id = $3 AND least_counter = $4 AND ",
         active!("max(last_seen_at, coalesce($10, last_seen_at))"),
         " RETURNING ",
@@ -58,6 +58,7 @@ async fn write(tx: &mut SqliteConnection, authentication: &Reauthentication) -> 
         .bind(StoredTime(*authenticated_at))
         .bind(StoredTime(*ends_at))
         .bind(values::seconds_to_store(authentication.idle_timeout)?)
-        .bind(seen_at.map(StoredTime));
+        .bind(seen_at.map(StoredTime))
+        .bind(authentication.opened_by.to_string());
     write.fetch_optional(tx).await?.as_ref().map(columns::session).transpose()
 }

@@ -2,8 +2,11 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sojourn::model::{LimitPolicy, SessionLimit};
+use sojourn::sessions::Policy;
 
 use crate::api::access::{Body, TABLE};
+use crate::support::database::TestDatabase;
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Opened, Server, answer};
 
@@ -29,6 +32,24 @@ async fn bound_key(server: &Server, application: &str) -> String {
 
 async fn open_for(server: &Server, user: &str, application: &str) -> Opened {
     server.open_with(&json!({ "user_id": user, "client_id": application })).await
+}
+
+/// Opens sessions by a bound key beyond the limit, which sessions of another application have reached already.
+async fn at_the_limit(database: TestDatabase, policy: LimitPolicy) {
+    let session_limit = Some(SessionLimit { most: 2, policy });
+    let server = Server::builder().policy(Policy { session_limit, ..Policy::default() }).start(database).await;
+    let others = [open_for(&server, "alice", "bank").await, open_for(&server, "alice", "bank").await];
+    let key = bound_key(&server, "shop").await;
+    let body = json!({ "user_id": "alice", "client_id": "shop" });
+    let open = async || server.send_json("POST", "/v1/sessions", &key, &body).await;
+    let first = open().await.expect(201).json();
+    open().await.expect(201);
+    let third = open().await;
+    match policy {
+        LimitPolicy::Reject => assert_eq!(third.status.as_u16(), 409, "{}", third.text),
+        _ => assert_eq!(third.expect(201).json()["evicted"], json!([first["session"]["id"]])),
+    }
+    assert!(server.stands(&others[0].access).await && server.stands(&others[1].access).await);
 }
 
 on_both_databases! {
@@ -209,6 +230,18 @@ on_both_databases! {
     }
 
     /// Such a session would reach every application.
+    async fn a_session_that_a_bound_key_opens_takes_the_place_of_none_of_another_application(database) {
+        at_the_limit(database, LimitPolicy::EvictOldest).await;
+    }
+
+    async fn the_least_recent_session_that_makes_place_for_a_bound_key_is_of_its_application(database) {
+        at_the_limit(database, LimitPolicy::EvictLeastRecent).await;
+    }
+
+    async fn sessions_of_other_applications_are_not_counted_where_a_bound_key_is_refused(database) {
+        at_the_limit(database, LimitPolicy::Reject).await;
+    }
+
     async fn a_bound_key_opens_no_session_with_rights_and_is_never_made_with_the_right_to_grant_them(database) {
         let server = Server::start(database).await;
         let shop = bound_key(&server, "shop").await;

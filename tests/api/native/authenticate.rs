@@ -213,6 +213,19 @@ on_both_databases! {
         }
     }
 
+    async fn a_session_is_found_by_the_key_that_authenticated_it_last(database) {
+        let server = Server::start(database).await;
+        let session = server.open("alice").await;
+        let leaked = server.key("sessions:write").await;
+        let taken = opened(&authenticate(&server, &session.id, &leaked, &json!({})).await.expect(200));
+        let opener = taken.body["session"]["opened_by"].as_str().unwrap();
+        assert!(opener.starts_with("key:") && session.body["session"]["opened_by"] != *opener, "{opener}");
+        let filter = json!({ "filter": { "opened_by": opener } });
+        let ended = server.send_json("POST", "/v1/sessions/revoke", BOOTSTRAP_KEY, &filter).await.expect(200).json();
+        assert_eq!(ended["revoked"], 1);
+        assert!(!server.stands(&taken.access).await);
+    }
+
     async fn the_time_never_goes_back_and_the_limits_of_a_level_count_from_it(database) {
         let server = Server::start(database).await;
         let opened = server.open("alice").await;
