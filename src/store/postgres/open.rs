@@ -295,9 +295,9 @@ async fn make_place(
     limit: SessionLimit,
     new: &NewSession,
 ) -> sqlx::Result<Option<Vec<SessionId>>> {
+    const COUNT: &str = concat!(count_active_sessions!(), " AND ($3::text IS NULL OR client_id = $3)");
     let session = &new.session;
     let application = session.client_id.as_deref().filter(|_| new.limit_by_application);
-    const COUNT: &str = concat!(count_active_sessions!(), " AND ($3::text IS NULL OR client_id = $3)");
     let evict = match limit.policy {
         LimitPolicy::Reject => {
             let active: i64 = sqlx::query_scalar(COUNT)
