@@ -17,10 +17,11 @@ use uuid::Uuid;
 
 use super::error::TokenError;
 use super::extra_claims::ClaimMembers;
+use super::key_set::{KeySet, NoSigningKey};
 use super::keyring::sha256;
 use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::secret::Secret;
-use super::signing::{KeySet, NoSigningKey, SigningKey};
+use super::signing::SigningKey;
 use crate::model::{ApplicationSettings, Session, SessionId, TokenIssuer, UserId};
 
 /// The clock difference between replicas that is tolerated (RFC 8725 allows "a few minutes"; we do not).
