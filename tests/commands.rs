@@ -58,7 +58,7 @@ fn every_condition_of_a_search_is_one_of_endings_and_of_the_command_line() {
     let document: Value = serde_json::from_str(&folder.printed(&["openapi", "--format", "json"])).unwrap();
     let parameters = document["paths"]["/v1/sessions"]["get"]["parameters"].as_array().unwrap();
     let searched: Vec<&str> = parameters.iter().map(|parameter| word(parameter, "name")).collect();
-    // What changes with use, and the pages.
+    // Conditions that change with use, and the members of pages, belong to searches alone.
     let not_of_endings = ["state", "last_seen_from", "last_seen_to", "sort", "limit", "cursor"];
     let mut lasting: Vec<&str> = searched.iter().copied().filter(|name| !not_of_endings.contains(name)).collect();
     lasting.sort_unstable();
