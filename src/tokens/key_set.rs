@@ -220,21 +220,4 @@ mod tests {
         let sealed = key(&keyring(), 1, DateTime::UNIX_EPOCH);
         assert!(matches!(open(&[sealed], &keyring()), Err(SigningKeyError::WrongSecret)));
     }
-
-    #[test]
-    fn a_published_key_has_no_private_part() {
-        let keys = keyring();
-        for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
-            let now = DateTime::UNIX_EPOCH;
-            let sealed = SealedSigningKey::generate(&keys, algorithm, 1, now, now, &SystemEntropy).unwrap();
-            let set = open(&[sealed], &keys).unwrap();
-            let published = serde_json::to_value(set.published(now)).unwrap();
-            let key = &published["keys"][0];
-            assert_eq!(key["alg"], algorithm.as_str());
-            assert_eq!(key["use"], "sig");
-            for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
-                assert!(key.get(private).is_none(), "{algorithm:?} {private}");
-            }
-        }
-    }
 }

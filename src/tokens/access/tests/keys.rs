@@ -108,3 +108,19 @@ fn a_token_of_one_line_is_never_taken_with_a_key_of_another() {
         }
     }
 }
+
+#[test]
+fn a_published_key_has_no_private_part() {
+    let keyring = Keyring::new(&MasterSecret::generate(&SystemEntropy).unwrap());
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+        let now = DateTime::UNIX_EPOCH;
+        let sealed = SealedSigningKey::generate(&keyring, algorithm, 1, now, now, &SystemEntropy).unwrap();
+        let published = serde_json::to_value(open(&[sealed], &keyring, now).published(now)).unwrap();
+        let key = &published["keys"][0];
+        assert_eq!(key["alg"], algorithm.as_str());
+        assert_eq!(key["use"], "sig");
+        for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+            assert!(key.get(private).is_none(), "{algorithm:?} {private}");
+        }
+    }
+}
