@@ -23,7 +23,7 @@ pub(super) const CONDITIONS: [&str; 11] = [
     "created_to",
 ];
 
-/// Conditions on properties of a session that never change.
+/// Conditions on properties of a session that do not change with its use.
 #[derive(Debug, Args)]
 #[group(id = "conditions", multiple = true)]
 pub(super) struct Conditions {

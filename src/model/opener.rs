@@ -1,4 +1,4 @@
-//! The credential that a session was opened with.
+//! The credential that got the tokens of a session.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::service_key::ServiceKeyId;
 use super::session_id::SessionId;
 
-/// The credential that a session was opened with.
+/// The credential that got the tokens of a session: at its opening, or at the last authentication in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Opener {
     /// A service key.

@@ -213,7 +213,8 @@ pub struct Session {
     pub amr: Vec<String>,
     /// The opener's own data.
     pub metadata: Metadata,
-    /// The credential that the session was opened with; `None` for sessions from before it was recorded.
+    /// The credential that opened the session or last authenticated its user anew; `None` for sessions from before it was
+    /// recorded.
     pub opened_by: Option<Opener>,
     /// The time of the user's last authentication, which never moves back.
     pub authenticated_at: DateTime<Utc>,

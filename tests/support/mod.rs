@@ -2,6 +2,7 @@
 
 pub mod builder;
 pub mod database;
+pub mod jwt;
 pub mod mmdb;
 pub mod pgbouncer;
 pub mod postgres_wire;

@@ -44,6 +44,15 @@ pub struct Opened {
     pub body: Value,
 }
 
+impl Opened {
+    /// The session and tokens in the answer to an opening or a new authentication.
+    pub fn of(body: Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let access = if body["session_token"].is_string() { &body["session_token"] } else { &body["access_token"] };
+        Self { id: text(&body["session"]["id"]), access: text(access), refresh: text(&body["refresh_token"]), body }
+    }
+}
+
 /// An answer of a server.
 #[derive(Debug)]
 pub struct Answer {
@@ -208,15 +217,7 @@ impl Server {
 
     /// Opens a session with this request body.
     pub async fn open_with(&self, body: &Value) -> Opened {
-        let body = self.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, body).await.expect(201).json();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let access = if body["session_token"].is_string() { &body["session_token"] } else { &body["access_token"] };
-        Opened {
-            id: text(&body["session"]["id"]),
-            access: text(access),
-            refresh: text(&body["refresh_token"]),
-            body: body.clone(),
-        }
+        Opened::of(self.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, body).await.expect(201).json())
     }
 
     /// Opens two sessions of `user` and moves the clock on, so that one has expired and the other is idle.

@@ -10,9 +10,9 @@ use crate::model::BulkEnding;
 /// Bulk endings, and their application to rows.
 #[async_trait]
 pub trait BulkEndingStore: Send + Sync {
-    /// Ends, at once and by one row, every active session that meets what the filter says of things that never change: its
-    /// state and last use are passed over. With a list of users it is a row for each, in one transaction. All that were opened before this call are meant and none that is opened after
-    /// it, whatever the clocks say.
+    /// Ends, at once and by one row, every active session that meets the filter, except for its conditions on state and last
+    /// use. A list of users becomes a row for each, in one transaction. Sessions opened before this call are meant, and none
+    /// opened after it, whatever the clocks say.
     async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
 
     /// The bulk endings made at `since` or later, in their order, applied or not. Each says up to when its sessions were

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sojourn::config::TokenConfig;
 use sojourn::model::Algorithm;
 
+use crate::support::jwt::header;
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Opened, Server, answer};
 
@@ -110,7 +111,6 @@ on_both_databases! {
         server.wait(TimeDelta::minutes(10));
         let (own, shop) = (open_for(&server, "none").await.access, open_for(&server, "shop").await.access);
         let part = |token: &str, at: usize| token.split('.').nth(at).unwrap().to_owned();
-        let header = |token: &str| -> Value { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part(token, 0)).unwrap()).unwrap() };
         for (token, other) in [(&own, &shop), (&shop, &own)] {
             assert!(server.stands(token).await);
             let change = |change: &dyn Fn(&mut Value)| {

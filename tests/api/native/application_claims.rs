@@ -2,14 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::on_both_databases;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
+use crate::support::{jwt, on_both_databases};
 
-/// The claims of an access token, unchecked.
+/// The claims of an access token in an answer.
 fn claims(token: &Value) -> Value {
-    use base64::Engine as _;
-    let claims = token.as_str().unwrap().split('.').nth(1).unwrap();
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+    jwt::claims(token.as_str().unwrap())
 }
 
 /// A server with the application `shop`, which allows some claims, and `bank`, which allows none.

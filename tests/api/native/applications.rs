@@ -7,15 +7,9 @@ use sojourn::sessions::Policy;
 
 use crate::api::access::{Body, TABLE};
 use crate::support::database::TestDatabase;
+use crate::support::jwt::claims;
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Opened, Server, answer};
-
-/// The claims of an access token, unchecked.
-fn claims(token: &str) -> Value {
-    use base64::Engine as _;
-    let claims = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
-}
 
 async fn create(server: &Server, body: &Value) -> Value {
     server.send_json("POST", "/v1/applications", BOOTSTRAP_KEY, body).await.expect(201).json()

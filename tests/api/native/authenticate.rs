@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::support::builder::Builder;
+use crate::support::jwt::claims;
 use crate::support::on_both_databases;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Opened, Server, answer};
 
@@ -13,25 +14,7 @@ async fn authenticate(server: &Server, id: &str, key: &str, body: &Value) -> Ans
 
 /// The new tokens of a step-up that succeeds.
 async fn step_up(server: &Server, id: &str, body: &Value) -> Opened {
-    opened(&authenticate(server, id, BOOTSTRAP_KEY, body).await.expect(200))
-}
-
-fn opened(answer: &Answer) -> Opened {
-    let body = answer.json();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let access = if body["session_token"].is_string() { &body["session_token"] } else { &body["access_token"] };
-    Opened {
-        id: text(&body["session"]["id"]),
-        access: text(access),
-        refresh: text(&body["refresh_token"]),
-        body: body.clone(),
-    }
-}
-
-fn claims(token: &str) -> Value {
-    use base64::Engine as _;
-    let claims = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+    Opened::of(authenticate(server, id, BOOTSTRAP_KEY, body).await.expect(200).json())
 }
 
 async fn introspect(server: &Server, token: &str) -> Value {
@@ -217,7 +200,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         let session = server.open("alice").await;
         let leaked = server.key("sessions:write").await;
-        let taken = opened(&authenticate(&server, &session.id, &leaked, &json!({})).await.expect(200));
+        let taken = Opened::of(authenticate(&server, &session.id, &leaked, &json!({})).await.expect(200).json());
         let opener = taken.body["session"]["opened_by"].as_str().unwrap();
         assert!(opener.starts_with("key:") && session.body["session"]["opened_by"] != *opener, "{opener}");
         let filter = json!({ "filter": { "opened_by": opener } });
@@ -261,9 +244,9 @@ on_both_databases! {
             answer(request.header("idempotency-key", "once").json(body)).await
         };
         let body = json!({ "acr": "aal2" });
-        let first = opened(&send(&session.id, &body).await.expect(200));
+        let first = Opened::of(send(&session.id, &body).await.expect(200).json());
         server.wait(TimeDelta::seconds(5));
-        let again = opened(&send(&session.id, &body).await.expect(200));
+        let again = Opened::of(send(&session.id, &body).await.expect(200).json());
         assert_eq!(again.refresh, first.refresh);
         assert_eq!(again.body["session"]["auth_time"], first.body["session"]["auth_time"]);
         assert!(server.stands(&first.access).await && server.stands(&again.access).await);

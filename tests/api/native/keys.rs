@@ -3,19 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::{jwt, on_both_databases};
 
 /// The `kid` in an access token's header.
 fn kid(token: &str) -> String {
-    let header = jsonwebtoken_header(token);
-    header["kid"].as_str().unwrap().to_owned()
-}
-
-fn jsonwebtoken_header(token: &str) -> Value {
-    use base64::Engine as _;
-    let header = token.split('.').next().unwrap();
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap()
+    jwt::header(token)["kid"].as_str().unwrap().to_owned()
 }
 
 on_both_databases! {

@@ -166,7 +166,7 @@ pub struct Session {
     scope: String,
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
-    /// Credential that opened the session: `key:` and a service key's id, `session:` and the id of a user's session,
+    /// Credential that opened the session, or that last told of a new authentication in it: `key:` and a service key's id, `session:` and the id of a user's session,
     /// `bootstrap`, or `command-line`. Shown to services and to users with `sessions:read`. Absent for sessions opened
     /// before the server recorded it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! Searches for sessions, and the selection of sessions to end. Every condition of a search that never changes is one of an
-//! ending too.
+//! Searches for sessions, and the selection of sessions to end. Every condition of a search on what use does not change is
+//! one of an ending too.
 
 use chrono::{DateTime, Datelike as _, Utc};
 use serde::Deserialize;
@@ -126,7 +126,7 @@ pub struct RevokeSessions {
     pub(in crate::api::native) dry_run: bool,
 }
 
-/// Conditions on properties of a session that never change; at least one.
+/// Conditions on properties of a session that do not change with its use; at least one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RevocationFilter {

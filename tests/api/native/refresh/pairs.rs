@@ -6,6 +6,7 @@ use sojourn::config::HttpConfig;
 use sojourn::sessions::Policy;
 
 use super::{assert_refused, successor, text};
+use crate::support::jwt::claims;
 use crate::support::on_both_databases;
 use crate::support::server::{BOOTSTRAP_KEY, Server, answer};
 
@@ -166,11 +167,6 @@ on_both_databases! {
     async fn when_the_user_authenticated_never_changes(database) {
         let server = Server::start(database).await;
         let opened = server.open_with(&json!({ "user_id": "alice", "amr": ["pwd"], "acr": "aal1" })).await;
-        let claims = |token: &str| -> Value {
-            use base64::Engine as _;
-            let payload = token.split('.').nth(1).unwrap();
-            serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-        };
         let first = claims(&opened.access);
         server.wait(TimeDelta::hours(1));
         let body = json!({ "extend_by": 60 });
