@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use sojourn::api::native::wire;
 use sojourn::clock::{Clock, SystemClock, SystemEntropy, uuid_v7};
 use sojourn::model::{
-    Algorithm, ClientHints, Filter, Metadata, Owner, Position, Scope, ServiceKeyId, Session, SessionId, Sort, UserId,
+    Algorithm, ClientHints, Criteria, Metadata, Owner, Position, Scope, ServiceKeyId, Session, SessionId, Sort, UserId,
     recognise_device,
 };
 use sojourn::sessions::{Cursor, Page};
@@ -49,6 +49,8 @@ fn session() -> Session {
         authenticated_at: now,
         least_counter: 0,
         claims: None,
+        place: None,
+        last_seen_from: None,
     }
 }
 
@@ -123,21 +125,21 @@ fn reading(criterion: &mut Criterion) {
         "user_id=1001&state=active&device_type=mobile&created_from=2026-01-01T00:00:00Z&sort=-created_at&limit=50";
     group.bench_function("a search's filter", |bencher| {
         bencher
-            .iter(|| serde_urlencoded::from_str::<wire::SearchSessions>(black_box(query)).unwrap().filter().unwrap());
+            .iter(|| serde_urlencoded::from_str::<wire::SearchSessions>(black_box(query)).unwrap().criteria().unwrap());
     });
     let body = r#"{"user_id":"1001","client_id":"web","ip_address":"203.0.113.7","user_agent":"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0","scope":"profile","amr":["pwd","otp"],"metadata":{"tenant":"blue"}}"#;
     group.bench_function("a session to be opened", |bencher| {
-        bencher.iter(|| serde_json::from_str::<wire::OpenSession>(black_box(body)).unwrap().into_draft().unwrap());
+        bencher.iter(|| serde_json::from_str::<wire::OpenSession>(black_box(body)).unwrap().into_draft(None).unwrap());
     });
     group.bench_function("a User-Agent", |bencher| {
         let hints = ClientHints::default();
         bencher.iter(|| recognise_device(black_box(Some(USER_AGENT)), &hints));
     });
-    let (keys, filter, sort) = (keyring(), Filter::default(), Sort::default());
+    let (keys, criteria, sort) = (keyring(), Criteria::default(), Sort::default());
     let position = Position { at: session().created_at, id: session().id };
-    let cursor = Cursor::write(&keys, Owner::Anyone, &filter, sort, position);
+    let cursor = Cursor::write(&keys, Owner::Anyone, &criteria, sort, position);
     group.bench_function("a cursor", |bencher| {
-        bencher.iter(|| Cursor::read(&keys, Owner::Anyone, &filter, sort, black_box(&cursor)).unwrap());
+        bencher.iter(|| Cursor::read(&keys, Owner::Anyone, &criteria, sort, black_box(&cursor)).unwrap());
     });
     group.finish();
 }

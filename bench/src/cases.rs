@@ -7,7 +7,7 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sojourn::clock::{Clock as _, SystemClock};
-use sojourn::model::{Filter, Owner, Position, Sort, State};
+use sojourn::model::{Criteria, Filter, Owner, Position, Sort, State};
 use sojourn::sessions::Cursor;
 use sojourn::tokens::Keyring;
 
@@ -307,13 +307,14 @@ pub const CASES: &[Case] = &[
         goal: Goal { of_limit: Some(0.6), p99: Some(25.0), ..NO_GOAL },
         ..reading("page", |fixture| {
             let filter = Filter { state: Some(State::Active), ..Filter::default() };
+            let criteria = Criteria { filter, ..Criteria::default() };
             let Population { sessions, .. } = fixture.population;
             let page = |place| {
                 // Places from 5 to 100 in a hundred: the first sessions have no 50 before them.
                 let number = sessions / 20 + place * (sessions - sessions / 20 - 1) / 1000;
                 let population = fixture.population;
                 let position = Position { at: population.opened_at(number), id: population.id(number) };
-                let cursor = Cursor::write(fixture.keyring(), Owner::Anyone, &filter, Sort::default(), position);
+                let cursor = Cursor::write(fixture.keyring(), Owner::Anyone, &criteria, Sort::default(), position);
                 get(&format!("/v1/sessions?state=active&limit=50&cursor={cursor}"), &fixture.service)
             };
             Ok(Requests::Any((0..1000).map(page).collect()))
