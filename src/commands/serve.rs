@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::CommandError;
 use crate::api::{self, App};
-use crate::config::{self, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
+use crate::config::{self, ConsoleAddress, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::geoip::GeoIp;
 use crate::sessions::FindPlace;
 use crate::setup::{Assembled, Setup};
@@ -46,6 +46,10 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         Some(address) => Some(listen("SOJOURN_METRICS_LISTEN", address).await?),
         None => None,
     };
+    let console_listener = match &http.console {
+        ConsoleAddress::Own(address) => Some(listen("SOJOURN_CONSOLE_LISTEN", address).await?),
+        ConsoleAddress::Main | ConsoleAddress::None => None,
+    };
     if !has_issuer {
         warn_of_default_issuer(sessions.access_tokens().issuer(), listener.local_addr()?);
     }
@@ -64,6 +68,9 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     }
     welcome(&listener, &database)?;
 
+    if let Some(listener) = console_listener {
+        tokio::spawn(server::serve(listener, api::console_router(Arc::clone(&app)), config.clone(), stop.clone()));
+    }
     if let Some(listener) = metrics_listener {
         tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
     }

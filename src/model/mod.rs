@@ -26,7 +26,7 @@ mod user;
 mod user_search;
 
 pub use algorithm::Algorithm;
-pub use application::{Application, ApplicationSettings};
+pub use application::{Application, ApplicationSettings, CONSOLE_CLIENT, RESERVED_CLIENTS};
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};

@@ -56,6 +56,11 @@ impl Issue {
         Self { counter: session.least_counter, authenticated_at: None }
     }
 
+    /// The issue of the first tokens of a session.
+    pub(super) fn first() -> Self {
+        Self { counter: 0, authenticated_at: None }
+    }
+
     /// Whether a copy of the session is from before an authentication that the token proves.
     fn is_newer_than(self, copy: &Session) -> bool {
         match self.authenticated_at {
@@ -224,6 +229,7 @@ impl Sessions {
             return Err(Refusal::UnknownSession.into());
         }
         self.admit_cookie(&signed_in.session, cookie)?;
+        self.admit_console(&signed_in.session).await?;
         match counting {
             Counting::Use { from } => {
                 let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);

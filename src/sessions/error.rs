@@ -25,6 +25,9 @@ pub enum Refusal {
     /// The token came in the cookie of another application.
     #[error("a cookie of another application")]
     OtherApplication,
+    /// The credential does not have the rights that the console needs.
+    #[error("no rights at the console")]
+    Powerless,
     /// The credential is not a valid token, or not of a kind for this use.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
@@ -53,7 +56,7 @@ impl Refusal {
             Self::Several => RefusedFor::Several,
             Self::CrossSite => RefusedFor::CrossSite,
             Self::NoOrigin => RefusedFor::NoOrigin,
-            Self::Token(_) | Self::OtherApplication => RefusedFor::InvalidToken,
+            Self::Token(_) | Self::OtherApplication | Self::Powerless => RefusedFor::InvalidToken,
             Self::UnknownSession => RefusedFor::UnknownSession,
             // An active session is not refused.
             Self::NotActive(State::Ended | State::Active) => RefusedFor::Ended,

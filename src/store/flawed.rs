@@ -254,7 +254,7 @@ implement!(ServiceKeyStore {
     fn add_service_key(key: &StoredServiceKey) -> Result<()>;
     fn service_key(id: ServiceKeyId) -> Result<Option<StoredServiceKey>>;
     fn service_keys() -> Result<Vec<StoredServiceKey>>;
-    fn revoke_service_key(id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool>;
+    fn revoke_service_key(id: ServiceKeyId, staff: &UserId, reason: EndReason, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>>;
 });
 
 implement!(SigningKeyStore {
