@@ -313,7 +313,7 @@ impl Sessions {
         Ok(found)
     }
 
-    fn check_active(&self, stored: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(super) fn check_active(&self, stored: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
         // A ban ends all sessions; one that escaped it because of clock skew is refused here.
         if stored.user.banned_at.is_some() {
             return Err(Refusal::Banned(stored.user.id.clone()));

@@ -43,6 +43,9 @@ pub enum Refusal {
     /// The service key is unknown, revoked or expired.
     #[error("service key is unknown, revoked or expired")]
     ServiceKey,
+    /// The one-time link is unknown, used or expired, of another purpose, or its maker may do nothing any more.
+    #[error("one-time link is unknown, used or expired")]
+    Link,
     /// The credential is a service key, where a user's session is needed.
     #[error("a service has no session")]
     NotAUser,
@@ -64,6 +67,7 @@ impl Refusal {
             Self::NotActive(State::IdleExpired) => RefusedFor::IdleExpired,
             Self::Banned(_) => RefusedFor::Banned,
             Self::ServiceKey => RefusedFor::ServiceKey,
+            Self::Link => RefusedFor::Link,
             Self::NotAUser => RefusedFor::NotAUser,
         }
     }

@@ -19,6 +19,8 @@
 //! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user`, `revoke_service_key` | no | they answer the sessions that they ended, and a repeat would find none. A ping proves their connection first |
 //! | `extend_session` | no | the end would move twice |
 //! | `open_session` | no | a repeat would conflict with its own id, or with the limit that it reached itself |
+//! | `put_one_time_link` | no | a repeat would find its own link and take it for another's |
+//! | `take_one_time_link` | no | a repeat would find it taken, by itself |
 //! | `add_service_key`, `add_signing_key` | no | a repeat would find its own key and take it for another's |
 //! | `replace_seal` | no | a repeat would find its own seal and take it for another's |
 //!
