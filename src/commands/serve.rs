@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::CommandError;
+use super::console::ConsoleUrl;
 use crate::api::{self, App};
 use crate::config::{self, ConsoleAddress, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::geoip::GeoIp;
@@ -35,7 +36,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     warn_of_endless_bootstrap_key(&setup);
     let geoip = open_geoip(&source)?;
     setup.places = geoip.clone().map(|geoip| geoip as Arc<dyn FindPlace>);
-    let has_issuer = config::has_issuer(&source);
+    let (has_issuer, console_url) = (config::has_issuer(&source), ConsoleUrl::read(&source)?);
     // The source holds copies of the secrets.
     drop(source);
     let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
@@ -66,7 +67,8 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
         tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
     }
-    welcome(&listener, &database)?;
+    let link = if sessions.has_no_credential().await? { console_url.link(&sessions).await? } else { None };
+    welcome(&listener, &database, link.as_deref())?;
 
     if let Some(listener) = console_listener {
         tokio::spawn(server::serve(listener, api::console_router(Arc::clone(&app)), config.clone(), stop.clone()));
@@ -140,7 +142,7 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandErro
 }
 
 /// The lines for the person who has just started the server.
-fn welcome(listener: &TcpListener, database: &str) -> Result<(), CommandError> {
+fn welcome(listener: &TcpListener, database: &str, link: Option<&str>) -> Result<(), CommandError> {
     let address = listener.local_addr()?;
     let program = std::env::args().next().unwrap_or_else(|| "sojourn".to_owned());
     writeln!(
@@ -151,5 +153,8 @@ fn welcome(listener: &TcpListener, database: &str) -> Result<(), CommandError> {
          \x20 make a key to try it   {program} key create --name my-login --scope \"sessions:write sessions:read\"",
         version = env!("CARGO_PKG_VERSION"),
     )?;
+    if let Some(link) = link {
+        writeln!(io::stdout(), "\x20 look at it, once and within 15 minutes, at  {link}")?;
+    }
     Ok(())
 }

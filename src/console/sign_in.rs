@@ -62,7 +62,7 @@ pub(super) async fn sign_in(
     let SignIn { key, link } = body.into_inner();
     let signed_in = match (key, link, bearer(&parts.headers)) {
         (Some(key), None, None) => app.sessions.sign_in_to_console(key.trim(), browser).await,
-        (None, Some(_), None) => Err(Refusal::ServiceKey.into()),
+        (None, Some(link), None) => app.sessions.sign_in_to_console_by_link(&link, browser).await,
         (None, None, Some(token)) => app.sessions.sign_in_to_console(token, browser).await,
         _ => return Err(Rejection::Malformed("The request must have one of key, link and a bearer".to_owned()).into()),
     };

@@ -56,11 +56,6 @@ impl Issue {
         Self { counter: session.least_counter, authenticated_at: None }
     }
 
-    /// The issue of the first tokens of a session.
-    pub(super) fn first() -> Self {
-        Self { counter: 0, authenticated_at: None }
-    }
-
     /// Whether a copy of the session is from before an authentication that the token proves.
     fn is_newer_than(self, copy: &Session) -> bool {
         match self.authenticated_at {

@@ -4,22 +4,23 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::authenticate::Issue;
 use super::credential::Credential;
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
-use super::freshness::Freshness;
+use super::one_time_links::LinkDraft;
 use super::open::SessionDraft;
 use super::policy::{Lifetime, MIN_LIFETIME};
 use crate::model::{
-    Application, ApplicationSettings, CONSOLE_CLIENT, Caller, FieldError, Opener, RESERVED_CLIENTS, Scope, Service,
-    ServiceKeyId, Session, SignedIn, UserId,
+    Application, ApplicationSettings, CONSOLE_CLIENT, Caller, FieldError, LinkPurpose, Opener, RESERVED_CLIENTS, Scope,
+    Service, ServiceKeyId, Session, SignedIn, UserId,
 };
 use crate::store::{NewSession, Opening};
-use crate::tokens::{Secret, SessionToken, TokenError};
+use crate::tokens::{LinkText, Secret, SessionToken};
 
 /// The longest time since the sign-in for what cannot be undone: making keys, rotating signing keys, ending very many sessions.
 const RECENT: TimeDelta = TimeDelta::minutes(15);
+/// The time for which a one-time link opens the console.
+const LINK_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// The most sessions that a bulk ending may end without a recent sign-in.
 const MAX_WITHOUT_RECENT: u32 = 1000;
 /// The beginning of the user ids of services that are signed in.
@@ -61,6 +62,29 @@ impl Sessions {
         let credential = Credential::in_header(credential);
         let caller = self.authenticate_watcher(&[credential]).await?;
         self.open_console(&caller, browser).await
+    }
+
+    /// Opens a console session for the holder of a one-time link.
+    pub async fn sign_in_to_console_by_link(&self, link: &str, browser: ConsoleBrowser) -> Result<Secret, Error> {
+        self.take_link(link, LinkPurpose::Console).await?;
+        self.open_console(&Caller::Service(Service::command_line()), browser).await
+    }
+
+    /// A one-time link into the console, for whoever runs a command on the server's database.
+    pub async fn make_console_link(&self) -> Result<LinkText, Error> {
+        let draft = LinkDraft {
+            purpose: LinkPurpose::Console,
+            user: None,
+            application: None,
+            made_by: Opener::CommandLine,
+            lifetime: LINK_LIFETIME,
+        };
+        Ok(self.make_link(draft).await?.0)
+    }
+
+    /// Whether nobody has a credential yet, so that a first person needs another way in.
+    pub async fn has_no_credential(&self) -> Result<bool, Error> {
+        Ok(self.parts.bootstrap_key.is_none() && self.store().service_keys().await?.is_empty())
     }
 
     async fn open_console(&self, caller: &Caller, browser: ConsoleBrowser) -> Result<Secret, Error> {
@@ -129,25 +153,14 @@ impl Sessions {
         }
     }
 
-    /// Refuses a console session whose credential has lost its force: a bootstrap key that is no longer set or has expired, or
-    /// a session that is over. The sessions of a service key end with it.
+    /// Refuses a console session whose credential has lost its force.
     pub(super) async fn admit_console(&self, session: &Session) -> Result<(), Error> {
-        let has_force = match session.opened_by {
-            _ if !is_of_console(session) => true,
-            Some(Opener::BootstrapKey) => {
-                self.parts.bootstrap_key.as_ref().is_some_and(|key| key.is_active(self.now()))
+        match session.opened_by {
+            Some(credential) if is_of_console(session) && !self.may_still_act(credential).await? => {
+                Err(Refusal::ServiceKey.into())
             }
-            Some(Opener::Session(parent)) => {
-                // A token from before a new authentication is refused, but the session goes on.
-                match self.active_session(parent, Issue::first(), Freshness::Fresh, self.now()).await {
-                    Ok(_) | Err(Error::Unauthenticated(Refusal::Token(TokenError::Superseded))) => true,
-                    Err(Error::Unauthenticated(_)) => false,
-                    Err(error) => return Err(error),
-                }
-            }
-            _ => true,
-        };
-        if has_force { Ok(()) } else { Err(Refusal::ServiceKey.into()) }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a console session that did not sign in within the last 15 minutes, for what cannot be undone.
