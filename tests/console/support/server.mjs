@@ -111,18 +111,17 @@ export async function freePort() {
     return port;
 }
 
-/** Runs a body with the URL of a new database on the server of `url`, and drops it afterwards. */
-export async function withFreshDatabase(url, body) {
+/** A new database on the server of `url`: its URL, and what drops it. */
+export async function freshDatabase(url) {
     const name = `sojourn_console_${randomBytes(8).toString('hex')}`;
     const client = new pg.Client({ connectionString: url });
     await client.connect();
-    try {
-        await client.query(`CREATE DATABASE ${name} TEMPLATE template0`);
-        const its = new URL(url);
-        its.pathname = `/${name}`;
-        await body(its.href);
-    } finally {
+    await client.query(`CREATE DATABASE ${name} TEMPLATE template0`);
+    const its = new URL(url);
+    its.pathname = `/${name}`;
+    const drop = async () => {
         await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
         await client.end();
-    }
+    };
+    return { url: its.href, drop };
 }
