@@ -1,0 +1,43 @@
+// The frame of a screen: its heading, its actions, its cards.
+import { html, useEffect } from '../preact.js';
+import { t } from '../words.js';
+
+/**
+ * A screen. Its heading gets the focus after a move by keyboard or link, and its title goes into the window's.
+ * @param {{ title: string, lead?: any, actions?: any, crumbs?: any, children?: any }} props
+ */
+export function Page({ title, lead, actions, crumbs, children }) {
+    useEffect(() => {
+        document.title = `${title} · ${t('common.product')}`;
+    }, [title]);
+    return html`<div class="page"><header class="page-head">
+        <div class="page-words">${crumbs && html`<nav class="crumbs" aria-label=${t('common.crumbs')}>${crumbs}</nav>`}
+        <h1 tabindex="-1">${title}</h1>${lead && html`<p class="muted">${lead}</p>`}</div>
+        ${actions && html`<div class="row page-actions">${actions}</div>`}</header>${children}</div>`;
+}
+
+/**
+ * A part of a screen with its own heading.
+ * @param {{ title?: any, actions?: any, children?: any, class?: string, flush?: boolean }} props `flush`: no padding, for tables
+ */
+export const Card = ({ title, actions, children, flush, class: more = '' }) => html`<section class=${`card ${flush ? 'flush' : ''} ${more}`}>
+    ${(title || actions) && html`<div class="card-head"><h2>${title}</h2>${actions && html`<div class="row">${actions}</div>`}</div>`}${children}</section>`;
+
+/**
+ * Names with their values, as a list of definitions.
+ * @param {{ items: ([string, any] | false | null | undefined)[] }} props values that are null or undefined show a dash
+ */
+export const Facts = ({ items }) => html`<dl class="facts">${items.map((item) => item && html`<div key=${item[0]}><dt>${item[0]}</dt>
+    <dd>${item[1] ?? html`<span class="faint">–</span>`}</dd></div>`)}</dl>`;
+
+/**
+ * A word with a mark before it: the state is told by both, never by colour alone.
+ * @param {{ kind?: 'good' | 'quiet' | 'bad' | 'warn', children?: any }} props
+ */
+export const Badge = ({ kind = 'quiet', children }) => html`<span class=${`badge ${kind}`}><i class="mark" aria-hidden="true"></i>${children}</span>`;
+
+/**
+ * A sentence above everything that needs attention.
+ * @param {{ kind?: 'info' | 'warn' | 'bad', children?: any }} props
+ */
+export const Banner = ({ kind = 'info', children }) => html`<div class=${`banner ${kind}`} role=${kind === 'info' ? 'note' : 'alert'}>${children}</div>`;
