@@ -54,7 +54,7 @@ const columns = (edit, drop) => [
     { id: 'actions', label: t('common.actions'), bare: true, end: true, cell: (each) => html`<div class="row">
         <a class="button small" href=${link('/sessions', { client_id: each.client_id, state: 'active' })} aria-label=${t('applications.sessions_of', { name: each.name })}>${t('applications.sessions')}</a>
         ${isAdmin() && html`<button class="button small" aria-label=${t('applications.edit_this', { name: each.name })} onClick=${() => edit(each)}>${t('applications.edit')}</button>
-        <button class="button small danger" aria-label=${t('applications.delete_this', { name: each.name })} onClick=${() => drop(each)}>${t('applications.delete')}</button>`}</div>` },
+        <button class="button small danger quiet" aria-label=${t('applications.delete_this', { name: each.name })} onClick=${() => drop(each)}>${t('applications.delete')}</button>`}</div>` },
 ];
 
 /** What the fields of the form say of an application. @param {Partial<Application>} of @returns {Record<string, string>} */

@@ -55,7 +55,7 @@ const columns = (revoke) => [
         : key.expires_at ? html`<${Time} at=${key.expires_at} relative />` : t('keys.never')) },
     { id: 'actions', label: t('common.actions'), bare: true, end: true, cell: (key) => html`<div class="row">
         <a class="button small" href=${link('/sessions', { opened_by: `key:${key.id}` })} aria-label=${t('keys.sessions_of', { name: key.name })}>${t('keys.sessions')}</a>
-        ${isAdmin() && key.active && html`<button class="button small danger" aria-label=${t('keys.revoke_this', { name: key.name })}
+        ${isAdmin() && key.active && html`<button class="button small danger quiet" aria-label=${t('keys.revoke_this', { name: key.name })}
             onClick=${() => revoke(key)}>${t('keys.revoke')}</button>`}</div>` },
 ];
 

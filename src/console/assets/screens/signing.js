@@ -30,7 +30,7 @@ export default function Signing() {
     const keys = useLoad((signal) => get('/v1/signing-keys', {}, signal), []);
     const [asked, setAsked] = useState(/** @type {'rotate' | 'compromised' | null} */ (null));
     const actions = isAdmin() && html`<button class="button" onClick=${() => setAsked('rotate')}>${t('signing.rotate')}</button>
-        <button class="button danger" onClick=${() => setAsked('compromised')}>${t('signing.rotate_compromised')}</button>`;
+        <button class="button danger quiet" onClick=${() => setAsked('compromised')}>${t('signing.rotate_compromised')}</button>`;
     return html`<${Page} title=${t('signing.title')} lead=${t('signing.lead')} actions=${actions}>
         <${Card} flush><${Loaded} of=${keys} rows=${2}>${(/** @type {{ keys: Key[] }} */ data) => html`<${Table} caption=${t('signing.title')} rows=${[...data.keys].reverse()}
             id=${(/** @type {Key} */ key) => key.kid} quiet=${(/** @type {Key} */ key) => stateOf(key, data.keys) === 'past'} columns=${columns(data.keys)} />`}</${Loaded}></${Card}>

@@ -70,8 +70,8 @@ export default function User({ params: { id } }) {
 const Actions = ({ id, path, who, onAsk }) => html`
     <a class="button" download=${`user-${id.replace(/[^\w.-]+/g, '_').slice(0, 60)}.json`} href=${address(`${path}/export`)} title=${t('user.export_hint')}><${Icon} name="download" />${t('user.export')}</a>
     ${isAdmin() && (who?.banned ? html`<button class="button" onClick=${() => onAsk({ what: 'unban' })}>${t('user.unban')}</button>`
-        : html`<button class="button danger" onClick=${() => onAsk({ what: 'ban' })}><${Icon} name="ban" />${t('user.ban')}</button>`)}
-    ${isAdmin() && html`<button class="button danger" onClick=${() => onAsk({ what: 'delete' })}>${t('user.delete')}</button>`}`;
+        : html`<button class="button danger quiet" onClick=${() => onAsk({ what: 'ban' })}><${Icon} name="ban" />${t('user.ban')}</button>`)}
+    ${isAdmin() && html`<button class="button danger quiet" onClick=${() => onAsk({ what: 'delete' })}>${t('user.delete')}</button>`}`;
 
 /** @param {string} id @param {User | null} who @returns {[string, any][]} */
 const factsOf = (id, who) => [
@@ -101,12 +101,12 @@ function Active({ rows, onEnd }) {
     const admin = isAdmin();
     const chosen = rows.filter((row) => ticked.has(row.id)).map((row) => row.id);
     const others = rows.filter((row) => !ticked.has(row.id)).map((row) => row.id);
-    const one = { id: 'actions', label: t('common.actions'), bare: true, end: true, cell: (/** @type {Session} */ row) => html`<button class="button small danger"
+    const one = { id: 'actions', label: t('common.actions'), bare: true, end: true, cell: (/** @type {Session} */ row) => html`<button class="button small danger quiet"
         aria-label=${t('user.end_this', { name: row.device.name ?? row.id })} onClick=${() => onEnd({ ids: [row.id], how: 'one' })}>${t('user.end')}</button>` };
     const actions = admin && rows.length > 0 && html`${chosen.length > 0 && html`
-        <button class="button small danger" onClick=${() => onEnd({ ids: chosen, how: 'ticked' })}>${t('user.end_ticked', { n: chosen.length })}</button>
-        ${others.length > 0 && html`<button class="button small danger" onClick=${() => onEnd({ ids: others, how: 'others' })}>${t('user.end_others', { n: others.length })}</button>`}`}
-        <button class="button small danger" onClick=${() => onEnd({ how: 'all' })}>${t('user.end_all')}</button>`;
+        <button class="button small danger quiet" onClick=${() => onEnd({ ids: chosen, how: 'ticked' })}>${t('user.end_ticked', { n: chosen.length })}</button>
+        ${others.length > 0 && html`<button class="button small danger quiet" onClick=${() => onEnd({ ids: others, how: 'others' })}>${t('user.end_others', { n: others.length })}</button>`}`}
+        <button class="button small danger quiet" onClick=${() => onEnd({ how: 'all' })}>${t('user.end_all')}</button>`;
     const columns = columnsOf(['device', 'place', 'application', 'opened', 'last_seen', 'ends']);
     return html`<${Card} flush title=${t('user.active')} actions=${actions}>${rows.length
         ? html`<${Table} caption=${t('user.active')} rows=${rows} id=${(/** @type {Session} */ row) => row.id} columns=${admin ? [...columns, one] : columns} ticked=${admin ? ticked : undefined} onTick=${admin ? setTicked : undefined} />`

@@ -5,6 +5,7 @@ import { managed } from './de_managed.js';
 export const words = {
     ...managed,
     common: {
+        actions: 'Aktionen',
         product: 'Sojourn',
         loading: 'Wird geladen',
         cancel: 'Abbrechen',

@@ -5,6 +5,7 @@ import { managed } from './en_managed.js';
 export const words = {
     ...managed,
     common: {
+        actions: 'Actions',
         product: 'Sojourn',
         loading: 'Loading',
         cancel: 'Cancel',
