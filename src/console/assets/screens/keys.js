@@ -12,7 +12,7 @@ import { html, useEffect, useState } from '../preact.js';
 import { link } from '../router.js';
 import { isAdmin } from '../store.js';
 import { Time } from '../time.js';
-import { number, t } from '../words.js';
+import { t } from '../words.js';
 
 /** @typedef {import('openapi').components['schemas']['ServiceKey']} Key */
 
@@ -78,7 +78,7 @@ function Make({ onClose, onMade }) {
     const choose = (right, on) => setRights(RIGHTS.filter((each) => (each === right ? on : rights.includes(each))));
     const known = (applications.data?.applications ?? []).map((/** @type {{ client_id: string }} */ each) => each.client_id);
     return html`<${Dialog} title=${t('keys.make')} onClose=${onClose}><form class="stack" onSubmit=${submit}>
-        <${Field} label=${t('keys.name')} hint=${t('keys.name_hint')} value=${name} onInput=${setName} required maxlength="255" autocomplete="off" />
+        <${Field} label=${t('keys.name')} hint=${t('keys.name_hint')} value=${name} onInput=${setName} focused required maxlength="255" autocomplete="off" />
         <fieldset class="stack"><legend>${t('keys.scope')}</legend>${RIGHTS.map((right) => html`<${Check} key=${right} label=${html`<code>${right}</code>`}
             hint=${t(`keys.right_${right.split(':')[1]}`)} checked=${rights.includes(right)} onChange=${(/** @type {boolean} */ on) => choose(right, on)} />`)}</fieldset>
         <${Field} label=${t('keys.application')} hint=${t('keys.application_hint')} value=${application} onInput=${setApplication} list="key-applications" maxlength="255" autocomplete="off" />
@@ -121,6 +121,6 @@ function Revoke({ of: key, onClose, onDone }) {
     };
     return html`<${Confirm} title=${t('keys.revoke_this', { name: key.name })} action=${t('keys.revoke')} onConfirm=${confirm} onClose=${onClose}>
         <p>${t('keys.revoke_text')}</p>
-        <p>${opened === undefined ? t('keys.opened_unknown') : t('keys.opened', { n: opened, count: number(opened) })}</p>
+        <p>${opened ? t('keys.opened', { n: opened }) : t(opened === 0 ? 'keys.opened_none' : 'keys.opened_unknown')}</p>
         <${Check} label=${t('keys.end_sessions')} hint=${t('keys.end_sessions_hint')} checked=${end} onChange=${setEnd} /></${Confirm}>`;
 }
