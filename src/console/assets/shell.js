@@ -36,7 +36,7 @@ export function Shell({ refused, usedLink }) {
     return html`<a class="skip" href="#main" onClick=${skip}>${t('nav.skip')}</a>
         <div class="shell"><header class="topbar"><button class="button bare" aria-label=${t('nav.menu')} onClick=${() => setMenu(true)}><${Icon} name="menu" /></button>
             <a class="brand" href=${link('/')}><${Brand} /></a></header>
-        <header class="sidebar"><a class="brand" href=${link('/')}><${Brand} /></a><${Navigation} current=${current?.route} /></header>
+        <header class="sidebar"><div><a class="brand" href=${link('/')}><${Brand} /></a><${Navigation} current=${current?.route} /></div></header>
         ${menu && html`<${Dialog} drawer title=${t('nav.menu')} onClose=${() => setMenu(false)}><${Navigation} current=${current?.route} /></${Dialog}>`}
         <main id="main" tabindex="-1">${who.bootstrap && html`<${Banner} kind="warn"><${Icon} name="warning" /><span>${t('nav.bootstrap')}</span>
             <a class="button small" href=${link('/keys')}>${t('nav.make_key')}</a></${Banner}>`}

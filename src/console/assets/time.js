@@ -23,6 +23,8 @@ export function formatted(date, options, inUtc = utc.get() === 'on') {
 /** @type {Intl.DateTimeFormatOptions} */
 const EXACT = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' };
 /** @type {Intl.DateTimeFormatOptions} */
+const DAY = { month: 'short', day: 'numeric' };
+/** @type {Intl.DateTimeFormatOptions} */
 const SHORT = { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' };
 
 /** @param {string | number} at */
@@ -41,7 +43,7 @@ export function relative(at) {
     const seconds = (new Date(at).getTime() - now()) / 1000;
     const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
     if (unit === 'second' && Math.abs(seconds) < 10) return t('common.now');
-    return new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' }).format(Math.trunc(seconds / length), unit);
+    return new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' }).format(Math.round(seconds / length), unit);
 }
 
 /**
@@ -61,7 +63,7 @@ export function duration(seconds) {
 }
 
 /**
- * A moment. Within a week it is told in words when `relative` is set.
+ * A moment. With `relative` it is told in words within a week, and by its day alone when it is further away.
  * @param {{ at: string | null | undefined, relative?: boolean }} props
  */
 export function Time({ at, relative: inWords }) {
@@ -74,6 +76,7 @@ export function Time({ at, relative: inWords }) {
     if (!at) return html`<span class="faint">–</span>`;
     const near = inWords && Math.abs(new Date(at).getTime() - now()) < 7 * 86_400_000;
     const sameYear = new Date(at).getFullYear() === new Date().getFullYear();
-    const text = near ? relative(at) : formatted(new Date(at), sameYear ? SHORT : { ...SHORT, year: 'numeric' });
-    return html`<time class="nowrap" datetime=${at} title=${near ? `${exact(at)} · ${utcText(at)}` : utcText(at)}>${text}</time>`;
+    const short = inWords ? DAY : SHORT;
+    const text = near ? relative(at) : formatted(new Date(at), sameYear ? short : { ...short, year: 'numeric' });
+    return html`<time class="nowrap" datetime=${at} title=${inWords ? `${exact(at)} · ${utcText(at)}` : utcText(at)}>${text}</time>`;
 }

@@ -35,10 +35,10 @@ export const number = (value) => numbers.format(value);
  */
 export function t(key, values = {}) {
     const [section, name] = key.split('.');
-    let found = /** @type {any} */ (words[section]?.[name]);
-    if (found && typeof found === 'object') found = found[plurals.select(Number(values.n))] ?? found.other;
-    if (!found) return key;
-    return found.replace(/\{(\w+)\}/g, (/** @type {string} */ whole, /** @type {string} */ part) => {
+    const found = words[section]?.[name];
+    const text = typeof found === 'object' ? (found[plurals.select(Number(values.n))] ?? found.other) : found;
+    if (!text) return key;
+    return text.replace(/\{(\w+)\}/g, (whole, part) => {
         const value = values[part];
         return value === undefined ? whole : typeof value === 'number' ? number(value) : value;
     });

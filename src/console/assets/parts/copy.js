@@ -27,6 +27,6 @@ export function Copy({ text, label = t('common.copy'), wide }) {
 export function Id({ value, href, length = 13, copy = false }) {
     const half = Math.floor((length - 1) / 2);
     const shown = value.length > length ? `${value.slice(0, half)}…${value.slice(-half)}` : value;
-    const text = html`<bdi class="mono" title=${value}>${shown}</bdi>`;
+    const text = html`<bdi class=${`mono ${shown === value ? '' : 'short'}`} title=${value}>${shown}</bdi>`;
     return html`<span class="id">${href ? html`<a href=${href}>${text}</a>` : text}${copy && html`<${Copy} text=${value} label=${t('common.copy_id')} />`}</span>`;
 }

@@ -55,7 +55,7 @@ export function Plot({ title, by, kind = 'bars', series, points }) {
     const every = Math.ceil(points.length / Math.max(1, Math.floor(inner / 72)));
     const lines = Array.from({ length: Math.round(top / step) + 1 }, (_, index) => index * step);
     const shown = points[at];
-    return html`<figure class="plot"><${Legend} series=${series} points=${points} kind=${kind} shown=${shown} by=${by} />
+    return html`<figure class="plot"><p class="faint small">${shown ? pointName(shown.at, by, true) : t(kind === 'line' ? 'plot.latest' : 'plot.whole')}</p>
         <div class="plot-area" ref=${element} onPointerLeave=${() => setAt(-1)}>${width > 0 && html`<svg width=${width} height=${HEIGHT} aria-hidden="true">
             ${lines.map((value) => html`<g key=${value}><line class="plot-grid" x1=${margin} x2=${width} y1=${y(value)} y2=${y(value)} /><text class="plot-text" x=${margin - 8} y=${y(value) + 4} text-anchor="end">${number(value)}</text></g>`)}
             ${points.map((point, index) => index % every === 0 && html`<text key=${point.at} class="plot-text" x=${margin + band * (index + 0.5)} y=${HEIGHT - 3} text-anchor="middle">${pointName(point.at, by)}</text>`)}
@@ -63,6 +63,7 @@ export function Plot({ title, by, kind = 'bars', series, points }) {
             ${kind === 'bars' ? points.map((point, index) => html`<${Bar} key=${point.at} values=${point.values} x=${margin + band * index} band=${band} y=${y} />`)
                 : series.map((each, index) => html`<polyline key=${each.id} class=${`plot-line s${index + 1}`} points=${points.map((point, place) => `${margin + band * (place + 0.5)},${y(point.values[index])}`).join(' ')} />`)}</svg>
         <${Columns} title=${title} points=${points} series=${series} by=${by} at=${at} onAt=${setAt} margin=${margin} />`}</div>
+        <${Legend} series=${series} points=${points} kind=${kind} shown=${shown} />
         <details class="plot-table"><summary class="faint small">${t('plot.table')}</summary><${Numbers} title=${title} points=${points} series=${series} by=${by} /></details></figure>`;
 }
 
@@ -79,11 +80,10 @@ function Bar({ values, x, band, y }) {
 }
 
 /** Names of the series with their sums, or with the numbers of the point that is looked at. @param {any} props */
-function Legend({ series, points, kind, shown, by }) {
+function Legend({ series, points, kind, shown }) {
     /** @param {number} index */
     const value = (index) => (shown ? shown.values[index] : kind === 'line' ? (points.at(-1)?.values[index] ?? 0) : points.reduce((/** @type {number} */ sum, /** @type {Point} */ each) => sum + each.values[index], 0));
-    return html`<figcaption class="legend"><span class="legend-when faint small">${shown ? pointName(shown.at, by, true) : t(kind === 'line' ? 'plot.latest' : 'plot.whole')}</span>
-        ${series.map((/** @type {Series} */ each, /** @type {number} */ index) => html`<span key=${each.id} class="legend-item"><i class=${`legend-mark s${index + 1}`} aria-hidden="true"></i>
+    return html`<figcaption class="legend">${series.map((/** @type {Series} */ each, /** @type {number} */ index) => html`<span key=${each.id} class="legend-item"><i class=${`legend-mark s${index + 1}`} aria-hidden="true"></i>
             ${each.href ? html`<a href=${each.href}><bdi>${each.label}</bdi></a>` : html`<bdi>${each.label}</bdi>`} <span class="number strong">${number(value(index))}</span></span>`)}</figcaption>`;
 }
 

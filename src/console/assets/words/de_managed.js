@@ -1,4 +1,4 @@
-// Deutsch für die Seiten, auf denen Benutzer, Schlüssel, Anwendungen und alles Übrige verwaltet werden.
+// German for the screens that manage users, keys, applications and the rest.
 
 /** @type {import('../words.js').Words} */
 export const managed = {
