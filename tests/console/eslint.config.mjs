@@ -14,7 +14,7 @@ export default [
             eqeqeq: ['error', 'always'],
             'for-direction': 'error',
             'getter-return': 'error',
-            'max-len': ['error', { code: 260, ignoreUrls: true }],
+            'max-len': ['error', { code: 265, ignoreUrls: true }],
             'no-alert': 'error',
             'no-async-promise-executor': 'error',
             'no-cond-assign': 'error',
