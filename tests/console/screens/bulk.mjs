@@ -40,7 +40,7 @@ export default function bulk(world) {
         await page.waitForURL(/\/admin\/audit\?action=sessions\.ended_in_bulk/);
         const { entries } = await server.call('GET', '/v1/audit?action=sessions.ended_in_bulk&limit=200');
         assert.equal(entries.filter((entry) => JSON.stringify(entry.detail).includes('"bulk"')).length, 1);
-        await eventually(async () => assert.equal(await rows(page, /audit trail/).count(), entries.length));
+        await eventually(async () => assert.equal(await rows(page, 'Entries of the audit trail').count(), entries.length));
         await page.context().close();
     });
 

@@ -10,13 +10,13 @@ export default function managing(world) {
 
     test('users are found by the beginning of an id, by email and by their ban', async () => {
         const page = await world.page('admin', '/admin/users');
-        await rows(page, /Users/).first().waitFor();
+        await rows(page, 'Users that were found').first().waitFor();
         await page.getByLabel('Search users').fill('10');
         await page.keyboard.press('Enter');
         await page.waitForURL(/search=10/);
-        await eventually(async () => assert.equal(await rows(page, /Users/).count(), 40));
+        await eventually(async () => assert.equal(await rows(page, 'Users that were found').count(), 40));
         await addChip(page, 'Email address', 'user1007@example.org');
-        await eventually(async () => assert.equal(await rows(page, /Users/).count(), 1));
+        await eventually(async () => assert.equal(await rows(page, 'Users that were found').count(), 1));
         await page.goto(`${world.base}/admin/users?banned=true`);
         await page.getByRole('link', { name: 'Mallory' }).click();
         await page.waitForURL(/\/admin\/users\/banned-1$/);
@@ -26,8 +26,8 @@ export default function managing(world) {
 
     test('pages of users go forward and back', async () => {
         const page = await world.page('viewer', '/admin/users?search=');
-        const list = async () => (await rows(page, /Users/).locator('th').allInnerTexts()).join();
-        await rows(page, /Users/).first().waitFor();
+        const list = async () => (await rows(page, 'Users that were found').locator('th').allInnerTexts()).join();
+        await rows(page, 'Users that were found').first().waitFor();
         const first = await list();
         await page.getByRole('button', { name: 'Next' }).click();
         await eventually(async () => assert.notEqual(await list(), first));
@@ -202,8 +202,8 @@ export default function managing(world) {
         await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
         await addChip(page, 'What', 'User banned');
         await addChip(page, 'To whom', 'trouble');
-        await eventually(async () => assert.equal(await rows(page, /audit trail/).count(), 1));
-        const line = await rows(page, /audit trail/).first().innerText();
+        await eventually(async () => assert.equal(await rows(page, 'Entries of the audit trail').count(), 1));
+        const line = await rows(page, 'Entries of the audit trail').first().innerText();
         assert.match(line, /User banned/);
         assert.match(line, /Console of the tests/);
         await page.getByRole('button', { name: 'Copy as JSON lines' }).click();

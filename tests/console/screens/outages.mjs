@@ -22,7 +22,7 @@ export default function outages(main) {
         await page.locator('.loading').waitFor({ state: 'attached' });
         await page.getByRole('status').filter({ hasText: 'Loading' }).waitFor();
         answer();
-        await rows(page, /Users/).first().waitFor();
+        await rows(page, 'Users that were found').first().waitFor();
         assert.equal(await page.locator('.loading').count(), 0);
         await page.context().close();
     });

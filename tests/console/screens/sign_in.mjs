@@ -12,7 +12,7 @@ export default function signIn(world) {
         const page = await world.page(null, '/admin/users?search=1001', { awaited: [/status of 401/] });
         await page.getByLabel('Service key').fill(world.data.admin.secret);
         await page.getByRole('button', { name: 'Sign in' }).click();
-        await rows(page, /Users/).first().waitFor();
+        await rows(page, 'Users that were found').first().waitFor();
         assert.match(page.url(), /\/admin\/users\?search=1001$/, 'the place is kept');
         const { httpOnly, sameSite, path } = await cookieOf(page.context());
         assert.deepEqual([httpOnly, sameSite, path], [true, 'Strict', '/']);
@@ -59,7 +59,7 @@ export default function signIn(world) {
         const own = await world.server.makeKey('Ended soon', 'sessions:read');
         world.states.own = await world.signIn(own.secret);
         const page = await world.page('own', '/admin/users?search=100', { awaited: [/status of 401/] });
-        await rows(page, /Users/).first().waitFor();
+        await rows(page, 'Users that were found').first().waitFor();
         for (const { id } of await consoleSessions(own.key)) await world.server.call('DELETE', `/v1/sessions/${id}`);
         await page.getByRole('link', { name: /1001/ }).first().click();
         await page.getByLabel('Service key').fill(own.secret);

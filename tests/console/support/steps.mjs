@@ -34,7 +34,7 @@ export async function addChip(page, label, text) {
 }
 
 /** The rows of the table with this name, as it is for screen readers. */
-export const rows = (page, name) => page.getByRole('table', { name }).locator('tbody tr');
+export const rows = (page, name) => page.getByRole('table', { name, exact: true }).locator('tbody tr');
 
 /** Waits for the sentence that says what was done. */
 export async function told(page, pattern) {

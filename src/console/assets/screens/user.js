@@ -1,6 +1,6 @@
 // One user: who it is, its sessions, and what staff can do about them.
 import { address, get } from '../api.js';
-import { Id } from '../parts/copy.js';
+import { Copy } from '../parts/copy.js';
 import { Icon } from '../parts/icon.js';
 import { Badge, Banner, Card, Facts, Page } from '../parts/page.js';
 import { Shares } from '../parts/shares.js';
@@ -75,7 +75,7 @@ const Actions = ({ id, path, who, onAsk }) => html`
 
 /** @param {string} id @param {User | null} who @returns {[string, any][]} */
 const factsOf = (id, who) => [
-    [t('user.id'), html`<${Id} value=${id} length=${40} copy />`],
+    [t('user.id'), html`<span class="row"><bdi class="mono breaks">${id}</bdi><${Copy} text=${id} label=${t('common.copy_id')} /></span>`],
     [t('user.name'), who?.name && html`<bdi class="breaks">${who.name}</bdi>`],
     [t('user.email'), who?.email && html`<bdi class="breaks">${who.email}</bdi>`],
     [t('user.state'), who && html`<${Badge} kind=${who.banned ? 'bad' : 'good'}>${t(who.banned ? 'users.banned' : 'users.allowed')}</${Badge}>`],
