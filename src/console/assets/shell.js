@@ -2,10 +2,10 @@
 import { again, signOut } from './api.js';
 import { Dialog } from './parts/dialog.js';
 import { Icon, Mark } from './parts/icon.js';
-import { Banner, Page } from './parts/page.js';
+import { Banner, expectHeading, Page } from './parts/page.js';
 import { Empty, Failure, Loading } from './parts/states.js';
 import { Toasts } from './parts/toast.js';
-import { html, useEffect, useRef, useState } from './preact.js';
+import { html, useEffect, useState } from './preact.js';
 import { go, link, matched, place } from './router.js';
 import { groups, routes } from './routes.js';
 import { KeyForm, SignIn } from './screens/sign_in.js';
@@ -82,34 +82,23 @@ function Person() {
         <button class="button bare" aria-label=${t('nav.sign_out')} title=${t('nav.sign_out')} onClick=${signOut}><${Icon} name="out" /></button></div></div>`;
 }
 
-/** Loads the screen of a path, and gives its heading the focus when it is not the first. @param {{ path: string }} props */
+let first = true;
+
+/** Loads the screen of a path. @param {{ path: string }} props */
 function Screen({ path }) {
     const current = found(path);
     const { query } = place.use();
     const [state, setState] = useState(/** @type {{ view?: any, error?: any }} */ ({}));
     const [round, setRound] = useState(0);
+    useState(() => (first ? (first = false) : expectHeading()));
     useEffect(() => {
         setState({});
         current?.route.screen().then((module) => setState({ view: module.default }), () => setState({ error: { status: 0, message: t('common.not_loaded') } }));
     }, [round]);
-    useFocusedHeading(state.view);
     if (!current) return html`<${Page} title=${t('nav.not_found')}><${Empty} title=${t('nav.nothing_here')} text=${t('nav.nothing_here_text')}>
         <a class="button" href=${link('/')}>${t('nav.overview')}</a></${Empty}></${Page}>`;
     if (state.error) return html`<${Page} title=${t('nav.not_found')}><${Failure} error=${state.error} onRetry=${() => setRound(round + 1)} /></${Page}>`;
     return state.view ? html`<${state.view} params=${current.params} query=${query} />` : html`<div class="page"><${Loading} /></div>`;
-}
-
-let first = true;
-
-/** @param {any} view */
-function useFocusedHeading(view) {
-    const done = useRef(false);
-    useEffect(() => {
-        if (!view || done.current) return;
-        done.current = true;
-        if (!first && !document.querySelector('dialog[open]')) /** @type {HTMLElement | null} */ (document.querySelector('main h1'))?.focus({ preventScroll: true });
-        first = false;
-    }, [view]);
 }
 
 /** Asks for the key in place when a request needs a recent sign-in. */

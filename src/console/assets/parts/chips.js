@@ -19,7 +19,7 @@ import { Popover } from './popover.js';
 /** @typedef {Record<string, string>} Values parameters and their values */
 
 /** @param {Condition} condition @param {Values} values */
-const isSet = ({ name, kind }, values) => Boolean(kind === 'range' ? values[`${name}_from`] || values[`${name}_to`] : values[name]);
+export const isSet = ({ name, kind }, values) => Boolean(kind === 'range' ? values[`${name}_from`] || values[`${name}_to`] : values[name]);
 
 /** @param {Condition} condition @param {Values} values @returns {Values} */
 function without({ name, kind }, values) {

@@ -1,18 +1,29 @@
 // The frame of a screen: its heading, its actions, its cards.
-import { html, useEffect } from '../preact.js';
+import { html, useEffect, useRef } from '../preact.js';
 import { t } from '../words.js';
 
+let moved = false;
+
+/** After a move to another screen its heading takes the focus, as soon as it is drawn. */
+export const expectHeading = () => void (moved = true);
+
 /**
- * A screen. Its heading gets the focus after a move by keyboard or link, and its title goes into the window's.
+ * A screen. Its heading gets the focus after a move, and its title goes into the window's.
  * @param {{ title: string, lead?: any, actions?: any, crumbs?: any, children?: any }} props
  */
 export function Page({ title, lead, actions, crumbs, children }) {
     useEffect(() => {
         document.title = `${title} · ${t('common.product')}`;
     }, [title]);
+    const heading = useRef(/** @type {HTMLElement | null} */ (null));
+    useEffect(() => {
+        // A field of the new screen that took the focus keeps it.
+        if (moved && !document.activeElement?.closest('.page, dialog')) heading.current?.focus({ preventScroll: true });
+        moved = false;
+    }, []);
     return html`<div class="page"><header class="page-head">
         <div class="page-words">${crumbs && html`<nav class="crumbs" aria-label=${t('common.crumbs')}>${crumbs}</nav>`}
-        <h1 tabindex="-1">${title}</h1>${lead && html`<p class="muted">${lead}</p>`}</div>
+        <h1 tabindex="-1" ref=${heading}>${title}</h1>${lead && html`<p class="muted">${lead}</p>`}</div>
         ${actions && html`<div class="row page-actions">${actions}</div>`}</header>${children}</div>`;
 }
 

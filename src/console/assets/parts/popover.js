@@ -1,5 +1,5 @@
 // A small panel below a button.
-import { html, useEffect, useRef, useState } from '../preact.js';
+import { html, useLayoutEffect, useRef, useState } from '../preact.js';
 
 /**
  * @param {{ button: any, label?: string, class?: string, children: (close: () => void) => any, end?: boolean, disabled?: boolean }} props
@@ -12,7 +12,7 @@ export function Popover({ button, label, children, end, disabled, class: look = 
         setOpen(false);
         element.current?.querySelector('button')?.focus();
     };
-    useEffect(() => {
+    useLayoutEffect(() => {
         if (!open) return;
         /** @type {HTMLElement | null | undefined} */
         const first = element.current?.querySelector('.popover input, .popover select, .popover button, .popover a');

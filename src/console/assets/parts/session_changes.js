@@ -24,7 +24,8 @@ function Change({ title, action, off, onSend, onClose, children }) {
         }
     };
     return html`<${Dialog} title=${title} onClose=${onClose}><form class="stack" onSubmit=${submit}>${children}${state.error && html`<${Failure} error=${state.error} />`}
-        <div class="row actions"><button type="button" class="button" onClick=${onClose}>${t('common.cancel')}</button><button class="button primary" disabled=${off || state.busy}>${action}</button></div></form></${Dialog}>`;
+        <div class="row actions"><button type="button" class="button" onClick=${onClose}>${t(off ? 'common.close' : 'common.cancel')}</button>
+            ${!off && html`<button class="button primary" disabled=${state.busy}>${action}</button>`}</div></form></${Dialog}>`;
 }
 
 const HOUR = 3600;

@@ -1,6 +1,6 @@
 // The search for sessions. All of it is in the address, so that a search can be sent to a colleague.
 import { get, post } from '../api.js';
-import { Chips } from '../parts/chips.js';
+import { Chips, isSet } from '../parts/chips.js';
 import { Confirm } from '../parts/dialog.js';
 import { Check } from '../parts/field.js';
 import { Icon } from '../parts/icon.js';
@@ -40,10 +40,9 @@ export default function Sessions({ query }) {
     const sortBy = (order) => (order.endsWith('last_seen_at') && !values.user_id ? toast(t('sessions.last_seen_sort'), 'bad') : search(values, order));
     const rows = found.data?.sessions ?? [];
     const pages = usePages(query, found.data?.next_cursor);
-    const endAll = link('/end', conditionValues(endingConditions(), query));
     const actions = html`<${Columns} chosen=${chosen.length ? chosen : USUAL} />
         <button class="button small" disabled=${!rows.length} title=${t('sessions.csv_hint')} onClick=${() => saveCsv('sessions.csv', shown, rows)}><${Icon} name="download" />${t('sessions.csv')}</button>
-        ${isAdmin() && html`<a class="button small" href=${endAll}>${t('sessions.end_all')}</a>`}`;
+        ${isAdmin() && html`<button class="button small" onClick=${() => endAll(conditions, values, query)}>${t('sessions.end_all')}</button>`}`;
     return html`<${Page} title=${t('sessions.title')} lead=${t('sessions.lead')} actions=${actions}>
         <div class="filter-bar"><${SearchBox} onSearch=${(/** @type {Record<string, string>} */ guess) => search({ ...values, ...guess })} />
             <${Chips} conditions=${conditions} values=${values} onChange=${search} /></div>
@@ -58,6 +57,19 @@ export default function Sessions({ query }) {
             <${Pager} onBack=${pages.back} onNext=${pages.next}>${t('sessions.shown', { n: rows.length })}</${Pager}></section>`
         : html`<section class="card"><${Nothing} filtered=${Object.keys(values).length > 0} onClear=${() => search({})} /></section>`)}
         ${ending && html`<${EndTicked} ids=${[...ticked]} onClose=${() => setEnding(false)} onDone=${() => (setEnding(false), setTicked(new Set()), found.reload())} />`}</${Page}>`;
+}
+
+/**
+ * Goes to the bulk ending with the same conditions, unless it lacks one of them: it would end more than was found.
+ * @param {import('../parts/chips.js').Condition[]} conditions
+ * @param {Record<string, string>} values
+ * @param {URLSearchParams} query
+ */
+function endAll(conditions, values, query) {
+    const known = endingConditions().map(({ name }) => name);
+    const lacking = conditions.filter((each) => !known.includes(each.name) && isSet(each, values) && !(each.name === 'state' && values.state === 'active'));
+    if (lacking.length) toast(t('sessions.cannot_end_all', { names: lacking.map(({ label }) => label).join(', ') }), 'bad');
+    else go(link('/end', conditionValues(endingConditions(), query)));
 }
 
 /**
