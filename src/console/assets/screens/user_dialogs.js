@@ -69,7 +69,7 @@ export function DeleteUser({ id, path, who, active, onClose, onDone }) {
         toast(t(erase ? 'user.was_erased' : 'user.was_deleted', { name: nameOf({ id, who }), n: ended, erased: erased ?? 0 }));
         onDone();
     };
-    return html`<${Confirm} title=${t('user.ask_delete', { name: nameOf({ id, who }) })} action=${t(erase ? 'user.delete_erase' : 'user.delete')}
+    return html`<${Confirm} title=${t('user.ask_delete', { name: nameOf({ id, who }) })} action=${t(erase ? 'user.delete_erase' : 'user.delete_now')}
         typed=${id.length <= TYPED ? id : t('user.word')} onConfirm=${confirm} onClose=${onClose}><p>${t('user.delete_text', { n: active })}</p>
         <${Check} label=${t('user.erase')} hint=${t('user.erase_hint')} checked=${erase} onChange=${setErase} /></${Confirm}>`;
 }

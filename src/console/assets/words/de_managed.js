@@ -87,6 +87,7 @@ export const managed = {
         },
         erase: 'Auch persönliche Daten aus gespeicherten Sitzungen entfernen',
         erase_hint: 'Adressen, Orte, Geräte und Metadaten verschwinden sofort, nicht erst wenn die Sitzungen zu alt sind.',
+        delete_now: 'Löschen',
         delete_erase: 'Löschen und Daten entfernen',
         word: 'löschen',
         was_deleted: { one: '{name} wurde gelöscht, {n} Sitzung wurde beendet.', other: '{name} wurde gelöscht, {n} Sitzungen wurden beendet.' },

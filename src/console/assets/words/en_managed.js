@@ -87,6 +87,7 @@ export const managed = {
         },
         erase: 'Erase personal data from stored sessions, too',
         erase_hint: 'Addresses, places, devices and metadata go at once, not only when the sessions are too old to be kept.',
+        delete_now: 'Delete',
         delete_erase: 'Delete and erase',
         word: 'delete',
         was_deleted: { one: '{name} was deleted, and {n} session was ended.', other: '{name} was deleted, and {n} sessions were ended.' },
