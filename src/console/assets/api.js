@@ -1,6 +1,6 @@
 // Requests to the server, and what it answers when it refuses.
 import { base, search } from './router.js';
-import { me } from './store.js';
+import { leaving, me } from './store.js';
 import { t } from './words.js';
 
 /** @typedef {{ role: 'viewer' | 'admin', name: string, signed_in_at: string, expires_at: string, bootstrap: boolean }} Me */
@@ -68,7 +68,10 @@ export async function send(method, path, { query, body, signal, headers } = {}) 
     readClock(response);
     if (response.ok) return response;
     const problem = new Problem(response.status, await response.json().catch(() => ({})), response.headers.get('x-request-id'));
-    if (problem.status === 401 && path !== '/admin/sign-in') me.set(null);
+    if (problem.status === 401 && path !== '/admin/sign-in') {
+        if (me.get()) leaving.set('over');
+        me.set(null);
+    }
     if (problem.code === 'recent_sign_in_required') {
         await again.ask();
         return send(method, path, { query, body, signal, headers });
@@ -110,10 +113,13 @@ export const remove = (path, query) => ask('DELETE', path, { query });
 /** @param {{ key: string } | { link: string }} credential */
 export async function signIn(credential) {
     await post('/admin/sign-in', credential);
-    me.set(await get('/admin/me'));
+    const who = await get('/admin/me');
+    leaving.set('');
+    me.set(who);
 }
 
 export async function signOut() {
+    leaving.set('left');
     await post('/admin/sign-out').catch(() => null);
     me.set(null);
 }

@@ -23,6 +23,8 @@ try {
 } catch (error) {
     refused = error;
     me.set(null);
+    // A link that was used already does not end the sign-in that it made.
+    if (link) me.set(await get('/admin/me').catch(() => null));
 }
 const page = document.getElementById('console');
 if (page) render(html`<${Shell} refused=${refused} usedLink=${Boolean(link)} />`, page);

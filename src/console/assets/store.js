@@ -34,6 +34,9 @@ export function store(value) {
 /** The signed-in staff member as `/admin/me` tells; null is "not signed in", undefined "not known yet". */
 export const me = store(/** @type {import('./api.js').Me | null | undefined} */ (undefined));
 
+/** How the last sign-in came to its end: by the button, or without the person's doing. */
+export const leaving = store(/** @type {'' | 'left' | 'over'} */ (''));
+
 /** Whether changing buttons are shown. The server decides each time; a hidden button is a courtesy. */
 export const isAdmin = () => me.get()?.role === 'admin';
 

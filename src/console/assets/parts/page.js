@@ -36,10 +36,10 @@ export const Card = ({ title, actions, children, flush, class: more = '' }) => h
 
 /**
  * Names with their values, as a list of definitions.
- * @param {{ items: ([string, any] | false | null | undefined)[] }} props values that are null or undefined show a dash
+ * @param {{ items: ([string, any] | false | null | undefined)[] }} props a value that is missing or empty shows a dash
  */
 export const Facts = ({ items }) => html`<dl class="facts">${items.map((item) => item && html`<div key=${item[0]}><dt>${item[0]}</dt>
-    <dd>${item[1] ?? html`<span class="faint">–</span>`}</dd></div>`)}</dl>`;
+    <dd>${item[1] || html`<span class="faint">–</span>`}</dd></div>`)}</dl>`;
 
 /**
  * A word with a mark before it: the state is told by both, never by colour alone.

@@ -4,7 +4,10 @@ import { formatted } from '../time.js';
 import { utc } from '../store.js';
 import { number, t } from '../words.js';
 
-/** @typedef {{ id: string, label: string, href?: string }} Series at most six; the last of more is the rest */
+/** @typedef {{ id: string, label: string, href?: string, alarming?: boolean }} Series at most six; the last of more is the rest */
+/** @param {Series} series @param {number} index */
+const look = ({ alarming }, index) => (alarming ? 's-alarming' : `s${index + 1}`);
+
 /** @typedef {{ at: string, values: number[], href?: string }} Point values in the order of the series */
 
 const HEIGHT = 168;
@@ -60,22 +63,22 @@ export function Plot({ title, by, kind = 'bars', series, points }) {
             ${lines.map((value) => html`<g key=${value}><line class="plot-grid" x1=${margin} x2=${width} y1=${y(value)} y2=${y(value)} /><text class="plot-text" x=${margin - 8} y=${y(value) + 4} text-anchor="end">${number(value)}</text></g>`)}
             ${points.map((point, index) => index % every === 0 && html`<text key=${point.at} class="plot-text" x=${margin + band * (index + 0.5)} y=${HEIGHT - 3} text-anchor="middle">${pointName(point.at, by)}</text>`)}
             ${shown && html`<rect class="plot-band" x=${margin + band * at} y=${TOP} width=${band} height=${HEIGHT - TOP - BOTTOM} />`}
-            ${kind === 'bars' ? points.map((point, index) => html`<${Bar} key=${point.at} values=${point.values} x=${margin + band * index} band=${band} y=${y} />`)
-                : series.map((each, index) => html`<polyline key=${each.id} class=${`plot-line s${index + 1}`} points=${points.map((point, place) => `${margin + band * (place + 0.5)},${y(point.values[index])}`).join(' ')} />`)}</svg>
-        <${Columns} title=${title} points=${points} series=${series} by=${by} at=${at} onAt=${setAt} margin=${margin} />`}</div>
+            ${kind === 'bars' ? points.map((point, index) => html`<${Bar} key=${point.at} values=${point.values} series=${series} x=${margin + band * index} band=${band} y=${y} />`)
+                : series.map((each, index) => html`<polyline key=${each.id} class=${`plot-line ${look(each, index)}`} points=${points.map((point, place) => `${margin + band * (place + 0.5)},${y(point.values[index])}`).join(' ')} />`)}</svg>
+        ${!sums.some(Boolean) && html`<p class="plot-empty faint">${t('plot.empty')}</p>`}<${Columns} title=${title} points=${points} series=${series} by=${by} at=${at} onAt=${setAt} margin=${margin} />`}</div>
         <${Legend} series=${series} points=${points} kind=${kind} shown=${shown} />
         <details class="plot-table"><summary class="faint small">${t('plot.table')}</summary><${Numbers} title=${title} points=${points} series=${series} by=${by} /></details></figure>`;
 }
 
-/** Rectangles on each other, with a gap so that they are told apart without colour. @param {{ values: number[], x: number, band: number, y: (value: number) => number }} props */
-function Bar({ values, x, band, y }) {
+/** Rectangles on each other, with a gap so that they are told apart without colour. @param {{ values: number[], series: Series[], x: number, band: number, y: (value: number) => number }} props */
+function Bar({ values, series, x, band, y }) {
     const gap = band > 6 ? Math.min(6, band * 0.25) : 1;
     let below = 0;
     return values.map((value, index) => {
         const bottom = y(below);
         const head = y((below += value));
         const height = Math.max(0, bottom - head - (below > value ? 1 : 0));
-        return value > 0 && html`<rect key=${index} class=${`plot-bar s${index + 1}`} x=${x + gap / 2} width=${Math.max(1, band - gap)} y=${head} height=${Math.max(height, 0.5)} rx=${band > 8 ? 1.5 : 0} />`;
+        return value > 0 && html`<rect key=${index} class=${`plot-bar ${look(series[index], index)}`} x=${x + gap / 2} width=${Math.max(1, band - gap)} y=${head} height=${Math.max(height, 0.5)} rx=${band > 8 ? 1.5 : 0} />`;
     });
 }
 
@@ -83,7 +86,7 @@ function Bar({ values, x, band, y }) {
 function Legend({ series, points, kind, shown }) {
     /** @param {number} index */
     const value = (index) => (shown ? shown.values[index] : kind === 'line' ? (points.at(-1)?.values[index] ?? 0) : points.reduce((/** @type {number} */ sum, /** @type {Point} */ each) => sum + each.values[index], 0));
-    return html`<figcaption class="legend">${series.map((/** @type {Series} */ each, /** @type {number} */ index) => html`<span key=${each.id} class="legend-item"><i class=${`legend-mark s${index + 1}`} aria-hidden="true"></i>
+    return html`<figcaption class="legend">${series.map((/** @type {Series} */ each, /** @type {number} */ index) => html`<span key=${each.id} class="legend-item"><i class=${`legend-mark ${look(each, index)}`} aria-hidden="true"></i>
             ${each.href ? html`<a href=${each.href}><bdi>${each.label}</bdi></a>` : html`<bdi>${each.label}</bdi>`} <span class="number strong">${number(value(index))}</span></span>`)}</figcaption>`;
 }
 

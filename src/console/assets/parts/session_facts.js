@@ -1,13 +1,14 @@
 // What is known of a session, in cards.
-import { now } from '../api.js';
+import { get, now } from '../api.js';
 import { html, useEffect, useState } from '../preact.js';
 import { link } from '../router.js';
 import { duration, exact, Time, utcText } from '../time.js';
 import { utc } from '../store.js';
 import { named, t } from '../words.js';
 import { Id } from './copy.js';
-import { Card, Facts } from './page.js';
-import { placeName } from './session_words.js';
+import { Badge, Card, Facts } from './page.js';
+import { placeName, UserLink } from './session_words.js';
+import { useLoad } from './states.js';
 
 /** @param {string | null | undefined} at */
 const millis = (at) => (at ? Date.parse(at) : NaN);
@@ -83,10 +84,18 @@ export function Circumstances({ session }) {
 /** @param {{ words: string[] }} props */
 const Words = ({ words }) => html`<span class="row wrap">${words.map((word) => html`<bdi key=${word} class="tag mono">${word}</bdi>`)}</span>`;
 
+/** The user as the server knows it; a deleted one is an id alone. @param {{ id: string }} props */
+function Person({ id }) {
+    const user = useLoad((signal) => get(`/v1/users/${encodeURIComponent(id)}`, {}, signal), [id]);
+    const { name, email, banned } = /** @type {any} */ (user.data) ?? {};
+    return html`<span class="row wrap"><${UserLink} id=${id} />${name && html`<bdi>${name}</bdi>`}${email && html`<bdi class="muted">${email}</bdi>`}${banned && html`<${Badge} kind="bad">${t('session.banned')}</${Badge}>`}</span>`;
+}
+
 /** @param {{ session: any }} props */
 export function Rights({ session }) {
     const scope = session.scope.split(' ').filter(Boolean);
     return html`<${Card} title=${t('session.rights')}><${Facts} items=${[
+        [t('sessions.user'), html`<${Person} id=${session.user_id} />`],
         [t('sessions.application'), session.client_id && html`<${Shared} name="client_id" value=${session.client_id} />`],
         [t('sessions.scope'), scope.length ? html`<${Words} words=${scope} />` : undefined],
         [t('sessions.acr'), session.acr],

@@ -61,7 +61,7 @@ export function Failure({ error, onRetry }) {
     return html`<div class="failure" role="alert"><${Icon} name="warning" /><div>
         <p class="failure-title">${t(error?.status ? 'common.failed' : 'common.unanswered')}</p>
         <p>${error?.message || t('common.unreachable')}</p>
-        ${error?.errors?.map((/** @type {any} */ each) => html`<p key=${each.field}><code>${each.field}</code> ${each.message}</p>`)}
+        ${error?.errors?.filter((/** @type {any} */ each) => !error.message.includes(each.message)).map((/** @type {any} */ each) => html`<p key=${each.field}><code>${each.field}</code> ${each.message}</p>`)}
         ${error?.requestId && html`<p class="faint small">${t('common.request_id')} <code>${error.requestId}</code></p>`}
         ${onRetry && html`<p><button class="button small" onClick=${onRetry}>${t('common.retry')}</button></p>`}</div></div>`;
 }

@@ -78,7 +78,8 @@ export function endings(statistics, last) {
     const rest = sorted.filter((each) => !reasons.includes(each));
     /** @param {any} point @param {string} reason */
     const value = (point, reason) => (reason === 'expired' ? point.expired : (point.ended[reason] ?? 0));
-    const series = reasons.map((each) => ({ id: each, label: named('reason', each), href: link('/sessions', each === 'expired' ? { state: 'expired' } : { ended_reason: each }) }));
+    /** @type {import('./plot.js').Series[]} */
+    const series = reasons.map((each) => ({ id: each, label: named('reason', each), alarming: each === 'reuse_detected', href: link('/sessions', each === 'expired' ? { state: 'expired' } : { ended_reason: each }) }));
     if (rest.length) series.push({ id: ' rest', label: t('overview.others'), href: link('/sessions', { state: 'ended' }) });
     if (!series.length) series.push({ id: ' none', label: t('overview.ended'), href: link('/sessions', { state: 'ended' }) });
     return {

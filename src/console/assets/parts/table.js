@@ -54,6 +54,6 @@ function Heading({ column, sort, onSort }) {
  * The way through pages of a keyset. A missing function turns its button off.
  * @param {{ onBack?: (() => void) | null, onNext?: (() => void) | null, children?: any }} props
  */
-export const Pager = ({ onBack, onNext, children }) => html`<div class="pager"><span class="muted">${children}</span><div class="row">
+export const Pager = ({ onBack, onNext, children }) => html`<div class="pager"><span class="muted" role="status">${children}</span><div class="row">
     <button class="button small" disabled=${!onBack} onClick=${onBack}><${Icon} name="back" />${t('table.back')}</button>
     <button class="button small" disabled=${!onNext} onClick=${onNext}>${t('table.next')}<${Icon} name="next" /></button></div></div>`;

@@ -5,7 +5,7 @@ import { Segments } from '../parts/field.js';
 import { Icon } from '../parts/icon.js';
 import { Banner, Card, Facts, Page } from '../parts/page.js';
 import { Plot } from '../parts/plot.js';
-import { Empty, Failure, Loaded, useLoad } from '../parts/states.js';
+import { Empty, Failure, Loaded, Loading, useLoad } from '../parts/states.js';
 import { days, endedOf, endings, grouped, twoDays } from '../parts/statistics.js';
 import { html, useEffect } from '../preact.js';
 import { go, link } from '../router.js';
@@ -19,8 +19,8 @@ const LATEST = 12;
 export default function Overview({ query }) {
     const by = query.get('by') === 'day' ? 'day' : 'hour';
     const group = query.get('group') === 'device_type' ? 'device_type' : 'client_id';
-    const hours = useLoad((signal) => get('/v1/stats', { by: 'hour', from: twoDays(), group_by: group }, signal), [group]);
-    const months = useLoad((signal) => (by === 'day' ? get('/v1/stats', { by: 'day', group_by: group }, signal) : Promise.resolve(null)), [by, group]);
+    const hours = useLoad((signal) => statistics('hour', group, signal), [group]);
+    const months = useLoad((signal) => (by === 'day' ? statistics(by, group, signal) : Promise.resolve(null)), [by, group]);
     const status = useLoad((signal) => get('/v1/status', {}, signal), []);
     useRefresh(() => [hours, status, ...(by === 'day' ? [months] : [])].forEach(({ reload }) => reload()));
     /** @param {Record<string, string>} change */
@@ -35,9 +35,17 @@ export default function Overview({ query }) {
     return html`<${Page} title=${t('overview.title')} lead=${lead} actions=${actions}><${Problems} status=${status} />
         <${Loaded} of=${hours} rows=${3}>${(/** @type {any} */ data) => html`<${Tiles} statistics=${data} />`}</${Loaded}>
         ${by === 'day' && months.error && html`<${Failure} error=${months.error} onRetry=${months.reload} />`}
-        ${plotted.data && html`<${Plots} statistics=${plotted.data} group=${group} by=${by} />`}
+        ${plotted.data ? html`<${Plots} statistics=${plotted.data} by=${by} />` : by === 'day' && !months.error && html`<${Loading} rows=${8} />`}
         <div class="halves"><${Latest} /><${Server} status=${status} /></div></${Page}>`;
 }
+
+/**
+ * The numbers with the grouping that they have: the former ones are still drawn while others load.
+ * @param {'hour' | 'day'} by
+ * @param {'client_id' | 'device_type'} group
+ * @param {AbortSignal} signal
+ */
+const statistics = async (by, group, signal) => ({ ...(await get('/v1/stats', { by, group_by: group, from: by === 'hour' ? twoDays() : '' }, signal)), group });
 
 /** Numbers are asked for again while somebody looks. @param {() => void} refresh */
 function useRefresh(refresh) {
@@ -67,8 +75,9 @@ function Tile({ label, value, last = 0, before = 0, href, note, alarming }) {
         <span class="faint small">${beside}</span></a></li>`;
 }
 
-/** @param {{ statistics: any, group: 'client_id' | 'device_type', by: 'hour' | 'day' }} props */
-function Plots({ statistics, group, by }) {
+/** @param {{ statistics: any, by: 'hour' | 'day' }} props */
+function Plots({ statistics, by }) {
+    const { group } = statistics;
     const last = by === 'hour' ? 24 : 30;
     return html`<div class="halves"><${Card} title=${t('overview.opened')}><${Plot} title=${t('overview.opened')} by=${by} ...${grouped(statistics, group, by, 'opened', last)} /></${Card}>
         <${Card} title=${t('overview.ended_and_expired')}><${Plot} title=${t('overview.ended_and_expired')} by=${by} ...${endings(statistics, last)} /></${Card}></div>

@@ -10,7 +10,7 @@ import { deviceName, State, UserLink } from '../parts/session_words.js';
 import { Empty, Loaded, useLoad } from '../parts/states.js';
 import { Others, Timeline } from '../parts/timeline.js';
 import { toast } from '../parts/toast.js';
-import { html, useEffect, useState } from '../preact.js';
+import { html, useEffect, useRef, useState } from '../preact.js';
 import { link } from '../router.js';
 import { isAdmin } from '../store.js';
 import { listen } from '../stream.js';
@@ -23,21 +23,23 @@ export default function SessionScreen({ params }) {
     const session = useLoad((signal) => get(path, {}, signal), [path]);
     const timeline = useLoad((signal) => get(`${path}/timeline`, {}, signal), [path]);
     const [ended, setEnded] = useState(/** @type {string | null} */ (null));
-    const known = session.data !== undefined;
+    const active = /** @type {any} */ (session.data)?.state === 'active';
+    const own = useRef(false);
     const reload = () => (session.reload(), timeline.reload());
     useEffect(() => {
-        if (!known) return;
+        // A session that is over already has nothing to tell.
+        if (!active) return;
         return listen(`${path}/watch`, {
             onEvent: ({ event, data }) => {
                 if (event === 'session') session.change(data);
                 if (event !== 'ended') return;
-                setEnded(data?.reason ?? '');
+                if (!own.current) setEnded(data?.reason ?? '');
                 reload();
             },
         });
-    }, [path, known]);
+    }, [path, active]);
     if (/** @type {any} */ (session.error)?.status === 404) return html`<${Gone} id=${params.id} />`;
-    return html`<${Loaded} of=${session} rows=${12}>${(/** @type {any} */ data) => html`<${View} session=${data} timeline=${timeline} news=${ended} reload=${reload} />`}</${Loaded}>`;
+    return html`<${Loaded} of=${session} rows=${12}>${(/** @type {any} */ data) => html`<${View} session=${data} timeline=${timeline} news=${ended} own=${own} reload=${reload} />`}</${Loaded}>`;
 }
 
 const crumbs = () => html`<a href=${link('/sessions')}>${t('sessions.title')}</a>`;
@@ -46,8 +48,8 @@ const crumbs = () => html`<a href=${link('/sessions')}>${t('sessions.title')}</a
 const Gone = ({ id }) => html`<${Page} title=${t('session.gone')} crumbs=${crumbs()}><section class="card"><${Empty} icon="sessions" title=${t('session.gone_title')} text=${t('session.gone_text')}>
     <a class="button" href=${link('/sessions')}>${t('session.all')}</a></${Empty}></section><p class="faint small mono">${id}</p></${Page}>`;
 
-/** @param {{ session: any, timeline: ReturnType<typeof useLoad>, news: string | null, reload: () => void }} props */
-function View({ session, timeline, news, reload }) {
+/** @param {{ session: any, timeline: ReturnType<typeof useLoad>, news: string | null, own: { current: boolean }, reload: () => void }} props */
+function View({ session, timeline, news, own, reload }) {
     const [doing, setDoing] = useState('');
     const active = session.state === 'active';
     const close = () => setDoing('');
@@ -57,6 +59,7 @@ function View({ session, timeline, news, reload }) {
         reload();
     };
     const end = async () => {
+        own.current = true;
         await remove(`/v1/sessions/${encodeURIComponent(session.id)}`);
         changed(t('session.end_done'));
     };

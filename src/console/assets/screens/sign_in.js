@@ -4,6 +4,7 @@ import { Field } from '../parts/field.js';
 import { Mark } from '../parts/icon.js';
 import { Failure } from '../parts/states.js';
 import { html, useEffect, useState } from '../preact.js';
+import { leaving } from '../store.js';
 import { t } from '../words.js';
 
 /**
@@ -36,11 +37,13 @@ export function KeyForm({ action, onDone }) {
 
 /** @param {{ refused?: any, usedLink?: boolean }} props `refused`: what the server said to the first request, if it was not "signed in" */
 export function SignIn({ refused, usedLink }) {
+    const how = leaving.use();
     useEffect(() => {
         document.title = `${t('sign_in.title')} · ${t('common.product')}`;
     }, []);
     return html`<main class="door"><div class="door-card"><${Mark} size=${40} /><h1>${t('sign_in.title')}</h1><p class="muted">${t('sign_in.lead')}</p>
-        ${usedLink && refused?.status === 401 && html`<p class="banner warn" role="alert">${t('sign_in.link_used')}</p>`}
-        ${refused && refused.status !== 401 && html`<${Failure} error=${refused} />`}
+        ${how === 'over' && html`<p class="banner warn" role="status">${t('sign_in.over')}</p>`}
+        ${!how && usedLink && refused?.status === 401 && html`<p class="banner warn" role="alert">${t('sign_in.link_used')}</p>`}
+        ${!how && refused && refused.status !== 401 && html`<${Failure} error=${refused} />`}
         <${KeyForm} action=${t('sign_in.action')} /></div></main>`;
 }

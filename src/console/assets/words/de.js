@@ -67,6 +67,7 @@ export const words = {
         continue: 'Weiter',
         busy: 'Anmeldung läuft …',
         wrong: 'Mit diesem Schlüssel geht es nicht. Er ist vertippt, widerrufen, abgelaufen, oder ihm fehlt das Recht.',
+        over: 'Ihre Anmeldung ist zu Ende. Melden Sie sich an, um dort weiterzumachen, wo Sie waren.',
         missing: 'Fügen Sie einen Dienstschlüssel ein.',
         link_used: 'Dieser Link wurde schon benutzt oder ist zu alt. Melden Sie sich mit einem Schlüssel an.',
         again: 'Mit dem Schlüssel bestätigen',
@@ -81,6 +82,7 @@ export const words = {
     },
     plot: {
         table: 'Zahlen',
+        empty: 'Nichts in dieser Zeit',
         hour: 'Stunde',
         day: 'Tag',
         whole: 'Insgesamt',

@@ -147,6 +147,7 @@ export const watched = {
         no_others_text: 'Hier ständen die anderen aktiven Sitzungen dieses Benutzers.',
         all_of_user: 'Alle des Benutzers',
         all: 'Alle Sitzungen',
+        banned: 'Gesperrt',
         gone: 'Sitzung nicht gefunden',
         gone_title: 'Diese Sitzung gibt es nicht',
         gone_text: 'Vielleicht wurde sie gelöscht: Vergangene Sitzungen werden nur eine Weile aufgehoben.',

@@ -68,6 +68,7 @@ export const words = {
         busy: 'Signing in …',
         wrong: 'This key cannot sign in here. It may be mistyped, revoked, expired, or lack the scope.',
         missing: 'Paste a service key.',
+        over: 'Your sign-in has ended. Sign in again to go on where you were.',
         link_used: 'This link was used already, or it is too old. Sign in with a key.',
         again: 'Confirm with your key',
         again_text: 'This needs a sign-in of the last 15 minutes.',
@@ -81,6 +82,7 @@ export const words = {
     },
     plot: {
         table: 'Numbers',
+        empty: 'Nothing in this time',
         hour: 'Hour',
         day: 'Day',
         whole: 'In all',

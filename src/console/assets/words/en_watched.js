@@ -147,6 +147,7 @@ export const watched = {
         no_others_text: 'The other active sessions of this user would be here.',
         all_of_user: 'All of this user',
         all: 'All sessions',
+        banned: 'Banned',
         gone: 'Session not found',
         gone_title: 'There is no such session',
         gone_text: 'It may have been deleted: sessions that are over are kept for a while only.',
