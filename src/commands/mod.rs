@@ -21,7 +21,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use self::console::ConsoleUrl;
 use crate::api::DocumentForm;
 use crate::clock::EntropyUnavailable;
 use crate::config::{Documented, LogConfig, SETTINGS, SettingError, Source};
@@ -184,7 +183,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
             Command::Healthcheck => healthcheck::healthcheck(&source).await,
             command => {
                 telemetry::start(&LogConfig::read_for_command(&source)?);
-                let (setup, console_url) = (Setup::read(&source)?, ConsoleUrl::read(&source)?);
+                let (setup, console_page) = (Setup::read(&source)?, console::configured_page(&source)?);
                 if !matches!(command, Command::Migrate) {
                     warn_of_new_database(&setup)?;
                 }
@@ -196,7 +195,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,
                     Command::Session(command) => administration::session(*command, &assembled).await,
-                    Command::Console(command) => console::console(&command, &console_url, &assembled).await,
+                    Command::Console(command) => console::console(&command, console_page, &assembled).await,
                     Command::User(command) => users::user(command, &assembled).await,
                     _ => print("The database is up to date."),
                 };

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::CommandError;
-use super::console::ConsoleUrl;
+use super::console;
 use crate::api::{self, App};
 use crate::config::{self, ConsoleAddress, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::geoip::GeoIp;
@@ -36,7 +36,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     warn_of_endless_bootstrap_key(&setup);
     let geoip = open_geoip(&source)?;
     setup.places = geoip.clone().map(|geoip| geoip as Arc<dyn FindPlace>);
-    let (has_issuer, console_url) = (config::has_issuer(&source), ConsoleUrl::read(&source)?);
+    let has_issuer = config::has_issuer(&source);
     // The source holds copies of the secrets.
     drop(source);
     let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
@@ -67,8 +67,17 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
         tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
     }
-    let link = if sessions.has_no_credential().await? { console_url.link(&sessions).await? } else { None };
-    welcome(&listener, &database, link.as_deref())?;
+    let issuer = has_issuer.then(|| sessions.access_tokens().issuer());
+    let console = match (&app.http.console, &console_listener) {
+        (ConsoleAddress::None, _) => None,
+        (ConsoleAddress::Own(_), Some(listener)) => Some(console::page(None, &listener.local_addr()?.to_string())),
+        _ => Some(console::page(issuer, &listener.local_addr()?.to_string())),
+    };
+    let console = match console {
+        Some(page) if sessions.has_no_credential().await? => Some(console::link(&page, &sessions).await?),
+        page => page,
+    };
+    welcome(&listener, &database, console.as_deref())?;
 
     if let Some(listener) = console_listener {
         tokio::spawn(server::serve(listener, api::console_router(Arc::clone(&app)), config.clone(), stop.clone()));
@@ -142,19 +151,23 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandErro
 }
 
 /// The lines for the person who has just started the server.
-fn welcome(listener: &TcpListener, database: &str, link: Option<&str>) -> Result<(), CommandError> {
+fn welcome(listener: &TcpListener, database: &str, console: Option<&str>) -> Result<(), CommandError> {
     let address = listener.local_addr()?;
     let program = std::env::args().next().unwrap_or_else(|| "sojourn".to_owned());
-    writeln!(
-        io::stdout(),
+    let version = env!("CARGO_PKG_VERSION");
+    let console = match console {
+        Some(link) if link.contains('#') => format!("\x20 the console is at      {link} (once, within 15 minutes)\n"),
+        Some(page) => format!("\x20 the console is at      {page}\n"),
+        None => String::new(),
+    };
+    let lines = format!(
         "Sojourn {version} listens on http://{address}\n\
          \x20 sessions are kept in   {database}\n\
          \x20 the reference is at    http://{address}/docs, the guides at http://{address}/docs/guide\n\
-         \x20 make a key to try it   {program} key create --name my-login --scope \"sessions:write sessions:read\"",
-        version = env!("CARGO_PKG_VERSION"),
-    )?;
-    if let Some(link) = link {
-        writeln!(io::stdout(), "\x20 look at it, once and within 15 minutes, at  {link}")?;
-    }
+         {console}\
+         \x20 make a key to try it   {program} key create --name my-login --scope \"sessions:write sessions:read\"\n",
+    );
+    // In one piece, because whoever reads them may stop after the first.
+    io::stdout().write_all(lines.as_bytes())?;
     Ok(())
 }
