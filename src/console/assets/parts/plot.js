@@ -95,8 +95,7 @@ function Columns({ title, points, series, by, onAt, margin }) {
     const [held, setHeld] = useState(points.length - 1);
     /** @param {KeyboardEvent} event */
     const move = (event) => {
-        const rtl = getComputedStyle(/** @type {Element} */ (event.currentTarget)).direction === 'rtl' ? -1 : 1;
-        const by = { ArrowRight: rtl, ArrowLeft: -rtl, Home: -points.length, End: points.length }[event.key];
+        const by = { ArrowRight: 1, ArrowLeft: -1, Home: -points.length, End: points.length }[event.key];
         if (!by) return;
         event.preventDefault();
         const next = Math.min(points.length - 1, Math.max(0, held + by));
