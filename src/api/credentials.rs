@@ -9,8 +9,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::addressing::origin_of;
 use super::app::App;
+use super::console_cookie;
 use super::family::Family;
-use crate::sessions::{Cookie, Credential, Error, Refusal};
+use crate::sessions::{Cookie, CookieKind, Credential, Error, Refusal};
 use crate::tokens::{Form as TokenForm, TokenError};
 
 /// The most different values of our cookies that one request may have.
@@ -84,10 +85,20 @@ fn form_decoded(value: &str) -> Option<String> {
 /// The credentials of a request: that of the header, or else those of the cookies where the family accepts them. A header
 /// of another scheme does not hide a cookie, because gateways and browsers add such headers.
 pub(super) fn credentials<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Vec<Credential>, Error> {
-    match authorization(&parts.headers, place)? {
-        Some(token) => Ok(vec![Credential::in_header(token)]),
-        None => cookies::<F>(parts, app),
+    if let Some(token) = authorization(&parts.headers, place)? {
+        return Ok(vec![Credential::in_header(token)]);
     }
+    let cookies = cookies::<F>(parts, app);
+    let has_cookie = !matches!(cookies, Err(Error::Unauthenticated(Refusal::Missing)));
+    match console_cookie::of_request::<F>(parts, app, has_cookie)? {
+        Some(console) => Ok(vec![console]),
+        None => cookies,
+    }
+}
+
+/// The token in the `Authorization` header, whatever it is worth; `None` without one.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    authorization(headers, Place::Bearer).ok().flatten()
 }
 
 /// The session tokens in the cookies of a request. A state-changing request must come from a page of ours, because browsers
@@ -98,8 +109,8 @@ pub(super) fn cookies<F: Family>(parts: &Parts, app: &App) -> Result<Vec<Credent
     }
     let (server, of_applications) = (app.http.cookie.as_deref(), app.sessions.application_cookies());
     let tokens = session_cookies(&parts.headers, |name| match server {
-        Some(server) if server == name => Some(Cookie { name: name.to_owned(), of_applications: false }),
-        _ if of_applications.contains(name) => Some(Cookie { name: name.to_owned(), of_applications: true }),
+        Some(server) if server == name => Some(Cookie { name: name.to_owned(), kind: CookieKind::Server }),
+        _ if of_applications.contains(name) => Some(Cookie { name: name.to_owned(), kind: CookieKind::Applications }),
         _ => None,
     })?;
     if !is_safe(&parts.method) {
@@ -150,7 +161,10 @@ fn authorization(headers: &HeaderMap, place: Place) -> Result<Option<&str>, Refu
 /// The distinct session tokens in the cookies that `ours` knows. Browsers send several of one name when other paths or
 /// domains have cookies of that name, in an order without meaning (RFC 6265 section 5.4). Cookies of other names may hold
 /// any bytes.
-fn session_cookies(headers: &HeaderMap, ours: impl Fn(&str) -> Option<Cookie>) -> Result<Vec<Credential>, Refusal> {
+pub(super) fn session_cookies(
+    headers: &HeaderMap,
+    ours: impl Fn(&str) -> Option<Cookie>,
+) -> Result<Vec<Credential>, Refusal> {
     let pairs = headers.get_all(header::COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
     let mut found: Vec<Credential> = Vec::new();
     for pair in pairs {
@@ -178,7 +192,7 @@ fn session_cookies(headers: &HeaderMap, ours: impl Fn(&str) -> Option<Cookie>) -
 /// Refuses a request that no page of ours made: one at the address that it calls (`Sec-Fetch-Site`), at a listed origin, or,
 /// in browsers without that header, at the issuer's. The issuer alone tells our own scheme and host: `Host` and what proxies
 /// add to it can be forged, and the connection does not know whether a proxy took off TLS.
-fn comes_from_own_page(headers: &HeaderMap, issuer: &str, listed: &[HeaderValue]) -> Result<(), Refusal> {
+pub(super) fn comes_from_own_page(headers: &HeaderMap, issuer: &str, listed: &[HeaderValue]) -> Result<(), Refusal> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let origin = origins.next();
     if origins.next().is_some() {
@@ -273,7 +287,7 @@ mod tests {
             (&[b"s=1; s=2; s=3; s=4; s=5; s=6; s=7; s=8; s=sjs_a"], Err(Refusal::Several)),
         ];
         for (values, expected) in rows {
-            let ours = |name: &str| (name == "s").then(|| Cookie { name: name.to_owned(), of_applications: false });
+            let ours = |name: &str| (name == "s").then(|| Cookie { name: name.to_owned(), kind: CookieKind::Server });
             let found = session_cookies(&headers(&header::COOKIE, values), ours);
             let found = found.map(|found| found.into_iter().map(|credential| credential.text).collect::<Vec<_>>());
             let expected = expected.map(|tokens| tokens.iter().map(|token| (*token).to_owned()).collect());

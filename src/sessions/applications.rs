@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::console::check_not_reserved;
 use super::error::Error;
 use super::extra_claims::checked_names;
 use super::facade::Sessions;
@@ -164,6 +165,7 @@ impl Sessions {
         caller.require(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
         let id = text::required("client_id", id, MAX_NAME_CHARS)?;
+        check_not_reserved(Some(&id))?;
         let name = draft.name.clone().unwrap_or_else(|| id.clone());
         let settings = ApplicationDraft { name: Some(name), ..draft }.apply(&ApplicationSettings::default())?;
         let now = self.now();

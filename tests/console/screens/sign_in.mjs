@@ -143,7 +143,7 @@ export default function signIn(world) {
 
     test('a sign-in of long ago is asked for again where it matters', async () => {
         const page = await world.page('admin', '/admin/keys', { awaited: [/status of 403/] });
-        const problem = { type: 'urn:sojourn:problem:recent_sign_in_required', title: 'Forbidden', status: 403, code: 'recent_sign_in_required', detail: 'x' };
+        const problem = { type: 'urn:sojourn:problem:insufficient_user_authentication', title: 'Forbidden', status: 403, code: 'insufficient_user_authentication', detail: 'x' };
         await page.route('**/v1/keys', (route) => {
             if (route.request().method() !== 'POST') return route.continue();
             return route.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify(problem) });
