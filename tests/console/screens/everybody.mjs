@@ -173,7 +173,7 @@ export default function everybody(world) {
         const second = await page.evaluate(async () => {
             const start = performance.now();
             [...document.querySelectorAll('nav a')].find((link) => link.pathname.endsWith('/users')).click();
-            while (!location.pathname.endsWith('/users') || !document.querySelector('main table tbody tr')) await new Promise((resolve) => requestAnimationFrame(resolve));
+            while (document.querySelector('main h1')?.textContent !== 'Users' || !document.querySelector('main table tbody tr')) await new Promise((resolve) => requestAnimationFrame(resolve));
             return performance.now() - start;
         });
         await page.goBack();
