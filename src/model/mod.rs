@@ -53,5 +53,5 @@ pub use slide::Slide;
 pub use stale::Stale;
 pub use token_issuer::TokenIssuer;
 pub use touch::Touch;
-pub use user::{MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};
+pub use user::{MAX_BAN_REASON_CHARS, MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};
 pub use user_search::{Criteria, NameMatch, UserSearch};

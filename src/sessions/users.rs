@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::facade::Sessions;
 use super::open::user_as_service;
-use crate::model::{Caller, EndReason, Opener, Scope, User, UserDetails, UserId};
+use crate::model::{Caller, EndReason, MAX_BAN_REASON_CHARS, Opener, Scope, User, UserDetails, UserId, text};
 
 /// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +68,13 @@ impl Sessions {
         Ok(erased)
     }
 
-    /// Bans a user, known or not, and ends its sessions, for a caller with `sessions:admin`. Answers how many, too.
-    pub async fn ban_user(&self, caller: &Caller, id: &UserId) -> Result<(User, usize), Error> {
+    /// Bans a user, known or not, and ends its sessions, for a caller with `sessions:admin`. Answers how many, too. A ban of
+    /// a banned user replaces its reason if one is given. Refused: [`Error::Invalid`] for the text of a reason.
+    pub async fn ban_user(&self, caller: &Caller, id: &UserId, reason: Option<String>) -> Result<(User, usize), Error> {
         caller.require(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
-        let (user, ended) = self.store().ban_user(id, self.now()).await?;
+        let reason = text::optional("reason", reason, MAX_BAN_REASON_CHARS)?;
+        let (user, ended) = self.store().ban_user(id, reason.as_deref(), self.now()).await?;
         let by = caller.credential();
         tracing::info!(user = id.as_str(), %by, "user banned");
         Ok((user, self.all_ended(id, None, ended, EndReason::UserBanned, by).await?))

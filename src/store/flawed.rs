@@ -275,7 +275,7 @@ implement!(UserStore {
     fn put_user(id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User>;
     fn delete_user(id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>>;
     fn erase_user(id: &UserId, service: &str) -> Result<u64>;
-    fn ban_user(id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)>;
+    fn ban_user(id: &UserId, reason: Option<&str>, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)>;
     fn unban_user(id: &UserId, now: DateTime<Utc>) -> Result<Option<User>>;
 });
 

@@ -121,7 +121,7 @@ async fn a_transaction_that_was_undone_is_tried_three_times_in_all() {
         store.put_user(&user("ben"), &details(Some("Ben"), None), at(1)).await.unwrap();
 
         fail(&fixture, 3, code).await;
-        let banned = store.ban_user(&user("ben"), at(1)).await;
+        let banned = store.ban_user(&user("ben"), None, at(1)).await;
         assert!(matches!(banned, Err(Error::Unavailable(_))), "{banned:?}");
         assert_eq!(tries(&fixture).await, 3);
     }

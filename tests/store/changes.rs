@@ -46,7 +46,7 @@ async fn every_ending_is_in_the_log_whatever_ended_it(fixture: &Fixture) {
     fixture.raw.run(&by_hand).await.unwrap();
     fixture.store.end_session(sessions[1].id, Owner::Anyone, EndReason::RevokedByAdmin, at(2)).await.unwrap();
     fixture.store.end_sessions_of(&user("ann"), Some(sessions[3].id), EndReason::RevokedByUser, at(3)).await.unwrap();
-    fixture.store.ban_user(&user("ann"), at(4)).await.unwrap();
+    fixture.store.ban_user(&user("ann"), None, at(4)).await.unwrap();
     let reasons = [EndReason::Logout, EndReason::RevokedByAdmin, EndReason::RevokedByUser, EndReason::UserBanned];
     let mut logged = all(&fixture.store).await;
     assert!(logged.contains(&Change::UserChanged(user("ann"))), "the ban itself");
@@ -73,7 +73,7 @@ async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixtur
     fixture.store.change_session(id, Owner::Anyone, &change, at(1)).await.unwrap().unwrap();
     fixture.store.extend_session(id, Owner::Anyone, TimeDelta::hours(1), at(1)).await.unwrap().unwrap();
     fixture.store.put_user(&ann, &details(Some("Ann"), None), at(2)).await.unwrap();
-    fixture.store.ban_user(&user("bob"), at(2)).await.unwrap();
+    fixture.store.ban_user(&user("bob"), None, at(2)).await.unwrap();
     fixture.store.unban_user(&user("bob"), at(3)).await.unwrap();
     fixture.store.delete_user(&user("bob"), at(4)).await.unwrap();
     let changed = |name| Change::UserChanged(user(name));

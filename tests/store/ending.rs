@@ -102,7 +102,7 @@ async fn an_ended_session_cannot_be_changed_by_anything(fixture: &Fixture) {
         store.end_sessions_of(&session.user_id, None, EndReason::RevokedByUser, now).await.unwrap(),
         EndedAtOnce::Ended(vec![])
     );
-    assert_eq!(store.ban_user(&session.user_id, now).await.unwrap().1, EndedAtOnce::Ended(vec![]));
+    assert_eq!(store.ban_user(&session.user_id, None, now).await.unwrap().1, EndedAtOnce::Ended(vec![]));
     assert_eq!(store.delete_user(&session.user_id, now).await.unwrap(), Some(EndedAtOnce::Ended(vec![])));
     assert_eq!(fixture.stored(id).await, ended);
 }
@@ -180,7 +180,7 @@ async fn a_use_that_is_written_late_does_not_bring_back_what_was_ended(fixture: 
                 store.end_sessions_of(user, None, EndReason::Logout, now).await.unwrap(),
                 EndedAtOnce::Ended(vec![])
             ),
-            "banned" => assert_eq!(store.ban_user(user, now).await.unwrap().1, EndedAtOnce::Ended(vec![])),
+            "banned" => assert_eq!(store.ban_user(user, None, now).await.unwrap().1, EndedAtOnce::Ended(vec![])),
             _ => assert_eq!(store.delete_user(user, now).await.unwrap(), Some(EndedAtOnce::Ended(vec![]))),
         }
         touches.push(Touch { id, seen_at: at(50), counter: 0, seen_from: None });

@@ -135,7 +135,7 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
         ("reauthenticate_session", store.reauthenticate_session(&authentication(&session, now)).await.err()),
         ("refresh_session", store.refresh_session(attempt(0)).await.err()),
         ("put_user", store.put_user(ann, &details(Some("B"), None), now).await.err()),
-        ("ban_user", store.ban_user(ann, now).await.err()),
+        ("ban_user", store.ban_user(ann, None, now).await.err()),
         ("unban_user", store.unban_user(ann, now).await.err()),
         ("delete_user", store.delete_user(ann, now).await.err()),
     ];

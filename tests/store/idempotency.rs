@@ -56,7 +56,7 @@ async fn a_repeat_answers_an_ended_session_too_and_one_of_a_banned_user(fixture:
     let first = opened(fixture, &keyed(&session_of("ann"), "key", b"1")).await;
     let ending = fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
     let Some(EndOutcome::Ended(ended)) = ending else { panic!("{ending:?}") };
-    fixture.store.ban_user(&first.user_id, at(2)).await.unwrap();
+    fixture.store.ban_user(&first.user_id, None, at(2)).await.unwrap();
     let repeat = keyed(&session_at("ann", 60), "key", b"1");
     assert_eq!(repeated(fixture.store.open_session(&repeat).await.unwrap()), *ended);
 }

@@ -91,7 +91,7 @@ async fn a_closed_store_is_not_available(fixture: &Fixture) {
     fixture.store.close().await;
     assert!(matches!(fixture.store.ping().await, Err(Error::Unavailable(_))));
     assert!(matches!(fixture.store.user(&user("ann")).await, Err(Error::Unavailable(_))));
-    let banned = fixture.store.ban_user(&user("ann"), at(0)).await;
+    let banned = fixture.store.ban_user(&user("ann"), None, at(0)).await;
     assert!(matches!(banned, Err(Error::Unavailable(_))));
 }
 

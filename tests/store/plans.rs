@@ -84,7 +84,7 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         store.end_sessions_of(&ann, Some(id), EndReason::Logout, now).await.unwrap();
         store.user(&ann).await.unwrap().unwrap();
         store.put_user(&ann, &UserDetails::default(), now).await.unwrap();
-        store.ban_user(&ann, now).await.unwrap();
+        store.ban_user(&ann, None, now).await.unwrap();
         store.unban_user(&ann, now).await.unwrap().unwrap();
         store.delete_user(&ann, now).await.unwrap().unwrap();
         while store.erase_user(&ann, &format!("user:{round}")).await.unwrap() > 0 {}

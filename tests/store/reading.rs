@@ -68,8 +68,15 @@ async fn a_deleted_user_appears_with_its_id_alone(fixture: &Fixture) {
     let session = fixture.open(session_at("ann", 7)).await;
     fixture.store.delete_user(&session.user_id, at(8)).await.unwrap();
     let signed_in = fixture.store.sessions_of_tokens(&[session.id]).await.unwrap().pop().unwrap();
-    let expected =
-        User { id: user("ann"), name: None, email: None, banned_at: None, created_at: at(7), updated_at: at(7) };
+    let expected = User {
+        id: user("ann"),
+        name: None,
+        email: None,
+        banned_at: None,
+        ban_reason: None,
+        created_at: at(7),
+        updated_at: at(7),
+    };
     assert_eq!(signed_in.user, expected);
     assert_eq!(signed_in.session.ended.unwrap().reason, EndReason::UserDeleted);
 }

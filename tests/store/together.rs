@@ -116,7 +116,7 @@ async fn batched_refreshes_are_answered_as_if_alone(fixture: &Fixture) {
 async fn batched_openings_are_answered_as_if_alone(fixture: &Fixture) {
     let known = many(fixture).await;
     let banned = user("banned");
-    fixture.store.ban_user(&banned, at(0)).await.unwrap();
+    fixture.store.ban_user(&banned, None, at(0)).await.unwrap();
     let told = |session: Session, user: UserDetails| NewSession { user, ..new(&session) };
     let mut asked = Vec::new();
     for (number, session) in known.iter().enumerate() {

@@ -13,6 +13,7 @@ on_both_stores!(
     a_ban_ends_the_users_sessions_and_no_other,
     a_ban_may_come_before_the_user,
     a_second_ban_keeps_the_first_ones_time,
+    a_ban_has_the_reason_that_was_given_last_until_it_is_lifted,
     a_lifted_ban_brings_no_session_back,
     a_deleted_user_is_gone_with_ban_and_sessions,
     an_unknown_user_with_sessions_can_be_deleted,
@@ -43,6 +44,7 @@ async fn a_user_is_created_and_changed_by_what_is_told(fixture: &Fixture) {
         name: None,
         email: Some("ann@example.org".to_owned()),
         banned_at: None,
+        ban_reason: None,
         created_at: at(1),
         updated_at: at(1),
     };
@@ -64,7 +66,7 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
     let one = fixture.open(session_at("eve", 1)).await;
     let two = fixture.open(session_at("eve", 0)).await;
     let other = fixture.open(session_of("ann")).await;
-    let (banned, ended) = fixture.store.ban_user(&one.user_id, at(5)).await.unwrap();
+    let (banned, ended) = fixture.store.ban_user(&one.user_id, None, at(5)).await.unwrap();
     assert_eq!((banned.banned_at, banned.updated_at, banned.created_at), (Some(at(5)), at(5), at(1)));
     assert_eq!(ended, EndedAtOnce::Ended(sorted(vec![one.id, two.id])));
     assert_eq!(fixture.stored(one.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserBanned }));
@@ -74,7 +76,7 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
 
 async fn a_ban_may_come_before_the_user(fixture: &Fixture) {
     let eve = user("eve");
-    let (banned, ended) = fixture.store.ban_user(&eve, at(5)).await.unwrap();
+    let (banned, ended) = fixture.store.ban_user(&eve, None, at(5)).await.unwrap();
     assert_eq!(ended, EndedAtOnce::Ended(vec![]));
     assert_eq!((banned.banned_at, banned.created_at), (Some(at(5)), at(5)));
     let told = fixture.store.put_user(&eve, &details(Some("Eve"), None), at(6)).await.unwrap();
@@ -84,14 +86,32 @@ async fn a_ban_may_come_before_the_user(fixture: &Fixture) {
 
 async fn a_second_ban_keeps_the_first_ones_time(fixture: &Fixture) {
     let eve = user("eve");
-    let first = fixture.store.ban_user(&eve, at(5)).await.unwrap();
-    assert_eq!(fixture.store.ban_user(&eve, at(6)).await.unwrap(), first);
+    let first = fixture.store.ban_user(&eve, None, at(5)).await.unwrap();
+    assert_eq!(fixture.store.ban_user(&eve, None, at(6)).await.unwrap(), first);
+}
+
+async fn a_ban_has_the_reason_that_was_given_last_until_it_is_lifted(fixture: &Fixture) {
+    let eve = user("eve");
+    let ban = async |reason, seconds| fixture.store.ban_user(&eve, reason, at(seconds)).await.unwrap().0;
+    let banned = ban(Some("Chargeback"), 5).await;
+    assert_eq!((banned.banned_at, banned.ban_reason.as_deref()), (Some(at(5)), Some("Chargeback")));
+    assert_eq!(ban(None, 6).await, banned, "no reason leaves the reason as it is");
+    let again = ban(Some("Fraud"), 7).await;
+    assert_eq!((again.banned_at, again.ban_reason.as_deref(), again.updated_at), (Some(at(5)), Some("Fraud"), at(7)));
+    let free = fixture.store.unban_user(&eve, at(8)).await.unwrap().unwrap();
+    assert_eq!((free.banned_at, free.ban_reason), (None, None));
+    assert_eq!(ban(None, 9).await.ban_reason, None, "nothing is left of an earlier ban");
+    // A server of the previous version lifts a ban and leaves the reason.
+    ban(Some("Fraud"), 10).await;
+    fixture.raw.run("UPDATE users SET banned_at = NULL").await.unwrap();
+    assert_eq!(fixture.store.user(&eve).await.unwrap().unwrap().ban_reason, None);
+    assert_eq!(ban(None, 11).await.ban_reason, None);
 }
 
 async fn a_lifted_ban_brings_no_session_back(fixture: &Fixture) {
     let session = fixture.open(session_of("eve")).await;
     let eve = &session.user_id;
-    fixture.store.ban_user(eve, at(5)).await.unwrap();
+    fixture.store.ban_user(eve, None, at(5)).await.unwrap();
     let free = fixture.store.unban_user(eve, at(6)).await.unwrap().unwrap();
     assert_eq!((free.banned_at, free.updated_at), (None, at(6)));
     assert_eq!(fixture.active_ids(eve, at(7)).await, []);
@@ -111,7 +131,7 @@ async fn a_deleted_user_is_gone_with_ban_and_sessions(fixture: &Fixture) {
     assert_eq!(fixture.store.delete_user(ann, at(6)).await.unwrap(), None);
     assert_eq!(fixture.stored(other.id).await.ended, None);
 
-    fixture.store.ban_user(ann, at(7)).await.unwrap();
+    fixture.store.ban_user(ann, None, at(7)).await.unwrap();
     assert_eq!(fixture.store.delete_user(ann, at(8)).await.unwrap(), Some(EndedAtOnce::Ended(vec![])));
     fixture.open(session_at("ann", 9)).await;
 }
@@ -303,7 +323,7 @@ async fn users_are_found_by_what_their_details_begin_with(fixture: &Fixture) {
     ] {
         fixture.store.put_user(&user(id), &details(name, email), at(0)).await.unwrap();
     }
-    fixture.store.ban_user(&user("2"), at(1)).await.unwrap();
+    fixture.store.ban_user(&user("2"), None, at(1)).await.unwrap();
     let all = ALL_USERS;
     let (ann, whole, begin) = (user("Ann"), NameMatch::Whole, NameMatch::Prefix);
     let cases: Vec<(UserSearch<'_>, &[&str])> = vec![

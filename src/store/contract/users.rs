@@ -29,9 +29,9 @@ pub trait UserStore: Send + Sync {
 
     /// Bans a user and ends its active sessions with [`EndReason::UserBanned`](crate::model::EndReason::UserBanned). An
     /// unknown user is created, so that no ban comes too early. Answers the user and the ended ids, in order. A second
-    /// ban keeps the time of the first.
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)>;
+    /// ban keeps the time of the first, and without a reason the reason too.
+    async fn ban_user(&self, id: &UserId, reason: Option<&str>, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)>;
 
-    /// Lifts a ban, and answers the user; ended sessions stay ended. `None` when the user is unknown.
+    /// Lifts a ban, whose reason goes with it, and answers the user; ended sessions stay ended. `None` when the user is unknown.
     async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>>;
 }

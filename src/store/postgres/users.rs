@@ -77,11 +77,12 @@ impl UserStore for PostgresStore {
         Ok(erased)
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
+    async fn ban_user(&self, id: &UserId, reason: Option<&str>, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
         let ban = || async {
             let mut connection = self.database.proved_for_ending().await?;
             let mut tx = connection.begin().await?;
-            let user = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).fetch_one(&mut *tx).await?;
+            let ban = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).bind(reason);
+            let user = ban.fetch_one(&mut *tx).await?;
             let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserBanned, now).await?;
             tx.commit().await?;
             Ok((columns::user(&user)?, ended))

@@ -64,10 +64,11 @@ impl UserStore for SqliteStore {
         Ok(erased)
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
+    async fn ban_user(&self, id: &UserId, reason: Option<&str>, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
         let ban = async {
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-            let user = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).fetch_one(&mut *tx).await?;
+            let ban = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).bind(reason);
+            let user = ban.fetch_one(&mut *tx).await?;
             let ended = end_sessions_of(&mut tx, id, None, EndReason::UserBanned, now).await?;
             tx.commit().await?;
             Ok((columns::user(&user)?, ended))

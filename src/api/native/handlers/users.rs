@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Body, Caller, PathText, Query, Result};
+use super::{Body, Caller, OptionalBody, PathText, Query, Result};
 use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::error::Problem;
@@ -138,18 +138,21 @@ pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id:
 /// Ends the user's sessions at once and allows no new ones. An unknown user can be banned too.
 #[utoipa::path(
     post, path = "/v1/users/{id}/ban", tag = "Users", operation_id = "banUser",
-    params(("id" = String, Path, description = "The user's id")),
+    params(("id" = String, Path, description = "The user's id")), request_body = Option<wire::BanUser>,
     responses(
         (status = 200, description = "The banned user, and the number of ended sessions", body = wire::BannedUser),
-        Unauthenticated, NeedsAdminRecent, BadUserId,
+        (status = 422, description = "Invalid user id or reason", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NeedsAdminRecent,
     ),
 )]
 pub(crate) async fn ban_user(
     State(app): State<Arc<App>>,
     caller: Caller,
     id: PathText,
+    body: OptionalBody<wire::BanUser>,
 ) -> Result<Json<wire::BannedUser>> {
-    let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id.into_inner())?).await?;
+    let (id, reason) = (UserId::parse(id.into_inner())?, body.into_inner().reason);
+    let (user, ended) = app.sessions.ban_user(&caller, &id, reason).await?;
     Ok(Json(wire::BannedUser { user: user.into(), ended }))
 }
 
