@@ -1,7 +1,9 @@
 //! The words of the domain: plain data that every other room uses. No code here queries a database or waits.
 
+mod actor;
 mod algorithm;
 mod application;
+mod audit;
 mod bulk_ending;
 mod caller;
 mod change;
@@ -25,8 +27,13 @@ mod touch;
 mod user;
 mod user_search;
 
+pub use actor::Actor;
 pub use algorithm::Algorithm;
 pub use application::{Application, ApplicationSettings};
+pub use audit::{
+    ActorKind, AuditAction, AuditActor, AuditDetail, AuditEntry, AuditFilter, AuditPosition, AuditSearch, AuditTarget,
+    DetailValue, Origin, StoredAuditEntry, TargetKind,
+};
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};

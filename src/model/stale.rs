@@ -24,4 +24,6 @@ pub enum Stale<'a> {
     IdempotencyKeys(DateTime<Utc>),
     /// Bulk endings that had been applied to all sessions at this instant.
     BulkEndings(DateTime<Utc>),
+    /// Entries of the audit trail of this instant or before.
+    AuditEntries(DateTime<Utc>),
 }

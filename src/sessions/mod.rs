@@ -6,6 +6,7 @@
 mod activity;
 mod application_cache;
 mod applications;
+mod auditing;
 mod authenticate;
 mod authentication;
 mod bound;
@@ -53,6 +54,7 @@ mod users;
 
 pub use activity::Activity;
 pub use applications::ApplicationDraft;
+pub use auditing::{AuditPage, ConsoleEvent};
 pub use authenticate::{Introspection, TokenKind};
 pub use authentication::AuthenticationDraft;
 pub use bulk_end::{COUNTED_TO, EndedInBulk, MAX_NAMED, Selection};

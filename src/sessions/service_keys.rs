@@ -9,7 +9,9 @@ use super::facade::Sessions;
 use super::freshness::MAX_STALENESS;
 use super::policy::MAX_LIFETIME;
 use crate::clock;
-use crate::model::{Caller, FieldError, Scope, ServiceKeyId, text};
+use crate::model::{
+    Actor, AuditAction, AuditDetail, AuditTarget, Caller, FieldError, Scope, ServiceKeyId, TargetKind, text,
+};
 use crate::tokens::{NewServiceKey, ServiceKey, StoredServiceKey};
 
 /// The lifetime of a key for which none is given.
@@ -36,16 +38,16 @@ impl Sessions {
     /// Makes a service key, for a caller with `sessions:admin`. Refused:
     /// [`Error::Invalid`] for a scope with a word that means nothing to this server, because it would promise a right, and
     /// [`Error::Forbidden`] for a key with more rights than the caller's.
-    pub async fn create_service_key(&self, caller: &Caller, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
-        caller.require(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
+    pub async fn create_service_key(&self, actor: &Actor, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
+        actor.require(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
         let ServiceKeyDraft { name, scope, application, lifetime } = draft;
         let scope = Scope::parse(&scope)?;
         if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
             let known = Scope::RESERVED.join(", ");
             return Err(FieldError::new("scope", format!("\"{word}\" is none of {known}")).into());
         }
-        if scope.contains(Scope::GRANT) && !caller.scope().allows(Scope::GRANT) {
+        if scope.contains(Scope::GRANT) && !actor.scope().allows(Scope::GRANT) {
             return Err(Error::needs(Scope::GRANT));
         }
         let name = text::required("name", name, MAX_NAME_CHARS)?;
@@ -67,8 +69,15 @@ impl Sessions {
         let expires_at = lifetime.map(|lifetime| now + lifetime);
         let mut new = ServiceKey::generate(id, name, scope, now, expires_at, entropy)?;
         new.stored.application = application;
-        self.store().add_service_key(&new.stored).await?;
-        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.credential(), "service key created");
+        let detail = AuditDetail::default()
+            .with_text("name", Some(&new.stored.name))
+            .with_text("scope", Some(&new.stored.scope))
+            .with_text("client_id", new.stored.application.as_ref())
+            .with_text("expires_at", expires_at.map(|at| at.to_rfc3339()));
+        let target = AuditTarget::new(TargetKind::Key, &id);
+        let entry = self.entry(actor, now, AuditAction::KeyCreated, Some(target), detail)?;
+        self.store().add_service_key(&new.stored, Some(&entry)).await?;
+        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %actor.credential(), "service key created");
         Ok(new)
     }
 
@@ -85,16 +94,18 @@ impl Sessions {
     }
 
     /// Revokes a service key, for a caller with `sessions:admin`. A revoked one is left as it is, without an error.
-    pub async fn revoke_service_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<(), Error> {
-        caller.require(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
-        if !self.store().revoke_service_key(id, self.now()).await? {
+    pub async fn revoke_service_key(&self, actor: &Actor, id: ServiceKeyId) -> Result<(), Error> {
+        actor.require(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
+        let (now, target) = (self.now(), AuditTarget::new(TargetKind::Key, &id));
+        let entry = self.entry(actor, now, AuditAction::KeyRevoked, Some(target), AuditDetail::default())?;
+        if !self.store().revoke_service_key(id, now, Some(&entry)).await? {
             return Err(Error::ServiceKeyNotFound);
         }
         // This process need not wait for its own line in the change log.
         self.cache.key_changed(id);
         self.signals.written();
-        tracing::info!(key = %id, by = %caller.credential(), "service key revoked");
+        tracing::info!(key = %id, by = %actor.credential(), "service key revoked");
         Ok(())
     }
 
@@ -103,11 +114,11 @@ impl Sessions {
     ///
     /// Other replicas may still open sessions with the key until they have read of the revocation, so a second bulk ending
     /// follows after [`MAX_STALENESS`].
-    pub async fn end_sessions_of_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<Option<u32>, Error> {
+    pub async fn end_sessions_of_key(&self, actor: &Actor, id: ServiceKeyId) -> Result<Option<u32>, Error> {
         let opened = || Selection::opened_with(id);
-        let first = self.revoke(caller, opened(), false).await?.sessions;
+        let first = self.revoke(actor, opened(), false).await?.sessions;
         tokio::time::sleep(MAX_STALENESS).await;
-        let late = self.revoke(caller, opened(), false).await?.sessions;
+        let late = self.revoke(actor, opened(), false).await?.sessions;
         Ok(first.zip(late).map(|(first, late)| first.saturating_add(late)))
     }
 

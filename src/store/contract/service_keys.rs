@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::error::Result;
-use crate::model::ServiceKeyId;
+use crate::model::{AuditEntry, ServiceKeyId};
 use crate::tokens::StoredServiceKey;
 
 /// Service keys: they are stored, read and revoked.
 #[async_trait]
 pub trait ServiceKeyStore: Send + Sync {
     /// Stores a new service key.
-    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()>;
+    async fn add_service_key(&self, key: &StoredServiceKey, entry: Option<&AuditEntry>) -> Result<()>;
 
     /// The service key with this id, whatever its state. `None` when unknown.
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>>;
@@ -20,5 +20,10 @@ pub trait ServiceKeyStore: Send + Sync {
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>>;
 
     /// Revokes a service key, and answers whether it exists. A second call keeps the time of the first.
-    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool>;
+    async fn revoke_service_key(
+        &self,
+        id: ServiceKeyId,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<bool>;
 }

@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::audit::AuditedWrite;
 use super::store::PostgresStore;
-use crate::model::{Algorithm, ServiceKeyId};
+use crate::model::{Algorithm, AuditEntry, ServiceKeyId};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
     ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
@@ -23,20 +25,24 @@ impl SigningKeyStore for PostgresStore {
         self.read(list).await
     }
 
-    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
+    async fn add_signing_key(&self, key: &SealedSigningKey, entry: Option<&AuditEntry>) -> Result<bool> {
         let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from, wanted_at } = key;
-        let add = || {
-            sqlx::query(ADD_SIGNING_KEY)
+        let add = || async {
+            let add = sqlx::query(ADD_SIGNING_KEY)
                 .bind(sequence)
                 .bind(kid)
                 .bind(algorithm.as_str())
                 .bind(sealed)
                 .bind(StoredTime(*created_at))
                 .bind(StoredTime(*active_from))
-                .bind(wanted_at.map(StoredTime))
-                .execute(&self.database.pool)
+                .bind(wanted_at.map(StoredTime));
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let is_added = add.execute(&mut *write).await?.rows_affected() > 0;
+            write.finish(is_added).await?;
+            Ok(is_added)
         };
-        Ok(self.database.retry_if_rolled_back(add).await?.rows_affected() > 0)
+        self.database.retry_if_rolled_back(add).await
     }
 
     async fn remove_signing_key(&self, sequence: i64) -> Result<()> {
@@ -59,10 +65,10 @@ impl SigningKeyStore for PostgresStore {
 
 #[async_trait]
 impl ServiceKeyStore for PostgresStore {
-    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
+    async fn add_service_key(&self, key: &StoredServiceKey, entry: Option<&AuditEntry>) -> Result<()> {
         let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application } = key;
-        let add = || {
-            sqlx::query(ADD_SERVICE_KEY)
+        let add = || async {
+            let add = sqlx::query(ADD_SERVICE_KEY)
                 .bind(id.0)
                 .bind(name)
                 .bind(scope.as_str())
@@ -70,11 +76,13 @@ impl ServiceKeyStore for PostgresStore {
                 .bind(StoredTime(*created_at))
                 .bind(expires_at.map(StoredTime))
                 .bind(revoked_at.map(StoredTime))
-                .bind(application)
-                .execute(&self.database.pool)
+                .bind(application);
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            add.execute(&mut *write).await?;
+            write.finish(true).await
         };
-        self.database.retry_if_rolled_back(add).await?;
-        Ok(())
+        self.database.retry_if_rolled_back(add).await
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
@@ -95,8 +103,21 @@ impl ServiceKeyStore for PostgresStore {
         self.read(list).await
     }
 
-    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        let revoke = || sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0).execute(&self.database.pool);
-        Ok(self.database.retry_idempotent(revoke).await?.rows_affected() > 0)
+    async fn revoke_service_key(
+        &self,
+        id: ServiceKeyId,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<bool> {
+        let revoke = || async {
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
+            let revoked = revoke.fetch_optional(&mut *write).await?;
+            let revoked_at = revoked.map(|row| row.time("revoked_at")).transpose()?;
+            write.finish(revoked_at == Some(now)).await?;
+            Ok(revoked_at.is_some())
+        };
+        self.database.retry_idempotent(revoke).await
     }
 }

@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::audit::AuditedWrite;
 use super::failure::failure;
+use super::rows;
 use super::store::SqliteStore;
-use crate::model::{Algorithm, ServiceKeyId};
+use crate::model::{Algorithm, AuditEntry, ServiceKeyId};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
     ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
@@ -21,7 +24,7 @@ impl SigningKeyStore for SqliteStore {
         rows.iter().map(signing_key).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
-    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
+    async fn add_signing_key(&self, key: &SealedSigningKey, entry: Option<&AuditEntry>) -> Result<bool> {
         let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from, wanted_at } = key;
         let add = sqlx::query(ADD_SIGNING_KEY)
             .bind(sequence)
@@ -31,7 +34,14 @@ impl SigningKeyStore for SqliteStore {
             .bind(StoredTime(*created_at))
             .bind(StoredTime(*active_from))
             .bind(wanted_at.map(StoredTime));
-        Ok(add.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let is_added = add.execute(&mut *write).await?.rows_affected() > 0;
+            write.finish(is_added).await?;
+            Ok(is_added)
+        };
+        write.await.map_err(failure)
     }
 
     async fn remove_signing_key(&self, sequence: i64) -> Result<()> {
@@ -48,7 +58,7 @@ impl SigningKeyStore for SqliteStore {
 
 #[async_trait]
 impl ServiceKeyStore for SqliteStore {
-    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
+    async fn add_service_key(&self, key: &StoredServiceKey, entry: Option<&AuditEntry>) -> Result<()> {
         let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application } = key;
         let add = sqlx::query(ADD_SERVICE_KEY)
             .bind(id.0)
@@ -59,8 +69,13 @@ impl ServiceKeyStore for SqliteStore {
             .bind(expires_at.map(StoredTime))
             .bind(revoked_at.map(StoredTime))
             .bind(application);
-        add.execute(&self.writer).await.map_err(failure)?;
-        Ok(())
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            add.execute(&mut *write).await?;
+            write.finish(true).await
+        };
+        write.await.map_err(failure)
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
@@ -74,8 +89,21 @@ impl ServiceKeyStore for SqliteStore {
         rows.iter().map(service_key).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
-    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
-        Ok(revoke.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
+    async fn revoke_service_key(
+        &self,
+        id: ServiceKeyId,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<bool> {
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
+            let revoked = rows::write_one(&mut *write, revoke).await?;
+            let revoked_at = revoked.map(|row| row.time("revoked_at")).transpose()?;
+            write.finish(revoked_at == Some(now)).await?;
+            Ok(revoked_at.is_some())
+        };
+        write.await.map_err(failure)
     }
 }

@@ -102,7 +102,7 @@ on_both_databases! {
         let key = server.key("sessions:read").await;
         server.send("GET", "/v1/sessions", &key).await.expect(200);
         let id = server.store.service_keys().await.unwrap()[0].id;
-        server.store.revoke_service_key(id, server.now()).await.unwrap();
+        server.store.revoke_service_key(id, server.now(), None).await.unwrap();
         server.catch_up().await;
         server.send("GET", "/v1/sessions", &key).await.expect_problem(401, "unauthenticated");
     }

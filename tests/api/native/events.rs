@@ -114,7 +114,7 @@ on_both_databases! {
         let key = server.key("sessions:read").await;
         let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:read" })).await;
         let (by_key, by_session) = (listen(&server, "?user_id=x", &key, None).await, listen(&server, "?user_id=x", &staff.access, None).await);
-        server.store.revoke_service_key(ServiceKey::parse(&key).unwrap().id, server.now()).await.unwrap();
+        server.store.revoke_service_key(ServiceKey::parse(&key).unwrap().id, server.now(), None).await.unwrap();
         server.end(&staff.id).await;
         by_key.expect_end().await;
         by_session.expect_end().await;

@@ -3,6 +3,7 @@
 mod application_algorithms;
 mod application_claims;
 mod applications;
+mod audit;
 mod authenticate;
 mod change;
 mod clients;

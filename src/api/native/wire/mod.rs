@@ -2,6 +2,7 @@
 
 mod answers;
 mod applications;
+mod audit;
 mod conditions;
 mod device;
 mod identity;
@@ -18,6 +19,7 @@ mod users;
 
 pub use answers::*;
 pub use applications::*;
+pub use audit::*;
 pub use device::{Device, DeviceKind};
 pub(super) use identity::identity;
 pub use keys::*;
