@@ -81,6 +81,7 @@ fn router() -> OpenApiRouter<Arc<App>> {
         ))
         .routes(routes!(handlers::sessions::extend_session))
         .routes(routes!(handlers::sessions::authenticate_session))
+        .routes(routes!(handlers::audit::get_timeline))
         .routes(routes!(handlers::sessions::revoke_sessions))
         .routes(routes!(handlers::statistics::get_statistics))
         .routes(routes!(handlers::cleaning::clean_up))

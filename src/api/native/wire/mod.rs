@@ -15,6 +15,7 @@ mod requests;
 mod requirements;
 mod search;
 mod statistics;
+mod timeline;
 mod users;
 
 pub use answers::*;
@@ -29,4 +30,5 @@ pub use requests::*;
 pub(super) use requirements::requirements;
 pub use search::*;
 pub use statistics::*;
+pub use timeline::*;
 pub use users::*;
