@@ -12,6 +12,7 @@ mod secrets;
 mod server;
 mod setting;
 mod settings;
+mod shown;
 mod source;
 
 use std::path::PathBuf;
@@ -29,7 +30,8 @@ pub use secrets::bootstrap_key;
 pub use server::ServerConfig;
 pub use setting::Documented;
 pub use settings::SETTINGS;
-pub use source::{SettingError, Source};
+pub use shown::{ShownSetting, shown_settings};
+pub use source::{Origin, SettingError, Source};
 
 use self::durations::written;
 use self::setting::OptionalSetting;

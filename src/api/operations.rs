@@ -21,7 +21,7 @@ use super::native;
 use super::openapi::DocumentError;
 use super::openapi::{DocumentForm, served_document};
 use super::registry::FAMILIES;
-use crate::sessions::{Error, NotReady};
+use crate::sessions::{Error, Problem};
 
 type Refusal = Refused<native::Native>;
 
@@ -67,24 +67,12 @@ async fn healthy() -> &'static str {
 
 /// Readiness: the database answers, its tables are of this version, and the server is not about to stop.
 async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
-    if *app.stopping.borrow() {
-        return Err(not_ready("stopping", "The server is about to stop"));
-    }
-    match app.sessions.ready().await {
-        Ok(()) => Ok("ready\n"),
-        Err(error) => {
-            tracing::warn!(error = %crate::error_chain::chain(&error), "not ready");
-            Err(match error {
-                NotReady::Database(_) => not_ready("database", "The database does not answer"),
-                NotReady::Migrations => not_ready("migrations", "The database has not been migrated to this version"),
-            })
-        }
-    }
+    app.sessions.ready(app.surroundings()).await.map(|()| "ready\n").map_err(not_ready)
 }
 
-/// The answer while not ready; `code` is the reason in one word.
-fn not_ready(code: &str, detail: &str) -> Response {
-    let problem = native::problem(StatusCode::SERVICE_UNAVAILABLE, code, detail.to_owned(), &[]);
+fn not_ready(problem: Problem) -> Response {
+    let (status, message) = (StatusCode::SERVICE_UNAVAILABLE, problem.message().to_owned());
+    let problem = native::problem(status, problem.code(), message, &[]);
     ([(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], problem).into_response()
 }
 

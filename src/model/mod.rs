@@ -6,6 +6,7 @@ mod bulk_ending;
 mod caller;
 mod change;
 mod counts;
+mod database;
 mod device;
 mod field_error;
 mod network;
@@ -34,6 +35,7 @@ pub use counts::{
     CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats, StatisticsQuery,
     Step,
 };
+pub use database::{DatabaseKind, DatabaseStatus};
 pub use device::recognise::recognise as recognise_device;
 pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;

@@ -16,9 +16,9 @@ use super::contract::{
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
-    Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition,
-    LogSnapshot, LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats,
-    SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
+    Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, DatabaseKind, DatabaseStatus, EndReason, Listing,
+    LogId, LogPosition, LogSnapshot, LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId,
+    SessionStats, SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -215,7 +215,12 @@ implement!(RetentionStore {
 implement!(StoreLifecycle {
     fn ping() -> Result<bool>;
     fn close() -> ();
+    fn database_status() -> Result<DatabaseStatus>;
     flawed {
+        fn kind(&self) -> DatabaseKind {
+            self.store.kind()
+        }
+
         fn pools(&self) -> Vec<Pool> {
             self.store.pools()
         }

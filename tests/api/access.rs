@@ -78,6 +78,8 @@ pub(super) const TABLE: &[Row] = &[
     ("verify", "GET", "/v1/verify", Nothing, OWN),
     ("require", "GET", "/v1/require/max_age=600", Nothing, OWN),
     ("getStatistics", "GET", "/v1/stats", Nothing, READ),
+    ("getStatus", "GET", "/v1/status", Nothing, READ),
+    ("listSettings", "GET", "/v1/settings", Nothing, ADMINISTER),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
     (
         "createApplication",

@@ -18,4 +18,5 @@ mod read_replica;
 mod reference;
 mod restore;
 mod secrets;
+mod settings;
 mod stopping;

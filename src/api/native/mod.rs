@@ -83,6 +83,8 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::sessions::authenticate_session))
         .routes(routes!(handlers::sessions::revoke_sessions))
         .routes(routes!(handlers::statistics::get_statistics))
+        .routes(routes!(handlers::operation::get_status))
+        .routes(routes!(handlers::operation::list_settings))
         .routes(routes!(handlers::cleaning::clean_up))
         .routes(routes!(handlers::applications::create_application, handlers::applications::list_applications))
         .routes(routes!(

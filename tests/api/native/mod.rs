@@ -36,6 +36,7 @@ mod rights;
 mod search;
 mod secrets;
 mod statistics;
+mod status;
 mod users;
 mod verify;
 mod watch;

@@ -13,7 +13,9 @@ mod place;
 mod requests;
 mod requirements;
 mod search;
+mod settings;
 mod statistics;
+mod status;
 mod users;
 
 pub use answers::*;
@@ -26,5 +28,7 @@ pub use me::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
 pub use search::*;
+pub use settings::*;
 pub use statistics::*;
+pub use status::*;
 pub use users::*;
