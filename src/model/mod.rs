@@ -32,8 +32,8 @@ pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
 pub use counts::{
-    CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats, StatisticsQuery,
-    Step,
+    ClientCount, CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats,
+    StatisticsQuery, Step,
 };
 pub use database::{DatabaseKind, DatabaseStatus};
 pub use device::recognise::recognise as recognise_device;

@@ -57,7 +57,7 @@ pub use activity::Activity;
 pub use applications::ApplicationDraft;
 pub use authenticate::{Introspection, TokenKind};
 pub use authentication::AuthenticationDraft;
-pub use bulk_end::{COUNTED_TO, EndedInBulk, MAX_NAMED, Selection};
+pub use bulk_end::{COUNTED_TO, DryRun, EndedInBulk, MAX_NAMED, Selection};
 pub use change_log::reader::{ChangeLogReader, ReadSummary};
 pub use credential::{Cookie, Credential};
 pub use error::{Error, GrantRefusal, Refusal};

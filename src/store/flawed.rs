@@ -16,9 +16,10 @@ use super::contract::{
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
-    Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, DatabaseKind, DatabaseStatus, EndReason, Listing,
-    LogId, LogPosition, LogSnapshot, LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId,
-    SessionStats, SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
+    Algorithm, Application, BulkEnding, Change, ClientCount, Counts, CountsWanted, DatabaseKind, DatabaseStatus,
+    EndReason, Listing, LogId, LogPosition, LogSnapshot, LoggedChange, OpenSessions, Owner, Search, ServiceKeyId,
+    Session, SessionId, SessionStats, SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId,
+    UserSearch,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -251,6 +252,7 @@ implement!(RefreshStore {
 implement!(SearchStore {
     fn search_sessions(search: Search<'_>) -> Result<Vec<Session>>;
     fn count_sessions(search: Search<'_>) -> Result<u32>;
+    fn count_sessions_by_client(search: Search<'_>) -> Result<Vec<ClientCount>>;
     fn search_users(search: UserSearch<'_>) -> Result<Vec<User>>;
     fn list_sessions(listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)>;
 });
