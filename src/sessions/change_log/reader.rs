@@ -218,6 +218,10 @@ impl Sessions {
                 self.feed.session_ended(id, ending, self.revocations_count_since(), is_told(ended));
             }
             Change::UserChanged(user) => self.cache.user_changed(&user),
+            Change::SessionChanged { id, user } => {
+                self.cache.user_changed(&user);
+                self.feed.session_changed(id);
+            }
             Change::BulkEnding { user, ended } => {
                 // The bulk ending may match any session that is watched.
                 self.distrust();
