@@ -8,9 +8,9 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::app::App;
-use super::credentials::{comes_from_own_page, session_cookies};
 use super::endings::is_check;
 use super::family::Family;
+use super::request_cookies::{comes_from_own_page, session_cookies};
 use crate::config::ConsoleAddress;
 use crate::sessions::{Cookie, CookieKind, Credential, Error, Refusal};
 

@@ -30,6 +30,7 @@ mod openapi_3_0;
 mod operations;
 pub mod quiika;
 mod registry;
+mod request_cookies;
 pub mod request_ids;
 pub mod request_log;
 mod request_notes;

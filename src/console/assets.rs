@@ -47,10 +47,10 @@ impl Release {
         let read = |path: &str| Files::get(path).map(|file| Bytes::from(file.data.into_owned())).unwrap_or_default();
         let mut files: BTreeMap<String, Bytes> = Files::iter().map(|path| (path.to_string(), read(&path))).collect();
         let all: Vec<u8> = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), b"\0", bytes].concat()).collect();
-        let hash = tokens::fingerprint(&all);
+        let hash = tokens::fingerprint(&all).into_iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(byte));
         let page = files.remove(PAGE).unwrap_or_default();
         Self {
-            name: hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+            name: format!("{hash:016x}"),
             page: String::from_utf8_lossy(&page).into_owned(),
             files: files.into_iter().map(|(path, bytes)| (path, File { bytes, compressed: OnceLock::new() })).collect(),
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::console::check_not_reserved;
 use super::error::Error;
 use super::extra_claims::checked_names;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
 use super::policy::{Lifetime, MAX_LIFETIME, MIN_LIFETIME};
-use crate::model::{Algorithm, Application, ApplicationSettings, Caller, FieldError, Scope, Session, text};
+use crate::model::{
+    Algorithm, Application, ApplicationSettings, Caller, FieldError, RESERVED_CLIENTS, Scope, Session, text,
+};
 use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
 /// The most applications, or a few more when several are made at once: all are in the memory of each replica.
@@ -98,6 +99,14 @@ fn limit_within(
         let (least, most) = (bounds.start().num_seconds(), bounds.end().num_seconds());
         FieldError::new(field, format!("must be a number of seconds from {least} to {most}"))
     })
+}
+
+/// Refuses the client ids of the server's own pages.
+pub(super) fn check_not_reserved(client: Option<&str>) -> Result<(), FieldError> {
+    match client.filter(|client| RESERVED_CLIENTS.contains(client)) {
+        Some(client) => Err(FieldError::new("client_id", format!("must not be {client}, which is the server's own"))),
+        None => Ok(()),
+    }
 }
 
 fn checked_audiences(audiences: Vec<String>) -> Result<Vec<String>, FieldError> {

@@ -11,8 +11,8 @@ use super::one_time_links::LinkDraft;
 use super::open::SessionDraft;
 use super::policy::{Lifetime, MIN_LIFETIME};
 use crate::model::{
-    Application, ApplicationSettings, CONSOLE_CLIENT, Caller, FieldError, LinkPurpose, Opener, RESERVED_CLIENTS, Scope,
-    Service, ServiceKeyId, Session, SignedIn, UserId,
+    Application, ApplicationSettings, CONSOLE_CLIENT, Caller, FieldError, LinkPurpose, Opener, Scope, Service,
+    ServiceKeyId, Session, SignedIn, UserId,
 };
 use crate::store::{NewSession, Opening};
 use crate::tokens::{LinkText, Secret, SessionToken};
@@ -144,7 +144,7 @@ impl Sessions {
     /// The console session behind the token of the console's cookie.
     pub async fn console_session(&self, cookie: &Credential) -> Result<ConsoleSession, Error> {
         match self.authenticate(std::slice::from_ref(cookie), None, None).await? {
-            Caller::User(signed_in) if is_of_console(&signed_in.session) => {
+            Caller::User(signed_in) if signed_in.session.is_of_console() => {
                 let is_admin = signed_in.session.scope.allows(Scope::ADMIN);
                 let role = if is_admin { ConsoleRole::Admin } else { ConsoleRole::Viewer };
                 Ok(ConsoleSession { signed_in: *signed_in, role })
@@ -156,7 +156,7 @@ impl Sessions {
     /// Refuses a console session whose credential has lost its force.
     pub(super) async fn admit_console(&self, session: &Session) -> Result<(), Error> {
         match session.opened_by {
-            Some(credential) if is_of_console(session) && !self.may_still_act(credential).await? => {
+            Some(credential) if session.is_of_console() && !self.may_still_act(credential).await? => {
                 Err(Refusal::ServiceKey.into())
             }
             _ => Ok(()),
@@ -165,7 +165,7 @@ impl Sessions {
 
     /// Refuses a console session that did not sign in within the last 15 minutes, for what cannot be undone.
     pub(super) fn require_recent_at_console(&self, caller: &Caller) -> Result<(), Error> {
-        match caller.session().filter(|session| is_of_console(session)) {
+        match caller.session().filter(|session| session.is_of_console()) {
             Some(session) => self.require_within(session, RECENT),
             None => Ok(()),
         }
@@ -180,22 +180,9 @@ impl Sessions {
     }
 }
 
-/// Whether a session is one of the console.
-pub(super) fn is_of_console(session: &Session) -> bool {
-    session.client_id.as_deref() == Some(CONSOLE_CLIENT)
-}
-
 /// The user that the console sessions of a service key belong to.
 pub(super) fn console_user(key: ServiceKeyId) -> Result<UserId, FieldError> {
     UserId::parse(format!("{USER_PREFIX}{key}"))
-}
-
-/// Refuses the client ids of the server's own pages.
-pub(super) fn check_not_reserved(client: Option<&str>) -> Result<(), FieldError> {
-    match client.filter(|client| RESERVED_CLIENTS.contains(client)) {
-        Some(client) => Err(FieldError::new("client_id", format!("must not be {client}, which is the server's own"))),
-        None => Ok(()),
-    }
 }
 
 /// The rights of a caller at the console, as a scope.

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::authenticate::Issue;
-use super::console::is_of_console;
 use super::credential::{Cookie, CookieKind};
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
@@ -37,7 +36,7 @@ impl Sessions {
     /// Refuses a session in the cookie of another application, and one of the console in anything but the console's cookie.
     pub(super) fn admit_cookie(&self, session: &Session, cookie: Option<&Cookie>) -> Result<(), Refusal> {
         let kind = cookie.map(|cookie| cookie.kind);
-        if is_of_console(session) != (kind == Some(CookieKind::Console)) {
+        if session.is_of_console() != (kind == Some(CookieKind::Console)) {
             return Err(Refusal::OtherApplication);
         }
         match cookie {

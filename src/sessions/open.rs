@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::applications::{allow_scope, lifetime_of};
+use super::applications::{allow_scope, check_not_reserved, lifetime_of};
 use super::authentication::{Authentication, AuthenticationDraft};
-use super::console::check_not_reserved;
 use super::cookies::require_cookie;
 use super::error::Error;
 use super::extra_claims::checked_claims;

@@ -149,7 +149,7 @@ on_both_databases! {
             let refused = send(&server, method, &path, &cookie, None).await;
             refused.expect(if method == "DELETE" && path.contains("/v1/sessions/") { 404 } else { 403 });
         }
-        let everybody = json!({ "filter": {} });
+        let everybody = json!({ "all": true });
         send(&server, "POST", "/v1/sessions/revoke", &cookie, Some(&everybody)).await.expect(403);
     }
 
@@ -159,7 +159,7 @@ on_both_databases! {
         let [first, second] = [sign_in(&server, &key).await, sign_in(&server, &key).await];
         let other = sign_in(&server, &server.key("sessions:admin").await).await;
         let id = sojourn::tokens::ServiceKey::parse(&key).unwrap().id;
-        send(&server, "DELETE", &format!("/v1/keys/{id}"), &other, None).await.expect(204);
+        send(&server, "DELETE", &format!("/v1/keys/{id}"), &other, None).await.expect(200);
         for cookie in [&first, &second] {
             send(&server, "GET", "/admin/me", cookie, None).await.expect_problem(401, "unauthenticated");
         }
@@ -179,7 +179,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         let short = server.send_json("POST", "/v1/keys", BOOTSTRAP_KEY, &json!({ "name": "short", "scope": "sessions:admin", "expires_in": 3600 })).await;
         let short = short.expect(201).json();
-        let cookie = sign_in(&server, short["key"].as_str().unwrap()).await;
+        let cookie = sign_in(&server, short["secret"].as_str().unwrap()).await;
         let me = send(&server, "GET", "/admin/me", &cookie, None).await.expect(200).json();
         let (from, to) = (me["signed_in_at"].as_str().unwrap(), me["expires_at"].as_str().unwrap());
         let lasts = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();
@@ -269,7 +269,7 @@ async fn the_page_is_served_below_admin_with_its_policy_and_its_files_for_ever()
     assert!(packed.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]));
     let of_another_release = answer(file("assets/0000000000000000/app.js")).await.expect(200);
     assert_eq!(of_another_release.header("cache-control"), "no-store");
-    for path in ["none.js", "index.html", "../../../Cargo.toml", "%2e%2e/Cargo.toml"] {
+    for path in ["none.js", "index.html", "..%2findex.html", "vendor"] {
         answer(file(&format!("{assets}/{path}"))).await.expect(404);
     }
 }

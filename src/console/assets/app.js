@@ -1,7 +1,8 @@
-// The start of the page: words, the sign-in's link, and who is signed in.
-import { get, signIn } from './api.js';
+// The start of the page: words, the sign-in's link, and who is signed in. What does not wait for another is asked for at once.
+import { get, Problem, signIn } from './api.js';
 import { html, render } from './preact.js';
-import { watchLinks } from './router.js';
+import { place, watchLinks } from './router.js';
+import { found } from './routes.js';
 import { Shell } from './shell.js';
 import { me } from './store.js';
 import { loadWords } from './words.js';
@@ -14,17 +15,16 @@ function takeLink() {
 }
 
 const link = takeLink();
-await loadWords();
 watchLinks();
-let refused;
-try {
-    if (link) await signIn({ link });
-    else me.set(await get('/admin/me'));
-} catch (error) {
-    refused = error;
-    me.set(null);
+found(place.get().path)?.route.screen().catch(() => null);
+const asked = (link ? signIn({ link }) : get('/admin/me').then(me.set)).then(() => null, (error) => error);
+await loadWords();
+let refused = await asked;
+if (refused) {
+    // Without an answer the problem was put into words before there were any.
+    if (!refused.status) refused = new Problem(0, {}, null);
     // A link that was used already does not end the sign-in that it made.
-    if (link) me.set(await get('/admin/me').catch(() => null));
+    me.set(link ? await get('/admin/me').catch(() => null) : null);
 }
 const page = document.getElementById('console');
 if (page) render(html`<${Shell} refused=${refused} usedLink=${Boolean(link)} />`, page);

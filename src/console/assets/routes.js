@@ -1,4 +1,5 @@
 // Every screen with its address, and its place in the navigation.
+import { matched } from './router.js';
 
 /**
  * @typedef {object} Route
@@ -31,4 +32,13 @@ export const groups = [
     ] },
 ];
 
-export const routes = groups.flatMap((each) => each.routes);
+const routes = groups.flatMap((each) => each.routes);
+
+/** The route of a path, and the values of its names. @param {string} path */
+export function found(path) {
+    for (const route of routes) {
+        const params = matched(route.path, path);
+        if (params) return { route, params };
+    }
+    return null;
+}

@@ -6,20 +6,11 @@ import { Banner, expectHeading, Page } from './parts/page.js';
 import { Empty, Failure, Loading } from './parts/states.js';
 import { Toasts } from './parts/toast.js';
 import { html, useEffect, useState } from './preact.js';
-import { go, link, matched, place } from './router.js';
-import { groups, routes } from './routes.js';
+import { go, link, place } from './router.js';
+import { found, groups } from './routes.js';
 import { KeyForm, SignIn } from './screens/sign_in.js';
 import { me, theme, utc } from './store.js';
 import { t } from './words.js';
-
-/** @param {string} path */
-function found(path) {
-    for (const route of routes) {
-        const params = matched(route.path, path);
-        if (params) return { route, params };
-    }
-    return null;
-}
 
 /** @param {{ refused: any, usedLink: boolean }} props */
 export function Shell({ refused, usedLink }) {

@@ -1,8 +1,14 @@
 // Times as people read them: in words near now, exact in the title, local or all in UTC.
 import { now } from './api.js';
-import { html, useEffect, useState } from './preact.js';
-import { utc } from './store.js';
+import { html } from './preact.js';
+import { store, utc } from './store.js';
 import { locale, t } from './words.js';
+
+/** Changes when times are to be written anew: twice a minute, and with the UTC switch. One timer is enough for all. */
+const reading = store(0);
+const anew = () => reading.set(reading.get() + 1);
+utc.watch(anew);
+setInterval(() => !document.hidden && anew(), 30_000);
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
@@ -67,12 +73,7 @@ export function duration(seconds) {
  * @param {{ at: string | null | undefined, relative?: boolean }} props
  */
 export function Time({ at, relative: inWords }) {
-    utc.use();
-    const [, tick] = useState(0);
-    useEffect(() => {
-        const timer = inWords ? setInterval(() => !document.hidden && tick((count) => count + 1), 30_000) : 0;
-        return () => clearInterval(timer);
-    }, [inWords]);
+    reading.use();
     if (!at) return html`<span class="faint">–</span>`;
     const near = inWords && Math.abs(new Date(at).getTime() - now()) < 7 * 86_400_000;
     const sameYear = new Date(at).getFullYear() === new Date().getFullYear();

@@ -65,7 +65,7 @@ export function Plot({ title, by, kind = 'bars', series, points }) {
             ${shown && html`<rect class="plot-band" x=${margin + band * at} y=${TOP} width=${band} height=${HEIGHT - TOP - BOTTOM} />`}
             ${kind === 'bars' ? points.map((point, index) => html`<${Bar} key=${point.at} values=${point.values} series=${series} x=${margin + band * index} band=${band} y=${y} />`)
                 : series.map((each, index) => html`<polyline key=${each.id} class=${`plot-line ${look(each, index)}`} points=${points.map((point, place) => `${margin + band * (place + 0.5)},${y(point.values[index])}`).join(' ')} />`)}</svg>
-        ${!sums.some(Boolean) && html`<p class="plot-empty faint">${t('plot.empty')}</p>`}<${Columns} title=${title} points=${points} series=${series} by=${by} at=${at} onAt=${setAt} margin=${margin} />`}</div>
+        ${!sums.some(Boolean) && html`<p class="plot-empty faint">${t('plot.empty')}</p>`}<${Columns} title=${title} points=${points} series=${series} by=${by} onAt=${setAt} margin=${margin} />`}</div>
         <${Legend} series=${series} points=${points} kind=${kind} shown=${shown} />
         <details class="plot-table"><summary class="faint small">${t('plot.table')}</summary><${Numbers} title=${title} points=${points} series=${series} by=${by} /></details></figure>`;
 }
@@ -91,12 +91,11 @@ function Legend({ series, points, kind, shown }) {
 }
 
 /** A link or a place for each point: one of them is in the order of the Tab key, the arrow keys go to the others. @param {any} props */
-function Columns({ title, points, series, by, at, onAt, margin }) {
+function Columns({ title, points, series, by, onAt, margin }) {
     const [held, setHeld] = useState(points.length - 1);
     /** @param {KeyboardEvent} event */
     const move = (event) => {
-        const rtl = getComputedStyle(/** @type {Element} */ (event.currentTarget)).direction === 'rtl' ? -1 : 1;
-        const by = { ArrowRight: rtl, ArrowLeft: -rtl, Home: -points.length, End: points.length }[event.key];
+        const by = { ArrowRight: 1, ArrowLeft: -1, Home: -points.length, End: points.length }[event.key];
         if (!by) return;
         event.preventDefault();
         const next = Math.min(points.length - 1, Math.max(0, held + by));

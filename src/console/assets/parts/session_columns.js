@@ -16,7 +16,7 @@ export const sessionColumns = () => [
     { id: 'user', label: t('sessions.user'), cell: (row) => html`<${UserLink} id=${row.user_id} />`, text: (row) => row.user_id },
     { id: 'state', label: t('sessions.state'), cell: (row) => html`<${State} session=${row} />`, text: (row) => (row.state === 'ended' ? named('reason', row.end_reason) : named('state', row.state)) },
     { id: 'place', label: t('sessions.place'), cell: (row) => html`<${Place} session=${row} />`, text: (row) => [placeName(row), row.last_ip_address ?? row.ip_address].filter(Boolean).join(' ') },
-    { id: 'application', label: t('sessions.application'), cell: (row) => (row.client_id ? html`<bdi class="clip">${row.client_id}</bdi>` : faint), text: (row) => row.client_id ?? '' },
+    { id: 'application', label: t('sessions.application'), cell: (row) => (row.client_id ? html`<bdi class="clip tight">${row.client_id}</bdi>` : faint), text: (row) => row.client_id ?? '' },
     { id: 'opened', label: t('sessions.opened'), sort: 'created_at', cell: (row) => html`<${Time} at=${row.created_at} relative />`, text: (row) => row.created_at },
     { id: 'last_seen', label: t('sessions.last_seen'), sort: 'last_seen_at', cell: (row) => html`<${Time} at=${row.last_seen_at} relative />`, text: (row) => row.last_seen_at },
     { id: 'ends', label: t('sessions.ends'), sort: 'expires_at', cell: (row) => html`<${Time} at=${row.ended_at ?? row.expires_at} relative />`, text: (row) => row.ended_at ?? row.expires_at },

@@ -34,7 +34,7 @@ export const Place = ({ session }) => {
 };
 
 /** @param {{ id: string }} props */
-export const UserLink = ({ id }) => html`<a class="clip" href=${link(`/users/${encodeURIComponent(id)}`)} title=${id}><bdi>${id}</bdi></a>`;
+export const UserLink = ({ id }) => html`<a class="clip tight" href=${link(`/users/${encodeURIComponent(id)}`)} title=${id}><bdi>${id}</bdi></a>`;
 
 /** @param {string} id */
 export const sessionLink = (id) => link(`/sessions/${encodeURIComponent(id)}`);

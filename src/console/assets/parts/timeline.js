@@ -2,7 +2,7 @@
 import { get } from '../api.js';
 import { html } from '../preact.js';
 import { link } from '../router.js';
-import { Time } from '../time.js';
+import { duration, Time } from '../time.js';
 import { named, t } from '../words.js';
 import { Card } from './page.js';
 import { Device, sessionLink } from './session_words.js';
@@ -14,8 +14,11 @@ export function actorName(by) {
     return by.name || (by.type && by.id ? `${named('actor', by.type)} ${by.id}` : named('actor', by.type));
 }
 
-/** @param {any} detail */
-const details = (detail) => (detail && typeof detail === 'object' ? Object.entries(detail).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`).join(', ') : '');
+/** Particulars in words: names that have none are shown as they came. @param {any} detail */
+const details = (detail) => Object.entries(detail ?? {}).map(([name, value]) => {
+    const text = name === 'seconds' ? duration(Number(value)) : Array.isArray(value) ? value.join(', ') : typeof value === 'object' ? JSON.stringify(value) : String(value);
+    return `${named('detail', name)} ${text}`;
+}).join(' · ');
 
 /** @param {{ of: ReturnType<typeof useLoad>, session: any }} props */
 export const Timeline = ({ of, session }) => html`<${Card} title=${t('session.timeline')}><${Loaded} of=${of} rows=${4}>${(/** @type {any} */ data) => html`<ol class="timeline">${data.items.map((/** @type {any} */ item, /** @type {number} */ index) => html`

@@ -92,14 +92,14 @@ const Server = ({ status }) => html`<${Card} title=${t('overview.server')}><${Lo
     [t('overview.health'), html`<span class=${`badge ${data.problems.length ? 'bad' : 'good'}`}><i class="mark" aria-hidden="true"></i>${data.problems.length ? t('overview.problems', { n: data.problems.length }) : t('overview.well')}</span>`],
     [t('overview.version'), data.version],
     [t('overview.started'), html`<${Time} at=${data.started_at} relative />`],
-    [t('overview.database'), `${{ sqlite: 'SQLite', postgresql: 'PostgreSQL' }[/** @type {string} */ (data.database.kind)] ?? data.database.kind} ${data.database.version}`],
-    [t('overview.migration'), String(data.database.migration)],
+    [t('overview.database'), `${{ sqlite: 'SQLite', postgresql: 'PostgreSQL' }[/** @type {string} */ (data.database.kind)] ?? data.database.kind} ${data.database.version ?? ''}`],
+    data.database.migration && [t('overview.migration'), String(data.database.migration)],
     [t('overview.freshness'), freshness(data.freshness)],
     data.signing_key && [t('overview.signing_key'), html`<a href=${link('/signing')}>${data.signing_key.algorithm}</a> <span class="muted">${t('overview.since')} <${Time} at=${data.signing_key.since} relative /></span>`],
 ]} />`}</${Loaded}></${Card}>`;
 
-/** @param {any} told */
-const freshness = (told) => (told?.change_log_age_ms === undefined || told.change_log_age_ms === null ? undefined
+/** How old an answer may be. A bound of 0 means that none comes from the cache. @param {any} told */
+const freshness = (told) => (told.bound_ms === 0 ? t('overview.strict') : told.change_log_age_ms === undefined || told.change_log_age_ms === null ? undefined
     : t('overview.fresh', { age: milliseconds(told.change_log_age_ms), bound: milliseconds(told.bound_ms) }));
 
 /** @param {number} value */

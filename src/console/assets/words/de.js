@@ -142,7 +142,14 @@ export const words = {
         ended: 'Beendet',
         expires: 'Läuft ab',
     },
+    detail: {
+        client_id: 'Für',
+        ip_address: 'Von',
+        seconds: 'Um',
+        fields: 'Geändert:',
+    },
     actor: {
+        unknown: 'Unbekannt',
         key: 'Dienstschlüssel',
         session: 'Sitzung',
         bootstrap_key: 'Startschlüssel',

@@ -36,6 +36,7 @@ export const watched = {
         migration: 'Migration',
         freshness: 'Änderungen gelesen',
         fresh: 'vor {age}, höchstens {bound}',
+        strict: 'Jede Antwort kommt aus der Datenbank',
         signing_key: 'Signaturschlüssel',
         since: 'seit',
         latest: 'Letzte Beendigungen',

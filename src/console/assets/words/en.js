@@ -142,7 +142,14 @@ export const words = {
         ended: 'Ended',
         expires: 'Expires',
     },
+    detail: {
+        client_id: 'For',
+        ip_address: 'From',
+        seconds: 'By',
+        fields: 'Changed:',
+    },
     actor: {
+        unknown: 'Unknown',
         key: 'Service key',
         session: 'Session',
         bootstrap_key: 'Bootstrap key',

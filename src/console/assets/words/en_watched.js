@@ -36,6 +36,7 @@ export const watched = {
         migration: 'Migration',
         freshness: 'Change log read',
         fresh: '{age} ago, at most {bound}',
+        strict: 'Every answer is read from the database',
         signing_key: 'Signing key',
         since: 'since',
         latest: 'Latest endings',
