@@ -76,7 +76,13 @@ export class World {
             };
             this.assets.set(url, route.fetch().then(keep));
         }
-        await route.fulfill(await this.assets.get(url));
+        try {
+            await route.fulfill(await this.assets.get(url));
+        } catch {
+            // The server is gone, or the page is.
+            this.assets.delete(url);
+            await route.abort('connectionrefused').catch(() => {});
+        }
     }
 
     /** Keeps every console message, report and request to another origin that no page should cause. */
