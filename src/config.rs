@@ -4,6 +4,7 @@
 //! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
 //! under the same name in each; in a file `retention` will do for `SOJOURN_RETENTION`. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
+mod console_address;
 mod durations;
 mod log_format;
 mod matching;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+pub use console_address::ConsoleAddress;
 pub use durations::parse_duration;
 pub use log_format::LogFormat;
 pub use same_site::SameSite;
@@ -202,6 +204,10 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         access_token_lifetime: source.get(&settings::ACCESS_TOKEN_LIFETIME)?,
         refresh_grace: source.get(&settings::REFRESH_GRACE)?,
         sliding: source.find(&settings::SLIDING)?,
+        console: Lifetime {
+            absolute: source.get(&settings::CONSOLE_LIFETIME)?,
+            idle: Some(source.get(&settings::CONSOLE_IDLE)?),
+        },
         reauth_within: source.find(&settings::REAUTH_WITHIN)?,
         session_limit: most.map(|most| SessionLimit { most, policy: limit_policy }),
         longest_extension: source.get(&settings::LONGEST_EXTENSION)?,
@@ -253,6 +259,8 @@ pub struct HttpConfig {
     pub cookie: Option<String>,
     /// The attribute of our cookies that tells browsers which sites may make them send it.
     pub cookie_same_site: SameSite,
+    /// Where the console is.
+    pub console: ConsoleAddress,
     /// The origins that browsers may call from.
     pub cors_origins: Vec<HeaderValue>,
     /// The names of users in the Janssen API.
@@ -273,6 +281,7 @@ impl HttpConfig {
         Ok(Self {
             cookie: source.find(&settings::COOKIE)?.filter(|name| name != "off"),
             cookie_same_site: source.get(&settings::COOKIE_SAME_SITE)?,
+            console: console_address(source)?,
             cors_origins: source.find(&settings::CORS_ORIGINS)?.unwrap_or_default(),
             janssen_user_dn: source.get(&settings::JANSSEN_USER_DN)?,
             rate_limit: source.get(&settings::RATE_LIMIT)?,
@@ -280,6 +289,15 @@ impl HttpConfig {
             forwarding_header: Some(source.get(&settings::FORWARDING_HEADER)?),
             metrics_listen: source.find(&settings::METRICS_LISTEN)?,
         })
+    }
+}
+
+fn console_address(source: &Source) -> Result<ConsoleAddress, SettingError> {
+    match (source.get(&settings::CONSOLE)?, source.find(&settings::CONSOLE_LISTEN)?) {
+        (true, None) => Ok(ConsoleAddress::Main),
+        (true, Some(address)) => Ok(ConsoleAddress::Own(address)),
+        (false, None) => Ok(ConsoleAddress::None),
+        (false, Some(_)) => Err(SettingError::new(settings::CONSOLE_LISTEN.name, "is set, but SOJOURN_CONSOLE is off")),
     }
 }
 

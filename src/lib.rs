@@ -9,6 +9,7 @@
 //! | [`store`] | the contract of a store (`store::contract`), and its two implementations: PostgreSQL and SQLite |
 //! | [`sessions`] | the core: every rule about sessions, users and service keys. No HTTP, no SQL, no JSON |
 //! | [`api`] | one folder for each family of wire formats: routes, handlers, wire types, errors |
+//! | `console` | the console for staff: its page with the files in `assets`, its sign-in |
 //! | [`tasks`] | background work: reading the change log, writing last-seen times, rotating keys, counting, deleting |
 //! | [`clock`] | time and randomness: the only room that asks the machine for either |
 //! | [`config`] | every setting: its name, its default, its check |
@@ -36,6 +37,7 @@ pub mod api;
 pub mod clock;
 pub mod commands;
 pub mod config;
+mod console;
 pub mod error_chain;
 pub mod failpoints;
 pub mod geoip;

@@ -83,7 +83,8 @@ async fn without_any_setting_it_serves_from_a_folder_that_it_makes() {
     assert!(server.welcome[0].starts_with("Sojourn "), "{:?}", server.welcome);
     assert!(server.welcome[1].contains("./sojourn-data/sojourn.db"));
     assert!(server.welcome[2].contains(&format!("{}/docs", server.base)));
-    assert!(server.welcome[3].contains("key create --name my-login --scope \"sessions:write sessions:read\""));
+    assert!(server.welcome[3].contains(&format!("{}/admin#sjl_", server.base)));
+    assert!(server.welcome[4].contains("key create --name my-login --scope \"sessions:write sessions:read\""));
     for file in ["secret", "sojourn.db"] {
         let mode = folder.path.join("sojourn-data").join(file).metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");

@@ -56,8 +56,13 @@ pub(super) fn with_page(router: Router<Arc<App>>, path: &str, page: MethodRouter
 }
 
 /// Announces a page of no family.
-pub(super) fn announce_page(path: &str) {
-    metrics::announce_operation(Route { family: Route::NO_FAMILY, path }, Method::Get);
+pub(crate) fn announce_page(path: &str) {
+    announce_page_with(path, Method::Get);
+}
+
+/// Announces a page of no family that is asked for with another method.
+pub(crate) fn announce_page_with(path: &str, method: Method) {
+    metrics::announce_operation(Route { family: Route::NO_FAMILY, path }, method);
 }
 
 /// Announces a page of no family that redirects.

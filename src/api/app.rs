@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::forwarding::Forwarding;
 use super::limits::RateLimits;
 use super::request_ids::RequestIds;
+use super::sign_in_failures::SignInFailures;
 use crate::clock::{Entropy, EntropyUnavailable};
 use crate::config::HttpConfig;
 use crate::sessions::Sessions;
@@ -23,6 +24,8 @@ pub struct App {
     pub forwarding: Forwarding,
     /// The rate limits by caller.
     pub limits: RateLimits,
+    /// The failed sign-ins to the console.
+    pub sign_in_failures: SignInFailures,
     /// Turns true when the server is about to stop and not ready any more.
     pub stopping: watch::Receiver<bool>,
 }
@@ -37,6 +40,7 @@ impl App {
     ) -> Result<Self, EntropyUnavailable> {
         let forwarding = Forwarding::new(http.forwarding_header.clone(), http.trusted_proxies.clone());
         let limits = RateLimits::new(http.rate_limit, forwarding.clone());
-        Ok(Self { sessions, request_ids: RequestIds::new(entropy)?, http, forwarding, limits, stopping })
+        let (request_ids, sign_in_failures) = (RequestIds::new(entropy)?, SignInFailures::default());
+        Ok(Self { sessions, request_ids, http, forwarding, limits, sign_in_failures, stopping })
     }
 }

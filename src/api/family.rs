@@ -18,6 +18,8 @@ pub trait Family: Send + Sync + 'static {
     const PREFIXES: &'static [&'static str];
     /// Whether callers may present the session cookie, where one is configured.
     const COOKIE: bool = false;
+    /// Whether the console calls it.
+    const CONSOLE: bool = false;
 
     /// Whether a client may authenticate by HTTP Basic, so that a request without a credential gets that challenge too.
     const CLIENTS: bool = false;

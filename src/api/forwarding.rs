@@ -29,7 +29,7 @@ impl Forwarding {
 
     /// The peer's address, or behind trusted proxies the last address that is not a trusted proxy's. If a proxy names
     /// no address, the proxy's own is returned, because everything before it may be forged. `None` without a peer.
-    pub(super) fn client_address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+    pub(crate) fn client_address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
         let mut address = peer_of(extensions)?;
         if !self.trusts(address) {
             return Some(address);

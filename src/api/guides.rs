@@ -30,6 +30,7 @@ macro_rules! texts {
 const GUIDES: &[(&str, &str)] = texts![
     "README.md",
     "docs/API.md",
+    "docs/console.md",
     "docs/gateways.md",
     "docs/OPERATING.md",
     "docs/high-availability.md",

@@ -160,7 +160,7 @@ impl RateLimits {
 }
 
 /// The network that counts as one client: an IPv4 address, or an IPv6 /64, which is what one household has.
-fn network_of(address: Option<IpAddr>) -> String {
+pub(crate) fn network_of(address: Option<IpAddr>) -> String {
     match address {
         Some(IpAddr::V6(address)) => {
             ipnet::Ipv6Net::new(address, 64).map(|network| network.trunc().to_string()).unwrap_or_default()

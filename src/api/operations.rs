@@ -28,8 +28,6 @@ type Refusal = Refused<native::Native>;
 /// The routes.
 pub(super) fn router() -> Router<Arc<App>> {
     let pages = [
-        ("/healthz", get(healthy)),
-        ("/readyz", get(ready)),
         ("/", get(greeting)),
         ("/openapi.yaml", get(served)),
         ("/openapi.json", get(served)),
@@ -42,10 +40,15 @@ pub(super) fn router() -> Router<Arc<App>> {
     announce_page("/docs/{*rest}");
     pages
         .into_iter()
-        .fold(Router::new(), |router, (path, page)| with_page(router, path, page))
+        .fold(health_router(), |router, (path, page)| with_page(router, path, page))
         .merge(guides::router())
         .merge(Router::from(reference()).layer(middleware::from_fn(only_own_assets)))
         .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
+}
+
+/// The routes of health.
+pub(super) fn health_router() -> Router<Arc<App>> {
+    with_page(with_page(Router::new(), "/healthz", get(healthy)), "/readyz", get(ready))
 }
 
 /// The route of the metrics, on the main address or their own.

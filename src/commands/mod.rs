@@ -4,6 +4,7 @@ mod administration;
 mod applications;
 mod arguments;
 mod conditions;
+mod console;
 mod healthcheck;
 mod keys;
 mod secrets;
@@ -17,10 +18,10 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::api::DocumentForm;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
+use crate::api::DocumentForm;
 use crate::clock::EntropyUnavailable;
 use crate::config::{Documented, LogConfig, SETTINGS, SettingError, Source};
 use crate::sessions::Error;
@@ -95,6 +96,9 @@ enum Command {
     /// Sessions: open one, list them, end them
     #[command(subcommand)]
     Session(Box<administration::SessionCommand>),
+    /// The console: sign in without a key
+    #[command(subcommand)]
+    Console(console::ConsoleCommand),
     /// Users: find them
     #[command(subcommand)]
     User(users::UserCommand),
@@ -179,7 +183,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
             Command::Healthcheck => healthcheck::healthcheck(&source).await,
             command => {
                 telemetry::start(&LogConfig::read_for_command(&source)?);
-                let setup = Setup::read(&source)?;
+                let (setup, console_page) = (Setup::read(&source)?, console::configured_page(&source)?);
                 if !matches!(command, Command::Migrate) {
                     warn_of_new_database(&setup)?;
                 }
@@ -191,6 +195,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,
                     Command::Session(command) => administration::session(*command, &assembled).await,
+                    Command::Console(command) => console::console(&command, console_page, &assembled).await,
                     Command::User(command) => users::user(command, &assembled).await,
                     _ => print("The database is up to date."),
                 };

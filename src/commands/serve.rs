@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::CommandError;
+use super::console;
 use crate::api::{self, App};
-use crate::config::{self, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
+use crate::config::{self, ConsoleAddress, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::geoip::GeoIp;
 use crate::sessions::FindPlace;
 use crate::setup::{Assembled, Setup};
@@ -46,6 +47,10 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         Some(address) => Some(listen("SOJOURN_METRICS_LISTEN", address).await?),
         None => None,
     };
+    let console_listener = match &http.console {
+        ConsoleAddress::Own(address) => Some(listen("SOJOURN_CONSOLE_LISTEN", address).await?),
+        ConsoleAddress::Main | ConsoleAddress::None => None,
+    };
     if !has_issuer {
         warn_of_default_issuer(sessions.access_tokens().issuer(), listener.local_addr()?);
     }
@@ -62,8 +67,21 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
         tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
     }
-    welcome(&listener, &database)?;
+    let issuer = has_issuer.then(|| sessions.access_tokens().issuer());
+    let console = match (&app.http.console, &console_listener) {
+        (ConsoleAddress::None, _) => None,
+        (ConsoleAddress::Own(_), Some(listener)) => Some(console::page(None, &listener.local_addr()?.to_string())),
+        _ => Some(console::page(issuer, &listener.local_addr()?.to_string())),
+    };
+    let console = match console {
+        Some(page) if sessions.has_no_credential().await? => Some(console::link(&page, &sessions).await?),
+        page => page,
+    };
+    welcome(&listener, &database, console.as_deref())?;
 
+    if let Some(listener) = console_listener {
+        tokio::spawn(server::serve(listener, api::console_router(Arc::clone(&app)), config.clone(), stop.clone()));
+    }
     if let Some(listener) = metrics_listener {
         tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
     }
@@ -133,16 +151,23 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandErro
 }
 
 /// The lines for the person who has just started the server.
-fn welcome(listener: &TcpListener, database: &str) -> Result<(), CommandError> {
+fn welcome(listener: &TcpListener, database: &str, console: Option<&str>) -> Result<(), CommandError> {
     let address = listener.local_addr()?;
     let program = std::env::args().next().unwrap_or_else(|| "sojourn".to_owned());
-    writeln!(
-        io::stdout(),
+    let version = env!("CARGO_PKG_VERSION");
+    let console = match console {
+        Some(link) if link.contains('#') => format!("\x20 the console is at      {link} (once, within 15 minutes)\n"),
+        Some(page) => format!("\x20 the console is at      {page}\n"),
+        None => String::new(),
+    };
+    let lines = format!(
         "Sojourn {version} listens on http://{address}\n\
          \x20 sessions are kept in   {database}\n\
          \x20 the reference is at    http://{address}/docs, the guides at http://{address}/docs/guide\n\
-         \x20 make a key to try it   {program} key create --name my-login --scope \"sessions:write sessions:read\"",
-        version = env!("CARGO_PKG_VERSION"),
-    )?;
+         {console}\
+         \x20 make a key to try it   {program} key create --name my-login --scope \"sessions:write sessions:read\"\n",
+    );
+    // In one piece, because whoever reads them may stop after the first.
+    io::stdout().write_all(lines.as_bytes())?;
     Ok(())
 }

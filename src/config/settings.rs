@@ -68,6 +68,30 @@ settings! {
         "An address of its own for /metrics, which is then not at the main one",
         matching::address,
     );
+    CONSOLE: Setting<bool> = Setting::new(
+        "SOJOURN_CONSOLE",
+        "on",
+        "The console for staff at /admin: on or off",
+        |text| expected("on or off", [("on", true), ("off", false)].into_iter().find_map(|(word, on)| (text == word).then_some(on))),
+    );
+    CONSOLE_LISTEN: OptionalSetting<String> = OptionalSetting::new(
+        "SOJOURN_CONSOLE_LISTEN",
+        "none",
+        "An address of its own for the console, which is then not at the main one",
+        matching::address,
+    );
+    CONSOLE_LIFETIME: Setting<TimeDelta> = Setting::new(
+        "SOJOURN_CONSOLE_LIFETIME",
+        "8h",
+        "Time after which staff must sign in to the console again",
+        duration::<MINUTE, ANY>,
+    );
+    CONSOLE_IDLE: Setting<TimeDelta> = Setting::new(
+        "SOJOURN_CONSOLE_IDLE",
+        "30m",
+        "Time without use after which staff must sign in to the console again",
+        duration::<MINUTE, ANY>,
+    );
     DATABASE_URL: SecretSetting = SecretSetting::new(
         "DATABASE_URL",
         "sqlite://<data dir>/sojourn.db",

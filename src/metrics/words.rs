@@ -99,6 +99,8 @@ words! {
         Banned = "banned",
         /// The service key is unknown, revoked or expired.
         ServiceKey = "service_key",
+        /// The one-time link is unknown, used or expired.
+        Link = "link",
         /// A service key where only a user's session will do.
         NotAUser = "not_a_user",
     }

@@ -5,6 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::algorithm::Algorithm;
 use super::scope::Scope;
 
+/// The client id of the console's sessions.
+pub const CONSOLE_CLIENT: &str = "sojourn-console";
+/// The client ids of the server's own pages: no application has one, and nobody else opens sessions for one.
+pub const RESERVED_CLIENTS: [&str; 1] = [CONSOLE_CLIENT];
+
 /// An application that sessions are opened for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {

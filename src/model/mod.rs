@@ -9,6 +9,7 @@ mod counts;
 mod device;
 mod field_error;
 mod network;
+mod one_time_link;
 mod opener;
 mod place;
 mod query;
@@ -26,7 +27,7 @@ mod user;
 mod user_search;
 
 pub use algorithm::Algorithm;
-pub use application::{Application, ApplicationSettings};
+pub use application::{Application, ApplicationSettings, CONSOLE_CLIENT, RESERVED_CLIENTS};
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
@@ -38,6 +39,7 @@ pub use device::recognise::recognise as recognise_device;
 pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;
 pub use network::Network;
+pub use one_time_link::{LinkPurpose, OneTimeLink};
 pub use opener::Opener;
 pub use place::{Place, Whereabouts};
 pub use query::{

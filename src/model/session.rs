@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::application::CONSOLE_CLIENT;
 use super::device::Device;
 use super::field_error::FieldError;
 use super::opener::Opener;
@@ -226,6 +227,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether it is a session of the console, whose token counts in the console's cookie alone.
+    pub fn is_of_console(&self) -> bool {
+        self.client_id.as_deref() == Some(CONSOLE_CLIENT)
+    }
+
     /// The state at `now`. Together with its SQL twin in each store, this is the only definition of an active session.
     ///
     /// Both limits are exclusive: at `expires_at` itself the session has expired.

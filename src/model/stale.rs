@@ -22,6 +22,8 @@ pub enum Stale<'a> {
     },
     /// Idempotency keys first used at or before this instant.
     IdempotencyKeys(DateTime<Utc>),
+    /// One-time links with an expiry at or before this instant.
+    OneTimeLinks(DateTime<Utc>),
     /// Bulk endings that had been applied to all sessions at this instant.
     BulkEndings(DateTime<Utc>),
 }

@@ -10,7 +10,9 @@ use super::extra_claims::checked_names;
 use super::facade::Sessions;
 use super::field_errors::FieldErrors;
 use super::policy::{Lifetime, MAX_LIFETIME, MIN_LIFETIME};
-use crate::model::{Algorithm, Application, ApplicationSettings, Caller, FieldError, Scope, Session, text};
+use crate::model::{
+    Algorithm, Application, ApplicationSettings, Caller, FieldError, RESERVED_CLIENTS, Scope, Session, text,
+};
 use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
 /// The most applications, or a few more when several are made at once: all are in the memory of each replica.
@@ -99,6 +101,14 @@ fn limit_within(
     })
 }
 
+/// Refuses the client ids of the server's own pages.
+pub(super) fn check_not_reserved(client: Option<&str>) -> Result<(), FieldError> {
+    match client.filter(|client| RESERVED_CLIENTS.contains(client)) {
+        Some(client) => Err(FieldError::new("client_id", format!("must not be {client}, which is the server's own"))),
+        None => Ok(()),
+    }
+}
+
 fn checked_audiences(audiences: Vec<String>) -> Result<Vec<String>, FieldError> {
     if audiences.len() > MAX_AUDIENCES {
         return Err(FieldError::new("audiences", format!("must have at most {MAX_AUDIENCES} entries")));
@@ -164,6 +174,7 @@ impl Sessions {
         caller.require(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
         let id = text::required("client_id", id, MAX_NAME_CHARS)?;
+        check_not_reserved(Some(&id))?;
         let name = draft.name.clone().unwrap_or_else(|| id.clone());
         let settings = ApplicationDraft { name: Some(name), ..draft }.apply(&ApplicationSettings::default())?;
         let now = self.now();

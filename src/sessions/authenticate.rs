@@ -224,6 +224,7 @@ impl Sessions {
             return Err(Refusal::UnknownSession.into());
         }
         self.admit_cookie(&signed_in.session, cookie)?;
+        self.admit_console(&signed_in.session).await?;
         match counting {
             Counting::Use { from } => {
                 let counter = claims.as_ref().map_or(0, |claims| claims.refresh_counter);
@@ -307,7 +308,7 @@ impl Sessions {
         Ok(found)
     }
 
-    fn check_active(&self, stored: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(super) fn check_active(&self, stored: &SignedIn, now: DateTime<Utc>) -> Result<(), Refusal> {
         // A ban ends all sessions; one that escaped it because of clock skew is refused here.
         if stored.user.banned_at.is_some() {
             return Err(Refusal::Banned(stored.user.id.clone()));

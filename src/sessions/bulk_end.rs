@@ -75,7 +75,7 @@ impl Sessions {
             (Selection::Matching(criteria), application) => {
                 let Criteria { filter, user_name, email } = *criteria;
                 match filter.within(application) {
-                    Some(filter) => self.revoke_matching(Criteria { filter, user_name, email }, dry_run, by).await,
+                    Some(filter) => self.revoke_matching(caller, Criteria { filter, user_name, email }, dry_run).await,
                     None => Ok(EndedInBulk::nothing()),
                 }
             }
@@ -101,7 +101,7 @@ impl Sessions {
         Ok(EndedInBulk { sessions: Some(u32::try_from(ended.len()).unwrap_or(u32::MAX)), sample: Vec::new() })
     }
 
-    async fn revoke_matching(&self, criteria: Criteria, dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
+    async fn revoke_matching(&self, caller: &Caller, criteria: Criteria, dry_run: bool) -> Result<EndedInBulk, Error> {
         let filter = &criteria.filter;
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
@@ -126,8 +126,9 @@ impl Sessions {
             let sample = self.store().search_sessions(self.newest(&active, SAMPLE)).await?;
             return Ok(EndedInBulk { sessions, sample });
         }
+        self.require_recent_to_end_many(caller, sessions)?;
         let ended = Ended { at: self.now(), reason: EndReason::RevokedByAdmin };
-        self.end_in_bulk(BulkEnding { filter, except: None, ended }, sessions, by).await?;
+        self.end_in_bulk(BulkEnding { filter, except: None, ended }, sessions, caller.credential()).await?;
         Ok(EndedInBulk { sessions, sample: Vec::new() })
     }
 

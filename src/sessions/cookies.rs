@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::authenticate::Issue;
-use super::credential::Cookie;
+use super::credential::{Cookie, CookieKind};
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
@@ -33,10 +33,17 @@ impl Sessions {
         }
     }
 
-    /// Refuses a session in the cookie of another application.
+    /// Refuses a session in the cookie of another application, and one of the console in anything but the console's cookie.
     pub(super) fn admit_cookie(&self, session: &Session, cookie: Option<&Cookie>) -> Result<(), Refusal> {
+        let kind = cookie.map(|cookie| cookie.kind);
+        if session.is_of_console() != (kind == Some(CookieKind::Console)) {
+            return Err(Refusal::OtherApplication);
+        }
         match cookie {
-            Some(cookie) if cookie.of_applications && self.cookie_of(session, None).as_ref() != Some(&cookie.name) => {
+            Some(cookie)
+                if kind == Some(CookieKind::Applications)
+                    && self.cookie_of(session, None).as_ref() != Some(&cookie.name) =>
+            {
                 Err(Refusal::OtherApplication)
             }
             _ => Ok(()),

@@ -14,8 +14,19 @@ pub struct Credential {
 pub struct Cookie {
     /// The name.
     pub name: String,
-    /// Whether only applications give it this name.
-    pub of_applications: bool,
+    /// Whose it is.
+    pub kind: CookieKind,
+}
+
+/// Whose a cookie is: the sessions that it may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CookieKind {
+    /// The server's: any session but those of the console.
+    Server,
+    /// Of applications that give it this name: their sessions.
+    Applications,
+    /// The console's: sessions of the console.
+    Console,
 }
 
 impl Credential {

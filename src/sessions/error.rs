@@ -25,6 +25,9 @@ pub enum Refusal {
     /// The token came in the cookie of another application.
     #[error("a cookie of another application")]
     OtherApplication,
+    /// The credential does not have the rights that the console needs.
+    #[error("no rights at the console")]
+    Powerless,
     /// The credential is not a valid token, or not of a kind for this use.
     #[error("not a valid token: {0}")]
     Token(#[from] TokenError),
@@ -40,6 +43,9 @@ pub enum Refusal {
     /// The service key is unknown, revoked or expired.
     #[error("service key is unknown, revoked or expired")]
     ServiceKey,
+    /// The one-time link is unknown, used or expired, of another purpose, or its maker may do nothing any more.
+    #[error("one-time link is unknown, used or expired")]
+    Link,
     /// The credential is a service key, where a user's session is needed.
     #[error("a service has no session")]
     NotAUser,
@@ -53,7 +59,7 @@ impl Refusal {
             Self::Several => RefusedFor::Several,
             Self::CrossSite => RefusedFor::CrossSite,
             Self::NoOrigin => RefusedFor::NoOrigin,
-            Self::Token(_) | Self::OtherApplication => RefusedFor::InvalidToken,
+            Self::Token(_) | Self::OtherApplication | Self::Powerless => RefusedFor::InvalidToken,
             Self::UnknownSession => RefusedFor::UnknownSession,
             // An active session is not refused.
             Self::NotActive(State::Ended | State::Active) => RefusedFor::Ended,
@@ -61,6 +67,7 @@ impl Refusal {
             Self::NotActive(State::IdleExpired) => RefusedFor::IdleExpired,
             Self::Banned(_) => RefusedFor::Banned,
             Self::ServiceKey => RefusedFor::ServiceKey,
+            Self::Link => RefusedFor::Link,
             Self::NotAUser => RefusedFor::NotAUser,
         }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::applications::{allow_scope, lifetime_of};
+use super::applications::{allow_scope, check_not_reserved, lifetime_of};
 use super::authentication::{Authentication, AuthenticationDraft};
 use super::cookies::require_cookie;
 use super::error::Error;
@@ -150,15 +150,15 @@ impl Sessions {
         let now = self.now();
         let choice = draft.tokens;
         let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
+        check_not_reserved(draft.client_id.as_deref())?;
         let replaces = draft.replaces.as_deref().map(|id| to_replace(bound, id)).transpose()?;
         let application = self.application_to_open(draft.client_id.as_deref(), draft.claims.is_some()).await?;
         if choice == TokenChoice::Cookie {
             require_cookie(application.as_deref(), draft.server_cookie.as_deref())?;
         }
-        let (mut session, user) = self.draft_session(caller, draft, application.as_deref(), now)?;
+        let (session, user) = self.draft_session(caller, draft, application.as_deref(), now)?;
         require_grant(caller, &session.scope, &self.parts.rights)?;
-        session.id = SessionId::new(&session.user_id, now, self.parts.entropy.as_ref())?;
-        let mut new = NewSession {
+        let new = NewSession {
             session,
             user,
             limit: self.policy().session_limit,
@@ -166,27 +166,14 @@ impl Sessions {
             idempotency: idempotency.map(|idempotency| idempotency_of(caller, idempotency, now)),
             replaces,
         };
-        let mut opening = self.try_to_open(&new).await?;
-        while let Opening::Outrun(reach) = opening {
-            // By a millisecond, so that the id tells it too.
-            let created_at = reach + TimeDelta::milliseconds(1);
-            new.session.id = SessionId::new(&new.session.user_id, created_at, self.parts.entropy.as_ref())?;
-            new.session.last_seen_at = new.session.last_seen_at.max(created_at);
-            new.session.created_at = created_at;
-            opening = self.try_to_open(&new).await?;
-        }
+        let (new, opening) = self.open_drafted(new).await?;
         let opened = match opening {
             Opening::Opened { user, evicted, replaced } => {
                 let session = new.session;
-                // The user's details may be new, and a session that has expired may have been replaced.
-                self.cache.user_changed(&session.user_id);
                 let ended: Vec<SessionId> = evicted.iter().copied().chain(replaced).collect();
                 if !ended.is_empty() {
                     self.ended(&session.user_id, &ended, EndReason::Replaced, caller.credential());
                 }
-                note_subject(session.id, Some(&session.user_id));
-                tracing::debug!(session = %session.id, evicted = evicted.len(), "session opened");
-                metrics::session_opened();
                 let tokens = self.issue(&session, choice, now)?;
                 Opened { signed_in: SignedIn { session, user }, tokens, evicted }
             }
@@ -206,6 +193,30 @@ impl Sessions {
             Opening::NothingToReplace => return Err(nothing_to_replace().into()),
         };
         Ok(opened)
+    }
+
+    /// Opens a session that was drafted: gives it its id, and makes it younger than the bulk endings that outran it.
+    pub(super) async fn open_drafted(&self, mut new: NewSession) -> Result<(NewSession, Opening), Error> {
+        let entropy = self.parts.entropy.as_ref();
+        new.session.id = SessionId::new(&new.session.user_id, new.session.created_at, entropy)?;
+        let mut opening = self.try_to_open(&new).await?;
+        while let Opening::Outrun(reach) = opening {
+            // By a millisecond, so that the id tells it too.
+            let created_at = reach + TimeDelta::milliseconds(1);
+            new.session.id = SessionId::new(&new.session.user_id, created_at, entropy)?;
+            new.session.last_seen_at = new.session.last_seen_at.max(created_at);
+            new.session.created_at = created_at;
+            opening = self.try_to_open(&new).await?;
+        }
+        if let Opening::Opened { evicted, .. } = &opening {
+            let Session { id, user_id, .. } = &new.session;
+            // The user's details may be new, and a session that has expired may have been replaced.
+            self.cache.user_changed(user_id);
+            note_subject(*id, Some(user_id));
+            tracing::debug!(session = %id, evicted = evicted.len(), "session opened");
+            metrics::session_opened();
+        }
+        Ok((new, opening))
     }
 
     async fn try_to_open(&self, new: &NewSession) -> Result<Opening, store::Error> {
@@ -249,7 +260,7 @@ impl Sessions {
 
     /// The session that a draft describes, its id still to be given, and what it tells of the user. What decides
     /// something is refused when it cannot be taken; what only describes is cleaned.
-    fn draft_session(
+    pub(super) fn draft_session(
         &self,
         caller: &Caller,
         draft: SessionDraft,

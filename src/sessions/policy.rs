@@ -147,6 +147,8 @@ pub struct Policy {
     pub refresh_grace: TimeDelta,
     /// The lead over now that refreshes give `expires_at`, in steps (see [`Slide`](crate::model::Slide)); `None`: it stays.
     pub sliding: Option<TimeDelta>,
+    /// The limits of the console's sessions, within those of every session.
+    pub console: Lifetime,
     /// The longest time since a user authenticated for operations that a stolen session must not do; `None`: unlimited.
     pub reauth_within: Option<TimeDelta>,
     /// The limit on a user's active sessions; `None`: any number.
@@ -181,6 +183,7 @@ impl Default for Policy {
             access_token_lifetime: TimeDelta::minutes(5),
             refresh_grace: TimeDelta::seconds(30),
             sliding: None,
+            console: Lifetime { absolute: TimeDelta::hours(8), idle: Some(TimeDelta::minutes(30)) },
             reauth_within: None,
             session_limit: None,
             longest_extension: TimeDelta::hours(720),

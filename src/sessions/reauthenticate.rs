@@ -128,7 +128,14 @@ impl Sessions {
     ///
     /// `caller`: the session that the caller came with; `None` for a service.
     pub(super) fn require_recent(&self, caller: Option<&Session>) -> Result<(), Error> {
-        let (Some(session), Some(within)) = (caller, self.policy().reauth_within) else { return Ok(()) };
+        match (caller, self.policy().reauth_within) {
+            (Some(session), Some(within)) => self.require_within(session, within),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a session whose user authenticated longer ago than `within`.
+    pub(super) fn require_within(&self, session: &Session, within: TimeDelta) -> Result<(), Error> {
         if self.now() - session.authenticated_at <= within {
             return Ok(());
         }

@@ -61,6 +61,7 @@ impl Sessions {
             Stale::Expired(over),
             Stale::Ended(over),
             Stale::IdempotencyKeys(self.now() - IDEMPOTENCY_LIFETIME),
+            Stale::OneTimeLinks(self.now()),
             Stale::BulkEndings(over),
         ] {
             while let Some(batch @ 1..) = self.delete_batch(stale, true).await? {

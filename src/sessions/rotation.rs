@@ -23,6 +23,7 @@ impl Sessions {
     ) -> Result<Vec<SealedSigningKey>, Error> {
         caller.require(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
+        self.require_recent_at_console(caller)?;
         let only = only.map(|name| algorithm_named("algorithm", name)).transpose()?;
         let keys = &self.parts.signing_keys;
         let made = keys.rotate(only, compromised).await?;

@@ -4,12 +4,13 @@ use chrono::TimeDelta;
 use tracing::field::display;
 
 use super::bulk_end::Selection;
+use super::console::console_user;
 use super::error::Error;
 use super::facade::Sessions;
 use super::freshness::MAX_STALENESS;
 use super::policy::MAX_LIFETIME;
 use crate::clock;
-use crate::model::{Caller, FieldError, Scope, ServiceKeyId, text};
+use crate::model::{Caller, EndReason, FieldError, Scope, ServiceKeyId, text};
 use crate::tokens::{NewServiceKey, ServiceKey, StoredServiceKey};
 
 /// The lifetime of a key for which none is given.
@@ -39,6 +40,7 @@ impl Sessions {
     pub async fn create_service_key(&self, caller: &Caller, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
         caller.require(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
+        self.require_recent_at_console(caller)?;
         let ServiceKeyDraft { name, scope, application, lifetime } = draft;
         let scope = Scope::parse(&scope)?;
         if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
@@ -84,13 +86,15 @@ impl Sessions {
         self.store().service_key(id).await?.ok_or(Error::ServiceKeyNotFound)
     }
 
-    /// Revokes a service key, for a caller with `sessions:admin`. A revoked one is left as it is, without an error.
+    /// Revokes a service key and ends the console sessions of its bearers, for a caller with `sessions:admin`. A revoked one
+    /// is left as it is, without an error.
     pub async fn revoke_service_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<(), Error> {
         caller.require(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
-        if !self.store().revoke_service_key(id, self.now()).await? {
-            return Err(Error::ServiceKeyNotFound);
-        }
+        let staff = console_user(id)?;
+        let revoked = self.store().revoke_service_key(id, &staff, EndReason::RevokedByAdmin, self.now()).await;
+        let ended = revoked.inspect_err(|_| self.cache.user_changed(&staff))?.ok_or(Error::ServiceKeyNotFound)?;
+        self.all_ended(&staff, None, ended, EndReason::RevokedByAdmin, caller.credential()).await?;
         // This process need not wait for its own line in the change log.
         self.cache.key_changed(id);
         self.signals.written();

@@ -9,16 +9,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::contract::{
     Announcement, ApplicationStore, BatchProgress, BulkEndingStore, ChangeLogStore, Changes, EndOutcome, EndStore,
-    EndedAtOnce, Listener, MasterSecretStore, NewSession, OpenStore, Opening, Pool, Reauthenticated, Reauthentication,
-    ReauthenticationStore, RefreshAttempt, RefreshStore, Refreshing, ReplayedChanges, Result, RetentionStore,
-    SearchStore, ServiceKeyStore, SessionChange, SessionStore, SessionsOpened, SigningKeyStore, StatisticsStore, Store,
-    StoreLifecycle, UsedSecret, UserStore,
+    EndedAtOnce, Listener, MasterSecretStore, NewSession, OneTimeLinkStore, OpenStore, Opening, Pool, Reauthenticated,
+    Reauthentication, ReauthenticationStore, RefreshAttempt, RefreshStore, Refreshing, ReplayedChanges, Result,
+    RetentionStore, SearchStore, ServiceKeyStore, SessionChange, SessionStore, SessionsOpened, SigningKeyStore,
+    StatisticsStore, Store, StoreLifecycle, UsedSecret, UserStore,
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
-    Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, EndReason, Listing, LogId, LogPosition,
-    LogSnapshot, LoggedChange, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats,
-    SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
+    Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, EndReason, LinkPurpose, Listing, LogId,
+    LogPosition, LogSnapshot, LoggedChange, OneTimeLink, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId,
+    SessionStats, SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -235,6 +235,11 @@ implement!(MasterSecretStore {
     fn sessions_opened_until(until: DateTime<Utc>, now: DateTime<Utc>) -> Result<SessionsOpened>;
 });
 
+implement!(OneTimeLinkStore {
+    fn put_one_time_link(hash: &[u8; 32], link: &OneTimeLink) -> Result<()>;
+    fn take_one_time_link(hash: &[u8; 32], purpose: LinkPurpose, now: DateTime<Utc>) -> Result<Option<OneTimeLink>>;
+});
+
 implement!(ReauthenticationStore {
     fn reauthenticate_session(authentication: &Reauthentication) -> Result<Reauthenticated>;
 });
@@ -254,7 +259,7 @@ implement!(ServiceKeyStore {
     fn add_service_key(key: &StoredServiceKey) -> Result<()>;
     fn service_key(id: ServiceKeyId) -> Result<Option<StoredServiceKey>>;
     fn service_keys() -> Result<Vec<StoredServiceKey>>;
-    fn revoke_service_key(id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool>;
+    fn revoke_service_key(id: ServiceKeyId, staff: &UserId, reason: EndReason, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>>;
 });
 
 implement!(SigningKeyStore {

@@ -1,6 +1,6 @@
 //! The forms of bearer credentials.
 
-use super::{opaque, service_key};
+use super::{one_time_link, opaque, service_key};
 
 /// The form of a bearer credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +16,9 @@ pub enum Form {
 }
 
 impl Form {
-    /// The prefixes of opaque tokens.
-    pub const PREFIXES: [&'static str; 3] = [opaque::SESSION_PREFIX, opaque::REFRESH_PREFIX, service_key::PREFIX];
+    /// The prefixes of what nobody may see: opaque tokens and one-time links.
+    pub const PREFIXES: [&'static str; 4] =
+        [opaque::SESSION_PREFIX, opaque::REFRESH_PREFIX, service_key::PREFIX, one_time_link::PREFIX];
 
     /// The form of `token` by its prefix, which says nothing about its validity.
     pub fn of(token: &str) -> Self {

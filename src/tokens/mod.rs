@@ -1,7 +1,8 @@
 //! Minting and verifying tokens.
 //!
 //! The four kinds each have a form of their own: access tokens (JWT), refresh tokens (`sjr_`), session tokens (`sjs_`)
-//! and service keys (`sjk_`). Whether the session behind a token is active is not decided here.
+//! and service keys (`sjk_`). Whether the session behind a token is active is not decided here. One-time links (`sjl_`)
+//! are no tokens: each opens a page once.
 
 mod access;
 mod error;
@@ -11,6 +12,7 @@ mod key_set;
 mod keyring;
 mod lifetime;
 mod master_secret;
+mod one_time_link;
 mod opaque;
 mod secret;
 mod service_key;
@@ -24,6 +26,7 @@ pub use key_set::{Algorithms, KeySet, NoSigningKey, PUBLICATION_LEAD, WANTED_FOR
 pub use keyring::{Keyring, fingerprint};
 pub use lifetime::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 pub use master_secret::{MasterSecret, MasterSecretError, SecretId, is_weak};
+pub use one_time_link::LinkText;
 pub use opaque::{Derived, RefreshToken, SessionToken};
 pub use secret::Secret;
 pub use service_key::{BootstrapKey, NewServiceKey, ServiceKey, StoredServiceKey};

@@ -2,6 +2,7 @@
 
 mod access;
 mod blackbox;
+mod console;
 mod cookies;
 mod cors;
 mod cross_family;

@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod connections;
+mod console;
 mod crowding;
 mod framing;
 mod guides;

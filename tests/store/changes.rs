@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::model::{Change, LogPosition, LogSnapshot, TokenIssuer};
-use sojourn::model::{EndReason, Ended, Owner, Session};
-use sojourn::store::{self, Announcement, Changes, Heard, MAX_CHANGES, MAX_REPLAYED, SessionChange, Store};
+use sojourn::model::{Change, EndReason, Ended, LogPosition, LogSnapshot, Owner, Session, TokenIssuer, UserId};
+use sojourn::store::{
+    self, Announcement, Changes, EndedAtOnce, Heard, MAX_CHANGES, MAX_REPLAYED, SessionChange, Store,
+};
 
 use super::fixture::{Fixture, Raw, at, attempt, details, session_of, user};
 use super::keys::{service_key, signing_key};
@@ -114,7 +115,9 @@ async fn an_end_that_is_moved_is_in_the_log_unless_a_rotation_moves_it_later(fix
 async fn a_revoked_service_key_and_changed_signing_keys_are_in_the_log(fixture: &Fixture) {
     let key = service_key(7, 0);
     fixture.store.add_service_key(&key).await.unwrap();
-    assert!(fixture.store.revoke_service_key(key.id, at(1)).await.unwrap());
+    let staff = UserId::parse("staff").unwrap();
+    let revoked = fixture.store.revoke_service_key(key.id, &staff, EndReason::RevokedByAdmin, at(1)).await.unwrap();
+    assert_eq!(revoked, Some(EndedAtOnce::Ended(Vec::new())));
     fixture.store.add_signing_key(&signing_key(1, "one", sojourn::model::Algorithm::EdDsa)).await.unwrap();
     assert_eq!(all(&fixture.store).await, [Change::ServiceKeyRevoked(key.id), Change::SigningKeysChanged]);
 }

@@ -1,17 +1,18 @@
 //! Service keys and signing keys.
 
-use chrono::TimeDelta;
-use sojourn::model::{Algorithm, Scope, ServiceKeyId};
-use sojourn::store::Error;
+use chrono::{DateTime, TimeDelta, Utc};
+use sojourn::model::{Algorithm, EndReason, Ended, Scope, ServiceKeyId, UserId};
+use sojourn::store::{EndedAtOnce, Error};
 use sojourn::tokens::{SealedSigningKey, StoredServiceKey};
 use uuid::Uuid;
 
-use super::fixture::{Fixture, MICROSECOND, at};
+use super::fixture::{Fixture, MICROSECOND, at, session_of};
 
 on_both_stores!(
     a_service_key_comes_back_as_it_was,
     service_keys_are_listed_newest_first,
     a_revoked_service_key_keeps_when,
+    a_revoked_service_key_takes_the_sessions_of_its_staff_with_it,
     a_service_key_id_that_is_taken_is_refused,
     signing_keys_come_back_oldest_first,
     of_ten_signing_keys_with_one_sequence_one_is_kept,
@@ -64,11 +65,30 @@ async fn a_revoked_service_key_keeps_when(fixture: &Fixture) {
         fixture.store.add_service_key(key).await.unwrap();
     }
     for now in [at(5), at(6)] {
-        assert!(fixture.store.revoke_service_key(key.id, now).await.unwrap());
+        assert_eq!(revoke(fixture, key.id, now).await, Some(EndedAtOnce::Ended(Vec::new())));
     }
     assert_eq!(fixture.store.service_key(key.id).await.unwrap().unwrap().revoked_at, Some(at(5)));
     assert_eq!(fixture.store.service_key(other.id).await.unwrap(), Some(other));
-    assert!(!fixture.store.revoke_service_key(ServiceKeyId(Uuid::from_u128(3)), at(5)).await.unwrap());
+    assert_eq!(revoke(fixture, ServiceKeyId(Uuid::from_u128(3)), at(5)).await, None);
+}
+
+async fn a_revoked_service_key_takes_the_sessions_of_its_staff_with_it(fixture: &Fixture) {
+    let key = service_key(1, 0);
+    fixture.store.add_service_key(&key).await.unwrap();
+    let of_staff = fixture.open(session_of("staff")).await;
+    let other = fixture.open(session_of("other")).await;
+    assert_eq!(revoke(fixture, ServiceKeyId(Uuid::from_u128(3)), at(4)).await, None, "an unknown key");
+    assert!(fixture.stored(of_staff.id).await.ended.is_none(), "an unknown key takes nothing with it");
+    assert_eq!(revoke(fixture, key.id, at(5)).await, Some(EndedAtOnce::Ended(vec![of_staff.id])));
+    let ended = fixture.stored(of_staff.id).await.ended;
+    assert_eq!(ended, Some(Ended { at: at(5), reason: EndReason::RevokedByAdmin }));
+    assert!(fixture.stored(other.id).await.ended.is_none());
+}
+
+/// Revokes a service key whose staff is the user `staff`.
+async fn revoke(fixture: &Fixture, id: ServiceKeyId, now: DateTime<Utc>) -> Option<EndedAtOnce> {
+    let staff = UserId::parse("staff").unwrap();
+    fixture.store.revoke_service_key(id, &staff, EndReason::RevokedByAdmin, now).await.unwrap()
 }
 
 async fn a_service_key_id_that_is_taken_is_refused(fixture: &Fixture) {

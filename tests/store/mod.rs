@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod listing;
 mod migrations;
+mod one_time_links;
 mod opening;
 mod plans;
 mod reading;

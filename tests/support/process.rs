@@ -68,7 +68,7 @@ impl Folder {
         let mut welcome = Vec::new();
         for line in lines {
             welcome.push(line.unwrap());
-            if welcome.len() == 4 {
+            if welcome.last().is_some_and(|line: &String| line.contains("key create")) {
                 break;
             }
         }

@@ -20,6 +20,7 @@ impl Family for Native {
     const ENDS_OWN_SESSION: &'static [&'static str] = &["/v1/me/sessions", "/v1/session/cookie"];
     const OTHER_DELETIONS: &'static [&'static str] = &["/v1/applications/"];
     const COOKIE: bool = true;
+    const CONSOLE: bool = true;
     const STANDARD_LIMITS: bool = true;
     /// Gateways pass on the query of the request that they guard.
     const IGNORING: &'static [&'static str] = &["/v1/verify", "/v1/require/{requirements}"];

@@ -55,7 +55,8 @@ export function address(path, query) {
  * @returns {Promise<Response>}
  */
 export async function send(method, path, { query, body, signal, headers } = {}) {
-    const told = body === undefined ? headers : { 'content-type': 'application/json', ...headers };
+    // The mark tells whose request it is where an application's cookie comes along.
+    const told = { 'x-sojourn-console': '1', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers };
     let response;
     try {
         response = await fetch(address(path, query), {
@@ -72,7 +73,7 @@ export async function send(method, path, { query, body, signal, headers } = {}) 
         if (me.get()) leaving.set('over');
         me.set(null);
     }
-    if (problem.code === 'recent_sign_in_required') {
+    if (problem.code === 'insufficient_user_authentication') {
         await again.ask();
         return send(method, path, { query, body, signal, headers });
     }

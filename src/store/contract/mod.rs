@@ -13,6 +13,7 @@ mod end;
 mod error;
 mod lifecycle;
 mod master_secrets;
+mod one_time_links;
 mod open;
 mod reauthentication;
 mod refresh;
@@ -34,6 +35,7 @@ pub use end::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE};
 pub use error::{Error, Result};
 pub use lifecycle::{Pool, StoreLifecycle};
 pub use master_secrets::{MasterSecretStore, SessionsOpened, UsedSecret};
+pub use one_time_links::OneTimeLinkStore;
 pub use open::{Idempotency, NewSession, OpenStore, Opening, Replaced};
 pub use reauthentication::{Reauthenticated, Reauthentication, ReauthenticationStore};
 pub use refresh::{RefreshAttempt, RefreshStore, Refreshing};
@@ -52,6 +54,7 @@ pub trait Store:
     + ChangeLogStore
     + EndStore
     + MasterSecretStore
+    + OneTimeLinkStore
     + OpenStore
     + ReauthenticationStore
     + RefreshStore

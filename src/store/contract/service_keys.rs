@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::end::EndedAtOnce;
 use super::error::Result;
-use crate::model::ServiceKeyId;
+use crate::model::{EndReason, ServiceKeyId, UserId};
 use crate::tokens::StoredServiceKey;
 
 /// Service keys: they are stored, read and revoked.
@@ -19,6 +20,13 @@ pub trait ServiceKeyStore: Send + Sync {
     /// All service keys, newest first, revoked and expired ones too.
     async fn service_keys(&self) -> Result<Vec<StoredServiceKey>>;
 
-    /// Revokes a service key, and answers whether it exists. A second call keeps the time of the first.
-    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool>;
+    /// Revokes a service key and ends the sessions of the user `staff`. A second call keeps the time of the first. `None` for an
+    /// unknown key.
+    async fn revoke_service_key(
+        &self,
+        id: ServiceKeyId,
+        staff: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<EndedAtOnce>>;
 }

@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sqlx::Connection as _;
 
+use super::end::end_sessions_of;
 use super::store::PostgresStore;
-use crate::model::{Algorithm, ServiceKeyId};
-use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
+use crate::model::{Algorithm, EndReason, ServiceKeyId, UserId};
+use crate::store::contract::{EndedAtOnce, Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
     ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
     REMOVE_SIGNING_KEY, REVOKE_SERVICE_KEY, service_key, signing_key,
@@ -95,8 +97,24 @@ impl ServiceKeyStore for PostgresStore {
         self.read(list).await
     }
 
-    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        let revoke = || sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0).execute(&self.database.pool);
-        Ok(self.database.retry_idempotent(revoke).await?.rows_affected() > 0)
+    async fn revoke_service_key(
+        &self,
+        id: ServiceKeyId,
+        staff: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<EndedAtOnce>> {
+        let revoke = || async {
+            let mut connection = self.database.proved_for_ending().await?;
+            let mut tx = connection.begin().await?;
+            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
+            if revoke.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(None);
+            }
+            let ended = end_sessions_of(&mut *tx, staff, None, reason, now).await?;
+            tx.commit().await?;
+            Ok(Some(ended))
+        };
+        self.database.retry_if_rolled_back(revoke).await
     }
 }

@@ -17,6 +17,7 @@ mod log_identity;
 mod log_reader;
 mod master_secrets;
 mod migrations;
+mod one_time_links;
 mod open;
 mod primary;
 mod reauthentication;

@@ -50,6 +50,10 @@ async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Res
         DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM idempotency_keys WHERE created_at <= $1 LIMIT 5000 FOR UPDATE SKIP LOCKED
         ))";
+    const ONE_TIME_LINKS: &str = "
+        DELETE FROM one_time_links WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM one_time_links WHERE expires_at <= $1 LIMIT 5000 FOR UPDATE SKIP LOCKED
+        ))";
     let mut tx = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
     if alone {
         let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(CLEANING_LOCK);
@@ -64,6 +68,7 @@ async fn delete_stale(pool: &PgPool, stale: Stale<'_>, alone: bool) -> sqlx::Res
             sqlx::query(EXPIRED_OF).bind(StoredTime(idle_at)).bind(user.as_str()).bind(StoredTime(at))
         }
         Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(StoredTime(instant)),
+        Stale::OneTimeLinks(instant) => sqlx::query(ONE_TIME_LINKS).bind(StoredTime(instant)),
         Stale::BulkEndings(instant) => sqlx::query(DELETE_BULK_ENDINGS).bind(StoredTime(instant)),
     };
     let deleted = delete.execute(&mut *tx).await?.rows_affected();

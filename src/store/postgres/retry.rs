@@ -13,12 +13,14 @@
 //! | `reauthenticate_session` | yes | a repeat finds a higher least counter and writes nothing; the caller then authenticates once more |
 //! | `put_user`, `unban_user`, `change_session` | yes | the same values are written again |
 //! | `erase_user`, `note_use_of_secret`, `note_wanted_algorithm` | yes | a repeat finds less to write, or nothing |
-//! | `revoke_service_key`, `remove_signing_key` | yes | the first time is kept; a deleted key stays deleted |
+//! | `remove_signing_key` | yes | a deleted key stays deleted |
 //! | `end_in_bulk` | yes | the second bulk ending has the same filter, and ends nothing that the call does not cover |
 //! | `delete_stale`, `forget_changes`, `apply_bulk_ending`, `roll_up` | no | a repeat would be another batch |
-//! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user` | no | they answer the sessions that they ended, and a repeat would find none. A ping proves their connection first |
+//! | `end_active_session`, `end_sessions_of`, `end_named_sessions`, `ban_user`, `delete_user`, `revoke_service_key` | no | they answer the sessions that they ended, and a repeat would find none. A ping proves their connection first |
 //! | `extend_session` | no | the end would move twice |
 //! | `open_session` | no | a repeat would conflict with its own id, or with the limit that it reached itself |
+//! | `put_one_time_link` | no | a repeat would find its own link and take it for another's |
+//! | `take_one_time_link` | no | a repeat would find it taken, by itself |
 //! | `add_service_key`, `add_signing_key` | no | a repeat would find its own key and take it for another's |
 //! | `replace_seal` | no | a repeat would find its own seal and take it for another's |
 //!

@@ -11,6 +11,7 @@ use super::store::PostgresStore;
 use crate::model::{EndReason, User, UserDetails, UserId};
 use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, MAX_ENDED_AT_ONCE, Result, UserStore};
+use crate::store::statements::one_time_links::DELETE_LINKS_OF_USER;
 use crate::store::statements::users::{BAN_USER, DELETE_USER, ERASE_BULK_ENDINGS, FIND_USER, PUT_USER, UNBAN_USER};
 use crate::store::stored_time::StoredTime;
 
@@ -38,6 +39,7 @@ impl UserStore for PostgresStore {
             let mut connection = self.database.proved_for_ending().await?;
             let mut tx = connection.begin().await?;
             let deleted = sqlx::query(DELETE_USER).bind(id.as_str()).execute(&mut *tx).await?;
+            sqlx::query(DELETE_LINKS_OF_USER).bind(id.as_str()).execute(&mut *tx).await?;
             let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
             tx.commit().await?;
             Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
@@ -63,7 +65,9 @@ impl UserStore for PostgresStore {
             let erase = sqlx::query(ERASE).bind(id.as_str()).bind(MAX_ENDED_AT_ONCE);
             let erased = erase.execute(&mut *tx).await?.rows_affected();
             if erased == 0 {
-                sqlx::query(ERASE_BULK_ENDINGS).bind(id.as_str()).execute(&mut *tx).await?;
+                for erase in [ERASE_BULK_ENDINGS, DELETE_LINKS_OF_USER] {
+                    sqlx::query(erase).bind(id.as_str()).execute(&mut *tx).await?;
+                }
             }
             tx.commit().await?;
             Ok(erased)

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::end::end_sessions_of;
 use super::failure::failure;
 use super::store::SqliteStore;
-use crate::model::{Algorithm, ServiceKeyId};
-use crate::store::contract::{Result, ServiceKeyStore, SigningKeyStore};
+use crate::model::{Algorithm, EndReason, ServiceKeyId, UserId};
+use crate::store::contract::{EndedAtOnce, Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
     ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
     REMOVE_SIGNING_KEY, REVOKE_SERVICE_KEY, service_key, signing_key,
@@ -74,8 +75,23 @@ impl ServiceKeyStore for SqliteStore {
         rows.iter().map(service_key).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
-    async fn revoke_service_key(&self, id: ServiceKeyId, now: DateTime<Utc>) -> Result<bool> {
-        let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
-        Ok(revoke.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
+    async fn revoke_service_key(
+        &self,
+        id: ServiceKeyId,
+        staff: &UserId,
+        reason: EndReason,
+        now: DateTime<Utc>,
+    ) -> Result<Option<EndedAtOnce>> {
+        let revoke = async {
+            let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
+            if revoke.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(None);
+            }
+            let ended = end_sessions_of(&mut tx, staff, None, reason, now).await?;
+            tx.commit().await?;
+            Ok(Some(ended))
+        };
+        revoke.await.map_err(failure)
     }
 }

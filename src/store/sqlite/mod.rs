@@ -14,6 +14,7 @@ mod keys;
 mod log_file;
 mod log_numbers;
 mod master_secrets;
+mod one_time_links;
 mod open;
 mod reauthentication;
 mod refresh;

@@ -46,6 +46,10 @@ async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx
         DELETE FROM idempotency_keys WHERE (service, key) IN (
             SELECT service, key FROM idempotency_keys WHERE created_at <= $1 LIMIT 1000
         )";
+    const ONE_TIME_LINKS: &str = "
+        DELETE FROM one_time_links WHERE hash IN (
+            SELECT hash FROM one_time_links WHERE expires_at <= $1 LIMIT 1000
+        )";
     let delete = match stale {
         Stale::Expired(instant) => sqlx::query(EXPIRED).bind(StoredTime(instant)),
         Stale::Ended(instant) => sqlx::query(ENDED).bind(StoredTime(instant)),
@@ -53,6 +57,7 @@ async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx
             sqlx::query(EXPIRED_OF).bind(StoredTime(idle_at)).bind(user.as_str()).bind(StoredTime(at))
         }
         Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(StoredTime(instant)),
+        Stale::OneTimeLinks(instant) => sqlx::query(ONE_TIME_LINKS).bind(StoredTime(instant)),
         Stale::BulkEndings(instant) => sqlx::query(DELETE_BULK_ENDINGS).bind(StoredTime(instant)),
     };
     Ok(Some(delete.execute(pool).await?.rows_affected()))

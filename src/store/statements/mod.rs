@@ -15,6 +15,7 @@ pub(super) mod idempotency_keys;
 pub(super) mod keys;
 #[macro_use]
 pub(super) mod master_secrets;
+pub(super) mod one_time_links;
 pub(super) mod retention;
 #[macro_use]
 pub(super) mod sessions;

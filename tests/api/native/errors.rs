@@ -2,8 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use sojourn::model::UserId;
-use sojourn::model::{Owner, Session, SessionId};
+use sojourn::model::{Caller, Owner, Service, Session, SessionId, UserId};
 use sojourn::sessions::Policy;
 
 use crate::support::on_both_databases;
@@ -102,7 +101,7 @@ on_both_databases! {
         let key = server.key("sessions:read").await;
         server.send("GET", "/v1/sessions", &key).await.expect(200);
         let id = server.store.service_keys().await.unwrap()[0].id;
-        server.store.revoke_service_key(id, server.now()).await.unwrap();
+        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()), id).await.unwrap();
         server.catch_up().await;
         server.send("GET", "/v1/sessions", &key).await.expect_problem(401, "unauthenticated");
     }

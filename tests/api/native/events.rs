@@ -1,6 +1,7 @@
 //! `GET /v1/events`.
 
 use serde_json::json;
+use sojourn::model::{Caller, Service};
 use sojourn::tokens::ServiceKey;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
@@ -114,7 +115,8 @@ on_both_databases! {
         let key = server.key("sessions:read").await;
         let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:read" })).await;
         let (by_key, by_session) = (listen(&server, "?user_id=x", &key, None).await, listen(&server, "?user_id=x", &staff.access, None).await);
-        server.store.revoke_service_key(ServiceKey::parse(&key).unwrap().id, server.now()).await.unwrap();
+        let id = ServiceKey::parse(&key).unwrap().id;
+        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()), id).await.unwrap();
         server.end(&staff.id).await;
         by_key.expect_end().await;
         by_session.expect_end().await;
