@@ -13,8 +13,8 @@ import signIn from './screens/sign_in.mjs';
 import { freshDatabase } from './support/server.mjs';
 import { startBrowser, World } from './support/world.mjs';
 
-const main = { 'sign-in': signIn, searching, managing, hostile, 'live feed': live, 'bulk endings': bulk };
-const databases = [{ name: 'SQLite', areas: { ...main, outages, 'for everybody': everybody } }];
+const main = { 'sign-in': signIn, searching, managing, 'live feed': live, 'bulk endings': bulk };
+const databases = [{ name: 'SQLite', areas: { ...main, hostile, outages, 'for everybody': everybody } }];
 if (process.env.TEST_DATABASE_URL) databases.push({ name: 'PostgreSQL', url: process.env.TEST_DATABASE_URL, areas: main });
 
 // One start of Chromium for all; each test has a context of its own.

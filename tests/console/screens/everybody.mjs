@@ -163,7 +163,7 @@ export default function everybody(world) {
     });
 
     test('fifty rows are drawn, and the first view comes, within their budgets', async (test) => {
-        const page = await world.page('admin');
+        const page = await world.page('admin', undefined, { fresh: true });
         const started = Date.now();
         await page.goto(`${world.base}/admin/sessions`);
         await rows(page, 'Sessions that were found').nth(49).waitFor();

@@ -58,7 +58,7 @@ export default function outages(main) {
     test('a dead server is said to be so, and the console comes back by itself with it', async () => {
         const world = await new World(main.browser).start();
         try {
-            const awaited = [/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|status of (401|503)/];
+            const awaited = [/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_FAILED|ERR_CONNECTION_CLOSED|status of (401|503)/];
             const page = await world.page('admin', '/admin/live', { awaited });
             await page.locator('.page-actions .badge').filter({ hasText: 'Live' }).waitFor();
             await world.server.stop();

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -6,6 +6,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import pg from 'pg';
 
@@ -82,6 +83,13 @@ export class Server {
 
     makeKey(name, scope, more = {}) {
         return this.call('POST', '/v1/keys', { name, scope, ...more });
+    }
+
+    /** A one-time link that signs in to the console, as the command line prints it. */
+    async consoleLink() {
+        const options = { cwd: this.folder, env: this.settings };
+        const { stdout } = await promisify(execFile)(process.env.SOJOURN_BINARY, ['console', 'link'], options);
+        return stdout.trim();
     }
 
     session(id) {

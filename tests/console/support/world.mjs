@@ -15,6 +15,8 @@ export const startBrowser = () =>
 export class World {
     /** @type {string[]} */
     troubles = [];
+    /** Assets by their address: they are immutable, and each test would fetch all of them anew. */
+    assets = new Map();
 
     constructor(browser) {
         this.browser = browser;
@@ -45,9 +47,10 @@ export class World {
     /**
      * A page in a browser of its own.
      * @param {string | null} who `admin`, `viewer` or nobody
-     * @param {object} options of the context; `awaited` are patterns of console messages that the test causes
+     * @param {object} options of the context; `awaited` are patterns of console messages that the test causes, and with
+     *   `fresh` the assets come from the server
      */
-    async page(who, at, { awaited = [], ...options } = {}) {
+    async page(who, at, { awaited = [], fresh = false, ...options } = {}) {
         const context = await this.browser.newContext({
             viewport: { width: 1280, height: 800 },
             locale: 'en-GB',
@@ -57,9 +60,29 @@ export class World {
         });
         context.setDefaultTimeout(PATIENCE);
         await this.guard(context, awaited);
+        if (!fresh) await context.route(`${this.base}/admin/assets/**`, (route) => this.asset(route));
         const page = await context.newPage();
         if (at !== undefined) await page.goto(this.base + at);
         return page;
+    }
+
+    /** Answers a request for an asset as the server did before. */
+    async asset(route) {
+        const url = route.request().url();
+        if (!this.assets.has(url)) {
+            const keep = async (response) => {
+                const { 'content-encoding': _, 'content-length': __, ...headers } = response.headers();
+                return { status: response.status(), headers, body: await response.body() };
+            };
+            this.assets.set(url, route.fetch().then(keep));
+        }
+        try {
+            await route.fulfill(await this.assets.get(url));
+        } catch {
+            // The server is gone, or the page is.
+            this.assets.delete(url);
+            await route.abort('connectionrefused').catch(() => {});
+        }
     }
 
     /** Keeps every console message, report and request to another origin that no page should cause. */
