@@ -30,7 +30,7 @@ export const placeName = (session) => {
 /** @param {{ session: Session }} props */
 export const Place = ({ session }) => {
     const address = session.last_ip_address ?? session.ip_address;
-    return html`<span class="two"><bdi>${placeName(session) || html`<span class="mono">${address ?? '–'}</span>`}</bdi>${placeName(session) && address && html`<span class="faint small mono">${address}</span>`}</span>`;
+    return html`<span class="two"><bdi>${placeName(session) || html`<span class="clip mono">${address ?? '–'}</span>`}</bdi>${placeName(session) && address && html`<span class="clip faint small mono" title=${address}>${address}</span>`}</span>`;
 };
 
 /** @param {{ id: string }} props */

@@ -52,7 +52,7 @@ export default function Sessions({ query }) {
         ${found.error && !found.loading && html`<${Failure} error=${found.error} onRetry=${found.reload} />`}
         ${!found.data && found.loading && html`<${Loading} rows=${10} />`}
         ${found.data && (rows.length ? html`<section class="card flush"><${Table} caption=${t('sessions.caption')} columns=${shown} rows=${rows} id=${(/** @type {any} */ row) => row.id} sort=${sort} onSort=${sortBy}
-            ticked=${isAdmin() ? ticked : undefined} onTick=${isAdmin() ? setTicked : undefined} canTick=${(/** @type {any} */ row) => row.state === 'active'}
+            ticked=${isAdmin() ? ticked : undefined} onTick=${isAdmin() ? setTicked : undefined} canTick=${(/** @type {any} */ row) => row.state === 'active' && !row.current}
             quiet=${(/** @type {any} */ row) => row.state !== 'active'} busy=${found.loading} />
             <${Pager} onBack=${pages.back} onNext=${pages.next}>${t('sessions.shown', { n: rows.length })}</${Pager}></section>`
         : html`<section class="card"><${Nothing} filtered=${Object.keys(values).length > 0} onClear=${() => search({})} /></section>`)}

@@ -77,7 +77,7 @@ export const watched = {
         device_type: 'Art des Geräts',
         browser: 'Browser',
         os: 'Betriebssystem',
-        place: 'Ort und Adresse',
+        place: 'Ort',
         address: 'Adresse oder Netz',
         address_hint: 'Etwa 203.0.113.7 oder 198.51.100.0/24',
         application: 'Anwendung',

@@ -77,7 +77,7 @@ export const watched = {
         device_type: 'Kind of device',
         browser: 'Browser',
         os: 'Operating system',
-        place: 'Place and address',
+        place: 'Place',
         address: 'Address or network',
         address_hint: 'Such as 203.0.113.7, or 198.51.100.0/24',
         application: 'Application',
