@@ -213,6 +213,7 @@ pub fn policy(source: &Source) -> Result<Policy, SettingError> {
         longest_extension: source.get(&settings::LONGEST_EXTENSION)?,
         ip_storage: source.get(&settings::IP_STORAGE)?,
         retention: source.get(&settings::RETENTION)?,
+        audit_retention: source.get(&settings::AUDIT_RETENTION)?,
         erase_deleted_users: source.get(&settings::ERASE_DELETED_USERS)?,
         known_applications_only: source.get(&settings::KNOWN_APPLICATIONS_ONLY)?,
         freshness: source.get(&settings::FRESHNESS)?,

@@ -236,6 +236,13 @@ on_both_databases! {
         let id = keys.split_whitespace().next().unwrap();
         assert_eq!(run(&["key", "revoke", id]).1, format!("Key {id} is revoked.\n"));
         until_refused(&server, "/v1/sessions", key.trim()).await;
+        let trail: Value = serde_json::from_str(&run(&["audit", "--target", id, "--from", "2020-01-01T00:00:00Z"]).1).unwrap();
+        let told: Vec<_> = trail["entries"].as_array().unwrap().iter().map(|entry| (word(entry, "action"), word(&entry["actor"], "type"))).collect();
+        assert_eq!(told, [("key.revoked", "command_line"), ("key.created", "command_line")]);
+        for (arguments, name) in [(["--action", "key.made"], "--action: must be one of "), (["--from", "soon"], "--from: ")] {
+            let refused = run(&[&["audit"][..], &arguments].concat());
+            assert!(!refused.0 && refused.2.starts_with(&format!("sojourn: {name}")), "{refused:?}");
+        }
         let short = run(&["session", "open", "--user", "carol", "--expires-in", "1m", "--absolute-expires-in", "2m"]).1;
         let short: Value = serde_json::from_str(&short).unwrap();
         let time = |name: &str| word(&short["session"], name).parse::<chrono::DateTime<chrono::Utc>>().unwrap();
@@ -590,7 +597,7 @@ fn a_command_that_makes_a_database_says_so_once() {
 fn the_help_names_every_command_and_setting() {
     let folder = Folder::new();
     let help = folder.printed(&["--help"]);
-    for command in ["serve", "migrate", "key", "signing-key", "session", "secret", "openapi", "healthcheck"] {
+    for command in ["serve", "migrate", "audit", "key", "signing-key", "session", "secret", "openapi", "healthcheck"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
     }
     for name in sojourn::config::SETTINGS.iter().map(|setting| setting.name()) {

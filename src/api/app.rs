@@ -1,7 +1,9 @@
 //! The state of the HTTP side.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::http::{Extensions, HeaderMap};
 use tokio::sync::watch;
 
 use super::forwarding::Forwarding;
@@ -42,5 +44,11 @@ impl App {
         let limits = RateLimits::new(http.rate_limit, forwarding.clone());
         let (request_ids, sign_in_failures) = (RequestIds::new(entropy)?, SignInFailures::default());
         Ok(Self { sessions, request_ids, http, forwarding, limits, sign_in_failures, stopping })
+    }
+
+    /// The address that a request came from, as far as addresses are stored: the log and the audit trail have no more.
+    pub(super) fn kept_address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let address = self.forwarding.client_address(headers, extensions)?;
+        self.sessions.policy().ip_storage.keep(address)
     }
 }

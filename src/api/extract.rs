@@ -16,6 +16,7 @@ use super::credentials::{self, Place, credentials};
 use super::failure::Rejection;
 use super::family::{Family, Refused};
 use super::limits::Counted;
+use super::request_log::REQUEST_ID;
 use super::request_notes::CallerSlot;
 use super::session_cookie::CookieSlot;
 use super::wording;
@@ -56,6 +57,12 @@ macro_rules! extractors {
 extractors! {
     /// The caller: a user in a session, or a service.
     Caller<F>(model::Caller);
+    /// The caller of a change, with the request for the audit trail.
+    Actor<F>(model::Actor);
+    /// As [`Actor`], on a route whose clients leave out `Bearer`.
+    ActorWithBareToken<F>(model::Actor);
+    /// The request, for the audit trail.
+    Origin<F>(model::Origin);
     /// The caller of a stream. Opening one does not count as a use of the caller's session.
     Watcher<F>(model::Caller);
     /// The caller of a route whose clients leave out `Bearer`.
@@ -86,6 +93,38 @@ impl<F: Family> FromRequestParts<Arc<App>> for Caller<F> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
         caller(parts, app, Place::Bearer, None).await.map(Self::new)
     }
+}
+
+impl<F: Family> FromRequestParts<Arc<App>> for Actor<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let caller = caller(parts, app, Place::Bearer, None).await?;
+        Ok(Self::new(model::Actor { caller, origin: origin(parts, app) }))
+    }
+}
+
+impl<F: Family> FromRequestParts<Arc<App>> for ActorWithBareToken<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let caller = caller(parts, app, Place::BearerOrBare, None).await?;
+        Ok(Self::new(model::Actor { caller, origin: origin(parts, app) }))
+    }
+}
+
+impl<F: Family> FromRequestParts<Arc<App>> for Origin<F> {
+    type Rejection = Refused<F>;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        Ok(Self::new(origin(parts, app)))
+    }
+}
+
+/// The request, as the log names it.
+pub(crate) fn origin(parts: &Parts, app: &App) -> model::Origin {
+    let request_id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+    model::Origin { request_id, address: app.kept_address(&parts.headers, &parts.extensions) }
 }
 
 impl<F: Family> FromRequestParts<Arc<App>> for Watcher<F> {

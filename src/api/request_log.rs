@@ -63,9 +63,7 @@ pub async fn log_requests(State(app): State<Arc<App>>, mut request: Request, nex
 
 /// The span of a request. The core fills in the session that it opens or refreshes.
 fn span_of(app: &App, request: &Request, id: &HeaderValue, method: &str, path: Option<&str>) -> Span {
-    let address = app.forwarding.client_address(request.headers(), request.extensions());
-    // The log keeps no more of an address than the database does.
-    let address = address.and_then(|address| app.sessions.policy().ip_storage.keep(address)).map(display);
+    let address = app.kept_address(request.headers(), request.extensions()).map(display);
     let (id, route) = (id.to_str().unwrap_or_default(), path.unwrap_or("unmatched"));
     tracing::info_span!("request", id, address, method, route, session = Empty, user = Empty, outcome = Empty)
 }

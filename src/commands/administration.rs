@@ -10,7 +10,7 @@ use super::arguments::{duration, limit, of_arguments, of_session_arguments};
 use super::conditions::{CONDITIONS, Conditions, Listing};
 use super::{CommandError, id, print};
 use crate::api::native::wire;
-use crate::model::{Caller, Service, SessionId, UserId};
+use crate::model::{Actor, Caller, Service, SessionId, UserId};
 use crate::sessions::{COUNTED_TO, Error, Selection, SessionDraft, TokenChoice};
 use crate::setup::Assembled;
 
@@ -79,8 +79,8 @@ pub(super) enum SessionCommand {
     },
 }
 
-pub(super) fn operator() -> Caller {
-    Caller::Service(Service::command_line())
+pub(super) fn operator() -> Actor {
+    Caller::Service(Service::command_line()).into()
 }
 
 pub(super) async fn signing_key(command: SigningKeyCommand, assembled: &Assembled) -> Result<(), CommandError> {

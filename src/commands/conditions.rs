@@ -1,6 +1,7 @@
 //! The conditions of a search as arguments, by the names that they have in the API.
 
 use clap::Args;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::CommandError;
@@ -131,10 +132,17 @@ impl Conditions {
 
 /// Reads the arguments as the API reads its parameters, so that the same words are valid.
 fn read(arguments: &[(&'static str, &Option<String>)]) -> Result<(Criteria, Sort), CommandError> {
+    let search: wire::SearchSessions = read_parameters(arguments)?;
+    search.criteria().map_err(|error| of_session_arguments(error.into()))
+}
+
+/// The parameters of an operation from arguments of the same names.
+pub(super) fn read_parameters<T: DeserializeOwned>(
+    arguments: &[(&'static str, &Option<String>)],
+) -> Result<T, CommandError> {
     let given = arguments.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_deref()?.into())));
     let given = Value::Object(given.collect::<Map<String, Value>>());
-    let search: wire::SearchSessions = serde_path_to_error::deserialize(given).map_err(|error| {
+    serde_path_to_error::deserialize(given).map_err(|error| {
         CommandError::Other(format!("--{}: {}", error.path().to_string().replace('_', "-"), error.inner()))
-    })?;
-    search.criteria().map_err(|error| of_session_arguments(error.into()))
+    })
 }

@@ -3,6 +3,7 @@
 mod administration;
 mod applications;
 mod arguments;
+mod audit;
 mod conditions;
 mod console;
 mod healthcheck;
@@ -84,6 +85,8 @@ enum Command {
     /// Applications: what a client_id stands for
     #[command(subcommand)]
     Application(applications::ApplicationCommand),
+    /// Print the audit trail, newest first
+    Audit(audit::AuditArguments),
     /// Service keys: the credentials of programs
     #[command(subcommand)]
     Key(keys::KeyCommand),
@@ -191,6 +194,7 @@ fn execute(Arguments { flags, command }: Arguments) -> Result<(), CommandError> 
                 let store = std::sync::Arc::clone(&assembled.store);
                 let result = match command {
                     Command::Application(command) => applications::application(command, &assembled).await,
+                    Command::Audit(arguments) => audit::audit(arguments, &assembled).await,
                     Command::Key(command) => keys::key(command, &assembled).await,
                     Command::SigningKey(command) => administration::signing_key(command, &assembled).await,
                     Command::Secret(command) => secrets::secret(command, &assembled).await,

@@ -245,6 +245,12 @@ settings! {
         "The time for which ended and expired sessions are stored",
         duration::<0, ANY>,
     );
+    AUDIT_RETENTION: Setting<TimeDelta> = Setting::new(
+        "SOJOURN_AUDIT_RETENTION",
+        "400d",
+        "The time for which entries of the audit trail are stored",
+        duration::<0, ANY>,
+    );
     ERASE_DELETED_USERS: Setting<bool> = Setting::new(
         "SOJOURN_ERASE_DELETED_USERS",
         "false",

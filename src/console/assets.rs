@@ -46,7 +46,7 @@ impl Release {
     fn read() -> Self {
         let read = |path: &str| Files::get(path).map(|file| Bytes::from(file.data.into_owned())).unwrap_or_default();
         let mut files: BTreeMap<String, Bytes> = Files::iter().map(|path| (path.to_string(), read(&path))).collect();
-        let all: Vec<u8> = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), b"\0", bytes].concat()).collect();
+        let all = files.iter().fold(Vec::new(), |all, (path, bytes)| [&all, path.as_bytes(), b"\0", bytes].concat());
         let hash = tokens::fingerprint(&all).into_iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(byte));
         let page = files.remove(PAGE).unwrap_or_default();
         Self {

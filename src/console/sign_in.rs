@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::app::App;
 use crate::api::console_cookie;
 use crate::api::credentials::bearer;
-use crate::api::extract::OptionalBody;
+use crate::api::extract::{self, OptionalBody};
 use crate::api::failure::Rejection;
 use crate::api::family::Refused;
 use crate::api::limits::network_of;
@@ -52,13 +52,11 @@ pub(super) async fn sign_in(
 ) -> Result<Response> {
     console_cookie::require_own_page(&parts, &app)?;
     let address = app.forwarding.client_address(&parts.headers, &parts.extensions);
+    let origin = extract::origin(&parts, &app);
     let (network, now) = (network_of(address), app.sessions.now());
     app.sign_in_failures.admit(&network, now)?;
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let browser = ConsoleBrowser {
-        ip_address: address.map(|address| address.to_string()),
-        user_agent: user_agent.map(ToOwned::to_owned),
-    };
+    let browser = ConsoleBrowser { user_agent: user_agent.map(ToOwned::to_owned), origin };
     let SignIn { key, link } = body.into_inner();
     let signed_in = match (key, link, bearer(&parts.headers)) {
         (Some(key), None, None) => app.sessions.sign_in_to_console(key.trim(), browser).await,
@@ -87,7 +85,7 @@ pub(super) async fn sign_in(
 pub(super) async fn sign_out(State(app): State<Arc<App>>, parts: Parts) -> Result<Response> {
     console_cookie::require_own_page(&parts, &app)?;
     if let Some(cookie) = console_cookie::read(&parts, &app)? {
-        app.sessions.revoke_token(&cookie.text).await?;
+        app.sessions.sign_out_of_console(&cookie, extract::origin(&parts, &app)).await?;
     }
     let cookie = console_cookie::clear(&parts.headers)?;
     let forget = (HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");

@@ -1,7 +1,9 @@
 //! The words of the domain: plain data that every other room uses. No code here queries a database or waits.
 
+mod actor;
 mod algorithm;
 mod application;
+mod audit;
 mod bulk_ending;
 mod caller;
 mod change;
@@ -26,8 +28,13 @@ mod touch;
 mod user;
 mod user_search;
 
+pub use actor::Actor;
 pub use algorithm::Algorithm;
 pub use application::{Application, ApplicationSettings, CONSOLE_CLIENT, RESERVED_CLIENTS};
+pub use audit::{
+    ActorKind, AuditAction, AuditActor, AuditDetail, AuditEntry, AuditFilter, AuditPosition, AuditSearch, AuditTarget,
+    DetailValue, Origin, StoredAuditEntry, TargetKind,
+};
 pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
@@ -55,5 +62,5 @@ pub use slide::Slide;
 pub use stale::Stale;
 pub use token_issuer::TokenIssuer;
 pub use touch::Touch;
-pub use user::{MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};
+pub use user::{MAX_BAN_REASON_CHARS, MAX_USER_DETAIL_CHARS, MAX_USER_ID_CHARS, User, UserDetails, UserId};
 pub use user_search::{Criteria, NameMatch, UserSearch};

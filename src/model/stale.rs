@@ -26,4 +26,6 @@ pub enum Stale<'a> {
     OneTimeLinks(DateTime<Utc>),
     /// Bulk endings that had been applied to all sessions at this instant.
     BulkEndings(DateTime<Utc>),
+    /// Entries of the audit trail of this instant or before.
+    AuditEntries(DateTime<Utc>),
 }

@@ -11,6 +11,8 @@ use super::text;
 pub const MAX_USER_ID_CHARS: usize = 255;
 /// The maximum length of a name or email address, in characters.
 pub const MAX_USER_DETAIL_CHARS: usize = 255;
+/// The maximum length of the reason of a ban, in characters.
+pub const MAX_BAN_REASON_CHARS: usize = 255;
 
 /// A user's id: opaque, 1 to 255 characters, no control characters, no space at its ends, compared byte for byte.
 ///
@@ -84,8 +86,10 @@ pub struct User {
     pub email: Option<String>,
     /// The time since which the user may have no session; `None`: not banned.
     pub banned_at: Option<DateTime<Utc>>,
+    /// Why the user was banned, if staff said so. Only the user's own row has it; a session's copy of its user has not.
+    pub ban_reason: Option<String>,
     /// The time when this server first saw the user.
     pub created_at: DateTime<Utc>,
-    /// The time of the last change to the name, the address or the ban.
+    /// The time of the last change to the name, the address, the ban or its reason.
     pub updated_at: DateTime<Utc>,
 }

@@ -11,7 +11,8 @@ use super::facade::Sessions;
 use super::field_errors::FieldErrors;
 use super::policy::{Lifetime, MAX_LIFETIME, MIN_LIFETIME};
 use crate::model::{
-    Algorithm, Application, ApplicationSettings, Caller, FieldError, RESERVED_CLIENTS, Scope, Session, text,
+    Actor, Algorithm, Application, ApplicationSettings, AuditAction, AuditDetail, AuditEntry, AuditTarget, Caller,
+    DetailValue, FieldError, RESERVED_CLIENTS, Scope, Session, TargetKind, text,
 };
 use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
@@ -47,6 +48,33 @@ pub struct ApplicationDraft {
 }
 
 impl ApplicationDraft {
+    /// The names of the settings that it changes.
+    fn fields(&self) -> Vec<String> {
+        let Self {
+            name,
+            audiences,
+            scope,
+            access_token_lifetime,
+            absolute_lifetime,
+            idle_timeout,
+            claims,
+            signing_algorithm,
+            cookie_name,
+        } = self;
+        let given = [
+            ("name", name.is_some()),
+            ("audiences", audiences.is_some()),
+            ("scope", scope.is_some()),
+            ("access_token_lifetime", access_token_lifetime.is_some()),
+            ("absolute_lifetime", absolute_lifetime.is_some()),
+            ("idle_timeout", idle_timeout.is_some()),
+            ("claims", claims.is_some()),
+            ("signing_algorithm", signing_algorithm.is_some()),
+            ("cookie_name", cookie_name.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// The settings after the draft. Refused: all fields that are invalid.
     fn apply(self, to: &ApplicationSettings) -> Result<ApplicationSettings, Error> {
         let Self { name, audiences, scope, access_token_lifetime, absolute_lifetime, idle_timeout, .. } = self;
@@ -167,12 +195,12 @@ impl Sessions {
     /// Adds an application, for a caller with `sessions:admin`. Refused: [`Error::ApplicationExists`].
     pub async fn create_application(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         id: String,
         draft: ApplicationDraft,
     ) -> Result<Application, Error> {
-        caller.require(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
+        actor.require(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
         let id = text::required("client_id", id, MAX_NAME_CHARS)?;
         check_not_reserved(Some(&id))?;
         let name = draft.name.clone().unwrap_or_else(|| id.clone());
@@ -183,10 +211,12 @@ impl Sessions {
             let message = format!("must be one of at most {MAX_APPLICATIONS} applications");
             return Err(FieldError::new("client_id", message).into());
         }
-        if !self.store().add_application(&new).await? {
+        let detail = AuditDetail::default().with_text("name", Some(&new.settings.name));
+        let entry = self.entry_of_application(actor, AuditAction::ApplicationCreated, &new.id, detail)?;
+        if !self.store().add_application(&new, Some(&entry)).await? {
             return Err(Error::ApplicationExists);
         }
-        self.applications_changed(caller, &new.id, "application created").await?;
+        self.applications_changed(actor, &new.id, "application created").await?;
         Ok(new)
     }
 
@@ -194,19 +224,21 @@ impl Sessions {
     /// expiry; the next access token of each follows the new settings.
     pub async fn change_application(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         id: &str,
         draft: ApplicationDraft,
     ) -> Result<Application, Error> {
-        caller.require(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
+        actor.require(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
+        let detail = AuditDetail::default().with("fields", Some(DetailValue::Texts(draft.fields())));
+        let entry = self.entry_of_application(actor, AuditAction::ApplicationChanged, id, detail)?;
         for _ in 0..MAX_ATTEMPTS {
             let stored = self.stored_application(id).await?;
             let settings = draft.clone().apply(&stored.settings)?;
             let updated_at = self.now().max(stored.updated_at + TimeDelta::microseconds(1));
             let changed = Application { settings, updated_at, ..stored.clone() };
-            if self.store().change_application(&changed, stored.updated_at).await? {
-                self.applications_changed(caller, id, "application changed").await?;
+            if self.store().change_application(&changed, stored.updated_at, Some(&entry)).await? {
+                self.applications_changed(actor, id, "application changed").await?;
                 return Ok(changed);
             }
         }
@@ -214,19 +246,30 @@ impl Sessions {
     }
 
     /// Deletes an application, for a caller with `sessions:admin`. Its sessions go on, under the server's own limits.
-    pub async fn delete_application(&self, caller: &Caller, id: &str) -> Result<(), Error> {
-        caller.require(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
-        if !self.store().delete_application(id).await? {
+    pub async fn delete_application(&self, actor: &Actor, id: &str) -> Result<(), Error> {
+        actor.require(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
+        let entry = self.entry_of_application(actor, AuditAction::ApplicationDeleted, id, AuditDetail::default())?;
+        if !self.store().delete_application(id, Some(&entry)).await? {
             return Err(Error::ApplicationNotFound);
         }
-        self.applications_changed(caller, id, "application deleted").await
+        self.applications_changed(actor, id, "application deleted").await
+    }
+
+    fn entry_of_application(
+        &self,
+        actor: &Actor,
+        action: AuditAction,
+        id: &str,
+        detail: AuditDetail,
+    ) -> Result<AuditEntry, Error> {
+        self.entry(actor, self.now(), action, Some(AuditTarget::new(TargetKind::Application, id)), detail)
     }
 
     /// Applies a change of applications in this process, which need not wait for the line in the change log.
-    async fn applications_changed(&self, caller: &Caller, id: &str, change: &str) -> Result<(), Error> {
+    async fn applications_changed(&self, actor: &Actor, id: &str, change: &str) -> Result<(), Error> {
         self.signals.written();
-        tracing::info!(client_id = id, by = %caller.credential(), "{change}");
+        tracing::info!(client_id = id, by = %actor.credential(), "{change}");
         self.reload_applications().await?;
         // A key for an algorithm that the application is the first to want.
         self.access_tokens().replace_keys(self.parts.signing_keys.complete().await?);

@@ -9,8 +9,8 @@ use tracing::field::display;
 use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{
-    BulkEnding, Caller, Criteria, EndReason, Ended, FieldError, Filter, NameMatch, Opener, Owner, Range, Scope, Search,
-    ServiceKeyId, Session, SessionId, Sort, State, UserId,
+    Actor, AuditEntry, BulkEnding, Criteria, EndReason, Ended, FieldError, Filter, NameMatch, Opener, Owner, Range,
+    Scope, Search, ServiceKeyId, Session, SessionId, Sort, State, UserId,
 };
 use crate::store::{self, BatchProgress};
 
@@ -60,29 +60,28 @@ impl Sessions {
     /// a name or an address that too many users have; and for too many ids.
     ///
     /// Users are found by their names and addresses at the time of the request, so that a later change ends nothing.
-    pub async fn revoke(&self, caller: &Caller, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
-        let application = caller.require_of_bound(Scope::ADMIN)?;
+    pub async fn revoke(&self, actor: &Actor, selection: Selection, dry_run: bool) -> Result<EndedInBulk, Error> {
+        let application = actor.require_of_bound(Scope::ADMIN)?;
         if !dry_run {
-            self.require_recent(caller.session())?;
+            self.require_recent(actor.session())?;
         }
-        let by = caller.credential();
         match (selection, application) {
-            (Selection::Named(ids), None) => self.revoke_named(&ids, dry_run, by).await,
+            (Selection::Named(ids), None) => self.revoke_named(actor, &ids, dry_run).await,
             (Selection::Named(ids), Some(application)) => {
                 check_number(&ids)?;
-                self.revoke_named(&self.named_within(&ids, application).await?, dry_run, by).await
+                self.revoke_named(actor, &self.named_within(&ids, application).await?, dry_run).await
             }
             (Selection::Matching(criteria), application) => {
                 let Criteria { filter, user_name, email } = *criteria;
                 match filter.within(application) {
-                    Some(filter) => self.revoke_matching(caller, Criteria { filter, user_name, email }, dry_run).await,
+                    Some(filter) => self.revoke_matching(actor, Criteria { filter, user_name, email }, dry_run).await,
                     None => Ok(EndedInBulk::nothing()),
                 }
             }
         }
     }
 
-    async fn revoke_named(&self, ids: &[SessionId], dry_run: bool, by: Opener) -> Result<EndedInBulk, Error> {
+    async fn revoke_named(&self, actor: &Actor, ids: &[SessionId], dry_run: bool) -> Result<EndedInBulk, Error> {
         check_number(ids)?;
         let now = self.now();
         if dry_run {
@@ -94,14 +93,15 @@ impl Sessions {
             return Ok(EndedInBulk { sessions: Some(sessions), sample });
         }
         let reason = EndReason::RevokedByAdmin;
-        let ended = self.store().end_named_sessions(ids, Owner::Anyone, reason, now).await?;
+        let entry = self.entry_of_named(actor, Ended { at: now, reason }, ids, None)?;
+        let ended = self.store().end_named_sessions(ids, Owner::Anyone, reason, now, entry.as_ref()).await?;
         for (id, user) in &ended {
-            self.ended(user, &[*id], reason, by);
+            self.ended(user, &[*id], reason, actor.credential());
         }
         Ok(EndedInBulk { sessions: Some(u32::try_from(ended.len()).unwrap_or(u32::MAX)), sample: Vec::new() })
     }
 
-    async fn revoke_matching(&self, caller: &Caller, criteria: Criteria, dry_run: bool) -> Result<EndedInBulk, Error> {
+    async fn revoke_matching(&self, actor: &Actor, criteria: Criteria, dry_run: bool) -> Result<EndedInBulk, Error> {
         let filter = &criteria.filter;
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
@@ -126,9 +126,11 @@ impl Sessions {
             let sample = self.store().search_sessions(self.newest(&active, SAMPLE)).await?;
             return Ok(EndedInBulk { sessions, sample });
         }
-        self.require_recent_to_end_many(caller, sessions)?;
+        self.require_recent_to_end_many(actor, sessions)?;
         let ended = Ended { at: self.now(), reason: EndReason::RevokedByAdmin };
-        self.end_in_bulk(BulkEnding { filter, except: None, ended }, sessions, caller.credential()).await?;
+        let entry = self.entry_of_bulk_ending(actor, ended.at, &filter, sessions)?;
+        let ending = BulkEnding { filter, except: None, ended };
+        self.end_in_bulk(ending, sessions, actor.credential(), Some(&entry)).await?;
         Ok(EndedInBulk { sessions, sample: Vec::new() })
     }
 
@@ -138,16 +140,17 @@ impl Sessions {
         &self,
         user: &UserId,
         except: Option<SessionId>,
-        reason: EndReason,
+        ended: Ended,
         by: Opener,
+        entry: Option<&AuditEntry>,
     ) -> Result<usize, Error> {
         let filter = Filter { user_id: Some(user.clone()), ..Filter::default() };
         let active = Filter { state: Some(State::Active), ..filter.clone() };
         let counted = self.store().count_sessions(self.newest(&active, COUNTED_TO)).await?;
         // The one that is kept is among them, unless all the others are idle and it went meanwhile.
         let others = counted.saturating_sub(u32::from(except.is_some()));
-        let ended = Ended { at: self.now(), reason };
-        self.end_in_bulk(BulkEnding { filter, except, ended }, Some(others), by).await?;
+        let entry = entry.map(|entry| entry.with_sessions(others.into()));
+        self.end_in_bulk(BulkEnding { filter, except, ended }, Some(others), by, entry.as_ref()).await?;
         Ok(others as usize)
     }
 
@@ -165,8 +168,14 @@ impl Sessions {
     }
 
     /// `sessions`: their number for the log, as in [`EndedInBulk::sessions`].
-    async fn end_in_bulk(&self, ending: BulkEnding, sessions: Option<u32>, by: Opener) -> Result<(), Error> {
-        self.store().end_in_bulk(&ending).await?;
+    async fn end_in_bulk(
+        &self,
+        ending: BulkEnding,
+        sessions: Option<u32>,
+        by: Opener,
+        entry: Option<&AuditEntry>,
+    ) -> Result<(), Error> {
+        self.store().end_in_bulk(&ending, entry).await?;
         self.cache.invalidate_all();
         self.signals.written();
         self.signals.bulk_ending();

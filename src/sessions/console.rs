@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::auditing::ConsoleEvent;
 use super::credential::Credential;
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
@@ -11,8 +12,8 @@ use super::one_time_links::LinkDraft;
 use super::open::SessionDraft;
 use super::policy::{Lifetime, MIN_LIFETIME};
 use crate::model::{
-    Application, ApplicationSettings, CONSOLE_CLIENT, Caller, FieldError, LinkPurpose, Opener, Scope, Service,
-    ServiceKeyId, Session, SignedIn, UserId,
+    Actor, Application, ApplicationSettings, CONSOLE_CLIENT, Caller, FieldError, LinkPurpose, Opener, Origin, Scope,
+    Service, ServiceKeyId, Session, SignedIn, UserId,
 };
 use crate::store::{NewSession, Opening};
 use crate::tokens::{LinkText, Secret, SessionToken};
@@ -47,10 +48,10 @@ pub struct ConsoleSession {
 /// The browser that signs in to the console.
 #[derive(Debug, Clone, Default)]
 pub struct ConsoleBrowser {
-    /// Its address.
-    pub ip_address: Option<String>,
     /// Its `User-Agent` header.
     pub user_agent: Option<String>,
+    /// The request that it signs in by.
+    pub origin: Origin,
 }
 
 impl Sessions {
@@ -60,14 +61,52 @@ impl Sessions {
     /// Every refusal is [`Error::Unauthenticated`], so that a stranger learns nothing of a key.
     pub async fn sign_in_to_console(&self, credential: &str, browser: ConsoleBrowser) -> Result<Secret, Error> {
         let credential = Credential::in_header(credential);
-        let caller = self.authenticate_watcher(&[credential]).await?;
-        self.open_console(&caller, browser).await
+        let caller = self.authenticate_watcher(&[credential]).await;
+        self.signed_in_to_console(caller, browser).await
     }
 
     /// Opens a console session for the holder of a one-time link.
     pub async fn sign_in_to_console_by_link(&self, link: &str, browser: ConsoleBrowser) -> Result<Secret, Error> {
-        self.take_link(link, LinkPurpose::Console).await?;
-        self.open_console(&Caller::Service(Service::command_line()), browser).await
+        let caller = self.take_link(link, LinkPurpose::Console).await;
+        self.signed_in_to_console(caller.map(|_| Caller::Service(Service::command_line())), browser).await
+    }
+
+    /// The token of a console session for a caller that authenticated or failed to. Both are in the audit trail.
+    async fn signed_in_to_console(
+        &self,
+        caller: Result<Caller, Error>,
+        browser: ConsoleBrowser,
+    ) -> Result<Secret, Error> {
+        let origin = browser.origin.clone();
+        let opened = match &caller {
+            Ok(caller) => self.open_console(caller, browser).await,
+            Err(_) => Err(Refusal::ServiceKey.into()),
+        };
+        match (caller, opened) {
+            (Ok(caller), Ok(token)) => {
+                self.record_console(ConsoleEvent::SignedIn(&Actor { caller, origin })).await?;
+                Ok(token)
+            }
+            (Err(error @ Error::Unauthenticated(_)), _) | (Ok(_), Err(error @ Error::Unauthenticated(_))) => {
+                self.record_console(ConsoleEvent::SignInFailed(origin)).await?;
+                Err(error)
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// Ends the console session of a cookie, active or not.
+    pub async fn sign_out_of_console(&self, cookie: &Credential, origin: Origin) -> Result<(), Error> {
+        let console = self.console_session(cookie).await;
+        self.revoke_token(&cookie.text).await?;
+        match console {
+            Ok(console) => {
+                let caller = Caller::User(Box::new(console.signed_in));
+                self.record_console(ConsoleEvent::SignedOut(&Actor { caller, origin })).await
+            }
+            Err(Error::Unauthenticated(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A one-time link into the console, for whoever runs a command on the server's database.
@@ -107,7 +146,7 @@ impl Sessions {
             user_id,
             user_name,
             client_id: Some(CONSOLE_CLIENT.to_owned()),
-            ip_address: browser.ip_address,
+            ip_address: browser.origin.address.map(|address| address.to_string()),
             user_agent: browser.user_agent,
             scope: Some(rights_of(caller)),
             ..SessionDraft::default()

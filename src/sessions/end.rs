@@ -3,25 +3,27 @@
 use super::error::Error;
 use super::facade::Sessions;
 use crate::metrics;
-use crate::model::{Caller, EndReason, Opener, Owner, Scope, SessionId, SignedIn, UserId};
+use crate::model::{Actor, AuditEntry, EndReason, Ended, Opener, Owner, Scope, SessionId, SignedIn, UserId};
 use crate::store::{EndOutcome, EndedAtOnce};
 use crate::tokens::{Form, RefreshToken, SessionToken};
 
 impl Sessions {
     /// Ends one session, expired or not: a user's own, or anybody's with `sessions:admin`. A session that has ended is
     /// left as it is, without an error.
-    pub async fn end(&self, caller: &Caller, id: SessionId) -> Result<(), Error> {
-        let owner = self.reach_session(caller, Scope::ADMIN, id).await?;
-        self.require_recent_to_end(caller.session(), id)?;
+    pub async fn end(&self, actor: &Actor, id: SessionId) -> Result<(), Error> {
+        let owner = self.reach_session(actor, Scope::ADMIN, id).await?;
+        self.require_recent_to_end(actor.session(), id)?;
         let reason = match owner {
-            _ if caller.session_id() == Some(id) => EndReason::Logout,
+            _ if actor.session_id() == Some(id) => EndReason::Logout,
             Owner::User(_) => EndReason::RevokedByUser,
             Owner::Anyone => EndReason::RevokedByAdmin,
         };
-        let outcome = self.store().end_session(id, owner, reason, self.now()).await;
+        let ended = Ended { at: self.now(), reason };
+        let entry = self.entry_of_ending(actor, ended, id)?;
+        let outcome = self.store().end_session(id, owner, reason, ended.at, entry.as_ref()).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
-                self.ended(&session.user_id, &[id], reason, caller.credential());
+                self.ended(&session.user_id, &[id], reason, actor.credential());
                 Ok(())
             }
             // An earlier attempt of this very call may have ended it, whose answer was lost.
@@ -38,7 +40,7 @@ impl Sessions {
         self.require_recent_to_end(Some(&user.session), id)?;
         let reason = if id == user.session.id { EndReason::Logout } else { EndReason::RevokedByUser };
         let user_id = &user.session.user_id;
-        let ended = self.store().end_active_session(id, user_id, reason, self.now()).await;
+        let ended = self.store().end_active_session(id, user_id, reason, self.now(), None).await;
         if !ended.inspect_err(|_| self.cache.forget(id))? {
             return Err(Error::SessionNotFound);
         }
@@ -50,46 +52,55 @@ impl Sessions {
     pub async fn end_all_own(&self, user: &SignedIn, keep_current: bool) -> Result<usize, Error> {
         self.require_recent(Some(&user.session))?;
         let keep = keep_current.then_some(user.session.id);
-        self.end_all(&user.session.user_id, keep, EndReason::RevokedByUser, user.credential()).await
+        let ended = Ended { at: self.now(), reason: EndReason::RevokedByUser };
+        self.end_all(&user.session.user_id, keep, ended, user.credential(), None).await
     }
 
     /// Ends all active sessions of a user, for a caller with `sessions:admin`. Answers how many.
-    pub async fn end_all_of(&self, caller: &Caller, user: &UserId) -> Result<usize, Error> {
-        let application = caller.require_of_bound(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
+    pub async fn end_all_of(&self, actor: &Actor, user: &UserId) -> Result<usize, Error> {
+        let application = actor.require_of_bound(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
         if let Some(application) = application {
-            return self.end_all_within(user, application, caller.credential()).await;
+            return self.end_all_within(actor, user, application).await;
         }
-        self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await
+        self.end_all_by_staff(actor, user).await
+    }
+
+    pub(super) async fn end_all_by_staff(&self, actor: &Actor, user: &UserId) -> Result<usize, Error> {
+        let ended = Ended { at: self.now(), reason: EndReason::RevokedByAdmin };
+        let entry = self.entry_of_endings(actor, ended, user, None)?;
+        self.end_all(user, None, ended, actor.credential(), entry.as_ref()).await
     }
 
     pub(super) async fn end_all(
         &self,
         user: &UserId,
         keep: Option<SessionId>,
-        reason: EndReason,
+        ended: Ended,
         by: Opener,
+        entry: Option<&AuditEntry>,
     ) -> Result<usize, Error> {
-        let ended = self.store().end_sessions_of(user, keep, reason, self.now()).await;
-        self.all_ended(user, keep, ended.inspect_err(|_| self.cache.user_changed(user))?, reason, by).await
+        let outcome = self.store().end_sessions_of(user, keep, ended.reason, ended.at, entry).await;
+        let outcome = outcome.inspect_err(|_| self.cache.user_changed(user))?;
+        self.all_ended((user, keep), outcome, ended, by, entry).await
     }
 
     /// As [`Sessions::ended`], after all of a user's sessions but one were to be; where they were too many, one row ends them.
-    /// Answers how many.
-    pub(crate) async fn all_ended(
+    /// Answers how many. `entry`: what that row adds to the audit trail, unless the first statement has added its own.
+    pub(super) async fn all_ended(
         &self,
-        user: &UserId,
-        keep: Option<SessionId>,
-        ended: EndedAtOnce,
-        reason: EndReason,
+        (user, keep): (&UserId, Option<SessionId>),
+        outcome: EndedAtOnce,
+        ended: Ended,
         by: Opener,
+        entry: Option<&AuditEntry>,
     ) -> Result<usize, Error> {
-        match ended {
+        match outcome {
             EndedAtOnce::Ended(ids) => {
-                self.ended(user, &ids, reason, by);
+                self.ended(user, &ids, ended.reason, by);
                 Ok(ids.len())
             }
-            EndedAtOnce::TooMany => self.end_in_bulk_of(user, keep, reason, by).await,
+            EndedAtOnce::TooMany => self.end_in_bulk_of(user, keep, ended, by, entry).await,
         }
     }
 
@@ -98,7 +109,7 @@ impl Sessions {
     pub async fn revoke_token(&self, token: &str) -> Result<(), Error> {
         let Some((id, user)) = self.session_of_token(token) else { return Ok(()) };
         let owner = user.as_ref().map_or(Owner::Anyone, Owner::User);
-        let outcome = self.store().end_session(id, owner, EndReason::Logout, self.now()).await;
+        let outcome = self.store().end_session(id, owner, EndReason::Logout, self.now(), None).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
                 self.ended(&session.user_id, &[id], EndReason::Logout, Opener::Session(id));

@@ -4,7 +4,9 @@
 use super::error::Error;
 use super::facade::Sessions;
 use super::rights::Rights;
-use crate::model::{Caller, Condition, EndReason, Listing, ListingOrder, Owner, Session, SessionId, UserId};
+use crate::model::{
+    Actor, Caller, Condition, EndReason, Ended, Listing, ListingOrder, Owner, Session, SessionId, UserId,
+};
 use crate::store::EndOutcome;
 
 /// One page of a list and how many are in all of it, counted as far as policy says.
@@ -65,18 +67,15 @@ impl Sessions {
     }
 
     /// Ends one of everybody's kept sessions, expired or not.
-    pub async fn end_listed_session(
-        &self,
-        caller: &Caller,
-        rights: &Rights,
-        id: Option<SessionId>,
-    ) -> Result<(), Error> {
-        rights.require_end(caller)?;
+    pub async fn end_listed_session(&self, actor: &Actor, rights: &Rights, id: Option<SessionId>) -> Result<(), Error> {
+        rights.require_end(actor)?;
         let (id, reason) = (id.ok_or(Error::SessionNotFound)?, EndReason::RevokedByAdmin);
-        self.require_recent_to_end(caller.session(), id)?;
-        match self.store().end_session(id, Owner::Anyone, reason, self.now()).await? {
+        self.require_recent_to_end(actor.session(), id)?;
+        let ended = Ended { at: self.now(), reason };
+        let entry = self.entry_of_ending(actor, ended, id)?;
+        match self.store().end_session(id, Owner::Anyone, reason, ended.at, entry.as_ref()).await? {
             Some(EndOutcome::Ended(session)) => {
-                self.ended(&session.user_id, &[id], reason, caller.credential());
+                self.ended(&session.user_id, &[id], reason, actor.credential());
                 Ok(())
             }
             Some(EndOutcome::AlreadyEnded(session)) => {
@@ -90,14 +89,14 @@ impl Sessions {
     /// Ends a user's active sessions; it is an error when there are none.
     pub async fn end_listed_sessions_of(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         rights: &Rights,
         user: Option<&UserId>,
     ) -> Result<(), Error> {
-        rights.require_end(caller)?;
+        rights.require_end(actor)?;
         let user = user.ok_or(Error::UserNotFound)?;
-        self.require_recent(caller.session())?;
-        let ended = self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await?;
+        self.require_recent(actor.session())?;
+        let ended = self.end_all_by_staff(actor, user).await?;
         if ended == 0 { Err(Error::SessionNotFound) } else { Ok(()) }
     }
 }

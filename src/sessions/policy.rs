@@ -160,6 +160,8 @@ pub struct Policy {
     pub ip_storage: IpStorage,
     /// For how long sessions that are over are kept.
     pub retention: TimeDelta,
+    /// For how long entries of the audit trail are kept.
+    pub audit_retention: TimeDelta,
     /// Whether who is deleted is erased, asked for or not.
     pub erase_deleted_users: bool,
     /// The most sessions on a page of a list of everybody's.
@@ -189,6 +191,7 @@ impl Default for Policy {
             longest_extension: TimeDelta::hours(720),
             ip_storage: IpStorage::Full,
             retention: TimeDelta::days(30),
+            audit_retention: TimeDelta::days(400),
             erase_deleted_users: false,
             search_page_limit: 200,
             search_total_limit: 10_001,

@@ -10,7 +10,10 @@ use super::facade::Sessions;
 use super::freshness::MAX_STALENESS;
 use super::policy::MAX_LIFETIME;
 use crate::clock;
-use crate::model::{Caller, EndReason, FieldError, Scope, ServiceKeyId, text};
+use crate::model::{
+    Actor, AuditAction, AuditDetail, AuditTarget, Caller, EndReason, Ended, FieldError, Scope, ServiceKeyId,
+    TargetKind, text,
+};
 use crate::tokens::{NewServiceKey, ServiceKey, StoredServiceKey};
 
 /// The lifetime of a key for which none is given.
@@ -37,17 +40,17 @@ impl Sessions {
     /// Makes a service key, for a caller with `sessions:admin`. Refused:
     /// [`Error::Invalid`] for a scope with a word that means nothing to this server, because it would promise a right, and
     /// [`Error::Forbidden`] for a key with more rights than the caller's.
-    pub async fn create_service_key(&self, caller: &Caller, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
-        caller.require(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
-        self.require_recent_at_console(caller)?;
+    pub async fn create_service_key(&self, actor: &Actor, draft: ServiceKeyDraft) -> Result<NewServiceKey, Error> {
+        actor.require(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
+        self.require_recent_at_console(actor)?;
         let ServiceKeyDraft { name, scope, application, lifetime } = draft;
         let scope = Scope::parse(&scope)?;
         if let Some(word) = scope.as_str().split(' ').find(|word| !Scope::RESERVED.contains(word)) {
             let known = Scope::RESERVED.join(", ");
             return Err(FieldError::new("scope", format!("\"{word}\" is none of {known}")).into());
         }
-        if scope.contains(Scope::GRANT) && !caller.scope().allows(Scope::GRANT) {
+        if scope.contains(Scope::GRANT) && !actor.scope().allows(Scope::GRANT) {
             return Err(Error::needs(Scope::GRANT));
         }
         let name = text::required("name", name, MAX_NAME_CHARS)?;
@@ -69,8 +72,15 @@ impl Sessions {
         let expires_at = lifetime.map(|lifetime| now + lifetime);
         let mut new = ServiceKey::generate(id, name, scope, now, expires_at, entropy)?;
         new.stored.application = application;
-        self.store().add_service_key(&new.stored).await?;
-        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %caller.credential(), "service key created");
+        let detail = AuditDetail::default()
+            .with_text("name", Some(&new.stored.name))
+            .with_text("scope", Some(&new.stored.scope))
+            .with_text("client_id", new.stored.application.as_ref())
+            .with_text("expires_at", expires_at.map(|at| at.to_rfc3339()));
+        let target = AuditTarget::new(TargetKind::Key, &id);
+        let entry = self.entry(actor, now, AuditAction::KeyCreated, Some(target), detail)?;
+        self.store().add_service_key(&new.stored, Some(&entry)).await?;
+        tracing::info!(key = %id, scope = new.stored.scope.as_str(), by = %actor.credential(), "service key created");
         Ok(new)
     }
 
@@ -88,17 +98,19 @@ impl Sessions {
 
     /// Revokes a service key and ends the console sessions of its bearers, for a caller with `sessions:admin`. A revoked one
     /// is left as it is, without an error.
-    pub async fn revoke_service_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<(), Error> {
-        caller.require(Scope::ADMIN)?;
-        self.require_recent(caller.session())?;
-        let staff = console_user(id)?;
-        let revoked = self.store().revoke_service_key(id, &staff, EndReason::RevokedByAdmin, self.now()).await;
-        let ended = revoked.inspect_err(|_| self.cache.user_changed(&staff))?.ok_or(Error::ServiceKeyNotFound)?;
-        self.all_ended(&staff, None, ended, EndReason::RevokedByAdmin, caller.credential()).await?;
+    pub async fn revoke_service_key(&self, actor: &Actor, id: ServiceKeyId) -> Result<(), Error> {
+        actor.require(Scope::ADMIN)?;
+        self.require_recent(actor.session())?;
+        let (staff, target) = (console_user(id)?, AuditTarget::new(TargetKind::Key, &id));
+        let ended = Ended { at: self.now(), reason: EndReason::RevokedByAdmin };
+        let entry = self.entry(actor, ended.at, AuditAction::KeyRevoked, Some(target), AuditDetail::default())?;
+        let revoked = self.store().revoke_service_key(id, &staff, ended, Some(&entry)).await;
+        let outcome = revoked.inspect_err(|_| self.cache.user_changed(&staff))?.ok_or(Error::ServiceKeyNotFound)?;
+        self.all_ended((&staff, None), outcome, ended, actor.credential(), None).await?;
         // This process need not wait for its own line in the change log.
         self.cache.key_changed(id);
         self.signals.written();
-        tracing::info!(key = %id, by = %caller.credential(), "service key revoked");
+        tracing::info!(key = %id, by = %actor.credential(), "service key revoked");
         Ok(())
     }
 
@@ -107,11 +119,11 @@ impl Sessions {
     ///
     /// Other replicas may still open sessions with the key until they have read of the revocation, so a second bulk ending
     /// follows after [`MAX_STALENESS`].
-    pub async fn end_sessions_of_key(&self, caller: &Caller, id: ServiceKeyId) -> Result<Option<u32>, Error> {
+    pub async fn end_sessions_of_key(&self, actor: &Actor, id: ServiceKeyId) -> Result<Option<u32>, Error> {
         let opened = || Selection::opened_with(id);
-        let first = self.revoke(caller, opened(), false).await?.sessions;
+        let first = self.revoke(actor, opened(), false).await?.sessions;
         tokio::time::sleep(MAX_STALENESS).await;
-        let late = self.revoke(caller, opened(), false).await?.sessions;
+        let late = self.revoke(actor, opened(), false).await?.sessions;
         Ok(first.zip(late).map(|(first, late)| first.saturating_add(late)))
     }
 

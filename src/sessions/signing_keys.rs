@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Error;
 use crate::clock::{Clock, Entropy};
-use crate::model::{Algorithm, FieldError};
+use crate::model::{Algorithm, AuditEntry, FieldError};
 use crate::store::{self, Store};
 use crate::tokens::{Algorithms, KeySet, Keyring, PUBLICATION_LEAD, SealedSigningKey, SigningKeyError, WANTED_FOR};
 
@@ -96,8 +96,13 @@ impl SigningKeys {
 
     /// Makes a successor in each line that is in use, or in one, whatever the age of its newest key. Answers the new keys,
     /// the server's own first. They sign once they have been published for a while, or at once when the present keys are
-    /// `compromised`; then those are forgotten, and their tokens with them.
-    pub async fn rotate(&self, only: Option<Algorithm>, compromised: bool) -> Result<Vec<SealedSigningKey>, KeysError> {
+    /// `compromised`; then those are forgotten, and their tokens with them. The entry comes with the first key.
+    pub async fn rotate(
+        &self,
+        only: Option<Algorithm>,
+        compromised: bool,
+        entry: Option<&AuditEntry>,
+    ) -> Result<Vec<SealedSigningKey>, KeysError> {
         let now = self.clock.now();
         let in_use = self.in_use(now).await?;
         let lines = match only {
@@ -108,7 +113,8 @@ impl SigningKeys {
         let active_from = if compromised { now } else { now + PUBLICATION_LEAD };
         let mut made = Vec::new();
         for algorithm in lines {
-            made.push(self.add_successor(algorithm, now, active_from).await?);
+            // An entry that was added is not added again.
+            made.push(self.add_successor(algorithm, now, active_from, entry).await?);
         }
         if compromised {
             self.forget_compromised(only, &made).await?;
@@ -121,11 +127,12 @@ impl SigningKeys {
         algorithm: Algorithm,
         now: DateTime<Utc>,
         active_from: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<SealedSigningKey, KeysError> {
         loop {
             let key = self.generate(&self.store.signing_keys().await?, algorithm, now, active_from).await?;
             // Somebody else may rotate at the same moment: theirs is not the successor that was asked for here.
-            if self.store.add_signing_key(&key).await? {
+            if self.store.add_signing_key(&key, entry).await? {
                 return Ok(key);
             }
         }
@@ -201,7 +208,7 @@ impl SigningKeys {
     ) -> Result<(), KeysError> {
         let active_from = if stored.is_empty() { now } else { now + PUBLICATION_LEAD };
         let key = self.generate(stored, algorithm, now, active_from).await?;
-        if self.store.add_signing_key(&key).await? {
+        if self.store.add_signing_key(&key, None).await? {
             tracing::info!(kid = key.kid, algorithm = key.algorithm.as_str(), active_from = %key.active_from, "signing key made");
         }
         Ok(())

@@ -5,7 +5,8 @@ use super::extra_claims::checked_claims;
 use super::facade::Sessions;
 use super::open::fits_a_token;
 use crate::model::{
-    Caller, ExtraClaims, FieldError, Metadata, Opener, Owner, Scope, Session, SessionId, SignedIn, text,
+    Actor, AuditAction, AuditDetail, AuditEntry, DetailValue, ExtraClaims, FieldError, Metadata, Opener, Owner, Scope,
+    Session, SessionId, SignedIn, text,
 };
 use crate::store::SessionChange;
 
@@ -13,9 +14,12 @@ impl Sessions {
     /// Moves a session's end later by `seconds`, but never past its absolute end: a user's own session, or anybody's
     /// with `sessions:admin`. Refused: [`Error::Forbidden`] where policy lets users extend nothing, [`Error::Invalid`]
     /// for less than a second or more than policy allows, and [`Error::SessionNotActive`].
-    pub async fn extend(&self, caller: &Caller, id: SessionId, seconds: i64) -> Result<Session, Error> {
-        let owner = self.reach_session(caller, Scope::ADMIN, id).await?;
-        match self.extend_of(owner, caller.scope(), id, seconds, caller.credential()).await? {
+    pub async fn extend(&self, actor: &Actor, id: SessionId, seconds: i64) -> Result<Session, Error> {
+        let owner = self.reach_session(actor, Scope::ADMIN, id).await?;
+        let asked = u64::try_from(seconds).ok().map(DetailValue::Number);
+        let detail = AuditDetail::default().with("seconds", asked);
+        let entry = self.entry_of_change(actor, self.now(), AuditAction::SessionExtended, id, detail)?;
+        match self.extend_of(owner, actor.scope(), id, seconds, actor.credential(), entry.as_ref()).await? {
             Some(session) => Ok(session),
             None => Err(self.why_not(owner, id).await?),
         }
@@ -24,7 +28,8 @@ impl Sessions {
     /// As [`Sessions::extend`], for one of the user's own active sessions; one that is not active is not found.
     pub async fn extend_own(&self, user: &SignedIn, id: SessionId, seconds: i64) -> Result<Session, Error> {
         let owner = Owner::User(&user.session.user_id);
-        self.extend_of(owner, &user.session.scope, id, seconds, user.credential()).await?.ok_or(Error::SessionNotFound)
+        let extended = self.extend_of(owner, &user.session.scope, id, seconds, user.credential(), None).await?;
+        extended.ok_or(Error::SessionNotFound)
     }
 
     async fn extend_of(
@@ -34,9 +39,10 @@ impl Sessions {
         id: SessionId,
         seconds: i64,
         by: Opener,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<Session>, Error> {
         let extension = self.policy().extension(scope, seconds)?;
-        let extended = self.store().extend_session(id, owner, extension, self.now()).await?;
+        let extended = self.store().extend_session(id, owner, extension, self.now(), entry).await?;
         if let Some(session) = &extended {
             self.changed(&session.user_id);
             tracing::info!(session = %id, expires_at = %session.expires_at, %by, "session extended");
@@ -49,7 +55,7 @@ impl Sessions {
     /// Refused: [`Error::SessionNotActive`], and claims as when a session is opened.
     pub async fn change(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         id: SessionId,
         device_name: Option<Option<String>>,
         metadata: Option<Metadata>,
@@ -59,17 +65,19 @@ impl Sessions {
             return Err(FieldError::new("device_name", "must be given, or metadata, or claims").into());
         }
         if metadata.is_some() || claims.is_some() {
-            caller.require_of_bound(Scope::WRITE)?;
+            actor.require_of_bound(Scope::WRITE)?;
         }
         let right = if device_name.is_none() { Scope::WRITE } else { Scope::ADMIN };
-        let owner = self.reach_session(caller, right, id).await?;
+        let owner = self.reach_session(actor, right, id).await?;
         let device_name = device_name.map(|name| text::optional("device_name", name, 255)).transpose()?;
         let claims = match claims {
             Some(claims) => Some(self.claims_for(id, owner, claims).await?),
             None => None,
         };
         let change = SessionChange { device_name, metadata, claims };
-        match self.store().change_session(id, owner, &change, self.now()).await? {
+        let (now, detail) = (self.now(), AuditDetail::default().with("fields", Some(fields(&change))));
+        let entry = self.entry_of_change(actor, now, AuditAction::SessionChanged, id, detail)?;
+        match self.store().change_session(id, owner, &change, now, entry.as_ref()).await? {
             Some(session) => {
                 self.changed(&session.user_id);
                 Ok(session)
@@ -95,4 +103,12 @@ impl Sessions {
             None => Error::SessionNotFound,
         })
     }
+}
+
+/// The names of what a change changes.
+fn fields(change: &SessionChange) -> DetailValue {
+    let SessionChange { device_name, metadata, claims } = change;
+    let given =
+        [("device_name", device_name.is_some()), ("metadata", metadata.is_some()), ("claims", claims.is_some())];
+    DetailValue::Texts(given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name.to_owned()).collect())
 }

@@ -9,14 +9,15 @@ use super::error::Error;
 use super::facade::Sessions;
 use super::query::UserSessions;
 use crate::model::{
-    Caller, EndReason, Filter, Owner, Position, Scope, Search, Session, SessionId, SignedIn, Sort, State, UserId,
+    Actor, Caller, EndReason, Ended, Filter, Owner, Position, Scope, Search, Session, SessionId, SignedIn, Sort, State,
+    UserId,
 };
 use crate::store::MAX_LISTED;
 
 /// A user whose sessions the caller may manage, because it has `sessions:admin` or is that user.
 #[derive(Debug, Clone)]
 pub struct ManagedUser {
-    caller: Caller,
+    actor: Actor,
     user: UserId,
 }
 
@@ -46,28 +47,28 @@ impl Handle {
 impl ManagedUser {
     /// Lets a caller manage the sessions of the user of that id. Refused: [`Error::Forbidden`] first, and
     /// [`Error::UserNotFound`] for what can be no user's id.
-    pub fn new(caller: Caller, user: String) -> Result<Self, Error> {
-        let own = caller.session().is_some_and(|session| session.user_id.as_str() == user);
+    pub fn new(actor: Actor, user: String) -> Result<Self, Error> {
+        let own = actor.session().is_some_and(|session| session.user_id.as_str() == user);
         if !own {
-            caller.require(Scope::ADMIN)?;
+            actor.require(Scope::ADMIN)?;
         }
         let user = UserId::parse(user).map_err(|_| Error::UserNotFound)?;
-        Ok(Self { caller, user })
+        Ok(Self { actor, user })
     }
 
     /// Lets a signed-in user manage its own sessions.
     pub fn own(me: SignedIn) -> Self {
         let user = me.session.user_id.clone();
-        Self { caller: Caller::User(Box::new(me)), user }
+        Self { actor: Caller::User(Box::new(me)).into(), user }
     }
 
     fn is_own(&self) -> bool {
-        self.caller.session().is_some_and(|session| session.user_id == self.user)
+        self.actor.session().is_some_and(|session| session.user_id == self.user)
     }
 
     fn reason(&self, id: Option<SessionId>) -> EndReason {
         match id {
-            Some(id) if self.caller.session_id() == Some(id) => EndReason::Logout,
+            Some(id) if self.actor.session_id() == Some(id) => EndReason::Logout,
             _ if self.is_own() => EndReason::RevokedByUser,
             _ => EndReason::RevokedByAdmin,
         }
@@ -149,12 +150,13 @@ impl Sessions {
     /// Ends what [`Sessions::managed_session`] finds, and answers it as it was.
     pub async fn end_managed_session(&self, managed: &ManagedUser, handle: Option<Handle>) -> Result<Session, Error> {
         let session = self.managed_session(managed, handle).await?;
-        self.require_recent_to_end(managed.caller.session(), session.id)?;
-        let reason = managed.reason(Some(session.id));
-        if !self.store().end_active_session(session.id, &managed.user, reason, self.now()).await? {
+        self.require_recent_to_end(managed.actor.session(), session.id)?;
+        let (at, reason) = (self.now(), managed.reason(Some(session.id)));
+        let entry = self.entry_of_ending(&managed.actor, Ended { at, reason }, session.id)?;
+        if !self.store().end_active_session(session.id, &managed.user, reason, at, entry.as_ref()).await? {
             return Err(Error::SessionNotFound);
         }
-        self.ended(&managed.user, &[session.id], reason, managed.caller.credential());
+        self.ended(&managed.user, &[session.id], reason, managed.actor.credential());
         Ok(session)
     }
 
@@ -180,22 +182,26 @@ impl Sessions {
         if named.is_empty() {
             return Ok(0);
         }
-        if let Some(other) = named.iter().find(|id| managed.caller.session_id() != Some(**id)) {
-            self.require_recent_to_end(managed.caller.session(), *other)?;
+        if let Some(other) = named.iter().find(|id| managed.actor.session_id() != Some(**id)) {
+            self.require_recent_to_end(managed.actor.session(), *other)?;
         }
         let (named, reason) = (Vec::from_iter(named), managed.reason(None));
-        let owner = Owner::User(&managed.user);
-        let ended = self.store().end_named_sessions(&named, owner, reason, self.now()).await?;
+        let (owner, at) = (Owner::User(&managed.user), self.now());
+        let entry = self.entry_of_named(&managed.actor, Ended { at, reason }, &named, Some(&managed.user))?;
+        let ended = self.store().end_named_sessions(&named, owner, reason, at, entry.as_ref()).await?;
         let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
-        self.ended(&managed.user, &ended, reason, managed.caller.credential());
+        self.ended(&managed.user, &ended, reason, managed.actor.credential());
         Ok(ended.len())
     }
 
     /// Ends all of the user's active sessions, the caller's own too, and answers how many. Refused:
     /// [`Error::UserNotFound`].
     pub async fn end_all_managed(&self, managed: &ManagedUser) -> Result<usize, Error> {
-        self.require_recent(managed.caller.session())?;
-        let ended = self.end_all(&managed.user, None, managed.reason(None), managed.caller.credential()).await?;
+        let ManagedUser { actor, user } = managed;
+        self.require_recent(actor.session())?;
+        let ended = Ended { at: self.now(), reason: managed.reason(None) };
+        let entry = self.entry_of_endings(actor, ended, user, None)?;
+        let ended = self.end_all(user, None, ended, actor.credential(), entry.as_ref()).await?;
         if ended == 0 {
             self.refuse_unknown_user(managed).await?;
         }

@@ -170,17 +170,20 @@ pub(super) fn standing(row: &impl StoredRow) -> sqlx::Result<SessionStatus> {
 /// Reads the `user_columns` of a user.
 pub(super) fn user(row: &impl StoredRow) -> sqlx::Result<User> {
     let mut row = InOrder::of(row);
+    let (id, name, email, banned_at) = (row.user_id("id")?, row.take()?, row.take()?, row.optional_time()?);
     Ok(User {
-        id: row.user_id("id")?,
-        name: row.take()?,
-        email: row.take()?,
-        banned_at: row.optional_time()?,
+        id,
+        name,
+        email,
+        banned_at,
         created_at: row.time()?,
         updated_at: row.time()?,
+        // A server of an earlier version lifts a ban without taking its reason away.
+        ban_reason: row.take::<Option<String>>()?.filter(|_| banned_at.is_some()),
     })
 }
 
-/// Reads the `columns` of a session, then the `user_columns` without the id. The latter are all null when the user was
+/// Reads the `columns` of a session, then the `user_columns` without the id and the reason of a ban. The latter are all null when the user was
 /// deleted.
 pub(super) fn signed_in(row: &impl StoredRow) -> sqlx::Result<SignedIn> {
     let mut row = InOrder::of(row);
@@ -188,7 +191,7 @@ pub(super) fn signed_in(row: &impl StoredRow) -> sqlx::Result<SignedIn> {
     let (name, email, banned_at) = (row.take()?, row.take()?, row.optional_time()?);
     let created_at = row.optional_time()?.unwrap_or(session.created_at);
     let updated_at = row.optional_time()?.unwrap_or(created_at);
-    let user = User { id: session.user_id.clone(), name, email, banned_at, created_at, updated_at };
+    let user = User { id: session.user_id.clone(), name, email, banned_at, ban_reason: None, created_at, updated_at };
     Ok(SignedIn { session, user })
 }
 

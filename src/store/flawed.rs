@@ -8,17 +8,18 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::contract::{
-    Announcement, ApplicationStore, BatchProgress, BulkEndingStore, ChangeLogStore, Changes, EndOutcome, EndStore,
-    EndedAtOnce, Listener, MasterSecretStore, NewSession, OneTimeLinkStore, OpenStore, Opening, Pool, Reauthenticated,
-    Reauthentication, ReauthenticationStore, RefreshAttempt, RefreshStore, Refreshing, ReplayedChanges, Result,
-    RetentionStore, SearchStore, ServiceKeyStore, SessionChange, SessionStore, SessionsOpened, SigningKeyStore,
-    StatisticsStore, Store, StoreLifecycle, UsedSecret, UserStore,
+    Announcement, ApplicationStore, AuditStore, BatchProgress, BulkEndingStore, ChangeLogStore, Changes, EndOutcome,
+    EndStore, EndedAtOnce, Listener, MasterSecretStore, NewSession, OneTimeLinkStore, OpenStore, Opening, Pool,
+    Reauthenticated, Reauthentication, ReauthenticationStore, RefreshAttempt, RefreshStore, Refreshing,
+    ReplayedChanges, Result, RetentionStore, SearchStore, ServiceKeyStore, SessionChange, SessionStore, SessionsOpened,
+    SigningKeyStore, StatisticsStore, Store, StoreLifecycle, UsedSecret, UserStore,
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
-    Algorithm, Application, BulkEnding, Change, Counts, CountsWanted, EndReason, LinkPurpose, Listing, LogId,
-    LogPosition, LogSnapshot, LoggedChange, OneTimeLink, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId,
-    SessionStats, SessionStatus, SignedIn, Stale, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
+    Algorithm, Application, AuditEntry, AuditSearch, BulkEnding, Change, Counts, CountsWanted, EndReason, Ended,
+    LinkPurpose, Listing, LogId, LogPosition, LogSnapshot, LoggedChange, OneTimeLink, OpenSessions, Owner, Search,
+    ServiceKeyId, Session, SessionId, SessionStats, SessionStatus, SignedIn, Stale, StoredAuditEntry, TokenIssuer,
+    Touch, User, UserDetails, UserId, UserSearch,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -79,15 +80,22 @@ macro_rules! implement {
 
 implement!(ApplicationStore {
     fn applications() -> Result<Vec<Application>>;
-    fn add_application(application: &Application) -> Result<bool>;
-    fn change_application(application: &Application, seen: DateTime<Utc>) -> Result<bool>;
-    fn delete_application(id: &str) -> Result<bool>;
+    fn add_application(application: &Application, entry: Option<&AuditEntry>) -> Result<bool>;
+    fn change_application(application: &Application, seen: DateTime<Utc>, entry: Option<&AuditEntry>) -> Result<bool>;
+    fn delete_application(id: &str, entry: Option<&AuditEntry>) -> Result<bool>;
+});
+
+implement!(AuditStore {
+    fn add_audit_entry(entry: &AuditEntry) -> Result<()>;
+    fn search_audit(search: AuditSearch<'_>) -> Result<Vec<StoredAuditEntry>>;
 });
 
 implement!(EndStore {
-    fn end_active_session(id: SessionId, user: &UserId, reason: EndReason, now: DateTime<Utc>) -> Result<bool>;
+    fn end_active_session(
+        id: SessionId, user: &UserId, reason: EndReason, now: DateTime<Utc>, entry: Option<&AuditEntry>
+    ) -> Result<bool>;
     fn end_named_sessions(
-        ids: &[SessionId], owner: Owner<'_>, reason: EndReason, now: DateTime<Utc>
+        ids: &[SessionId], owner: Owner<'_>, reason: EndReason, now: DateTime<Utc>, entry: Option<&AuditEntry>
     ) -> Result<Vec<(SessionId, UserId)>>;
     flawed {
         async fn end_session(
@@ -96,13 +104,14 @@ implement!(EndStore {
             owner: Owner<'_>,
             reason: EndReason,
             now: DateTime<Utc>,
+            entry: Option<&AuditEntry>,
         ) -> Result<Option<EndOutcome>> {
             let known = self.first_seen().get(&id).cloned().filter(|_| self.has(Failpoint::AnswerBeforeWrite));
-            let Some(known) = known else { return self.store.end_session(id, owner, reason, now).await };
+            let Some(known) = known else { return self.store.end_session(id, owner, reason, now, entry).await };
             let store = Arc::clone(&self.store);
             tokio::spawn(async move {
                 tokio::time::sleep(LATE).await;
-                drop(store.end_session(id, Owner::Anyone, reason, now).await);
+                drop(store.end_session(id, Owner::Anyone, reason, now, None).await);
             });
             Ok(Some(EndOutcome::Ended(Box::new(known.session))))
         }
@@ -113,13 +122,14 @@ implement!(EndStore {
             except: Option<SessionId>,
             reason: EndReason,
             now: DateTime<Utc>,
+            entry: Option<&AuditEntry>,
         ) -> Result<EndedAtOnce> {
             if self.has(Failpoint::EndOneByOne) {
                 for session in self.store.active_sessions_of(user, now).await? {
-                    self.store.end_active_session(session.id, user, reason, now).await?;
+                    self.store.end_active_session(session.id, user, reason, now, None).await?;
                 }
             }
-            self.store.end_sessions_of(user, except, reason, now).await
+            self.store.end_sessions_of(user, except, reason, now, entry).await
         }
     }
 });
@@ -146,9 +156,11 @@ implement!(SessionStore {
     fn count_active_sessions_of(user: &UserId, now: DateTime<Utc>) -> Result<u64>;
     fn session_stats(user: &UserId, now: DateTime<Utc>) -> Result<SessionStats>;
     fn touch_sessions(touches: &[Touch]) -> Result<()>;
-    fn extend_session(id: SessionId, owner: Owner<'_>, by: TimeDelta, now: DateTime<Utc>) -> Result<Option<Session>>;
+    fn extend_session(
+        id: SessionId, owner: Owner<'_>, by: TimeDelta, now: DateTime<Utc>, entry: Option<&AuditEntry>
+    ) -> Result<Option<Session>>;
     fn change_session(
-        id: SessionId, owner: Owner<'_>, change: &SessionChange, now: DateTime<Utc>
+        id: SessionId, owner: Owner<'_>, change: &SessionChange, now: DateTime<Utc>, entry: Option<&AuditEntry>
     ) -> Result<Option<Session>>;
     flawed {
         async fn sessions_of_tokens(&self, ids: &[SessionId]) -> Result<Vec<SignedIn>> {
@@ -200,14 +212,19 @@ implement!(ChangeLogStore {
 implement!(RetentionStore {
     fn count_ended_before(instant: DateTime<Utc>) -> Result<u64>;
     flawed {
-        async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
+        async fn delete_stale(
+            &self,
+            stale: Stale<'_>,
+            alone: bool,
+            entry: Option<&AuditEntry>,
+        ) -> Result<Option<u64>> {
             let early = TimeDelta::days(1);
             let stale = match stale {
                 Stale::Expired(at) if self.has(Failpoint::CleanEarly) => Stale::Expired(at + early),
                 Stale::Ended(at) if self.has(Failpoint::CleanEarly) => Stale::Ended(at + early),
                 other => other,
             };
-            self.store.delete_stale(stale, alone).await
+            self.store.delete_stale(stale, alone, entry).await
         }
     }
 });
@@ -223,7 +240,7 @@ implement!(StoreLifecycle {
 });
 
 implement!(BulkEndingStore {
-    fn end_in_bulk(ending: &BulkEnding) -> Result<()>;
+    fn end_in_bulk(ending: &BulkEnding, entry: Option<&AuditEntry>) -> Result<()>;
     fn bulk_endings(since: DateTime<Utc>) -> Result<Vec<BulkEnding>>;
     fn apply_bulk_ending(now: DateTime<Utc>) -> Result<BatchProgress>;
 });
@@ -256,15 +273,15 @@ implement!(SearchStore {
 });
 
 implement!(ServiceKeyStore {
-    fn add_service_key(key: &StoredServiceKey) -> Result<()>;
+    fn add_service_key(key: &StoredServiceKey, entry: Option<&AuditEntry>) -> Result<()>;
     fn service_key(id: ServiceKeyId) -> Result<Option<StoredServiceKey>>;
     fn service_keys() -> Result<Vec<StoredServiceKey>>;
-    fn revoke_service_key(id: ServiceKeyId, staff: &UserId, reason: EndReason, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>>;
+    fn revoke_service_key(id: ServiceKeyId, staff: &UserId, ended: Ended, entry: Option<&AuditEntry>) -> Result<Option<EndedAtOnce>>;
 });
 
 implement!(SigningKeyStore {
     fn signing_keys() -> Result<Vec<SealedSigningKey>>;
-    fn add_signing_key(key: &SealedSigningKey) -> Result<bool>;
+    fn add_signing_key(key: &SealedSigningKey, entry: Option<&AuditEntry>) -> Result<bool>;
     fn remove_signing_key(sequence: i64) -> Result<()>;
     fn note_wanted_algorithm(algorithm: Algorithm, now: DateTime<Utc>) -> Result<()>;
 });
@@ -277,11 +294,13 @@ implement!(StatisticsStore {
 
 implement!(UserStore {
     fn user(id: &UserId) -> Result<Option<User>>;
-    fn put_user(id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User>;
-    fn delete_user(id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>>;
-    fn erase_user(id: &UserId, service: &str) -> Result<u64>;
-    fn ban_user(id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)>;
-    fn unban_user(id: &UserId, now: DateTime<Utc>) -> Result<Option<User>>;
+    fn put_user(id: &UserId, details: &UserDetails, now: DateTime<Utc>, entry: Option<&AuditEntry>) -> Result<User>;
+    fn delete_user(id: &UserId, now: DateTime<Utc>, entry: Option<&AuditEntry>) -> Result<Option<EndedAtOnce>>;
+    fn erase_user(id: &UserId, service: &str, pseudonym: &str, entry: Option<&AuditEntry>) -> Result<u64>;
+    fn ban_user(
+        id: &UserId, reason: Option<&str>, now: DateTime<Utc>, entry: Option<&AuditEntry>
+    ) -> Result<(User, EndedAtOnce)>;
+    fn unban_user(id: &UserId, now: DateTime<Utc>, entry: Option<&AuditEntry>) -> Result<Option<User>>;
 });
 
 impl Store for FlawedStore {}

@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod statements;
+mod audit_search;
 pub(crate) mod batching;
 mod columns;
 mod connect;

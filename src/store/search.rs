@@ -45,7 +45,7 @@ pub(super) enum Bind {
     Texts(Vec<String>),
     Time(DateTime<Utc>),
     Id(Uuid),
-    Number(u32),
+    Number(i64),
 }
 
 /// Upper limit in bytes of a statement that is kept prepared: only the filter of a client makes longer ones.
@@ -208,7 +208,7 @@ impl Conditions {
         self.sql.push(dialect.in_network.replace("{first}", &first).replace("{last}", &last));
     }
 
-    fn range(&mut self, column: &str, range: Range) {
+    pub(super) fn range(&mut self, column: &str, range: Range) {
         if let Some(from) = range.from {
             self.compare(column, ">=", Bind::Time(from));
         }
@@ -242,11 +242,11 @@ pub(super) fn compile_listing(listing: &Listing<'_>, dialect: &Dialect) -> Compi
     let order = column.map(|column| format!("{column} {direction}, ")).unwrap_or_default();
     let total = listing.count_to.map(|count_to| {
         let mut counting = Conditions { sql: Vec::new(), binds: conditions.binds.clone() };
-        let limit = counting.bind(Bind::Number(count_to));
+        let limit = counting.bind(Bind::Number(count_to.into()));
         let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
         Compiled::new(sql, counting.binds, of_one_user)
     });
-    let [limit, offset] = [listing.limit, listing.offset].map(|number| conditions.bind(Bind::Number(number)));
+    let [limit, offset] = [listing.limit, listing.offset].map(|number| conditions.bind(Bind::Number(number.into())));
     let found = format!("SELECT {} FROM sessions WHERE {condition}", dialect.columns);
     let page = format!("ORDER BY {order}id {direction} LIMIT {limit} OFFSET {offset}");
     let page = if of_one_user {
@@ -282,7 +282,7 @@ fn conditions(search: &Search<'_>, active: &str, dialect: &Dialect) -> Condition
 pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled {
     let mut conditions = conditions(search, dialect.active, dialect);
     let condition = conditions.sql.join(" AND ");
-    let limit = conditions.bind(Bind::Number(search.limit));
+    let limit = conditions.bind(Bind::Number(search.limit.into()));
     let sql = format!("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE {condition} LIMIT {limit}) AS counted");
     Compiled::new(sql, conditions.binds, false)
 }

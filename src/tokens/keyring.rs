@@ -13,6 +13,9 @@ use crate::clock::{Entropy, EntropyUnavailable};
 /// The length of a cursor's authentication code, in bytes: it guards against nonsense, not against forgery of rights.
 const CURSOR_CODE_BYTES: usize = 16;
 
+/// The length of the code in a pseudonym, in bytes.
+const PSEUDONYM_BYTES: usize = 16;
+
 /// Every key that is derived from one master secret, by HKDF-SHA-256 (RFC 5869) with one label per use.
 struct Keys {
     id: SecretId,
@@ -147,6 +150,13 @@ impl Keyring {
         self.all().find_map(|keys| keys.open(label, context, sealed))
     }
 
+    /// The text that stands for an erased id: the same for the same id, and nothing tells the id without the secret.
+    pub fn pseudonym(&self, id: &str) -> String {
+        let code = self.code(b"erased id", b"", id.as_bytes());
+        let code = code.as_ref().and_then(|code| code.as_ref().first_chunk::<PSEUDONYM_BYTES>());
+        format!("erased:{}", code.map(|code| URL_SAFE_NO_PAD.encode(code)).unwrap_or_default())
+    }
+
     /// Writes a paging cursor: `position`, readable only together with the same `query`.
     pub fn seal_cursor(&self, position: &[u8], query: &str) -> String {
         let mut bytes = position.to_vec();
@@ -247,6 +257,16 @@ mod tests {
         assert_eq!(keys.open_cursor(&cursor, "another"), None);
         assert_eq!(keys.open_cursor(&cursor[..cursor.len() - 1], "query"), None);
         assert_eq!(keys.open_cursor("", "query"), None);
+    }
+
+    #[test]
+    fn a_pseudonym_is_the_same_for_the_same_id_and_depends_on_the_secret() {
+        let keys = Keyring::new(&secret());
+        let pseudonym = keys.pseudonym("1001");
+        assert!(pseudonym.starts_with("erased:") && pseudonym.len() == 29, "{pseudonym}");
+        assert_eq!(keys.pseudonym("1001"), pseudonym);
+        assert_ne!(keys.pseudonym("1002"), pseudonym);
+        assert_ne!(Keyring::new(&secret()).pseudonym("1001"), pseudonym);
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub(super) const TABLE: &[Row] = &[
     ("verify", "GET", "/v1/verify", Nothing, OWN),
     ("require", "GET", "/v1/require/max_age=600", Nothing, OWN),
     ("getStatistics", "GET", "/v1/stats", Nothing, READ),
+    ("readAudit", "GET", "/v1/audit", Nothing, ADMINISTER),
+    ("getTimeline", "GET", "/v1/sessions/{session}/timeline", Nothing, READ),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
     (
         "createApplication",

@@ -58,7 +58,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         let (powerless, revoked) = (server.key("sessions:write").await, server.key("sessions:admin").await);
         let id = sojourn::tokens::ServiceKey::parse(&revoked).unwrap().id;
-        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()), id).await.unwrap();
+        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()).into(), id).await.unwrap();
         let user = server.open("1001").await;
         let bodies = [&powerless, &revoked, &user.access, &user.refresh, "sjk_none", ""].map(|key| json!({ "key": key }));
         let mut texts = Vec::new();
@@ -236,6 +236,24 @@ on_both_databases! {
         assert_eq!(out.header("clear-site-data"), "\"cache\", \"storage\"");
         assert_eq!(out.header("set-cookie"), "sojourn-console=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
         send(&server, "GET", "/admin/me", &cookie, None).await.expect(401);
+    }
+
+    async fn the_audit_trail_says_who_came_and_went_and_who_was_refused(database) {
+        let server = Server::start(database).await;
+        let key = server.key("sessions:admin").await;
+        let id = sojourn::tokens::ServiceKey::parse(&key).unwrap().id.to_string();
+        try_to_sign_in(&server, &json!({ "key": "none" })).await.expect(401);
+        let cookie = sign_in(&server, &key).await;
+        send(&server, "POST", "/admin/sign-out", &cookie, None).await.expect(204);
+        let trail = server.send("GET", "/v1/audit", BOOTSTRAP_KEY).await.expect(200).json();
+        let entries = trail["entries"].as_array().unwrap();
+        let told: Vec<(&str, &str)> =
+            entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["actor"]["type"].as_str().unwrap())).collect();
+        let expected = [("console.signed_out", "session"), ("console.signed_in", "key"), ("console.sign_in_failed", "unknown")];
+        assert_eq!(told, expected);
+        assert_eq!(entries[1]["actor"]["id"], id);
+        assert!(entries.iter().all(|entry| entry["request_id"].is_string() && entry["address"] == "127.0.0.1"), "{trail}");
+        assert!(!trail.to_string().contains(&key) && !trail.to_string().contains("sjs_"));
     }
 
     async fn nobody_else_opens_sessions_or_makes_an_application_of_the_console_s_name(database) {

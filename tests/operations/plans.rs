@@ -48,7 +48,7 @@ const SEED: &str = "
     ANALYZE";
 
 /// Tables that grow. The others have a page or two, which is as much as an index.
-const GROWING: [&str; 4] = ["sessions", "users", "changes", "idempotency_keys"];
+const GROWING: [&str; 5] = ["sessions", "users", "changes", "idempotency_keys", "audit"];
 /// Most rows that a statement may read for one page, one user or one session.
 const A_PAGE: f64 = 700.0;
 /// Most rows that a statement may read for a total, which is counted up to 10 000. Reading from one end is the fastest
@@ -192,6 +192,34 @@ async fn no_search_that_is_documented_reads_more_than_its_page_and_its_total_pos
         for _ in 0..7 {
             assert_ne!(ask(&server, BOOTSTRAP_KEY, &search, None, most).await, 0, "{search} asked nothing");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_search_of_the_audit_trail_reads_many_more_than_its_page_postgres() {
+    let server = seeded().await;
+    let mut connection = PgConnection::connect(server.database_url()).await.unwrap();
+    let many = "INSERT INTO audit (id, at, actor_type, actor_id, action, target_type, target_id, detail)
+        SELECT gen_random_uuid(), now() - n * interval '1 minute', 'key', 'key ' || n % 20,
+            CASE WHEN n % 100000 = 7 THEN 'key.revoked' ELSE 'session.ended' END, 'session', 'target ' || n % 100000, '{}'
+        FROM generate_series(1, 300000) AS n;
+        ANALYZE";
+    sqlx::raw_sql(many).execute(&mut connection).await.unwrap();
+    let time = |days: i64| (server.now() - chrono::TimeDelta::days(days)).format("%FT%TZ").to_string();
+    let page = server.send("GET", "/v1/audit?limit=50", BOOTSTRAP_KEY).await.expect(200).json();
+    for query in [
+        String::new(),
+        "&actor=key%207".to_owned(),
+        "&target=target%207".to_owned(),
+        "&action=key.revoked".to_owned(),
+        "&action=session.ended".to_owned(),
+        "&target=nothing".to_owned(),
+        format!("&from={}&to={}", time(200), time(199)),
+        format!("&to={}", time(205)),
+        format!("&cursor={}", page["next_cursor"].as_str().unwrap()),
+    ] {
+        let asked = ask(&server, BOOTSTRAP_KEY, &format!("GET /v1/audit?limit=50{query}"), None, A_PAGE).await;
+        assert_ne!(asked, 0, "{query} asked nothing");
     }
 }
 

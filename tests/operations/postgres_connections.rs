@@ -67,7 +67,7 @@ async fn of_two_hosts_the_one_that_takes_writes_is_used() {
     for ports in others.map(|other| [other, primary.port()]) {
         let store = store::open(&of_hosts(&ports), 2).await.unwrap();
         let alice = UserId::parse("alice").unwrap();
-        store.put_user(&alice, &UserDetails::default(), SystemClock.now()).await.unwrap();
+        store.put_user(&alice, &UserDetails::default(), SystemClock.now(), None).await.unwrap();
         store.close().await;
     }
 }

@@ -83,7 +83,7 @@ async fn an_address_goes_with_the_latest_use(fixture: &Fixture) {
 
 async fn an_ended_session_is_not_touched(fixture: &Fixture) {
     let id = fixture.open(session_of("ann")).await.id;
-    fixture.store.end_session(id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    fixture.store.end_session(id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     let ended = fixture.stored(id).await;
     fixture.store.touch_sessions(&[touch(id, 60, 3)]).await.unwrap();
     assert_eq!(fixture.stored(id).await, ended);

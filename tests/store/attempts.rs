@@ -50,23 +50,23 @@ async fn after_all_connections_were_cut_what_may_be_repeated_does_not_notice() {
     assert!(matches!(store.refresh_session(attempt).await, Ok(Refreshing::Rotated(_))));
     fill(&fixture).await;
     cut_all(&fixture).await;
-    let ended = store.end_session(id, Owner::Anyone, EndReason::Logout, at(3)).await.unwrap();
+    let ended = store.end_session(id, Owner::Anyone, EndReason::Logout, at(3), None).await.unwrap();
     assert!(matches!(ended, Some(EndOutcome::Ended(_))));
 
     let second = fixture.open(session_of("ann")).await;
     fill(&fixture).await;
     cut_all(&fixture).await;
-    assert!(store.end_active_session(second.id, &ann, EndReason::Logout, at(4)).await.unwrap());
+    assert!(store.end_active_session(second.id, &ann, EndReason::Logout, at(4), None).await.unwrap());
     let third = fixture.open(session_of("ann")).await;
     fill(&fixture).await;
     cut_all(&fixture).await;
     assert_eq!(
-        store.end_sessions_of(&ann, None, EndReason::Logout, at(5)).await.unwrap(),
+        store.end_sessions_of(&ann, None, EndReason::Logout, at(5), None).await.unwrap(),
         EndedAtOnce::Ended(vec![third.id])
     );
     fill(&fixture).await;
     cut_all(&fixture).await;
-    assert!(store.delete_user(&ann, at(6)).await.unwrap().is_some());
+    assert!(store.delete_user(&ann, at(6), None).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +75,7 @@ async fn requests_that_are_not_idempotent_are_not_repeated_and_no_other_connecti
     let session = fixture.open(session_of("ann")).await;
     fill(&fixture).await;
     cut_all(&fixture).await;
-    let extended = fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::minutes(1), at(1)).await;
+    let extended = fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::minutes(1), at(1), None).await;
     assert!(matches!(extended, Err(Error::Unavailable(_))), "{extended:?}");
     let opened = fixture.store.open_session(&new(&session_of("ann"))).await;
     assert!(opened.is_ok(), "one break is enough to distrust all connections of that time: {opened:?}");
@@ -112,16 +112,16 @@ async fn a_transaction_that_was_undone_is_tried_three_times_in_all() {
     let session = fixture.open(session_of("ann")).await;
     for code in ["40001", "40P01"] {
         fail(&fixture, 2, code).await;
-        let extended = store.extend_session(session.id, Owner::Anyone, TimeDelta::minutes(1), at(1)).await;
+        let extended = store.extend_session(session.id, Owner::Anyone, TimeDelta::minutes(1), at(1), None).await;
         assert!(extended.unwrap().is_some());
         assert_eq!(tries(&fixture).await, 3);
         fail(&fixture, 2, code).await;
         store.open_session(&new(&session_of("ben"))).await.unwrap();
         fail(&fixture, 2, code).await;
-        store.put_user(&user("ben"), &details(Some("Ben"), None), at(1)).await.unwrap();
+        store.put_user(&user("ben"), &details(Some("Ben"), None), at(1), None).await.unwrap();
 
         fail(&fixture, 3, code).await;
-        let banned = store.ban_user(&user("ben"), at(1)).await;
+        let banned = store.ban_user(&user("ben"), None, at(1), None).await;
         assert!(matches!(banned, Err(Error::Unavailable(_))), "{banned:?}");
         assert_eq!(tries(&fixture).await, 3);
     }
@@ -133,7 +133,7 @@ async fn a_request_that_has_waited_for_a_lock_does_not_wait_again() {
     let session = fixture.open(session_of("ann")).await;
     for code in ["55P03", "57014", "53100"] {
         fail(&fixture, 1, code).await;
-        let ended = fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1)).await;
+        let ended = fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1), None).await;
         assert!(matches!(ended, Err(Error::Unavailable(_))), "{code}: {ended:?}");
         assert_eq!(tries(&fixture).await, 1, "{code}");
     }
@@ -151,7 +151,8 @@ async fn the_loser_of_a_deadlock_tries_again() {
     sqlx::query("SET LOCAL deadlock_timeout = '30s'").execute(&mut *other).await.unwrap();
     lock(second).execute(&mut *other).await.unwrap();
     let store = fixture.store.clone();
-    let ending = tokio::spawn(async move { store.end_sessions_of(&user("ann"), None, EndReason::Logout, at(1)).await });
+    let ending =
+        tokio::spawn(async move { store.end_sessions_of(&user("ann"), None, EndReason::Logout, at(1), None).await });
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while fixture.raw.number(waiting).await == 0 {

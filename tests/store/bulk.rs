@@ -51,7 +51,7 @@ async fn carry_out(fixture: &Fixture) {
 async fn one_row_ends_all_sessions_for_every_query(fixture: &Fixture) {
     let ann = fixture.open(session_at("ann", 0)).await;
     let bob = fixture.open(session_at("bob", 9)).await;
-    fixture.store.end_in_bulk(&everything(10)).await.unwrap();
+    fixture.store.end_in_bulk(&everything(10), None).await.unwrap();
     let new = fixture.open(session_at("ann", 11)).await;
     for carried_out in [false, true] {
         let ended = Some(Ended { at: at(10), reason: REASON });
@@ -112,7 +112,7 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_applied(fixtur
     for other in &mut others {
         fixture.open(other.clone()).await;
     }
-    fixture.store.end_in_bulk(&BulkEnding { filter, except: Some(kept.id), ..everything(10) }).await.unwrap();
+    fixture.store.end_in_bulk(&BulkEnding { filter, except: Some(kept.id), ..everything(10) }, None).await.unwrap();
     for _ in 0..2 {
         let active = active(fixture, 11).await;
         assert!(!ids(&active).contains(&exact.id));
@@ -123,10 +123,10 @@ async fn each_condition_means_what_it_says_before_and_after_it_is_applied(fixtur
 
 async fn nothing_revives_a_session_that_it_ended(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
-    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
+    fixture.store.end_in_bulk(&of("ann"), None).await.unwrap();
     for _ in 0..2 {
         assert_eq!(fixture.store.refresh_session(attempt(session.id, 0, at(11))).await.unwrap(), Refreshing::NotActive);
-        let extended = fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(11)).await;
+        let extended = fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(11), None).await;
         assert_eq!(extended.unwrap(), None);
         carry_out(fixture).await;
     }
@@ -135,7 +135,7 @@ async fn nothing_revives_a_session_that_it_ended(fixture: &Fixture) {
 
 async fn a_session_opened_afterwards_is_younger_whatever_its_clock_says(fixture: &Fixture) {
     fixture.open(session_at("ann", 100)).await;
-    fixture.store.end_in_bulk(&everything(95)).await.unwrap();
+    fixture.store.end_in_bulk(&everything(95), None).await.unwrap();
     for seconds in [50, 99, 100] {
         let opened = fixture.store.open_session(&new(&session_at("bob", seconds))).await.unwrap();
         assert_eq!(opened, Opening::Outrun(at(100)));
@@ -180,7 +180,7 @@ async fn a_network_means_its_addresses_and_no_other(fixture: &Fixture) {
     for (filter, meant, kept) in &opened {
         let found = fixture.store.search_sessions(search_for(filter, 9, at(1))).await.unwrap();
         assert_eq!(found.len(), *meant, "{filter:?}");
-        fixture.store.end_in_bulk(&BulkEnding { filter: filter.clone(), ..everything(10) }).await.unwrap();
+        fixture.store.end_in_bulk(&BulkEnding { filter: filter.clone(), ..everything(10) }, None).await.unwrap();
         for _ in 0..2 {
             let mut left = fixture.active_ids(filter.user_id.as_ref().unwrap(), at(11)).await;
             left.sort();
@@ -200,10 +200,10 @@ async fn each_of_several_users_is_meant_and_nobody_else(fixture: &Fixture) {
     let of_none = Filter { user_id: Some(user("eve")), ..filter.clone() };
     for filter in [of_none, Filter { users: Some(Vec::new()), ..Filter::default() }] {
         assert_eq!(fixture.store.search_sessions(search_for(&filter, 9, at(1))).await.unwrap(), []);
-        fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(9) }).await.unwrap();
+        fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(9) }, None).await.unwrap();
         assert_eq!(active(fixture, 11).await.len(), 3);
     }
-    fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(10) }).await.unwrap();
+    fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(10) }, None).await.unwrap();
     let listed = fixture.store.bulk_endings(at(0)).await.unwrap();
     let named: Vec<_> = listed.iter().filter_map(|ending| ending.filter.user_id.clone()).collect();
     assert_eq!(named, users[..2]);
@@ -218,7 +218,7 @@ async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
     let many = 12_000;
     let one = fixture.open(session_at("ann", 0)).await;
     fixture.database.copy_session(one.id.as_uuid(), many).await;
-    fixture.store.end_in_bulk(&everything(10)).await.unwrap();
+    fixture.store.end_in_bulk(&everything(10), None).await.unwrap();
     let mut batches = 0;
     loop {
         let progress = fixture.store.apply_bulk_ending(at(20)).await.unwrap();
@@ -242,8 +242,8 @@ async fn it_is_applied_a_batch_at_a_time_and_logged_once(fixture: &Fixture) {
 }
 
 async fn where_nothing_is_meant_nothing_happens(fixture: &Fixture) {
-    fixture.store.end_in_bulk(&everything(1)).await.unwrap();
-    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
+    fixture.store.end_in_bulk(&everything(1), None).await.unwrap();
+    fixture.store.end_in_bulk(&of("ann"), None).await.unwrap();
     assert_eq!(fixture.store.apply_bulk_ending(at(2)).await.unwrap(), BatchProgress::Idle);
     fixture.open(session_at("ann", 0)).await;
     assert_eq!(active(fixture, 2).await.len(), 1);
@@ -252,13 +252,13 @@ async fn where_nothing_is_meant_nothing_happens(fixture: &Fixture) {
 async fn of_too_many_sessions_for_one_statement_none_is_ended_by_it(fixture: &Fixture) {
     let one = fixture.open(session_of("ann")).await;
     fixture.database.copy_session(one.id.as_uuid(), 5005).await;
-    let first = fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(1)).await.unwrap();
+    let first = fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(1), None).await.unwrap();
     assert_eq!(first, EndedAtOnce::TooMany);
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").await, 0, "all or none");
     let delete = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions ORDER BY created_at DESC LIMIT 5)";
     fixture.raw.run(delete).await.unwrap();
     let EndedAtOnce::Ended(ids) =
-        fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(2)).await.unwrap()
+        fixture.store.end_sessions_of(&user("ann"), Some(one.id), REASON, at(2), None).await.unwrap()
     else {
         panic!("they are not too many any more")
     };
@@ -267,11 +267,15 @@ async fn of_too_many_sessions_for_one_statement_none_is_ended_by_it(fixture: &Fi
 
 async fn it_is_forgotten_after_it_was_applied(fixture: &Fixture) {
     fixture.open(session_of("ann")).await;
-    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
-    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(30)), false).await.unwrap(), Some(0), "it is open");
+    fixture.store.end_in_bulk(&of("ann"), None).await.unwrap();
+    assert_eq!(
+        fixture.store.delete_stale(Stale::BulkEndings(at(30)), false, None).await.unwrap(),
+        Some(0),
+        "it is open"
+    );
     carry_out(fixture).await;
-    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(19)), false).await.unwrap(), Some(0));
-    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(20)), false).await.unwrap(), Some(1));
+    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(19)), false, None).await.unwrap(), Some(0));
+    assert_eq!(fixture.store.delete_stale(Stale::BulkEndings(at(20)), false, None).await.unwrap(), Some(1));
 }
 
 async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
@@ -288,8 +292,8 @@ async fn those_made_lately_are_listed_with_what_they_mean(fixture: &Fixture) {
         ..Filter::default()
     };
     let made = BulkEnding { filter: filter.clone(), except: Some(kept.id), ..everything(10) };
-    fixture.store.end_in_bulk(&made).await.unwrap();
-    fixture.store.end_in_bulk(&everything(9)).await.unwrap();
+    fixture.store.end_in_bulk(&made, None).await.unwrap();
+    fixture.store.end_in_bulk(&everything(9), None).await.unwrap();
     let until = Range { from: Some(at(1)), to: Some(at(7) + MICROSECOND) };
     let expected = BulkEnding { filter: Filter { created: until, ..filter }, ..made };
     for _ in 0..2 {
@@ -308,7 +312,7 @@ async fn a_version_without_openers_ends_no_other_session_and_applies_nothing(fix
         Raw::Sqlite(_) => "UPDATE bulk_endings SET carrying_out = TRUE",
     };
     let filter = Filter { opened_by: Some(Opener::BootstrapKey), ..Filter::default() };
-    fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(10) }).await.unwrap();
+    fixture.store.end_in_bulk(&BulkEnding { filter, ..everything(10) }, None).await.unwrap();
     assert!(fixture.raw.run(begin).await.is_err());
     if let Raw::Postgres(_) = &fixture.raw {
         let ended = "SELECT count(*) FROM sessions
@@ -320,7 +324,7 @@ async fn a_version_without_openers_ends_no_other_session_and_applies_nothing(fix
     carry_out(fixture).await;
     assert_eq!(ids(&active(fixture, 11).await), [other.id]);
 
-    fixture.store.end_in_bulk(&of("ann")).await.unwrap();
+    fixture.store.end_in_bulk(&of("ann"), None).await.unwrap();
     assert_eq!(
         fixture.raw.run(&format!("{begin} WHERE done_at IS NULL")).await.unwrap(),
         1,
@@ -349,7 +353,7 @@ async fn a_version_without_networks_ends_no_other_session_and_applies_nothing(fi
         Filter { browser: Some("Firefox".to_owned()), ..Filter::default() },
         Filter { os: Some("Linux".to_owned()), ..Filter::default() },
     ] {
-        fixture.store.end_in_bulk(&BulkEnding { filter: filter.clone(), ..everything(10) }).await.unwrap();
+        fixture.store.end_in_bulk(&BulkEnding { filter: filter.clone(), ..everything(10) }, None).await.unwrap();
         let refused = fixture.raw.run(begin).await.unwrap_err().to_string();
         assert!(refused.contains("needs a newer version"), "{filter:?}: {refused}");
         if let Raw::Postgres(_) = &fixture.raw {
@@ -363,6 +367,6 @@ async fn a_version_without_networks_ends_no_other_session_and_applies_nothing(fi
         }
         carry_out(fixture).await;
         assert_eq!(ids(&active(fixture, 11).await), [other.id]);
-        fixture.store.delete_stale(Stale::BulkEndings(at(20)), false).await.unwrap();
+        fixture.store.delete_stale(Stale::BulkEndings(at(20)), false, None).await.unwrap();
     }
 }

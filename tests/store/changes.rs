@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sojourn::model::{Change, EndReason, Ended, LogPosition, LogSnapshot, Owner, Session, TokenIssuer, UserId};
+use sojourn::model::{Change, EndReason, Ended, LogPosition, LogSnapshot, Owner, Session, TokenIssuer};
 use sojourn::store::{
     self, Announcement, Changes, EndedAtOnce, Heard, MAX_CHANGES, MAX_REPLAYED, SessionChange, Store,
 };
@@ -45,9 +45,13 @@ async fn every_ending_is_in_the_log_whatever_ended_it(fixture: &Fixture) {
         fixture.raw.id(sessions[0].id)
     );
     fixture.raw.run(&by_hand).await.unwrap();
-    fixture.store.end_session(sessions[1].id, Owner::Anyone, EndReason::RevokedByAdmin, at(2)).await.unwrap();
-    fixture.store.end_sessions_of(&user("ann"), Some(sessions[3].id), EndReason::RevokedByUser, at(3)).await.unwrap();
-    fixture.store.ban_user(&user("ann"), at(4)).await.unwrap();
+    fixture.store.end_session(sessions[1].id, Owner::Anyone, EndReason::RevokedByAdmin, at(2), None).await.unwrap();
+    fixture
+        .store
+        .end_sessions_of(&user("ann"), Some(sessions[3].id), EndReason::RevokedByUser, at(3), None)
+        .await
+        .unwrap();
+    fixture.store.ban_user(&user("ann"), None, at(4), None).await.unwrap();
     let reasons = [EndReason::Logout, EndReason::RevokedByAdmin, EndReason::RevokedByUser, EndReason::UserBanned];
     let mut logged = all(&fixture.store).await;
     assert!(logged.contains(&Change::UserChanged(user("ann"))), "the ban itself");
@@ -68,15 +72,15 @@ async fn every_ending_is_in_the_log_whatever_ended_it(fixture: &Fixture) {
 async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixture: &Fixture) {
     let (id, ann) = (fixture.open(session_of("ann")).await.id, user("ann"));
     let change = SessionChange { device_name: Some(Some("Desk".to_owned())), ..SessionChange::default() };
-    fixture.store.change_session(id, Owner::Anyone, &change, at(1)).await.unwrap().unwrap();
+    fixture.store.change_session(id, Owner::Anyone, &change, at(1), None).await.unwrap().unwrap();
     let claims = Some(Some(sojourn::model::ExtraClaims::from_json("{\"a\":1}".to_owned())));
     let change = SessionChange { claims, ..SessionChange::default() };
-    fixture.store.change_session(id, Owner::Anyone, &change, at(1)).await.unwrap().unwrap();
-    fixture.store.extend_session(id, Owner::Anyone, TimeDelta::hours(1), at(1)).await.unwrap().unwrap();
-    fixture.store.put_user(&ann, &details(Some("Ann"), None), at(2)).await.unwrap();
-    fixture.store.ban_user(&user("bob"), at(2)).await.unwrap();
-    fixture.store.unban_user(&user("bob"), at(3)).await.unwrap();
-    fixture.store.delete_user(&user("bob"), at(4)).await.unwrap();
+    fixture.store.change_session(id, Owner::Anyone, &change, at(1), None).await.unwrap().unwrap();
+    fixture.store.extend_session(id, Owner::Anyone, TimeDelta::hours(1), at(1), None).await.unwrap().unwrap();
+    fixture.store.put_user(&ann, &details(Some("Ann"), None), at(2), None).await.unwrap();
+    fixture.store.ban_user(&user("bob"), None, at(2), None).await.unwrap();
+    fixture.store.unban_user(&user("bob"), at(3), None).await.unwrap();
+    fixture.store.delete_user(&user("bob"), at(4), None).await.unwrap();
     let changed = |name| Change::UserChanged(user(name));
     assert_eq!(
         all(&fixture.store).await,
@@ -88,7 +92,7 @@ async fn what_does_not_change_is_not_in_the_log(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let touch = sojourn::model::Touch { id: session.id, seen_at: at(1), counter: 1, seen_from: None };
     fixture.store.touch_sessions(&[touch]).await.unwrap();
-    fixture.store.put_user(&session.user_id, &details(None, None), at(2)).await.unwrap();
+    fixture.store.put_user(&session.user_id, &details(None, None), at(2), None).await.unwrap();
     fixture.open(session_of("ann")).await;
     fixture.store.refresh_session(attempt(session.id, 0, at(3))).await.unwrap();
     assert_eq!(all(&fixture.store).await, []);
@@ -114,11 +118,11 @@ async fn an_end_that_is_moved_is_in_the_log_unless_a_rotation_moves_it_later(fix
 
 async fn a_revoked_service_key_and_changed_signing_keys_are_in_the_log(fixture: &Fixture) {
     let key = service_key(7, 0);
-    fixture.store.add_service_key(&key).await.unwrap();
-    let staff = UserId::parse("staff").unwrap();
-    let revoked = fixture.store.revoke_service_key(key.id, &staff, EndReason::RevokedByAdmin, at(1)).await.unwrap();
+    fixture.store.add_service_key(&key, None).await.unwrap();
+    let ended = Ended { at: at(1), reason: EndReason::RevokedByAdmin };
+    let revoked = fixture.store.revoke_service_key(key.id, &user("staff"), ended, None).await.unwrap();
     assert_eq!(revoked, Some(EndedAtOnce::Ended(Vec::new())));
-    fixture.store.add_signing_key(&signing_key(1, "one", sojourn::model::Algorithm::EdDsa)).await.unwrap();
+    fixture.store.add_signing_key(&signing_key(1, "one", sojourn::model::Algorithm::EdDsa), None).await.unwrap();
     assert_eq!(all(&fixture.store).await, [Change::ServiceKeyRevoked(key.id), Change::SigningKeysChanged]);
 }
 
@@ -161,11 +165,11 @@ async fn the_log_is_read_from_any_place_and_in_parts(fixture: &Fixture) {
 
 async fn what_is_forgotten_is_gone_and_the_rest_is_not(fixture: &Fixture) {
     let old = fixture.open(session_of("ann")).await;
-    fixture.store.end_session(old.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    fixture.store.end_session(old.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     let settled = look(&fixture.store).await;
     let place = LogPosition { sequence: settled.changes[0].position.sequence + 1, ..settled.changes[0].position };
     let new = fixture.open(session_of("ann")).await;
-    fixture.store.end_session(new.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
+    fixture.store.end_session(new.id, Owner::Anyone, EndReason::Logout, at(2), None).await.unwrap();
     assert_eq!(fixture.store.forget_changes(place, at(0)).await.unwrap(), 1);
     assert_eq!(fixture.store.forget_changes(place, at(0)).await.unwrap(), 0);
     let left = all(&fixture.store).await;
@@ -198,7 +202,7 @@ async fn a_late_commit_is_read_although_later_numbers_were_read_before() {
         .execute(&mut *late)
         .await
         .unwrap();
-    fixture.store.end_session(fast.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
+    fixture.store.end_session(fast.id, Owner::Anyone, EndReason::Logout, at(2), None).await.unwrap();
     let before = look(&fixture.store).await;
     assert_eq!(before.changes.len(), 1, "the fast one");
     assert!(before.settled < before.changes[0].position, "the slow one may still come before it");
@@ -276,11 +280,11 @@ async fn a_restored_file_gives_no_position_again() {
     let path = fixture.database.url().strip_prefix("sqlite:").unwrap();
     fixture.raw.run(&format!("VACUUM INTO '{path}.backup'")).await.unwrap();
     for session in &sessions {
-        fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+        fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     }
     let lost = look(&fixture.store).await;
     let restored = store::open(&format!("sqlite:{path}.backup"), 2).await.unwrap();
-    restored.end_session(sessions[0].id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap();
+    restored.end_session(sessions[0].id, Owner::Anyone, EndReason::Logout, at(2), None).await.unwrap();
     let new = restored.changes(&lost.snapshot, LogPosition::default()).await.unwrap();
     assert_eq!(new.changes.len(), 1, "it stands behind all that were told before");
     assert!(new.changes[0].position > lost.settled);

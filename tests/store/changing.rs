@@ -19,7 +19,8 @@ on_both_stores!(
 async fn an_extension_moves_the_end_and_nothing_else(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     let (by, now) = (TimeDelta::seconds(90), session.created_at);
-    let extended = fixture.store.extend_session(session.id, Owner::User(&session.user_id), by, now).await.unwrap();
+    let extended =
+        fixture.store.extend_session(session.id, Owner::User(&session.user_id), by, now, None).await.unwrap();
     let expected = Session { expires_at: session.expires_at + by, ..session };
     assert_eq!(extended, Some(expected.clone()));
     assert_eq!(fixture.stored(expected.id).await, expected);
@@ -28,8 +29,12 @@ async fn an_extension_moves_the_end_and_nothing_else(fixture: &Fixture) {
 async fn an_extension_stops_at_the_absolute_end(fixture: &Fixture) {
     let session = fixture.open(full_session("ann")).await;
     for by in [MICROSECOND * 2, TimeDelta::days(365)] {
-        let extended =
-            fixture.store.extend_session(session.id, Owner::Anyone, by, session.created_at).await.unwrap().unwrap();
+        let extended = fixture
+            .store
+            .extend_session(session.id, Owner::Anyone, by, session.created_at, None)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(extended.expires_at, session.absolute_expires_at);
     }
 }
@@ -40,7 +45,7 @@ async fn extensions_at_once_all_count(fixture: &Fixture) {
     let by = TimeDelta::seconds(10);
     fixture
         .race(10, |_, store| async move {
-            store.extend_session(id, Owner::Anyone, by, now).await.unwrap().unwrap();
+            store.extend_session(id, Owner::Anyone, by, now, None).await.unwrap().unwrap();
         })
         .await;
     assert_eq!(fixture.stored(id).await.expires_at, session.expires_at + by * 10);
@@ -51,8 +56,8 @@ async fn a_foreign_users_session_cannot_be_extended_or_changed(fixture: &Fixture
     let (bob, now) = (user("bob"), session.created_at);
     let change = SessionChange { device_name: Some(Some("mine".to_owned())), ..SessionChange::default() };
     for (id, owner) in [(session.id, Owner::User(&bob)), (new_id(), Owner::Anyone)] {
-        assert_eq!(fixture.store.extend_session(id, owner, TimeDelta::days(1), now).await.unwrap(), None);
-        assert_eq!(fixture.store.change_session(id, owner, &change, now).await.unwrap(), None);
+        assert_eq!(fixture.store.extend_session(id, owner, TimeDelta::days(1), now, None).await.unwrap(), None);
+        assert_eq!(fixture.store.change_session(id, owner, &change, now, None).await.unwrap(), None);
     }
     assert_eq!(fixture.stored(session.id).await, session);
 }
@@ -61,19 +66,19 @@ async fn a_change_leaves_what_it_does_not_name(fixture: &Fixture) {
     let session = fixture.open(full_session("ann")).await;
     let (id, now) = (session.id, session.created_at);
     let nothing = SessionChange::default();
-    let unchanged = fixture.store.change_session(id, Owner::Anyone, &nothing, now).await.unwrap();
+    let unchanged = fixture.store.change_session(id, Owner::Anyone, &nothing, now, None).await.unwrap();
     assert_eq!(unchanged, Some(session.clone()));
 
     let metadata = Metadata::from_json(r#"{"n":  1}"#.to_owned()).unwrap();
     let change = SessionChange { metadata: Some(metadata.clone()), ..SessionChange::default() };
-    let changed = fixture.store.change_session(id, Owner::User(&session.user_id), &change, now).await.unwrap();
+    let changed = fixture.store.change_session(id, Owner::User(&session.user_id), &change, now, None).await.unwrap();
     let expected = Session { metadata, ..session };
     assert_eq!(changed, Some(expected.clone()));
     assert_eq!(fixture.stored(id).await, expected);
 
     for claims in [Some(ExtraClaims::from_json(r#"{"a":"ü"}"#.to_owned())), None] {
         let change = SessionChange { claims: Some(claims.clone()), ..SessionChange::default() };
-        let changed = fixture.store.change_session(id, Owner::Anyone, &change, now).await.unwrap();
+        let changed = fixture.store.change_session(id, Owner::Anyone, &change, now, None).await.unwrap();
         assert_eq!(changed, Some(Session { claims, ..expected.clone() }));
     }
 }
@@ -84,7 +89,7 @@ async fn a_name_can_be_given_and_taken_away(fixture: &Fixture) {
         let name = name.map(str::to_owned);
         let change = SessionChange { device_name: Some(name.clone()), ..SessionChange::default() };
         let changed =
-            fixture.store.change_session(session.id, Owner::Anyone, &change, session.created_at).await.unwrap();
+            fixture.store.change_session(session.id, Owner::Anyone, &change, session.created_at, None).await.unwrap();
         assert_eq!(changed.unwrap().device.name, name);
         assert_eq!(fixture.stored(session.id).await.device.name, name);
     }
@@ -95,9 +100,9 @@ async fn an_inactive_session_cannot_be_changed(fixture: &Fixture) {
     let change = SessionChange { device_name: Some(Some("late".to_owned())), ..SessionChange::default() };
     let idle = session.last_seen_at + session.idle_timeout.unwrap();
     for now in [idle, session.expires_at] {
-        assert_eq!(fixture.store.change_session(session.id, Owner::Anyone, &change, now).await.unwrap(), None);
+        assert_eq!(fixture.store.change_session(session.id, Owner::Anyone, &change, now, None).await.unwrap(), None);
         let by = TimeDelta::days(1);
-        assert_eq!(fixture.store.extend_session(session.id, Owner::Anyone, by, now).await.unwrap(), None);
+        assert_eq!(fixture.store.extend_session(session.id, Owner::Anyone, by, now, None).await.unwrap(), None);
     }
     assert_eq!(fixture.stored(session.id).await, session);
 }

@@ -15,7 +15,7 @@ on_both_stores!(
 );
 
 async fn ended_at(fixture: &Fixture, session: &Session, seconds: i64) {
-    fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(seconds)).await.unwrap().unwrap();
+    fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(seconds), None).await.unwrap().unwrap();
 }
 
 async fn is_there(fixture: &Fixture, session: &Session) -> bool {
@@ -23,7 +23,7 @@ async fn is_there(fixture: &Fixture, session: &Session) -> bool {
 }
 
 async fn delete(fixture: &Fixture, stale: Stale<'_>) -> u64 {
-    fixture.store.delete_stale(stale, false).await.unwrap().unwrap()
+    fixture.store.delete_stale(stale, false, None).await.unwrap().unwrap()
 }
 
 async fn the_numbers_are_of_one_user_and_without_what_was_ended(fixture: &Fixture) {
@@ -57,7 +57,7 @@ async fn what_was_ended_by_an_instant_is_deleted_whenever_it_would_have_expired(
     ended_at(fixture, &before, 1000).await;
     ended_at(fixture, &after, 1001).await;
     assert_eq!(fixture.store.count_ended_before(at(1000)).await.unwrap(), 1);
-    assert_eq!(fixture.store.delete_stale(Stale::Ended(at(1000)), true).await.unwrap(), Some(1));
+    assert_eq!(fixture.store.delete_stale(Stale::Ended(at(1000)), true, None).await.unwrap(), Some(1));
     assert!(!is_there(fixture, &before).await);
     assert!(is_there(fixture, &after).await && is_there(fixture, &standing).await);
 }
@@ -97,7 +97,8 @@ async fn several_at_once_delete_each_session_once(fixture: &Fixture) {
         fixture.open(session_at("ann", number)).await;
     }
     let stale = Stale::Expired(at(0) + TimeDelta::days(2));
-    let deleted =
-        fixture.race(8, move |_, store| async move { store.delete_stale(stale, false).await.unwrap().unwrap() }).await;
+    let deleted = fixture
+        .race(8, move |_, store| async move { store.delete_stale(stale, false, None).await.unwrap().unwrap() })
+        .await;
     assert_eq!(deleted.iter().sum::<u64>() + delete(fixture, stale).await, 60);
 }

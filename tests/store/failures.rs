@@ -69,7 +69,7 @@ async fn a_database_that_somebody_else_has_locked_is_not_available(fixture: &Fix
     let session = fixture.open(session_of("ann")).await;
     let ending = async || {
         let start = Instant::now();
-        let ending = fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1)).await;
+        let ending = fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1), None).await;
         assert!(start.elapsed() < Duration::from_secs(7));
         ending
     };
@@ -98,7 +98,7 @@ async fn a_table_that_is_missing_is_a_defect(fixture: &Fixture) {
 /// A deferred constraint fails only at the commit.
 async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
-    let told = fixture.store.put_user(&session.user_id, &details(Some("Ann"), None), at(0)).await.unwrap();
+    let told = fixture.store.put_user(&session.user_id, &details(Some("Ann"), None), at(0), None).await.unwrap();
     let tables = "CREATE TABLE absent (id integer PRIMARY KEY);
         CREATE TABLE faults (id integer REFERENCES absent (id) DEFERRABLE INITIALLY DEFERRED);";
     let triggers = match fixture.raw {
@@ -127,17 +127,17 @@ async fn what_cannot_be_committed_is_not_acknowledged(fixture: &Fixture) {
             "touch_sessions",
             store.touch_sessions(&[Touch { id, seen_at: now, counter: 0, seen_from: None }]).await.err(),
         ),
-        ("extend_session", store.extend_session(id, anyone, TimeDelta::hours(1), now).await.err()),
-        ("change_session", store.change_session(id, anyone, &change, now).await.err()),
-        ("end_session", store.end_session(id, anyone, EndReason::Logout, now).await.err()),
-        ("end_active_session", store.end_active_session(id, ann, EndReason::Logout, now).await.err()),
-        ("end_sessions_of", store.end_sessions_of(ann, None, EndReason::Logout, now).await.err()),
+        ("extend_session", store.extend_session(id, anyone, TimeDelta::hours(1), now, None).await.err()),
+        ("change_session", store.change_session(id, anyone, &change, now, None).await.err()),
+        ("end_session", store.end_session(id, anyone, EndReason::Logout, now, None).await.err()),
+        ("end_active_session", store.end_active_session(id, ann, EndReason::Logout, now, None).await.err()),
+        ("end_sessions_of", store.end_sessions_of(ann, None, EndReason::Logout, now, None).await.err()),
         ("reauthenticate_session", store.reauthenticate_session(&authentication(&session, now)).await.err()),
         ("refresh_session", store.refresh_session(attempt(0)).await.err()),
-        ("put_user", store.put_user(ann, &details(Some("B"), None), now).await.err()),
-        ("ban_user", store.ban_user(ann, now).await.err()),
-        ("unban_user", store.unban_user(ann, now).await.err()),
-        ("delete_user", store.delete_user(ann, now).await.err()),
+        ("put_user", store.put_user(ann, &details(Some("B"), None), now, None).await.err()),
+        ("ban_user", store.ban_user(ann, None, now, None).await.err()),
+        ("unban_user", store.unban_user(ann, now, None).await.err()),
+        ("delete_user", store.delete_user(ann, now, None).await.err()),
     ];
     for (method, error) in outcomes {
         assert!(matches!(error, Some(Error::Internal(_))), "{method}: {error:?}");

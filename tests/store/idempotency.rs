@@ -54,9 +54,9 @@ async fn a_repeat_answers_the_first_session_and_writes_nothing(fixture: &Fixture
 
 async fn a_repeat_answers_an_ended_session_too_and_one_of_a_banned_user(fixture: &Fixture) {
     let first = opened(fixture, &keyed(&session_of("ann"), "key", b"1")).await;
-    let ending = fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    let ending = fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     let Some(EndOutcome::Ended(ended)) = ending else { panic!("{ending:?}") };
-    fixture.store.ban_user(&first.user_id, at(2)).await.unwrap();
+    fixture.store.ban_user(&first.user_id, None, at(2), None).await.unwrap();
     let repeat = keyed(&session_at("ann", 60), "key", b"1");
     assert_eq!(repeated(fixture.store.open_session(&repeat).await.unwrap()), *ended);
 }
@@ -115,7 +115,7 @@ async fn a_refused_open_leaves_its_key_free(fixture: &Fixture) {
     let limit = Some(SessionLimit { most: 1, policy: LimitPolicy::Reject });
     let refused = NewSession { limit, ..keyed(&session_of("ann"), "key", b"1") };
     assert_eq!(fixture.store.open_session(&refused).await.unwrap(), Opening::LimitReached);
-    fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(0)).await.unwrap();
+    fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(0), None).await.unwrap();
     opened(fixture, &refused).await;
 }
 

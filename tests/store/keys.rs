@@ -43,7 +43,7 @@ async fn a_service_key_comes_back_as_it_was(fixture: &Fixture) {
         ..service_key(2, 0)
     };
     for key in [&plain, &full] {
-        fixture.store.add_service_key(key).await.unwrap();
+        fixture.store.add_service_key(key, None).await.unwrap();
     }
     assert_eq!(fixture.store.service_key(plain.id).await.unwrap(), Some(plain));
     assert_eq!(fixture.store.service_key(full.id).await.unwrap(), Some(full));
@@ -54,7 +54,7 @@ async fn service_keys_are_listed_newest_first(fixture: &Fixture) {
     assert_eq!(fixture.store.service_keys().await.unwrap(), []);
     let (old, new, same) = (service_key(9, 0), service_key(1, 5), service_key(2, 5));
     for key in [&new, &old, &same] {
-        fixture.store.add_service_key(key).await.unwrap();
+        fixture.store.add_service_key(key, None).await.unwrap();
     }
     assert_eq!(fixture.store.service_keys().await.unwrap(), [same, new, old]);
 }
@@ -62,7 +62,7 @@ async fn service_keys_are_listed_newest_first(fixture: &Fixture) {
 async fn a_revoked_service_key_keeps_when(fixture: &Fixture) {
     let (key, other) = (service_key(1, 0), service_key(2, 0));
     for key in [&key, &other] {
-        fixture.store.add_service_key(key).await.unwrap();
+        fixture.store.add_service_key(key, None).await.unwrap();
     }
     for now in [at(5), at(6)] {
         assert_eq!(revoke(fixture, key.id, now).await, Some(EndedAtOnce::Ended(Vec::new())));
@@ -74,7 +74,7 @@ async fn a_revoked_service_key_keeps_when(fixture: &Fixture) {
 
 async fn a_revoked_service_key_takes_the_sessions_of_its_staff_with_it(fixture: &Fixture) {
     let key = service_key(1, 0);
-    fixture.store.add_service_key(&key).await.unwrap();
+    fixture.store.add_service_key(&key, None).await.unwrap();
     let of_staff = fixture.open(session_of("staff")).await;
     let other = fixture.open(session_of("other")).await;
     assert_eq!(revoke(fixture, ServiceKeyId(Uuid::from_u128(3)), at(4)).await, None, "an unknown key");
@@ -88,14 +88,18 @@ async fn a_revoked_service_key_takes_the_sessions_of_its_staff_with_it(fixture: 
 /// Revokes a service key whose staff is the user `staff`.
 async fn revoke(fixture: &Fixture, id: ServiceKeyId, now: DateTime<Utc>) -> Option<EndedAtOnce> {
     let staff = UserId::parse("staff").unwrap();
-    fixture.store.revoke_service_key(id, &staff, EndReason::RevokedByAdmin, now).await.unwrap()
+    fixture
+        .store
+        .revoke_service_key(id, &staff, Ended { at: now, reason: EndReason::RevokedByAdmin }, None)
+        .await
+        .unwrap()
 }
 
 async fn a_service_key_id_that_is_taken_is_refused(fixture: &Fixture) {
     let key = service_key(1, 0);
-    fixture.store.add_service_key(&key).await.unwrap();
+    fixture.store.add_service_key(&key, None).await.unwrap();
     let copy = StoredServiceKey { name: "copy".to_owned(), ..key.clone() };
-    assert!(matches!(fixture.store.add_service_key(&copy).await, Err(Error::Internal(_))));
+    assert!(matches!(fixture.store.add_service_key(&copy, None).await, Err(Error::Internal(_))));
     assert_eq!(fixture.store.service_keys().await.unwrap(), [key]);
 }
 
@@ -119,7 +123,7 @@ async fn signing_keys_come_back_oldest_first(fixture: &Fixture) {
         signing_key(10, "b", Algorithm::Rs256),
     ];
     for key in keys.iter().rev() {
-        assert!(fixture.store.add_signing_key(key).await.unwrap());
+        assert!(fixture.store.add_signing_key(key, None).await.unwrap());
     }
     assert_eq!(fixture.store.signing_keys().await.unwrap(), keys);
 }
@@ -128,7 +132,7 @@ async fn of_ten_signing_keys_with_one_sequence_one_is_kept(fixture: &Fixture) {
     let answers = fixture
         .race(10, |task, store| async move {
             let key = signing_key(1, &format!("key {task}"), Algorithm::EdDsa);
-            (store.add_signing_key(&key).await.unwrap(), key)
+            (store.add_signing_key(&key, None).await.unwrap(), key)
         })
         .await;
     let added: Vec<SealedSigningKey> = answers.into_iter().filter(|(added, _)| *added).map(|(_, key)| key).collect();
@@ -139,7 +143,7 @@ async fn of_ten_signing_keys_with_one_sequence_one_is_kept(fixture: &Fixture) {
 async fn a_forgotten_signing_key_is_gone_and_the_others_stay(fixture: &Fixture) {
     for sequence in 1..=3 {
         let key = signing_key(sequence, &format!("key {sequence}"), Algorithm::EdDsa);
-        fixture.store.add_signing_key(&key).await.unwrap();
+        fixture.store.add_signing_key(&key, None).await.unwrap();
     }
     for _ in 0..2 {
         fixture.store.remove_signing_key(2).await.unwrap();
@@ -153,7 +157,7 @@ async fn an_algorithm_is_noted_as_wanted_and_never_earlier(fixture: &Fixture) {
     let noted = SealedSigningKey { wanted_at: Some(at(3) + MICROSECOND), ..signing_key(2, "b", Algorithm::EdDsa) };
     let other = signing_key(3, "c", Algorithm::Es256);
     for key in [&one, &noted, &other] {
-        assert!(fixture.store.add_signing_key(key).await.unwrap());
+        assert!(fixture.store.add_signing_key(key, None).await.unwrap());
     }
     assert_eq!(fixture.store.signing_keys().await.unwrap(), [one.clone(), noted.clone(), other.clone()]);
     for (now, expected) in [(at(1), [at(1), at(3) + MICROSECOND]), (at(9), [at(9), at(9)]), (at(5), [at(9), at(9)])] {

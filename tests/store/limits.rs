@@ -87,7 +87,7 @@ async fn among_equals_the_smaller_id_makes_place(fixture: &Fixture) {
 async fn only_active_sessions_of_the_user_count(fixture: &Fixture) {
     fixture.open(session_at("bob", 0)).await;
     let ended = fixture.open(session_at("ann", 0)).await;
-    fixture.store.end_active_session(ended.id, &ended.user_id, EndReason::Logout, at(0)).await.unwrap();
+    fixture.store.end_active_session(ended.id, &ended.user_id, EndReason::Logout, at(0), None).await.unwrap();
     let mut expired = session_at("ann", 0);
     expired.expires_at = at(10) + MICROSECOND;
     let expired = fixture.open(expired).await;

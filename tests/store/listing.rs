@@ -25,7 +25,7 @@ async fn a_condition_is_compiled_to_what_it_says(fixture: &Fixture) {
     let full = fixture.open(full_session("ann")).await;
     let plain = fixture.open(session_at("bob%_\\", 5)).await;
     let ended = fixture.open(session_of("cid")).await;
-    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     let contains = |field, text: &str| Condition::Contains(field, text.to_owned());
     let around = |text: &str| Condition::ContainsAround {
         field: TextField::UserId,
@@ -111,7 +111,7 @@ async fn sessions_are_found_by_the_second_they_were_opened_in(fixture: &Fixture)
     fixture.open(session_at("ann", 6)).await;
     fixture.open(session_at("bob", 5)).await;
     let ended = fixture.open(session_at("ann", 5)).await.id;
-    fixture.store.end_session(ended, Owner::Anyone, EndReason::Logout, at(7)).await.unwrap();
+    fixture.store.end_session(ended, Owner::Anyone, EndReason::Logout, at(7), None).await.unwrap();
     let ann = user("ann");
     let found = fixture.store.active_sessions_opened(&ann, at(5), at(6), at(8)).await.unwrap();
     assert_eq!(ids(&found), [last, first]);
@@ -125,7 +125,7 @@ async fn only_named_sessions_of_the_user_are_ended(fixture: &Fixture) {
     let kept = fixture.open(session_of("ann")).await.id;
     let foreign = fixture.open(session_of("bob")).await.id;
     let (ann, named) = (user("ann"), sorted(vec![two, one, foreign, new_id()]));
-    let end = || fixture.store.end_named_sessions(&named, Owner::User(&ann), EndReason::RevokedByUser, at(1));
+    let end = || fixture.store.end_named_sessions(&named, Owner::User(&ann), EndReason::RevokedByUser, at(1), None);
     assert_eq!(end().await.unwrap(), [(one, ann.clone()), (two, ann.clone())]);
     assert_eq!(end().await.unwrap(), []);
     assert_eq!(fixture.active_ids(&ann, at(1)).await, [kept]);

@@ -20,7 +20,7 @@ on_both_stores!(
 
 async fn the_database_refuses_to_bring_an_ended_session_back(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
-    fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     let ended = fixture.stored(session.id).await;
     let later = fixture.raw.time(at(2));
     for change in [
@@ -91,7 +91,7 @@ async fn a_closed_store_is_not_available(fixture: &Fixture) {
     fixture.store.close().await;
     assert!(matches!(fixture.store.ping().await, Err(Error::Unavailable(_))));
     assert!(matches!(fixture.store.user(&user("ann")).await, Err(Error::Unavailable(_))));
-    let banned = fixture.store.ban_user(&user("ann"), at(0)).await;
+    let banned = fixture.store.ban_user(&user("ann"), None, at(0), None).await;
     assert!(matches!(banned, Err(Error::Unavailable(_))));
 }
 

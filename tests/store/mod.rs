@@ -8,6 +8,7 @@ mod fixture;
 mod activity;
 mod applications;
 mod attempts;
+mod audit;
 mod bulk;
 mod changes;
 mod changing;

@@ -86,8 +86,8 @@ async fn expired_links_are_deleted_and_the_others_stay(fixture: &Fixture) {
     put(fixture, 1, &link_of("ann")).await;
     put(fixture, 2, &later).await;
     let stale = Stale::OneTimeLinks(at(900));
-    assert_eq!(fixture.store.delete_stale(stale, true).await.unwrap(), Some(1));
-    assert_eq!(fixture.store.delete_stale(stale, true).await.unwrap(), Some(0));
+    assert_eq!(fixture.store.delete_stale(stale, true, None).await.unwrap(), Some(1));
+    assert_eq!(fixture.store.delete_stale(stale, true, None).await.unwrap(), Some(0));
     assert_eq!(take(fixture, 1, 0).await, None);
     assert_eq!(take(fixture, 2, 0).await, Some(later));
 }

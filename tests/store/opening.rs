@@ -56,6 +56,7 @@ async fn the_user_is_created_and_told_details_replace_the_stored_ones(fixture: &
         name: Some("Ann".to_owned()),
         email: None,
         banned_at: None,
+        ban_reason: None,
         created_at: at(0),
         updated_at: at(0),
     };
@@ -77,7 +78,7 @@ async fn details_that_are_told_again_change_nothing(fixture: &Fixture) {
 }
 
 async fn a_banned_user_gets_no_session_and_nothing_is_written(fixture: &Fixture) {
-    let (banned, _) = fixture.store.ban_user(&user("eve"), at(0)).await.unwrap();
+    let (banned, _) = fixture.store.ban_user(&user("eve"), None, at(0), None).await.unwrap();
     let session = session_at("eve", 1);
     let plain = NewSession { user: details(Some("Eve"), Some("eve@example.org")), ..new(&session) };
     let with_key = NewSession { user: plain.user.clone(), ..super::fixture::keyed(&session, "key", b"1") };
@@ -106,7 +107,7 @@ async fn a_ban_that_races_twenty_opens_leaves_no_active_session(fixture: &Fixtur
                 let eve = racer.clone();
                 async move {
                     if task == 10 {
-                        store.ban_user(&eve, at(1)).await.unwrap();
+                        store.ban_user(&eve, None, at(1), None).await.unwrap();
                         return false;
                     }
                     let opening = store.open_session(&new(&session_of(eve.as_str()))).await.unwrap();
@@ -133,7 +134,7 @@ async fn a_deletion_that_races_twenty_opens_leaves_only_sessions_of_a_known_user
                 let ann = racer.clone();
                 async move {
                     if task == 10 {
-                        assert!(store.delete_user(&ann, at(1)).await.unwrap().is_some());
+                        assert!(store.delete_user(&ann, at(1), None).await.unwrap().is_some());
                     } else {
                         store.open_session(&new(&session_of(ann.as_str()))).await.unwrap();
                     }

@@ -69,8 +69,8 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         store.session(id, Owner::User(&ann)).await.unwrap().unwrap();
         store.count_active_sessions_of(&ann, now).await.unwrap();
         store.touch_sessions(&[Touch { id, seen_at: now, counter: 0, seen_from: None }]).await.unwrap();
-        store.extend_session(id, anyone, TimeDelta::hours(1), now).await.unwrap().unwrap();
-        store.change_session(id, anyone, &SessionChange::default(), now).await.unwrap().unwrap();
+        store.extend_session(id, anyone, TimeDelta::hours(1), now, None).await.unwrap().unwrap();
+        store.change_session(id, anyone, &SessionChange::default(), now, None).await.unwrap().unwrap();
         let attempt = RefreshAttempt { grace: TimeDelta::zero(), ..attempt(id, 0, now) };
         store.refresh_session(attempt).await.unwrap();
         for policy in [LimitPolicy::Reject, LimitPolicy::EvictOldest, LimitPolicy::EvictLeastRecent] {
@@ -79,15 +79,15 @@ async fn no_statement_of_the_store_reads_a_table_from_end_to_end_postgres() {
         }
         store.open_session(&keyed(&session_at(ann.as_str(), 20_000), ann.as_str(), b"1")).await.unwrap();
         store.open_session(&new(&session_at(ann.as_str(), 20_000))).await.unwrap();
-        store.end_session(id, anyone, EndReason::Logout, now).await.unwrap().unwrap();
-        store.end_active_session(id, &ann, EndReason::Logout, now).await.unwrap();
-        store.end_sessions_of(&ann, Some(id), EndReason::Logout, now).await.unwrap();
+        store.end_session(id, anyone, EndReason::Logout, now, None).await.unwrap().unwrap();
+        store.end_active_session(id, &ann, EndReason::Logout, now, None).await.unwrap();
+        store.end_sessions_of(&ann, Some(id), EndReason::Logout, now, None).await.unwrap();
         store.user(&ann).await.unwrap().unwrap();
-        store.put_user(&ann, &UserDetails::default(), now).await.unwrap();
-        store.ban_user(&ann, now).await.unwrap();
-        store.unban_user(&ann, now).await.unwrap().unwrap();
-        store.delete_user(&ann, now).await.unwrap().unwrap();
-        while store.erase_user(&ann, &format!("user:{round}")).await.unwrap() > 0 {}
+        store.put_user(&ann, &UserDetails::default(), now, None).await.unwrap();
+        store.ban_user(&ann, None, now, None).await.unwrap();
+        store.unban_user(&ann, now, None).await.unwrap().unwrap();
+        store.delete_user(&ann, now, None).await.unwrap().unwrap();
+        while store.erase_user(&ann, &format!("user:{round}"), "erased:x", None).await.unwrap() > 0 {}
     }
     store.close().await;
     while scans(&fixture, "users").await.1 < 50 {

@@ -27,7 +27,7 @@ async fn a_kind_of_device_that_only_a_newer_server_knows_makes_nothing_unreadabl
     let session = fixture.open(full_session("ann")).await;
     let filter = Filter { device_type: Some(DeviceType::Tablet), ..Filter::default() };
     let ended = Ended { at: at(2), reason: EndReason::RevokedByAdmin };
-    fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+    fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }, None).await.unwrap();
     for table in ["sessions", "bulk_endings"] {
         fixture.raw.run(&format!("UPDATE {table} SET device_type = 'toaster'")).await.unwrap();
     }
@@ -41,7 +41,7 @@ async fn a_kind_of_device_that_only_a_newer_server_knows_makes_nothing_unreadabl
 async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture) {
     let active = fixture.open(full_session("ann")).await;
     let ended = fixture.open(session_of("bob")).await;
-    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(5)).await.unwrap().unwrap();
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(5), None).await.unwrap().unwrap();
     let mut session_statuses = fixture.store.session_statuses(&[ended.id, new_id(), active.id]).await.unwrap();
     session_statuses.sort_unstable_by_key(|standing| standing.id);
     let mut expected = [fixture.stored(active.id).await, fixture.stored(ended.id).await].map(|session| SessionStatus {
@@ -58,7 +58,7 @@ async fn a_status_read_alone_equals_that_of_the_whole_session(fixture: &Fixture)
 }
 
 async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
-    let ann = fixture.store.put_user(&user("ann"), &details(Some("Ann"), Some("a@b")), at(0)).await.unwrap();
+    let ann = fixture.store.put_user(&user("ann"), &details(Some("Ann"), Some("a@b")), at(0), None).await.unwrap();
     let session = fixture.open(session_at("ann", 1)).await;
     let signed_in = fixture.store.sessions_of_tokens(&[session.id]).await.unwrap().pop().unwrap();
     assert_eq!((signed_in.session, signed_in.user), (session, ann));
@@ -66,10 +66,17 @@ async fn a_token_brings_its_session_with_its_user(fixture: &Fixture) {
 
 async fn a_deleted_user_appears_with_its_id_alone(fixture: &Fixture) {
     let session = fixture.open(session_at("ann", 7)).await;
-    fixture.store.delete_user(&session.user_id, at(8)).await.unwrap();
+    fixture.store.delete_user(&session.user_id, at(8), None).await.unwrap();
     let signed_in = fixture.store.sessions_of_tokens(&[session.id]).await.unwrap().pop().unwrap();
-    let expected =
-        User { id: user("ann"), name: None, email: None, banned_at: None, created_at: at(7), updated_at: at(7) };
+    let expected = User {
+        id: user("ann"),
+        name: None,
+        email: None,
+        banned_at: None,
+        ban_reason: None,
+        created_at: at(7),
+        updated_at: at(7),
+    };
     assert_eq!(signed_in.user, expected);
     assert_eq!(signed_in.session.ended.unwrap().reason, EndReason::UserDeleted);
 }
@@ -97,7 +104,7 @@ async fn a_user_sees_their_active_sessions_newest_first(fixture: &Fixture) {
     let second = fixture.open(session_at("ann", 1)).await;
     let ended = fixture.open(session_at("ann", 3)).await;
     fixture.open(session_at("bob", 4)).await;
-    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(4)).await.unwrap();
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(4), None).await.unwrap();
     let listed = fixture.store.active_sessions_of(&user("ann"), at(5)).await.unwrap();
     assert_eq!(listed, [third, second, first]);
     assert_eq!(fixture.store.count_active_sessions_of(&user("ann"), at(5)).await.unwrap(), 3);
@@ -136,7 +143,7 @@ async fn assert_same_state(fixture: &Fixture, session: &Session, end: chrono::Da
     assert_eq!(fixture.active_ids(ann, end).await, []);
     assert_eq!(fixture.store.count_active_sessions_of(ann, end).await.unwrap(), 0);
     let owner = Owner::User(ann);
-    assert_eq!(fixture.store.extend_session(session.id, owner, TimeDelta::days(1), end).await.unwrap(), None);
+    assert_eq!(fixture.store.extend_session(session.id, owner, TimeDelta::days(1), end, None).await.unwrap(), None);
 }
 
 async fn users_are_told_apart_byte_by_byte(fixture: &Fixture) {
@@ -159,7 +166,7 @@ async fn several_users_lists_are_each_as_if_asked_for_alone(fixture: &Fixture) {
             fixture.open(session_at(name, seconds)).await;
         }
         let ended = fixture.open(session_at(name, 5)).await;
-        fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(8)).await.unwrap();
+        fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(8), None).await.unwrap();
         if name != "bob" {
             expected.push(fixture.store.active_sessions_of(&user(name), at(9)).await.unwrap());
         }

@@ -109,7 +109,7 @@ async fn only_an_active_session_of_that_user_and_counter_is_written(fixture: &Fi
     let store = &fixture.store;
     let active = fixture.open(session_of("ann")).await;
     let ended = fixture.open(session_of("ann")).await;
-    store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     let expired = fixture.open(Session { expires_at: at(60), ..session_of("ann") }).await;
     let idle = fixture.open(Session { idle_timeout: Some(TimeDelta::seconds(60)), ..session_of("ann") }).await;
     let unknown = session_of("ann");

@@ -314,7 +314,7 @@ async fn an_inactive_session_is_not_refreshed(fixture: &Fixture) {
         assert_eq!(fixture.store.refresh_session(spent).await.unwrap(), Refreshing::NotActive);
     }
     assert_eq!(fixture.stored(before.id).await, before);
-    fixture.store.end_session(before.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    fixture.store.end_session(before.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     assert_eq!(fixture.store.refresh_session(attempt(before.id, 0, at(1))).await.unwrap(), Refreshing::NotActive);
 }
 
@@ -401,7 +401,7 @@ async fn a_refresh_that_races_an_end_never_rotates_after_it(fixture: &Fixture) {
                     let refreshing = store.refresh_session(attempt(id, 0, at(1))).await.unwrap();
                     assert!(["rotated", "not active"].contains(&kind(&refreshing)));
                 } else {
-                    store.end_session(id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+                    store.end_session(id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
                     let after = store.refresh_session(attempt(id, 0, at(1))).await.unwrap();
                     assert_eq!(after, Refreshing::NotActive);
                     assert_eq!(store.active_sessions_of(&user("ann"), at(1)).await.unwrap(), []);

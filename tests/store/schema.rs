@@ -139,14 +139,14 @@ async fn a_store_works_in_a_schema_of_any_name_postgres() {
 
     let (first, second) = (fixture.open(session_of("ann")).await, fixture.open(session_of("bob")).await);
     fixture.store.refresh_session(attempt(first.id, 0, at(1))).await.unwrap();
-    fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(2)).await.unwrap().unwrap();
+    fixture.store.end_session(first.id, Owner::Anyone, EndReason::Logout, at(2), None).await.unwrap().unwrap();
     let ended = Ended { at: at(3), reason: EndReason::RevokedByAdmin };
-    fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
+    fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }, None).await.unwrap();
     assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
     assert_eq!(fixture.store.apply_bulk_ending(at(4)).await.unwrap(), BatchProgress::Done);
     assert_eq!(fixture.stored(second.id).await.ended, Some(ended));
     while fixture.store.roll_up(at(5)).await.unwrap() == BatchProgress::More {}
-    assert_eq!(fixture.store.delete_stale(Stale::Ended(at(6)), false).await.unwrap(), Some(2));
+    assert_eq!(fixture.store.delete_stale(Stale::Ended(at(6)), false, None).await.unwrap(), Some(2));
     let kinds = fixture.store.changes(&LogSnapshot::default(), LogPosition::default()).await.unwrap().changes.len();
     assert_eq!(kinds, 2, "the ending and the bulk ending");
     // The triggers also work on a new connection that does not know the schema.

@@ -96,7 +96,7 @@ async fn filters_are_met_together(fixture: &Fixture) {
     fixture.open(tablet("bob", 10)).await;
     fixture.open(tablet("ann", 30)).await;
     let ended = fixture.open(tablet("ann", 11)).await;
-    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(12)).await.unwrap();
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(12), None).await.unwrap();
     let filter = Filter {
         user_id: Some(user("ann")),
         device_type: Some(DeviceType::Tablet),
@@ -156,7 +156,11 @@ async fn every_state_is_found_as_the_core_tells_it(fixture: &Fixture) {
                     })
                     .await;
                 if ended {
-                    fixture.store.end_session(session.id, Owner::Anyone, EndReason::Logout, at(60)).await.unwrap();
+                    fixture
+                        .store
+                        .end_session(session.id, Owner::Anyone, EndReason::Logout, at(60), None)
+                        .await
+                        .unwrap();
                 }
                 sessions.push(fixture.stored(session.id).await);
             }

@@ -37,7 +37,7 @@ async fn the_latest_use_of_each_secret_is_kept(fixture: &Fixture) {
 async fn a_seal_is_replaced_by_the_first_who_knows_it(fixture: &Fixture) {
     let (key, other) = (signing_key(1, "a", Algorithm::EdDsa), signing_key(2, "b", Algorithm::EdDsa));
     for key in [&key, &other] {
-        assert!(fixture.store.add_signing_key(key).await.unwrap());
+        assert!(fixture.store.add_signing_key(key, None).await.unwrap());
     }
     let unknown = SealedSigningKey { sealed: vec![1], ..key.clone() };
     assert!(!fixture.store.replace_seal(&unknown, &[9]).await.unwrap());
@@ -62,7 +62,7 @@ async fn the_active_sessions_opened_until_an_instant_are_counted(fixture: &Fixtu
     let last = fixture.open(last).await;
     fixture.open(session_at("cid", 6)).await;
     let ended = fixture.open(session_at("dot", 1)).await;
-    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(7)).await.unwrap();
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(7), None).await.unwrap();
 
     let counted = async |until, now| fixture.store.sessions_opened_until(until, now).await.unwrap();
     let both = SessionsOpened { count: 2, last_end: Some(last.absolute_expires_at) };

@@ -184,15 +184,15 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
             }
             6 | 7 => {
                 let reason = *numbers.one_of(&EndReason::ALL).unwrap();
-                store.end_session(id, owner, reason, now).await.unwrap();
+                store.end_session(id, owner, reason, now, None).await.unwrap();
             }
-            8 => drop(store.extend_session(id, owner, TimeDelta::seconds(3600), now).await.unwrap()),
+            8 => drop(store.extend_session(id, owner, TimeDelta::seconds(3600), now, None).await.unwrap()),
             9 => store.touch_sessions(&[Touch { id, seen_at: now, counter: 0, seen_from: None }]).await.unwrap(),
             10 => {
                 let client_id = numbers.one_of(&clients).unwrap().clone();
                 let filter = Filter { user_id: Some(ann), client_id, ..Filter::default() };
                 let ended = Ended { at: now, reason: EndReason::RevokedByAdmin };
-                store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+                store.end_in_bulk(&BulkEnding { filter, except: None, ended }, None).await.unwrap();
             }
             11 => drop(store.apply_bulk_ending(now).await.unwrap()),
             12 => {
@@ -205,7 +205,7 @@ async fn what_is_counted_is_what_a_full_count_of_all_there_ever_were_finds(fixtu
                     Stale::Ended(instant),
                     Stale::ExpiredOf { user: &ann, at: now, idle_at: now - TimeDelta::minutes(1) },
                 ] {
-                    store.delete_stale(stale, false).await.unwrap();
+                    store.delete_stale(stale, false, None).await.unwrap();
                 }
                 let counted_until = counts(fixture).await.counted_until;
                 let after = everybody(fixture, now).await;
@@ -262,7 +262,7 @@ async fn so_many_that_ended_at_one_instant_are_counted_little_by_little(fixture:
     let left = fixture.open(session_at("bob", 11)).await;
     let ended = Ended { at: at(10), reason: EndReason::RevokedByAdmin };
     let filter = Filter { user_id: Some(user("ann")), ..Filter::default() };
-    fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+    fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }, None).await.unwrap();
     while fixture.store.apply_bulk_ending(at(20)).await.unwrap() != BatchProgress::Idle {}
 
     // Counting stops in the middle of one instant: deletions must tell counted sessions from the others.
@@ -285,7 +285,7 @@ async fn so_many_that_ended_at_one_instant_are_counted_little_by_little(fixture:
 async fn a_bulk_ending_is_waited_for(fixture: &Fixture) {
     fixture.open(session_at("ann", 0)).await;
     let ended = Ended { at: at(10), reason: EndReason::RevokedByAdmin };
-    fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }).await.unwrap();
+    fixture.store.end_in_bulk(&BulkEnding { filter: Filter::default(), except: None, ended }, None).await.unwrap();
     roll_up(fixture, at(100)).await;
     assert_eq!(counts(fixture).await.counted_until, at(10));
     while fixture.store.apply_bulk_ending(at(20)).await.unwrap() != BatchProgress::Idle {}

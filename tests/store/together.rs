@@ -34,8 +34,8 @@ async fn many(fixture: &Fixture) -> Vec<Session> {
 async fn batched_extensions_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let (ended, stranger, by) = (sessions[0].id, user("stranger"), TimeDelta::seconds(9));
-    fixture.store.end_session(ended, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap().unwrap();
-    let extend = |id: SessionId, owner| fixture.store.extend_session(id, owner, by, at(2));
+    fixture.store.end_session(ended, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap().unwrap();
+    let extend = |id: SessionId, owner| fixture.store.extend_session(id, owner, by, at(2), None);
     let own = join_all(sessions.iter().map(|session| extend(session.id, Owner::User(&session.user_id))));
     let again = join_all(sessions.iter().map(|session| extend(session.id, Owner::Anyone)));
     let strange = join_all(sessions.iter().map(|session| extend(session.id, Owner::User(&stranger))));
@@ -55,7 +55,7 @@ async fn batched_extensions_are_answered_as_if_alone(fixture: &Fixture) {
 async fn batched_ends_are_answered_as_if_alone(fixture: &Fixture) {
     let sessions = many(fixture).await;
     let stranger = user("stranger");
-    let end = |id: SessionId, owner, reason| fixture.store.end_session(id, owner, reason, at(5));
+    let end = |id: SessionId, owner, reason| fixture.store.end_session(id, owner, reason, at(5), None);
     let first = join_all(sessions.iter().map(|session| end(session.id, Owner::Anyone, EndReason::RevokedByAdmin)));
     let second =
         join_all(sessions.iter().map(|session| end(session.id, Owner::User(&session.user_id), EndReason::Logout)));
@@ -116,7 +116,7 @@ async fn batched_refreshes_are_answered_as_if_alone(fixture: &Fixture) {
 async fn batched_openings_are_answered_as_if_alone(fixture: &Fixture) {
     let known = many(fixture).await;
     let banned = user("banned");
-    fixture.store.ban_user(&banned, at(0)).await.unwrap();
+    fixture.store.ban_user(&banned, None, at(0), None).await.unwrap();
     let told = |session: Session, user: UserDetails| NewSession { user, ..new(&session) };
     let mut asked = Vec::new();
     for (number, session) in known.iter().enumerate() {
@@ -184,7 +184,7 @@ async fn nobody_waits_for_a_lock_but_who_wants_that_row_postgres() {
         .await
         .unwrap();
     let extend =
-        |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1));
+        |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1), None);
     // One thread: all requests are queued before the first batch runs, so they share a batch.
     let mut waiting = Box::pin(extend(held));
     let others = async {
@@ -212,7 +212,7 @@ async fn one_that_cannot_be_read_spoils_no_other(fixture: &Fixture) {
     let (spoilt, by) = (sessions[4].id, TimeDelta::seconds(9));
     let spoil = format!("UPDATE sessions SET device_type = 'toaster' WHERE id = {}", fixture.raw.id(spoilt));
     fixture.raw.run(&spoil).await.unwrap();
-    let extend = |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, by, at(1));
+    let extend = |session: &Session| fixture.store.extend_session(session.id, Owner::Anyone, by, at(1), None);
     for (session, extended) in sessions.iter().zip(join_all(sessions.iter().map(extend)).await) {
         match extended {
             Err(Error::Internal(_)) => assert_eq!(session.id, spoilt),
@@ -248,7 +248,7 @@ async fn what_sqlite_takes_back_by_itself_does_not_stop_the_next() {
     let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF expires_at ON sessions
                   BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END";
     fixture.raw.run(refuse).await.unwrap();
-    let extend = || fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1));
+    let extend = || fixture.store.extend_session(session.id, Owner::Anyone, TimeDelta::hours(1), at(1), None);
     extend().await.unwrap_err();
     fixture.raw.run("DROP TRIGGER refuse").await.unwrap();
     for _ in 0..3 {

@@ -285,7 +285,7 @@ impl Rows {
         let key = store.signing_keys().await.unwrap().pop().unwrap();
         assert_eq!((key.kid.as_str(), key.sealed, key.active_from), ("first", vec![2; 32], at(5)));
 
-        let ending = store.end_session(self.standing.id, Owner::Anyone, EndReason::Logout, at(9)).await.unwrap();
+        let ending = store.end_session(self.standing.id, Owner::Anyone, EndReason::Logout, at(9), None).await.unwrap();
         assert!(matches!(ending, Some(EndOutcome::Ended(_))), "{ending:?}");
         let logged = format!(
             "SELECT count(*) FROM changes WHERE kind = 'session_ended' AND subject_id = {}",

@@ -13,6 +13,7 @@ on_both_stores!(
     a_ban_ends_the_users_sessions_and_no_other,
     a_ban_may_come_before_the_user,
     a_second_ban_keeps_the_first_ones_time,
+    a_ban_has_the_reason_that_was_given_last_until_it_is_lifted,
     a_lifted_ban_brings_no_session_back,
     a_deleted_user_is_gone_with_ban_and_sessions,
     an_unknown_user_with_sessions_can_be_deleted,
@@ -30,33 +31,34 @@ async fn an_unknown_user_is_not_there(fixture: &Fixture) {
     fixture.open(session_of("ann")).await;
     let bob = user("bob");
     assert_eq!(fixture.store.user(&bob).await.unwrap(), None);
-    assert_eq!(fixture.store.unban_user(&bob, at(1)).await.unwrap(), None);
-    assert_eq!(fixture.store.delete_user(&bob, at(1)).await.unwrap(), None);
+    assert_eq!(fixture.store.unban_user(&bob, at(1), None).await.unwrap(), None);
+    assert_eq!(fixture.store.delete_user(&bob, at(1), None).await.unwrap(), None);
     assert_eq!(fixture.store.user(&bob).await.unwrap(), None);
 }
 
 async fn a_user_is_created_and_changed_by_what_is_told(fixture: &Fixture) {
     let ann = user("ann");
-    let created = fixture.store.put_user(&ann, &details(None, Some("ann@example.org")), at(1)).await.unwrap();
+    let created = fixture.store.put_user(&ann, &details(None, Some("ann@example.org")), at(1), None).await.unwrap();
     let expected = User {
         id: ann.clone(),
         name: None,
         email: Some("ann@example.org".to_owned()),
         banned_at: None,
+        ban_reason: None,
         created_at: at(1),
         updated_at: at(1),
     };
     assert_eq!(created, expected);
-    let named = fixture.store.put_user(&ann, &details(Some("Änn 安"), None), at(2)).await.unwrap();
+    let named = fixture.store.put_user(&ann, &details(Some("Änn 安"), None), at(2), None).await.unwrap();
     assert_eq!(named, User { name: Some("Änn 安".to_owned()), updated_at: at(2), ..expected });
     assert_eq!(fixture.store.user(&ann).await.unwrap(), Some(named));
 }
 
 async fn repeated_details_are_no_change(fixture: &Fixture) {
     let ann = user("ann");
-    let created = fixture.store.put_user(&ann, &details(Some("Ann"), None), at(1)).await.unwrap();
+    let created = fixture.store.put_user(&ann, &details(Some("Ann"), None), at(1), None).await.unwrap();
     for told in [details(Some("Ann"), None), details(None, None)] {
-        assert_eq!(fixture.store.put_user(&ann, &told, at(2)).await.unwrap(), created);
+        assert_eq!(fixture.store.put_user(&ann, &told, at(2), None).await.unwrap(), created);
     }
 }
 
@@ -64,7 +66,7 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
     let one = fixture.open(session_at("eve", 1)).await;
     let two = fixture.open(session_at("eve", 0)).await;
     let other = fixture.open(session_of("ann")).await;
-    let (banned, ended) = fixture.store.ban_user(&one.user_id, at(5)).await.unwrap();
+    let (banned, ended) = fixture.store.ban_user(&one.user_id, None, at(5), None).await.unwrap();
     assert_eq!((banned.banned_at, banned.updated_at, banned.created_at), (Some(at(5)), at(5), at(1)));
     assert_eq!(ended, EndedAtOnce::Ended(sorted(vec![one.id, two.id])));
     assert_eq!(fixture.stored(one.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserBanned }));
@@ -74,28 +76,46 @@ async fn a_ban_ends_the_users_sessions_and_no_other(fixture: &Fixture) {
 
 async fn a_ban_may_come_before_the_user(fixture: &Fixture) {
     let eve = user("eve");
-    let (banned, ended) = fixture.store.ban_user(&eve, at(5)).await.unwrap();
+    let (banned, ended) = fixture.store.ban_user(&eve, None, at(5), None).await.unwrap();
     assert_eq!(ended, EndedAtOnce::Ended(vec![]));
     assert_eq!((banned.banned_at, banned.created_at), (Some(at(5)), at(5)));
-    let told = fixture.store.put_user(&eve, &details(Some("Eve"), None), at(6)).await.unwrap();
+    let told = fixture.store.put_user(&eve, &details(Some("Eve"), None), at(6), None).await.unwrap();
     assert_eq!(told.banned_at, Some(at(5)));
     assert_eq!(fixture.store.open_session(&new(&session_at("eve", 7))).await.unwrap(), Opening::UserBanned);
 }
 
 async fn a_second_ban_keeps_the_first_ones_time(fixture: &Fixture) {
     let eve = user("eve");
-    let first = fixture.store.ban_user(&eve, at(5)).await.unwrap();
-    assert_eq!(fixture.store.ban_user(&eve, at(6)).await.unwrap(), first);
+    let first = fixture.store.ban_user(&eve, None, at(5), None).await.unwrap();
+    assert_eq!(fixture.store.ban_user(&eve, None, at(6), None).await.unwrap(), first);
+}
+
+async fn a_ban_has_the_reason_that_was_given_last_until_it_is_lifted(fixture: &Fixture) {
+    let eve = user("eve");
+    let ban = async |reason, seconds| fixture.store.ban_user(&eve, reason, at(seconds), None).await.unwrap().0;
+    let banned = ban(Some("Chargeback"), 5).await;
+    assert_eq!((banned.banned_at, banned.ban_reason.as_deref()), (Some(at(5)), Some("Chargeback")));
+    assert_eq!(ban(None, 6).await, banned, "no reason leaves the reason as it is");
+    let again = ban(Some("Fraud"), 7).await;
+    assert_eq!((again.banned_at, again.ban_reason.as_deref(), again.updated_at), (Some(at(5)), Some("Fraud"), at(7)));
+    let free = fixture.store.unban_user(&eve, at(8), None).await.unwrap().unwrap();
+    assert_eq!((free.banned_at, free.ban_reason), (None, None));
+    assert_eq!(ban(None, 9).await.ban_reason, None, "nothing is left of an earlier ban");
+    // A server of the previous version lifts a ban and leaves the reason.
+    ban(Some("Fraud"), 10).await;
+    fixture.raw.run("UPDATE users SET banned_at = NULL").await.unwrap();
+    assert_eq!(fixture.store.user(&eve).await.unwrap().unwrap().ban_reason, None);
+    assert_eq!(ban(None, 11).await.ban_reason, None);
 }
 
 async fn a_lifted_ban_brings_no_session_back(fixture: &Fixture) {
     let session = fixture.open(session_of("eve")).await;
     let eve = &session.user_id;
-    fixture.store.ban_user(eve, at(5)).await.unwrap();
-    let free = fixture.store.unban_user(eve, at(6)).await.unwrap().unwrap();
+    fixture.store.ban_user(eve, None, at(5), None).await.unwrap();
+    let free = fixture.store.unban_user(eve, at(6), None).await.unwrap().unwrap();
     assert_eq!((free.banned_at, free.updated_at), (None, at(6)));
     assert_eq!(fixture.active_ids(eve, at(7)).await, []);
-    assert_eq!(fixture.store.unban_user(eve, at(8)).await.unwrap(), Some(free));
+    assert_eq!(fixture.store.unban_user(eve, at(8), None).await.unwrap(), Some(free));
     let again = fixture.open(session_at("eve", 9)).await;
     assert_eq!(fixture.active_ids(eve, at(9)).await, [again.id]);
 }
@@ -105,28 +125,34 @@ async fn a_deleted_user_is_gone_with_ban_and_sessions(fixture: &Fixture) {
     let two = fixture.open(session_of("ann")).await;
     let other = fixture.open(session_of("bob")).await;
     let ann = &one.user_id;
-    assert_eq!(fixture.store.delete_user(ann, at(5)).await.unwrap(), Some(EndedAtOnce::Ended(vec![one.id, two.id])));
+    assert_eq!(
+        fixture.store.delete_user(ann, at(5), None).await.unwrap(),
+        Some(EndedAtOnce::Ended(vec![one.id, two.id]))
+    );
     assert_eq!(fixture.stored(two.id).await.ended, Some(Ended { at: at(5), reason: EndReason::UserDeleted }));
     assert_eq!(fixture.store.user(ann).await.unwrap(), None);
-    assert_eq!(fixture.store.delete_user(ann, at(6)).await.unwrap(), None);
+    assert_eq!(fixture.store.delete_user(ann, at(6), None).await.unwrap(), None);
     assert_eq!(fixture.stored(other.id).await.ended, None);
 
-    fixture.store.ban_user(ann, at(7)).await.unwrap();
-    assert_eq!(fixture.store.delete_user(ann, at(8)).await.unwrap(), Some(EndedAtOnce::Ended(vec![])));
+    fixture.store.ban_user(ann, None, at(7), None).await.unwrap();
+    assert_eq!(fixture.store.delete_user(ann, at(8), None).await.unwrap(), Some(EndedAtOnce::Ended(vec![])));
     fixture.open(session_at("ann", 9)).await;
 }
 
 async fn an_unknown_user_with_sessions_can_be_deleted(fixture: &Fixture) {
     let session = fixture.open(session_of("ann")).await;
     fixture.raw.run("DELETE FROM users").await.unwrap();
-    assert_eq!(fixture.store.delete_user(&session.user_id, at(5)).await.unwrap().map(all), Some(vec![session.id]));
+    assert_eq!(
+        fixture.store.delete_user(&session.user_id, at(5), None).await.unwrap().map(all),
+        Some(vec![session.id])
+    );
 }
 
 async fn users_put_at_once_are_one(fixture: &Fixture) {
     fixture
         .race(20, |task, store| async move {
             let name = format!("Ann {task}");
-            store.put_user(&user("ann"), &details(Some(&name), None), at(1)).await.unwrap();
+            store.put_user(&user("ann"), &details(Some(&name), None), at(1), None).await.unwrap();
         })
         .await;
     assert_eq!(fixture.raw.number("SELECT count(*) FROM users").await, 1);
@@ -138,7 +164,7 @@ async fn personal_data_is_removed_from_every_row(fixture: &Fixture) {
     fixture.open(standing.clone()).await;
     fixture.store.open_session(&keyed(&ended, "k", b"hash")).await.unwrap();
     fixture.store.open_session(&keyed(&other, "other", b"hash")).await.unwrap();
-    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(1)).await.unwrap();
+    fixture.store.end_session(ended.id, Owner::Anyone, EndReason::Logout, at(1), None).await.unwrap();
     let filter = |name, address: &str| Filter {
         user_id: Some(user(name)),
         ip_address: Some(address.parse().unwrap()),
@@ -147,17 +173,17 @@ async fn personal_data_is_removed_from_every_row(fixture: &Fixture) {
     for name in ["ann", "bob"] {
         let filter = filter(name, "192.0.2.1");
         let ended = Ended { at: at(2), reason: EndReason::RevokedByAdmin };
-        fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }).await.unwrap();
+        fixture.store.end_in_bulk(&BulkEnding { filter, except: None, ended }, None).await.unwrap();
     }
     let ann = &standing.user_id;
-    fixture.store.delete_user(ann, at(3)).await.unwrap();
+    fixture.store.delete_user(ann, at(3), None).await.unwrap();
 
     let mut erased = 0;
-    while let count @ 1.. = fixture.store.erase_user(ann, "user:ann").await.unwrap() {
+    while let count @ 1.. = fixture.store.erase_user(ann, "user:ann", "erased:x", None).await.unwrap() {
         erased += count;
     }
     assert_eq!(erased, 2);
-    assert_eq!(fixture.store.erase_user(ann, "user:ann").await.unwrap(), 0);
+    assert_eq!(fixture.store.erase_user(ann, "user:ann", "erased:x", None).await.unwrap(), 0);
     for session in [&standing, &ended] {
         let stored = fixture.stored(session.id).await;
         let nobody = Session {
@@ -192,9 +218,9 @@ async fn a_user_with_very_many_sessions_is_erased_a_batch_at_a_time(fixture: &Fi
     fixture.database.copy_session(one.id.as_uuid(), 5005).await;
     fixture.raw.run("UPDATE sessions SET location = 'Lisbon'").await.unwrap();
     let counts = [
-        fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(),
-        fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(),
-        fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(),
+        fixture.store.erase_user(&one.user_id, "user:ann", "erased:x", None).await.unwrap(),
+        fixture.store.erase_user(&one.user_id, "user:ann", "erased:x", None).await.unwrap(),
+        fixture.store.erase_user(&one.user_id, "user:ann", "erased:x", None).await.unwrap(),
     ];
     assert_eq!(counts, [5000, 6, 0]);
     assert_eq!(fixture.raw.number("SELECT count(*) FROM sessions WHERE location IS NOT NULL").await, 0);
@@ -208,7 +234,7 @@ fn keyed_of(service: &str, session: &Session, key: &str) -> NewSession {
 }
 
 async fn erase(fixture: &Fixture, name: &str) {
-    while fixture.store.erase_user(&user(name), &format!("user:{name}")).await.unwrap() > 0 {}
+    while fixture.store.erase_user(&user(name), &format!("user:{name}"), "erased:x", None).await.unwrap() > 0 {}
 }
 
 async fn of_an_erased_user_s_idempotency_keys_hashes_remain_that_open_nothing(fixture: &Fixture) {
@@ -260,7 +286,7 @@ async fn a_user_with_very_many_idempotency_keys_is_erased_in_one_call(fixture: &
         );
         assert_eq!(fixture.raw.run(&insert).await.unwrap(), 1501);
     }
-    assert_eq!(fixture.store.erase_user(&one.user_id, "user:ann").await.unwrap(), 0);
+    assert_eq!(fixture.store.erase_user(&one.user_id, "user:ann", "erased:x", None).await.unwrap(), 0);
     assert_eq!(fixture.raw.number("SELECT count(*) FROM idempotency_keys WHERE key LIKE 'erased_%'").await, 3002);
 }
 
@@ -301,9 +327,9 @@ async fn users_are_found_by_what_their_details_begin_with(fixture: &Fixture) {
         ("Ann", Some("Zo\u{eb}"), Some("ann@example.org")),
         ("z", Some("Bo_b"), Some("zoe@example.org")),
     ] {
-        fixture.store.put_user(&user(id), &details(name, email), at(0)).await.unwrap();
+        fixture.store.put_user(&user(id), &details(name, email), at(0), None).await.unwrap();
     }
-    fixture.store.ban_user(&user("2"), at(1)).await.unwrap();
+    fixture.store.ban_user(&user("2"), None, at(1), None).await.unwrap();
     let all = ALL_USERS;
     let (ann, whole, begin) = (user("Ann"), NameMatch::Whole, NameMatch::Prefix);
     let cases: Vec<(UserSearch<'_>, &[&str])> = vec![
@@ -340,7 +366,7 @@ async fn pages_of_users_follow_each_other_in_the_order_of_ids(fixture: &Fixture)
     for number in 0..12 {
         let name = if number % 3 == 0 { "Ann" } else { "Bob" };
         let id = format!("{number:02}");
-        fixture.store.put_user(&user(&id), &details(Some(name), Some("all@example.org")), at(0)).await.unwrap();
+        fixture.store.put_user(&user(&id), &details(Some(name), Some("all@example.org")), at(0), None).await.unwrap();
         expected.push(id);
     }
     let of_ann = vec!["00", "03", "06", "09"];

@@ -206,7 +206,7 @@ impl Server {
         let id = ServiceKeyId(clock::uuid_v7(SystemClock.now(), &SystemEntropy).unwrap());
         let scope = Scope::parse(scope).unwrap();
         let new = ServiceKey::generate(id, "test".to_owned(), scope, self.now(), None, &SystemEntropy).unwrap();
-        self.store.add_service_key(&new.stored).await.unwrap();
+        self.store.add_service_key(&new.stored, None).await.unwrap();
         new.key.expose().to_owned()
     }
 

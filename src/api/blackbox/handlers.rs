@@ -16,6 +16,7 @@ use crate::api::json::Json;
 
 type Result<T> = std::result::Result<Json<T>, Refused<Blackbox>>;
 type User = extract::User<Blackbox>;
+type Origin = extract::Origin<Blackbox>;
 type SessionPath = extract::SessionPath<Blackbox>;
 type Body<T> = extract::Body<Blackbox, T>;
 
@@ -44,8 +45,9 @@ pub(super) async fn list_sessions(State(app): State<Arc<App>>, me: User) -> Resu
 pub(super) async fn cleanup_expired_sessions(
     State(app): State<Arc<App>>,
     me: User,
+    origin: Origin,
 ) -> Result<ApiResponse<CleanupResult>> {
-    let deleted = app.sessions.clean_up_own(&me).await?;
+    let deleted = app.sessions.clean_up_own(&me, origin.into_inner()).await?;
     let message = format!("Cleaned up {deleted} expired sessions");
     Ok(Json(ApiResponse::told(CleanupResult { deleted }, message)))
 }

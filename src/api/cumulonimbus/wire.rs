@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::error::Cumulonimbus;
 use crate::api::app::App;
-use crate::api::extract::{CallerWithBareToken, Form, OptionalBody, Query, UserWithBareToken, path_parameter};
+use crate::api::extract::{ActorWithBareToken, Form, OptionalBody, Query, UserWithBareToken, path_parameter};
 use crate::api::failure::Rejection;
 use crate::api::family::Refused;
 use crate::model;
@@ -31,9 +31,9 @@ impl FromRequestParts<Arc<App>> for Subject {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let caller = CallerWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
+        let actor = ActorWithBareToken::<Cumulonimbus>::from_request_parts(parts, app).await?;
         let id = path_parameter::<Cumulonimbus>(parts, app, Some("id")).await?;
-        Ok(Self(ManagedUser::new(caller.into_inner(), id)?))
+        Ok(Self(ManagedUser::new(actor.into_inner(), id)?))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::sessions::Error;
 
 type Refusal = Refused<Janssen>;
 type Result<T> = std::result::Result<T, Refusal>;
+type Actor = extract::Actor<Janssen>;
 type Caller = extract::Caller<Janssen>;
 type PathText = extract::PathText<Janssen>;
 type Query<T> = extract::Query<Janssen, T>;
@@ -113,9 +114,9 @@ pub(super) async fn get_session_by_id(
     ),
     security(("oauth2" = ["https://jans.io/oauth/jans-auth-server/session.delete", "revoke_session"]))
 )]
-pub(super) async fn delete_session(State(app): State<Arc<App>>, caller: Caller, sid: PathText) -> Result<StatusCode> {
+pub(super) async fn delete_session(State(app): State<Arc<App>>, actor: Actor, sid: PathText) -> Result<StatusCode> {
     let sid = sid.into_inner();
-    let ended = app.sessions.end_listed_session(&caller, &RIGHTS, SessionId::parse(&sid)).await;
+    let ended = app.sessions.end_listed_session(&actor, &RIGHTS, SessionId::parse(&sid)).await;
     ended.map_err(|error| or_not_there(error, || format!("No authenticated session exists for sid '{sid}'!!!")))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -133,14 +134,10 @@ pub(super) async fn delete_session(State(app): State<Arc<App>>, caller: Caller, 
     ),
     security(("oauth2" = ["https://jans.io/oauth/jans-auth-server/session.delete", "revoke_session"]))
 )]
-pub(super) async fn revoke_user_session(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    dn: PathText,
-) -> Result<StatusCode> {
+pub(super) async fn revoke_user_session(State(app): State<Arc<App>>, actor: Actor, dn: PathText) -> Result<StatusCode> {
     let dn = dn.into_inner();
     let user = UserId::parse(app.http.janssen_user_dn.id_in(&dn)).ok();
-    let ended = app.sessions.end_listed_sessions_of(&caller, &RIGHTS, user.as_ref()).await;
+    let ended = app.sessions.end_listed_sessions_of(&actor, &RIGHTS, user.as_ref()).await;
     ended.map_err(|error| or_not_there(error, || format!("No authenticated session exists for user '{dn}'!!!")))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -81,9 +81,11 @@ fn router() -> OpenApiRouter<Arc<App>> {
         ))
         .routes(routes!(handlers::sessions::extend_session))
         .routes(routes!(handlers::sessions::authenticate_session))
+        .routes(routes!(handlers::audit::get_timeline))
         .routes(routes!(handlers::sessions::revoke_sessions))
         .routes(routes!(handlers::statistics::get_statistics))
         .routes(routes!(handlers::cleaning::clean_up))
+        .routes(routes!(handlers::audit::read_audit))
         .routes(routes!(handlers::applications::create_application, handlers::applications::list_applications))
         .routes(routes!(
             handlers::applications::get_application,

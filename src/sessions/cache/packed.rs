@@ -90,7 +90,7 @@ impl Packed {
             least_counter,
             claims,
         } = session;
-        let User { id: _, name, email, banned_at, created_at: user_created_at, updated_at: user_updated_at } = user;
+        let User { id: _, name, email, banned_at, ban_reason: _, created_at: user_made, updated_at: user_told } = user;
         if ended.is_some() || banned_at.is_some() {
             return None;
         }
@@ -122,8 +122,8 @@ impl Packed {
             confirmed_counter: *confirmed_counter,
             ip_address: *ip_address,
             device_type: *kind,
-            user_created_at: *user_created_at,
-            user_updated_at: *user_updated_at,
+            user_created_at: *user_made,
+            user_updated_at: *user_told,
             opened_by: *opened_by,
             authenticated_at: *authenticated_at,
             least_counter: *least_counter,
@@ -156,6 +156,7 @@ impl Packed {
             name: optional()?,
             email: optional()?,
             banned_at: None,
+            ban_reason: None,
             created_at: self.user_created_at,
             updated_at: self.user_updated_at,
         };
@@ -285,6 +286,7 @@ pub(super) mod tests {
             name: text("Ann"),
             email: text("ann@example.org"),
             banned_at: None,
+            ban_reason: None,
             created_at: at(8),
             updated_at: at(9),
         };

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::batch_progress::BatchProgress;
 use super::error::Result;
-use crate::model::BulkEnding;
+use crate::model::{AuditEntry, BulkEnding};
 
 /// Bulk endings, and their application to rows.
 #[async_trait]
@@ -13,7 +13,7 @@ pub trait BulkEndingStore: Send + Sync {
     /// Ends, at once and by one row, every active session that meets the filter, except for its conditions on state and last
     /// use. A list of users becomes a row for each, in one transaction. Sessions opened before this call are meant, and none
     /// opened after it, whatever the clocks say.
-    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()>;
+    async fn end_in_bulk(&self, ending: &BulkEnding, entry: Option<&AuditEntry>) -> Result<()>;
 
     /// The bulk endings made at `since` or later, in their order, applied or not. Each says up to when its sessions were
     /// opened (`filter.created.to`).

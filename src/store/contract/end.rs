@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::error::Result;
-use crate::model::{EndReason, Owner, Session, SessionId, UserId};
+use crate::model::{AuditEntry, EndReason, Owner, Session, SessionId, UserId};
 
 /// The outcome of ending one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,18 @@ pub enum EndedAtOnce {
     TooMany,
 }
 
-/// Endings of sessions: of one, of all of a user, or of some by their ids.
+impl EndedAtOnce {
+    /// The number of active sessions that were ended.
+    pub fn number(&self) -> usize {
+        match self {
+            Self::Ended(ids) => ids.len(),
+            Self::TooMany => 0,
+        }
+    }
+}
+
+/// Endings of sessions: of one, of all of a user, or of some by their ids. The entry of an ending of several gets the
+/// number of those that were active.
 #[async_trait]
 pub trait EndStore: Send + Sync {
     /// Ends a session of `owner`, expired or not. The first call wins: time and reason never change after it. `None`
@@ -38,6 +49,7 @@ pub trait EndStore: Send + Sync {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<EndOutcome>>;
 
     /// Ends an active session of `user`, and answers whether there was one. As in [`EndStore::end_sessions_of`], a
@@ -48,6 +60,7 @@ pub trait EndStore: Send + Sync {
         user: &UserId,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<bool>;
 
     /// Ends every active session of `user` except `except`, and answers their ids in order. Ends none when they are too
@@ -62,6 +75,7 @@ pub trait EndStore: Send + Sync {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<EndedAtOnce>;
 
     /// Ends the active ones among these sessions of `owner`, and answers them with their users, in the order of their
@@ -72,5 +86,6 @@ pub trait EndStore: Send + Sync {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Vec<(SessionId, UserId)>>;
 }

@@ -2,10 +2,12 @@
 //!
 //! Each method is one atomic unit: it happens wholly or not at all. Once it has answered `Ok` its effect survives a
 //! crash, unless its own comment says that it may be lost. Times are passed in by the caller; only
-//! [`ChangeLogStore::changes`] asks the database for the time. The same cases run against both stores in
+//! [`ChangeLogStore::changes`] asks the database for the time. The entry of a change in the audit trail is added in
+//! the same unit, and only if something was changed. The same cases run against both stores in
 //! `tests/store/`.
 
 mod applications;
+mod audit;
 mod batch_progress;
 mod bulk_endings;
 mod change_log;
@@ -26,6 +28,7 @@ mod statistics;
 mod users;
 
 pub use applications::ApplicationStore;
+pub use audit::AuditStore;
 pub use batch_progress::BatchProgress;
 pub use bulk_endings::BulkEndingStore;
 pub use change_log::{
@@ -50,6 +53,7 @@ pub use users::UserStore;
 /// A store that fulfils the whole contract.
 pub trait Store:
     ApplicationStore
+    + AuditStore
     + BulkEndingStore
     + ChangeLogStore
     + EndStore

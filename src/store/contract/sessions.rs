@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::Result;
-use crate::model::{Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
+use crate::model::{AuditEntry, Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
 
 /// Upper limit of sessions in one answer of [`SessionStore::active_sessions_of`]; a user with more sees the newest.
 pub const MAX_LISTED: u32 = 1000;
@@ -71,6 +71,7 @@ pub trait SessionStore: Send + Sync {
         owner: Owner<'_>,
         by: TimeDelta,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<Session>>;
 
     /// Changes the device name, the metadata or the claims of an active session of `owner`, and answers the session. `None` when
@@ -81,5 +82,6 @@ pub trait SessionStore: Send + Sync {
         owner: Owner<'_>,
         change: &SessionChange,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<Session>>;
 }

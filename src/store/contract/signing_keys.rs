@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::error::Result;
-use crate::model::Algorithm;
+use crate::model::{Algorithm, AuditEntry};
 use crate::tokens::SealedSigningKey;
 
 /// Signing keys, sealed by a master secret.
@@ -15,7 +15,7 @@ pub trait SigningKeyStore: Send + Sync {
 
     /// Stores a new signing key, and answers whether it was the first with its sequence number. Otherwise nothing is
     /// written: another replica was faster.
-    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool>;
+    async fn add_signing_key(&self, key: &SealedSigningKey, entry: Option<&AuditEntry>) -> Result<bool>;
 
     /// Deletes the signing key with that sequence number, if there is one.
     async fn remove_signing_key(&self, sequence: i64) -> Result<()>;

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::audit::AuditedWrite;
 use super::rows::PgQuery;
 use super::store::PostgresStore;
-use crate::model::{Algorithm, Application, ApplicationSettings, Scope};
+use crate::model::{Algorithm, Application, ApplicationSettings, AuditEntry, Scope};
 use crate::store::contract::{ApplicationStore, Result};
 use crate::store::statements::applications::{
     ADD_APPLICATION, CHANGE_APPLICATION, DELETE_APPLICATION, LIST_APPLICATIONS, application,
@@ -23,27 +24,43 @@ impl ApplicationStore for PostgresStore {
         self.read(list).await
     }
 
-    async fn add_application(&self, new: &Application) -> Result<bool> {
+    async fn add_application(&self, new: &Application, entry: Option<&AuditEntry>) -> Result<bool> {
         let add = || async {
             let add = with_settings(ADD_APPLICATION, new)?;
             let add = add.bind(StoredTime(new.created_at)).bind(StoredTime(new.updated_at));
-            add.execute(&self.database.pool).await
+            self.written(add, entry).await
         };
-        Ok(self.database.retry_if_rolled_back(add).await?.rows_affected() > 0)
+        self.database.retry_if_rolled_back(add).await
     }
 
-    async fn change_application(&self, changed: &Application, seen: DateTime<Utc>) -> Result<bool> {
+    async fn change_application(
+        &self,
+        changed: &Application,
+        seen: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<bool> {
         let change = || async {
             let change = with_settings(CHANGE_APPLICATION, changed)?;
             let change = change.bind(StoredTime(changed.updated_at)).bind(StoredTime(seen));
-            change.execute(&self.database.pool).await
+            self.written(change, entry).await
         };
-        Ok(self.database.retry_if_rolled_back(change).await?.rows_affected() > 0)
+        self.database.retry_if_rolled_back(change).await
     }
 
-    async fn delete_application(&self, id: &str) -> Result<bool> {
-        let delete = || sqlx::query(DELETE_APPLICATION).bind(id).execute(&self.database.pool);
-        Ok(self.database.retry_if_rolled_back(delete).await?.rows_affected() > 0)
+    async fn delete_application(&self, id: &str, entry: Option<&AuditEntry>) -> Result<bool> {
+        let delete = || self.written(sqlx::query(DELETE_APPLICATION).bind(id), entry);
+        self.database.retry_if_rolled_back(delete).await
+    }
+}
+
+impl PostgresStore {
+    /// Runs a write of one row with its entry, and answers whether the row was written.
+    async fn written(&self, query: PgQuery<'_>, entry: Option<&AuditEntry>) -> sqlx::Result<bool> {
+        let mut connection = self.database.pool.acquire().await?;
+        let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+        let is_written = query.execute(&mut *write).await?.rows_affected() > 0;
+        write.finish(is_written).await?;
+        Ok(is_written)
     }
 }
 

@@ -4,16 +4,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool, Row};
 
+use super::audit::add_entry;
 use super::store::PostgresStore;
-use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
+use crate::model::{AuditEntry, BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
 use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending, network_to_store, users};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl BulkEndingStore for PostgresStore {
-    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
-        let end = || async { self::end_in_bulk(&mut *self.database.for_ending().await?, ending).await };
+    async fn end_in_bulk(&self, ending: &BulkEnding, entry: Option<&AuditEntry>) -> Result<()> {
+        let end = || async { self::end_in_bulk(&mut *self.database.for_ending().await?, ending, entry).await };
         self.database.retry_idempotent(end).await
     }
 
@@ -33,7 +34,11 @@ impl BulkEndingStore for PostgresStore {
 /// Advisory lock key: "bulkend" in ASCII, unique within this database.
 const APPLYING_LOCK: i64 = 0x0062_756c_6b65_6e64;
 
-async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx::Result<()> {
+async fn end_in_bulk(
+    connection: &mut PgConnection,
+    ending: &BulkEnding,
+    entry: Option<&AuditEntry>,
+) -> sqlx::Result<()> {
     // The second lock waits for who is opening a session and holds up who comes next, so that the newest session there
     // is tells exactly which ones are older than this.
     const LOCK: &str = "LOCK TABLE bulk_endings, sessions IN SHARE ROW EXCLUSIVE MODE";
@@ -74,6 +79,7 @@ async fn end_in_bulk(connection: &mut PgConnection, ending: &BulkEnding) -> sqlx
             .execute(&mut *tx)
             .await?;
     }
+    add_entry(&mut tx, entry).await?;
     tx.commit().await
 }
 

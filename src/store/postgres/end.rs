@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, Row};
+use sqlx::{PgConnection, PgExecutor, Row};
 
+use super::audit::AuditedWrite;
 use super::batched_writes::{BatchResults, BatchedWrite, Endings};
 use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
-use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::model::{AuditEntry, EndReason, Owner, SessionId, UserId};
 use crate::store::columns;
 use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
@@ -23,9 +24,20 @@ impl EndStore for PostgresStore {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<EndOutcome>> {
         let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now };
-        self.database.batched(&self.endings, ending).await
+        if entry.is_none() {
+            return self.database.batched(&self.endings, ending).await;
+        }
+        let end = || async {
+            let mut connection = self.database.for_ending().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let outcome = end_session(&mut write, &ending).await?;
+            write.finish(matches!(outcome, Some(EndOutcome::Ended(_)))).await?;
+            Ok(outcome)
+        };
+        self.database.retry_idempotent(end).await
     }
 
     async fn end_active_session(
@@ -34,6 +46,7 @@ impl EndStore for PostgresStore {
         user: &UserId,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<bool> {
         let end = || async {
             let mut connection = self.database.proved_for_ending().await?;
@@ -42,7 +55,10 @@ impl EndStore for PostgresStore {
                 .bind(id.as_uuid())
                 .bind(user.as_str())
                 .bind(reason.as_str());
-            Ok(end.fetch_optional(&mut *connection).await?.unwrap_or(false))
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let was_active = end.fetch_optional(&mut *write).await?.unwrap_or(false);
+            write.finish(was_active).await?;
+            Ok(was_active)
         };
         self.ended(self.database.retry_if_rolled_back(end).await?, |ended| *ended).await
     }
@@ -53,9 +69,14 @@ impl EndStore for PostgresStore {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<EndedAtOnce> {
         let end = || async {
-            self::end_sessions_of(&mut *self.database.proved_for_ending().await?, user, except, reason, now).await
+            let mut connection = self.database.proved_for_ending().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let ended = end_sessions_of(&mut *write, user, except, reason, now).await?;
+            write.finish_endings(ended.number()).await?;
+            Ok(ended)
         };
         let has_written = |ended: &EndedAtOnce| *ended != EndedAtOnce::Ended(Vec::new());
         self.ended(self.database.retry_if_rolled_back(end).await?, has_written).await
@@ -67,6 +88,7 @@ impl EndStore for PostgresStore {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Vec<(SessionId, UserId)>> {
         const END: &str = concat!(
             "WITH locked AS (
@@ -86,7 +108,10 @@ impl EndStore for PostgresStore {
                 .bind(rows::column(ids, |id| id.as_uuid()))
                 .bind(values::owned_by(owner))
                 .bind(reason.as_str());
-            columns::ended_of_users(&end.fetch_all(&mut *connection).await?)
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let ended = columns::ended_of_users(&end.fetch_all(&mut *write).await?)?;
+            write.finish_endings(ended.len()).await?;
+            Ok(ended)
         };
         self.ended(self.database.retry_if_rolled_back(end).await?, |ended| !ended.is_empty()).await
     }
@@ -128,38 +153,38 @@ impl BatchedWrite for Endings {
     }
 
     async fn run_single(database: &Connections, asked: &EndingOfOne) -> Result<Option<EndOutcome>> {
-        // A concurrent call may have ended the session after this statement began: FOR SHARE reads the row as that call
-        // left it.
-        const END: &str = concat!(
-            "WITH ended AS (
-                UPDATE sessions SET ended_at = $1, end_reason = $4
-                WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
-                RETURNING ",
-            columns!(),
-            // The lock is written to the write-ahead log, so a repeat waits for the standby as the first ending did.
-            "), already_ended AS (
-                SELECT ",
-            columns!(),
-            " FROM sessions
-                WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
-             )
-             SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
-        );
-        let EndingOfOne { id, owner, reason, now } = asked;
-        let end = || async {
-            let mut connection = database.for_ending().await?;
-            let end = sqlx::query(END)
-                .bind(StoredTime(*now))
-                .bind(id.as_uuid())
-                .bind(owner.as_ref().map(UserId::as_str))
-                .bind(reason.as_str());
-            let Some(row) = end.fetch_optional(&mut *connection).await? else { return Ok(None) };
-            let session = Box::new(columns::session(&row)?);
-            let is_ended_now = row.try_get("by_this_call")?;
-            Ok(Some(if is_ended_now { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
-        };
-        database.retry_idempotent(end).await
+        database.retry_idempotent(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
     }
+}
+
+async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx::Result<Option<EndOutcome>> {
+    // A concurrent call may have ended the session after this statement began: FOR SHARE reads the row as that call left
+    // it.
+    const END: &str = concat!(
+        "WITH ended AS (
+            UPDATE sessions SET ended_at = $1, end_reason = $4
+            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND ended_at IS NULL
+            RETURNING ",
+        columns!(),
+        // The lock is written to the write-ahead log, so a repeat waits for the standby as the first ending did.
+        "), already_ended AS (
+            SELECT ",
+        columns!(),
+        " FROM sessions
+            WHERE id = $2 AND ($3 IS NULL OR user_id = $3) AND NOT EXISTS (SELECT FROM ended) FOR SHARE
+         )
+         SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
+    );
+    let EndingOfOne { id, owner, reason, now } = asked;
+    let end = sqlx::query(END)
+        .bind(StoredTime(*now))
+        .bind(id.as_uuid())
+        .bind(owner.as_ref().map(UserId::as_str))
+        .bind(reason.as_str());
+    let Some(row) = end.fetch_optional(connection).await? else { return Ok(None) };
+    let session = Box::new(columns::session(&row)?);
+    let is_ended_now = row.try_get("by_this_call")?;
+    Ok(Some(if is_ended_now { EndOutcome::Ended(session) } else { EndOutcome::AlreadyEnded(session) }))
 }
 
 pub(super) async fn end_sessions_of(

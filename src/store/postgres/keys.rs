@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::Connection as _;
 
+use super::audit::{AuditedWrite, add_entry};
 use super::end::end_sessions_of;
 use super::store::PostgresStore;
-use crate::model::{Algorithm, EndReason, ServiceKeyId, UserId};
+use crate::model::{Algorithm, AuditEntry, Ended, ServiceKeyId, UserId};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{EndedAtOnce, Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
     ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
@@ -25,20 +27,24 @@ impl SigningKeyStore for PostgresStore {
         self.read(list).await
     }
 
-    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
+    async fn add_signing_key(&self, key: &SealedSigningKey, entry: Option<&AuditEntry>) -> Result<bool> {
         let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from, wanted_at } = key;
-        let add = || {
-            sqlx::query(ADD_SIGNING_KEY)
+        let add = || async {
+            let add = sqlx::query(ADD_SIGNING_KEY)
                 .bind(sequence)
                 .bind(kid)
                 .bind(algorithm.as_str())
                 .bind(sealed)
                 .bind(StoredTime(*created_at))
                 .bind(StoredTime(*active_from))
-                .bind(wanted_at.map(StoredTime))
-                .execute(&self.database.pool)
+                .bind(wanted_at.map(StoredTime));
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let is_added = add.execute(&mut *write).await?.rows_affected() > 0;
+            write.finish(is_added).await?;
+            Ok(is_added)
         };
-        Ok(self.database.retry_if_rolled_back(add).await?.rows_affected() > 0)
+        self.database.retry_if_rolled_back(add).await
     }
 
     async fn remove_signing_key(&self, sequence: i64) -> Result<()> {
@@ -61,10 +67,10 @@ impl SigningKeyStore for PostgresStore {
 
 #[async_trait]
 impl ServiceKeyStore for PostgresStore {
-    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
+    async fn add_service_key(&self, key: &StoredServiceKey, entry: Option<&AuditEntry>) -> Result<()> {
         let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application } = key;
-        let add = || {
-            sqlx::query(ADD_SERVICE_KEY)
+        let add = || async {
+            let add = sqlx::query(ADD_SERVICE_KEY)
                 .bind(id.0)
                 .bind(name)
                 .bind(scope.as_str())
@@ -72,11 +78,13 @@ impl ServiceKeyStore for PostgresStore {
                 .bind(StoredTime(*created_at))
                 .bind(expires_at.map(StoredTime))
                 .bind(revoked_at.map(StoredTime))
-                .bind(application)
-                .execute(&self.database.pool)
+                .bind(application);
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            add.execute(&mut *write).await?;
+            write.finish(true).await
         };
-        self.database.retry_if_rolled_back(add).await?;
-        Ok(())
+        self.database.retry_if_rolled_back(add).await
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
@@ -101,19 +109,18 @@ impl ServiceKeyStore for PostgresStore {
         &self,
         id: ServiceKeyId,
         staff: &UserId,
-        reason: EndReason,
-        now: DateTime<Utc>,
+        ended: Ended,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<EndedAtOnce>> {
         let revoke = || async {
             let mut connection = self.database.proved_for_ending().await?;
             let mut tx = connection.begin().await?;
-            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
-            if revoke.execute(&mut *tx).await?.rows_affected() == 0 {
-                return Ok(None);
-            }
-            let ended = end_sessions_of(&mut *tx, staff, None, reason, now).await?;
+            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(ended.at)).bind(id.0);
+            let Some(revoked) = revoke.fetch_optional(&mut *tx).await? else { return Ok(None) };
+            add_entry(&mut tx, entry.filter(|_| revoked.time("revoked_at").is_ok_and(|at| at == ended.at))).await?;
+            let outcome = end_sessions_of(&mut *tx, staff, None, ended.reason, ended.at).await?;
             tx.commit().await?;
-            Ok(Some(ended))
+            Ok(Some(outcome))
         };
         self.database.retry_if_rolled_back(revoke).await
     }

@@ -24,6 +24,8 @@
 //! | `add_service_key`, `add_signing_key` | no | a repeat would find its own key and take it for another's |
 //! | `replace_seal` | no | a repeat would find its own seal and take it for another's |
 //!
+//! An entry of the audit trail has an id from before the first attempt, so a retry adds none twice.
+//!
 //! A time-out of a lock or of the pool is never retried: the wait would only be longer.
 //!
 //! Batched writes (`batched_writes.rs`) are retried by the same rules as a whole; a request of the batch may then run

@@ -60,7 +60,7 @@ async fn search_sessions(pool: &PgPool, search: Search<'_>) -> sqlx::Result<Vec<
     rows.iter().map(columns::session).collect()
 }
 
-fn query(compiled: Compiled) -> rows::PgQuery<'static> {
+pub(super) fn query(compiled: Compiled) -> rows::PgQuery<'static> {
     let mut query = sqlx::query(compiled.sql).persistent(compiled.kept && compiled.planned_once);
     for value in compiled.binds {
         query = match value {
@@ -68,7 +68,7 @@ fn query(compiled: Compiled) -> rows::PgQuery<'static> {
             Bind::Texts(texts) => query.bind(texts),
             Bind::Time(time) => query.bind(StoredTime(time)),
             Bind::Id(id) => query.bind(id),
-            Bind::Number(number) => query.bind(i64::from(number)),
+            Bind::Number(number) => query.bind(number),
         };
     }
     query

@@ -5,21 +5,42 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
-use sqlx::{PgExecutor, PgPool};
 
+use super::audit::AuditedWrite;
 use super::batched_writes::{BatchResults, BatchedWrite, Extensions};
 use super::failure::failure;
 use super::retry::Connections;
 use super::rows;
 use super::store::PostgresStore;
-use crate::model::{Metadata, Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
+use crate::model::{
+    AuditEntry, Metadata, Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId,
+};
 use crate::store::columns;
 use crate::store::contract::{MAX_LISTED, Result, SessionChange, SessionStore};
 use crate::store::requests::Extension;
 use crate::store::statements::sessions::session_stats;
 use crate::store::stored_time::StoredTime;
 use crate::store::values;
+
+macro_rules! extend {
+    ($if_locked:literal) => {
+        concat!(
+            "WITH asked AS (
+                SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
+                    AS asked (asked_id, owner, microseconds, asked_at)
+             ), ",
+            locked!($if_locked),
+            "UPDATE sessions SET
+                expires_at = least(expires_at + microseconds * interval '1 microsecond', absolute_expires_at)
+             FROM locked WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ",
+            active!("last_seen_at", "asked_at"),
+            " RETURNING ",
+            columns!()
+        )
+    };
+}
 
 #[async_trait]
 impl SessionStore for PostgresStore {
@@ -142,9 +163,21 @@ impl SessionStore for PostgresStore {
         owner: Owner<'_>,
         by: TimeDelta,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<Session>> {
         let extension = Extension { id, owner: owner.user().cloned(), by, now };
-        self.database.batched(&self.extensions, extension).await
+        if entry.is_none() {
+            return self.database.batched(&self.extensions, extension).await;
+        }
+        let alone = [&extension];
+        let extend = || async {
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let extended = Extensions::extend(&mut *write, extend!(""), &alone).await?;
+            write.finish(!extended.is_empty()).await?;
+            extended.first().map(columns::session).transpose()
+        };
+        self.database.retry_if_rolled_back(extend).await
     }
 
     async fn change_session(
@@ -153,6 +186,7 @@ impl SessionStore for PostgresStore {
         owner: Owner<'_>,
         change: &SessionChange,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<Session>> {
         let SessionChange { device_name, metadata, claims } = change;
         let change = || async {
@@ -164,7 +198,11 @@ impl SessionStore for PostgresStore {
                 .bind(device_name.as_ref().and_then(Option::as_deref))
                 .bind(metadata.as_ref().map(Metadata::as_json))
                 .bind(claims.as_ref().map(|claims| values::claims_to_change(claims.as_ref())));
-            change.fetch_optional(&self.database.pool).await?.as_ref().map(columns::session).transpose()
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let changed = change.fetch_optional(&mut *write).await?;
+            write.finish(changed.is_some()).await?;
+            changed.as_ref().map(columns::session).transpose()
         };
         self.database.retry_idempotent(change).await
     }
@@ -190,32 +228,18 @@ pub(super) async fn sessions_of_tokens(
     find.fetch_all(executor).await?.iter().map(columns::signed_in).collect()
 }
 
-macro_rules! extend {
-    ($if_locked:literal) => {
-        concat!(
-            "WITH asked AS (
-                SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
-                    AS asked (asked_id, owner, microseconds, asked_at)
-             ), ",
-            locked!($if_locked),
-            "UPDATE sessions SET
-                expires_at = least(expires_at + microseconds * interval '1 microsecond', absolute_expires_at)
-             FROM locked WHERE id = asked_id AND (owner IS NULL OR user_id = owner) AND ",
-            active!("last_seen_at", "asked_at"),
-            " RETURNING ",
-            columns!()
-        )
-    };
-}
-
 impl Extensions {
-    async fn extend(pool: &PgPool, sql: &'static str, asked: &[&Extension]) -> sqlx::Result<Vec<PgRow>> {
+    async fn extend(
+        executor: impl PgExecutor<'_>,
+        sql: &'static str,
+        asked: &[&Extension],
+    ) -> sqlx::Result<Vec<PgRow>> {
         let extend = sqlx::query(sql)
             .bind(rows::column(asked, |asked| asked.id.as_uuid()))
             .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
             .bind(rows::column(asked, |asked| asked.by.num_microseconds().unwrap_or(i64::MAX)))
             .bind(rows::column(asked, |asked| asked.now));
-        extend.fetch_all(pool).await
+        extend.fetch_all(executor).await
     }
 }
 

@@ -5,12 +5,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::Connection as _;
 
+use super::audit::{AuditedWrite, add_entry};
 use super::end::end_sessions_of;
 use super::idempotency_keys::{OF_SERVICE, OF_SESSIONS, erase_batch};
 use super::store::PostgresStore;
-use crate::model::{EndReason, User, UserDetails, UserId};
+use crate::model::{AuditEntry, EndReason, User, UserDetails, UserId};
 use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, MAX_ENDED_AT_ONCE, Result, UserStore};
+use crate::store::statements::audit::{ERASE_ACTORS, ERASE_TARGETS};
 use crate::store::statements::one_time_links::DELETE_LINKS_OF_USER;
 use crate::store::statements::users::{BAN_USER, DELETE_USER, ERASE_BULK_ENDINGS, FIND_USER, PUT_USER, UNBAN_USER};
 use crate::store::stored_time::StoredTime;
@@ -25,29 +27,47 @@ impl UserStore for PostgresStore {
         self.read(find).await
     }
 
-    async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
+    async fn put_user(
+        &self,
+        id: &UserId,
+        details: &UserDetails,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<User> {
         let UserDetails { name, email } = details;
         let put = || async {
             let put = sqlx::query(PUT_USER).bind(StoredTime(now)).bind(id.as_str()).bind(name).bind(email);
-            columns::user(&put.fetch_one(&self.database.pool).await?)
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let user = columns::user(&put.fetch_one(&mut *write).await?)?;
+            write.finish(user.updated_at == now).await?;
+            Ok(user)
         };
         self.database.retry_idempotent(put).await
     }
 
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>> {
+    async fn delete_user(
+        &self,
+        id: &UserId,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<Option<EndedAtOnce>> {
         let delete = || async {
             let mut connection = self.database.proved_for_ending().await?;
             let mut tx = connection.begin().await?;
             let deleted = sqlx::query(DELETE_USER).bind(id.as_str()).execute(&mut *tx).await?;
             sqlx::query(DELETE_LINKS_OF_USER).bind(id.as_str()).execute(&mut *tx).await?;
             let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserDeleted, now).await?;
+            let is_deleted = deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new());
+            let entry = entry.map(|entry| entry.with_sessions(ended.number() as u64));
+            add_entry(&mut tx, entry.as_ref().filter(|_| is_deleted)).await?;
             tx.commit().await?;
-            Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
+            Ok(is_deleted.then_some(ended))
         };
         self.ended(self.database.retry_if_rolled_back(delete).await?, Option::is_some).await
     }
 
-    async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
+    async fn erase_user(&self, id: &UserId, service: &str, pseudonym: &str, entry: Option<&AuditEntry>) -> Result<u64> {
         const ERASE: &str = concat!(
             "WITH meant AS (
                 SELECT id FROM sessions WHERE user_id = $1 AND ",
@@ -68,6 +88,10 @@ impl UserStore for PostgresStore {
                 for erase in [ERASE_BULK_ENDINGS, DELETE_LINKS_OF_USER] {
                     sqlx::query(erase).bind(id.as_str()).execute(&mut *tx).await?;
                 }
+                add_entry(&mut tx, entry).await?;
+                for erase in [ERASE_TARGETS, ERASE_ACTORS] {
+                    sqlx::query(erase).bind(id.as_str()).bind(pseudonym).execute(&mut *tx).await?;
+                }
             }
             tx.commit().await?;
             Ok(erased)
@@ -81,22 +105,37 @@ impl UserStore for PostgresStore {
         Ok(erased)
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
+    async fn ban_user(
+        &self,
+        id: &UserId,
+        reason: Option<&str>,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<(User, EndedAtOnce)> {
         let ban = || async {
             let mut connection = self.database.proved_for_ending().await?;
             let mut tx = connection.begin().await?;
-            let user = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).fetch_one(&mut *tx).await?;
+            let ban = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).bind(reason);
+            let user = ban.fetch_one(&mut *tx).await?;
             let ended = end_sessions_of(&mut *tx, id, None, EndReason::UserBanned, now).await?;
+            let user = columns::user(&user)?;
+            let is_changed = user.updated_at == now || ended != EndedAtOnce::Ended(Vec::new());
+            let entry = entry.map(|entry| entry.with_sessions(ended.number() as u64));
+            add_entry(&mut tx, entry.as_ref().filter(|_| is_changed)).await?;
             tx.commit().await?;
-            Ok((columns::user(&user)?, ended))
+            Ok((user, ended))
         };
         self.database.retry_if_rolled_back(ban).await
     }
 
-    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
+    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>, entry: Option<&AuditEntry>) -> Result<Option<User>> {
         let unban = || async {
             let unban = sqlx::query(UNBAN_USER).bind(StoredTime(now)).bind(id.as_str());
-            unban.fetch_optional(&self.database.pool).await?.as_ref().map(columns::user).transpose()
+            let mut connection = self.database.pool.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let user = unban.fetch_optional(&mut *write).await?.as_ref().map(columns::user).transpose()?;
+            write.finish(user.as_ref().is_some_and(|user| user.updated_at == now)).await?;
+            Ok(user)
         };
         self.database.retry_idempotent(unban).await
     }

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::audit::AuditedWrite;
 use super::failure::failure;
 use super::rows::SqliteQuery;
 use super::store::SqliteStore;
-use crate::model::{Algorithm, Application, ApplicationSettings, Scope};
+use crate::model::{Algorithm, Application, ApplicationSettings, AuditEntry, Scope};
 use crate::store::contract::{ApplicationStore, Result};
 use crate::store::statements::applications::{
     ADD_APPLICATION, CHANGE_APPLICATION, DELETE_APPLICATION, LIST_APPLICATIONS, application,
@@ -21,21 +22,36 @@ impl ApplicationStore for SqliteStore {
         rows.iter().map(application).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
-    async fn add_application(&self, new: &Application) -> Result<bool> {
+    async fn add_application(&self, new: &Application, entry: Option<&AuditEntry>) -> Result<bool> {
         let add = with_settings(ADD_APPLICATION, new).map_err(failure)?;
         let add = add.bind(StoredTime(new.created_at)).bind(StoredTime(new.updated_at));
-        Ok(add.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
+        self.written(add, entry).await.map_err(failure)
     }
 
-    async fn change_application(&self, changed: &Application, seen: DateTime<Utc>) -> Result<bool> {
+    async fn change_application(
+        &self,
+        changed: &Application,
+        seen: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<bool> {
         let change = with_settings(CHANGE_APPLICATION, changed).map_err(failure)?;
         let change = change.bind(StoredTime(changed.updated_at)).bind(StoredTime(seen));
-        Ok(change.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
+        self.written(change, entry).await.map_err(failure)
     }
 
-    async fn delete_application(&self, id: &str) -> Result<bool> {
-        let delete = sqlx::query(DELETE_APPLICATION).bind(id);
-        Ok(delete.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
+    async fn delete_application(&self, id: &str, entry: Option<&AuditEntry>) -> Result<bool> {
+        self.written(sqlx::query(DELETE_APPLICATION).bind(id), entry).await.map_err(failure)
+    }
+}
+
+impl SqliteStore {
+    /// Runs a write of one row with its entry, and answers whether the row was written.
+    async fn written(&self, query: SqliteQuery<'_>, entry: Option<&AuditEntry>) -> sqlx::Result<bool> {
+        let mut connection = self.writer.acquire().await?;
+        let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+        let is_written = query.execute(&mut *write).await?.rows_affected() > 0;
+        write.finish(is_written).await?;
+        Ok(is_written)
     }
 }
 

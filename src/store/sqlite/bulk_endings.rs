@@ -4,16 +4,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqlitePool};
 
+use super::audit::add_entry;
 use super::failure::failure;
 use super::store::SqliteStore;
-use crate::model::{BulkEnding, DeviceType, SessionId, UserId};
+use crate::model::{AuditEntry, BulkEnding, DeviceType, SessionId, UserId};
 use crate::store::contract::{BatchProgress, BulkEndingStore, Result};
 use crate::store::statements::bulk_endings::{LIST_BULK_ENDINGS, bulk_ending, network_to_store, users};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl BulkEndingStore for SqliteStore {
-    async fn end_in_bulk(&self, ending: &BulkEnding) -> Result<()> {
+    async fn end_in_bulk(&self, ending: &BulkEnding, entry: Option<&AuditEntry>) -> Result<()> {
         // There is one writer, so the newest session there is tells exactly which ones are older than this.
         const END: &str = "
             INSERT INTO bulk_endings (sequence, at, reason, opened_until, opened_from, user_id, client_id, device_type,
@@ -45,6 +46,7 @@ impl BulkEndingStore for SqliteStore {
                     .execute(&mut *tx)
                     .await?;
             }
+            add_entry(&mut tx, entry).await?;
             tx.commit().await
         };
         end.await.map_err(failure)

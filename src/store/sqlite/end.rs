@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqliteConnection};
 
+use super::audit::{AuditedWrite, add_entry};
 use super::batched_writes::{BatchedWrite, Endings};
 use super::failure::{failure, in_time};
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{EndReason, Owner, SessionId, UserId};
+use crate::model::{AuditEntry, EndReason, Owner, SessionId, UserId};
 use crate::store::columns;
 use crate::store::contract::{EndOutcome, EndStore, EndedAtOnce, MAX_ENDED_AT_ONCE, Result};
 use crate::store::requests::EndingOfOne;
@@ -23,8 +24,20 @@ impl EndStore for SqliteStore {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<EndOutcome>> {
-        in_time(&self.endings, EndingOfOne { id, owner: owner.user().cloned(), reason, now }).await
+        let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now };
+        if entry.is_none() {
+            return in_time(&self.endings, ending).await;
+        }
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let outcome = Endings::write(&mut write, &ending).await?;
+            write.finish(matches!(outcome, Some(EndOutcome::Ended(_)))).await?;
+            Ok(outcome)
+        };
+        write.await.map_err(failure)
     }
 
     async fn end_active_session(
@@ -33,14 +46,22 @@ impl EndStore for SqliteStore {
         user: &UserId,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<bool> {
         let end = sqlx::query(end_active_session!())
             .bind(StoredTime(now))
             .bind(id.as_uuid())
             .bind(user.as_str())
             .bind(reason.as_str());
-        let row = rows::write_one(&self.writer, end).await.map_err(failure)?;
-        row.map_or(Ok(false), |row| row.try_get("was_active")).map_err(failure)
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let row = rows::write_one(&mut *write, end).await?;
+            let was_active = row.map_or(Ok(false), |row| row.try_get("was_active"))?;
+            write.finish(was_active).await?;
+            Ok(was_active)
+        };
+        write.await.map_err(failure)
     }
 
     async fn end_sessions_of(
@@ -49,10 +70,13 @@ impl EndStore for SqliteStore {
         except: Option<SessionId>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<EndedAtOnce> {
         let end = async {
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             let ended = end_sessions_of(&mut tx, user, except, reason, now).await?;
+            let entry = entry.map(|entry| entry.with_sessions(ended.number() as u64));
+            add_entry(&mut tx, entry.as_ref().filter(|_| ended.number() > 0)).await?;
             tx.commit().await?;
             Ok(ended)
         };
@@ -65,6 +89,7 @@ impl EndStore for SqliteStore {
         owner: Owner<'_>,
         reason: EndReason,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Vec<(SessionId, UserId)>> {
         const END: &str = concat!(
             "UPDATE sessions SET ended_at = $1, end_reason = $4
@@ -79,8 +104,14 @@ impl EndStore for SqliteStore {
             .bind(rows::json_of_ids(ids).map_err(failure)?)
             .bind(values::owned_by(owner))
             .bind(reason.as_str());
-        let rows = end.fetch_all(&self.writer).await.map_err(failure)?;
-        columns::ended_of_users(&rows).map_err(failure)
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let ended = columns::ended_of_users(&end.fetch_all(&mut *write).await?)?;
+            write.finish_endings(ended.len()).await?;
+            Ok(ended)
+        };
+        write.await.map_err(failure)
     }
 }
 

@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::audit::{AuditedWrite, add_entry};
 use super::end::end_sessions_of;
 use super::failure::failure;
 use super::store::SqliteStore;
-use crate::model::{Algorithm, EndReason, ServiceKeyId, UserId};
+use crate::model::{Algorithm, AuditEntry, Ended, ServiceKeyId, UserId};
+use crate::store::columns::StoredRow as _;
 use crate::store::contract::{EndedAtOnce, Result, ServiceKeyStore, SigningKeyStore};
 use crate::store::statements::keys::{
     ADD_SERVICE_KEY, ADD_SIGNING_KEY, FIND_SERVICE_KEY, LIST_SERVICE_KEYS, LIST_SIGNING_KEYS, NOTE_WANTED_ALGORITHM,
@@ -22,7 +24,7 @@ impl SigningKeyStore for SqliteStore {
         rows.iter().map(signing_key).collect::<sqlx::Result<_>>().map_err(failure)
     }
 
-    async fn add_signing_key(&self, key: &SealedSigningKey) -> Result<bool> {
+    async fn add_signing_key(&self, key: &SealedSigningKey, entry: Option<&AuditEntry>) -> Result<bool> {
         let SealedSigningKey { sequence, kid, algorithm, sealed, created_at, active_from, wanted_at } = key;
         let add = sqlx::query(ADD_SIGNING_KEY)
             .bind(sequence)
@@ -32,7 +34,14 @@ impl SigningKeyStore for SqliteStore {
             .bind(StoredTime(*created_at))
             .bind(StoredTime(*active_from))
             .bind(wanted_at.map(StoredTime));
-        Ok(add.execute(&self.writer).await.map_err(failure)?.rows_affected() > 0)
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let is_added = add.execute(&mut *write).await?.rows_affected() > 0;
+            write.finish(is_added).await?;
+            Ok(is_added)
+        };
+        write.await.map_err(failure)
     }
 
     async fn remove_signing_key(&self, sequence: i64) -> Result<()> {
@@ -49,7 +58,7 @@ impl SigningKeyStore for SqliteStore {
 
 #[async_trait]
 impl ServiceKeyStore for SqliteStore {
-    async fn add_service_key(&self, key: &StoredServiceKey) -> Result<()> {
+    async fn add_service_key(&self, key: &StoredServiceKey, entry: Option<&AuditEntry>) -> Result<()> {
         let StoredServiceKey { id, name, scope, secret_hash, created_at, expires_at, revoked_at, application } = key;
         let add = sqlx::query(ADD_SERVICE_KEY)
             .bind(id.0)
@@ -60,8 +69,13 @@ impl ServiceKeyStore for SqliteStore {
             .bind(expires_at.map(StoredTime))
             .bind(revoked_at.map(StoredTime))
             .bind(application);
-        add.execute(&self.writer).await.map_err(failure)?;
-        Ok(())
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            add.execute(&mut *write).await?;
+            write.finish(true).await
+        };
+        write.await.map_err(failure)
     }
 
     async fn service_key(&self, id: ServiceKeyId) -> Result<Option<StoredServiceKey>> {
@@ -79,18 +93,17 @@ impl ServiceKeyStore for SqliteStore {
         &self,
         id: ServiceKeyId,
         staff: &UserId,
-        reason: EndReason,
-        now: DateTime<Utc>,
+        ended: Ended,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<EndedAtOnce>> {
         let revoke = async {
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(now)).bind(id.0);
-            if revoke.execute(&mut *tx).await?.rows_affected() == 0 {
-                return Ok(None);
-            }
-            let ended = end_sessions_of(&mut tx, staff, None, reason, now).await?;
+            let revoke = sqlx::query(REVOKE_SERVICE_KEY).bind(StoredTime(ended.at)).bind(id.0);
+            let Some(revoked) = revoke.fetch_optional(&mut *tx).await? else { return Ok(None) };
+            add_entry(&mut tx, entry.filter(|_| revoked.time("revoked_at").is_ok_and(|at| at == ended.at))).await?;
+            let outcome = end_sessions_of(&mut tx, staff, None, ended.reason, ended.at).await?;
             tx.commit().await?;
-            Ok(Some(ended))
+            Ok(Some(outcome))
         };
         revoke.await.map_err(failure)
     }

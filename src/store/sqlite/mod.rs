@@ -4,6 +4,7 @@
 #[macro_use]
 mod rows;
 mod applications;
+mod audit;
 mod batched_writes;
 mod bulk_endings;
 mod change_log;

@@ -5,17 +5,18 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
 
+use super::audit::AuditedWrite;
 use super::failure::{failure, search_failure};
 use super::store::SqliteStore;
-use crate::model::Stale;
+use crate::model::{AuditEntry, Stale};
 use crate::store::contract::{Result, RetentionStore};
 use crate::store::statements::retention::{COUNT_ENDED, DELETE_BULK_ENDINGS};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
 impl RetentionStore for SqliteStore {
-    async fn delete_stale(&self, stale: Stale<'_>, alone: bool) -> Result<Option<u64>> {
-        self::delete_stale(&self.writer, stale, alone).await.map_err(failure)
+    async fn delete_stale(&self, stale: Stale<'_>, _alone: bool, entry: Option<&AuditEntry>) -> Result<Option<u64>> {
+        self::delete_stale(&self.writer, stale, entry).await.map(Some).map_err(failure)
     }
 
     async fn count_ended_before(&self, instant: DateTime<Utc>) -> Result<u64> {
@@ -25,7 +26,7 @@ impl RetentionStore for SqliteStore {
 }
 
 /// Only one process can delete at a time, because there is one writer.
-async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx::Result<Option<u64>> {
+async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, entry: Option<&AuditEntry>) -> sqlx::Result<u64> {
     const EXPIRED: &str = "
         DELETE FROM sessions WHERE rowid IN (
             SELECT rowid FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1000
@@ -50,6 +51,8 @@ async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx
         DELETE FROM one_time_links WHERE hash IN (
             SELECT hash FROM one_time_links WHERE expires_at <= $1 LIMIT 1000
         )";
+    const AUDIT_ENTRIES: &str = "
+        DELETE FROM audit WHERE sequence IN (SELECT sequence FROM audit WHERE at <= $1 ORDER BY at LIMIT 1000)";
     let delete = match stale {
         Stale::Expired(instant) => sqlx::query(EXPIRED).bind(StoredTime(instant)),
         Stale::Ended(instant) => sqlx::query(ENDED).bind(StoredTime(instant)),
@@ -58,7 +61,12 @@ async fn delete_stale(pool: &SqlitePool, stale: Stale<'_>, _alone: bool) -> sqlx
         }
         Stale::IdempotencyKeys(instant) => sqlx::query(IDEMPOTENCY_KEYS).bind(StoredTime(instant)),
         Stale::OneTimeLinks(instant) => sqlx::query(ONE_TIME_LINKS).bind(StoredTime(instant)),
+        Stale::AuditEntries(instant) => sqlx::query(AUDIT_ENTRIES).bind(StoredTime(instant)),
         Stale::BulkEndings(instant) => sqlx::query(DELETE_BULK_ENDINGS).bind(StoredTime(instant)),
     };
-    Ok(Some(delete.execute(pool).await?.rows_affected()))
+    let mut connection = pool.acquire().await?;
+    let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+    let deleted = delete.execute(&mut *write).await?.rows_affected();
+    write.finish(deleted > 0).await?;
+    Ok(deleted)
 }

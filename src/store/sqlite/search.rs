@@ -61,7 +61,7 @@ impl SearchStore for SqliteStore {
     }
 }
 
-async fn in_search_time<T>(search: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+pub(super) async fn in_search_time<T>(search: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     let found = tokio::time::timeout(SEARCH_TIME, search).await;
     found.map_err(|_| Error::TooSlow)?.map_err(search_failure)
 }
@@ -71,14 +71,14 @@ const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 100_000;
 
 /// A connection whose progress handler stops the search at its time limit: a dropped query reads on until it finds a
 /// row, and keeps its connection that long. Only searches use this pool, and each sets its own limit.
-async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sqlite>> {
+pub(super) async fn acquire_for_search(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sqlite>> {
     let mut connection = pool.acquire().await?;
     let end = Instant::now() + SEARCH_TIME;
     connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, move || Instant::now() < end);
     Ok(connection)
 }
 
-fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
+pub(super) fn query(compiled: Compiled) -> rows::SqliteQuery<'static> {
     let mut query = sqlx::query(compiled.sql).persistent(compiled.kept);
     for value in compiled.binds {
         query = match value {

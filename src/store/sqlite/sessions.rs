@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{SqliteConnection, SqliteExecutor};
 
+use super::audit::AuditedWrite;
 use super::batched_writes::{BatchedWrite, Extensions};
 use super::failure::{failure, in_time};
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{Metadata, Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId};
+use crate::model::{
+    AuditEntry, Metadata, Owner, Session, SessionId, SessionStats, SessionStatus, SignedIn, Touch, UserId,
+};
 use crate::store::columns;
 use crate::store::contract::{MAX_LISTED, Result, SessionChange, SessionStore};
 use crate::store::requests::Extension;
@@ -119,8 +122,20 @@ impl SessionStore for SqliteStore {
         owner: Owner<'_>,
         by: TimeDelta,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<Session>> {
-        in_time(&self.extensions, Extension { id, owner: owner.user().cloned(), by, now }).await
+        let extension = Extension { id, owner: owner.user().cloned(), by, now };
+        if entry.is_none() {
+            return in_time(&self.extensions, extension).await;
+        }
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let extended = Extensions::write(&mut write, &extension).await?;
+            write.finish(extended.is_some()).await?;
+            Ok(extended)
+        };
+        write.await.map_err(failure)
     }
 
     async fn change_session(
@@ -129,6 +144,7 @@ impl SessionStore for SqliteStore {
         owner: Owner<'_>,
         change: &SessionChange,
         now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
     ) -> Result<Option<Session>> {
         let SessionChange { device_name, metadata, claims } = change;
         let change = sqlx::query(change_session!())
@@ -139,8 +155,14 @@ impl SessionStore for SqliteStore {
             .bind(device_name.as_ref().and_then(Option::as_deref))
             .bind(metadata.as_ref().map(Metadata::as_json))
             .bind(claims.as_ref().map(|claims| values::claims_to_change(claims.as_ref())));
-        let row = rows::write_one(&self.writer, change).await.map_err(failure)?;
-        row.as_ref().map(columns::session).transpose().map_err(failure)
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let row = rows::write_one(&mut *write, change).await?;
+            write.finish(row.is_some()).await?;
+            row.as_ref().map(columns::session).transpose()
+        };
+        write.await.map_err(failure)
     }
 }
 

@@ -4,15 +4,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::SqliteExecutor;
 
+use super::audit::{AuditedWrite, add_entry};
 use super::end::end_sessions_of;
 use super::failure::failure;
 use super::idempotency_keys::{OF_SERVICE, OF_SESSIONS, erase_batch};
 use super::log_file::truncate_log;
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{EndReason, User, UserDetails, UserId};
+use crate::model::{AuditEntry, EndReason, User, UserDetails, UserId};
 use crate::store::columns;
 use crate::store::contract::{EndedAtOnce, MAX_ENDED_AT_ONCE, Result, UserStore};
+use crate::store::statements::audit::{ERASE_ACTORS, ERASE_TARGETS};
 use crate::store::statements::one_time_links::DELETE_LINKS_OF_USER;
 use crate::store::statements::users::{BAN_USER, DELETE_USER, ERASE_BULK_ENDINGS, FIND_USER, PUT_USER, UNBAN_USER};
 use crate::store::stored_time::StoredTime;
@@ -23,23 +25,44 @@ impl UserStore for SqliteStore {
         self::user(&self.readers, id).await.map_err(failure)
     }
 
-    async fn put_user(&self, id: &UserId, details: &UserDetails, now: DateTime<Utc>) -> Result<User> {
-        self::put_user(&self.writer, id, details, now).await.map_err(failure)
+    async fn put_user(
+        &self,
+        id: &UserId,
+        details: &UserDetails,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<User> {
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let user = put_user(&mut *write, id, details, now).await?;
+            write.finish(user.updated_at == now).await?;
+            Ok(user)
+        };
+        write.await.map_err(failure)
     }
 
-    async fn delete_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<EndedAtOnce>> {
+    async fn delete_user(
+        &self,
+        id: &UserId,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<Option<EndedAtOnce>> {
         let delete = async {
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
             let deleted = sqlx::query(DELETE_USER).bind(id.as_str()).execute(&mut *tx).await?;
             sqlx::query(DELETE_LINKS_OF_USER).bind(id.as_str()).execute(&mut *tx).await?;
             let ended = end_sessions_of(&mut tx, id, None, EndReason::UserDeleted, now).await?;
+            let is_deleted = deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new());
+            let entry = entry.map(|entry| entry.with_sessions(ended.number() as u64));
+            add_entry(&mut tx, entry.as_ref().filter(|_| is_deleted)).await?;
             tx.commit().await?;
-            Ok((deleted.rows_affected() > 0 || ended != EndedAtOnce::Ended(Vec::new())).then_some(ended))
+            Ok(is_deleted.then_some(ended))
         };
         delete.await.map_err(failure)
     }
 
-    async fn erase_user(&self, id: &UserId, service: &str) -> Result<u64> {
+    async fn erase_user(&self, id: &UserId, service: &str, pseudonym: &str, entry: Option<&AuditEntry>) -> Result<u64> {
         const ERASE: &str = concat!(
             erase_person!(),
             " WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND ",
@@ -53,6 +76,10 @@ impl UserStore for SqliteStore {
             if erased == 0 {
                 for erase in [ERASE_BULK_ENDINGS, DELETE_LINKS_OF_USER] {
                     sqlx::query(erase).bind(id.as_str()).execute(&mut *tx).await?;
+                }
+                add_entry(&mut tx, entry).await?;
+                for erase in [ERASE_TARGETS, ERASE_ACTORS] {
+                    sqlx::query(erase).bind(id.as_str()).bind(pseudonym).execute(&mut *tx).await?;
                 }
             }
             tx.commit().await?;
@@ -68,21 +95,39 @@ impl UserStore for SqliteStore {
         Ok(erased)
     }
 
-    async fn ban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<(User, EndedAtOnce)> {
+    async fn ban_user(
+        &self,
+        id: &UserId,
+        reason: Option<&str>,
+        now: DateTime<Utc>,
+        entry: Option<&AuditEntry>,
+    ) -> Result<(User, EndedAtOnce)> {
         let ban = async {
             let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-            let user = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).fetch_one(&mut *tx).await?;
+            let ban = sqlx::query(BAN_USER).bind(StoredTime(now)).bind(id.as_str()).bind(reason);
+            let user = ban.fetch_one(&mut *tx).await?;
             let ended = end_sessions_of(&mut tx, id, None, EndReason::UserBanned, now).await?;
+            let user = columns::user(&user)?;
+            let is_changed = user.updated_at == now || ended != EndedAtOnce::Ended(Vec::new());
+            let entry = entry.map(|entry| entry.with_sessions(ended.number() as u64));
+            add_entry(&mut tx, entry.as_ref().filter(|_| is_changed)).await?;
             tx.commit().await?;
-            Ok((columns::user(&user)?, ended))
+            Ok((user, ended))
         };
         ban.await.map_err(failure)
     }
 
-    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>) -> Result<Option<User>> {
+    async fn unban_user(&self, id: &UserId, now: DateTime<Utc>, entry: Option<&AuditEntry>) -> Result<Option<User>> {
         let unban = sqlx::query(UNBAN_USER).bind(StoredTime(now)).bind(id.as_str());
-        let row = rows::write_one(&self.writer, unban).await.map_err(failure)?;
-        row.as_ref().map(columns::user).transpose().map_err(failure)
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
+            let row = rows::write_one(&mut *write, unban).await?;
+            let user = row.as_ref().map(columns::user).transpose()?;
+            write.finish(user.as_ref().is_some_and(|user| user.updated_at == now)).await?;
+            Ok(user)
+        };
+        write.await.map_err(failure)
     }
 }
 

@@ -37,7 +37,7 @@ macro_rules! standing_columns {
 
 macro_rules! user_columns {
     () => {
-        "id, name, email, banned_at, created_at, updated_at"
+        "id, name, email, banned_at, created_at, updated_at, ban_reason"
     };
 }
 

@@ -27,7 +27,7 @@ pub(in crate::store) const LIST_SERVICE_KEYS: &str =
     concat!("SELECT ", service_key_columns!(), " FROM service_keys ORDER BY created_at DESC, id DESC");
 
 pub(in crate::store) const REVOKE_SERVICE_KEY: &str =
-    "UPDATE service_keys SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2";
+    "UPDATE service_keys SET revoked_at = coalesce(revoked_at, $1) WHERE id = $2 RETURNING revoked_at";
 
 pub(in crate::store) const LIST_SIGNING_KEYS: &str =
     concat!("SELECT ", signing_key_columns!(), " FROM signing_keys ORDER BY sequence");

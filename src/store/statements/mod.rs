@@ -8,6 +8,8 @@
 mod fragments;
 
 pub(super) mod applications;
+#[macro_use]
+pub(super) mod audit;
 pub(super) mod bulk_endings;
 #[macro_use]
 pub(super) mod end;

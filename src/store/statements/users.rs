@@ -16,15 +16,19 @@ pub(in crate::store) const PUT_USER: &str = concat!(
 pub(in crate::store) const DELETE_USER: &str = "DELETE FROM users WHERE id = $1";
 
 pub(in crate::store) const BAN_USER: &str = concat!(
-    "INSERT INTO users AS u (id, banned_at, created_at, updated_at) VALUES ($2, $1, $1, $1)
+    "INSERT INTO users AS u (id, banned_at, ban_reason, created_at, updated_at) VALUES ($2, $1, $3, $1, $1)
      ON CONFLICT (id) DO UPDATE SET banned_at = coalesce(u.banned_at, excluded.banned_at),
-        updated_at = CASE WHEN u.banned_at IS NULL THEN excluded.updated_at ELSE u.updated_at END
+        ban_reason = CASE WHEN u.banned_at IS NULL THEN excluded.ban_reason
+            ELSE coalesce(excluded.ban_reason, u.ban_reason) END,
+        updated_at = CASE WHEN u.banned_at IS NULL
+                OR coalesce(excluded.ban_reason, u.ban_reason) IS DISTINCT FROM u.ban_reason
+            THEN excluded.updated_at ELSE u.updated_at END
      RETURNING ",
     user_columns!()
 );
 
 pub(in crate::store) const UNBAN_USER: &str = concat!(
-    "UPDATE users SET banned_at = NULL,
+    "UPDATE users SET banned_at = NULL, ban_reason = NULL,
         updated_at = CASE WHEN banned_at IS NULL THEN updated_at ELSE $1 END
      WHERE id = $2
      RETURNING ",

@@ -106,7 +106,7 @@ on_both_databases! {
         let header = basic(&format!("app:{key}"));
         send(&server, ENDPOINTS[0], &[&header], &form(ENDPOINTS[0], &opened)).await.expect(200);
         let id = sojourn::tokens::ServiceKey::parse(&key).unwrap().id;
-        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()), id).await.unwrap();
+        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()).into(), id).await.unwrap();
         for path in ENDPOINTS {
             assert_invalid_client(&send(&server, path, &[&header], &form(path, &opened)).await, path);
         }

@@ -101,7 +101,7 @@ on_both_databases! {
         let key = server.key("sessions:read").await;
         server.send("GET", "/v1/sessions", &key).await.expect(200);
         let id = server.store.service_keys().await.unwrap()[0].id;
-        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()), id).await.unwrap();
+        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()).into(), id).await.unwrap();
         server.catch_up().await;
         server.send("GET", "/v1/sessions", &key).await.expect_problem(401, "unauthenticated");
     }

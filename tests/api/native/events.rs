@@ -116,7 +116,7 @@ on_both_databases! {
         let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:read" })).await;
         let (by_key, by_session) = (listen(&server, "?user_id=x", &key, None).await, listen(&server, "?user_id=x", &staff.access, None).await);
         let id = ServiceKey::parse(&key).unwrap().id;
-        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()), id).await.unwrap();
+        server.sessions.revoke_service_key(&Caller::Service(Service::command_line()).into(), id).await.unwrap();
         server.end(&staff.id).await;
         by_key.expect_end().await;
         by_session.expect_end().await;

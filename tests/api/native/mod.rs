@@ -3,6 +3,7 @@
 mod application_algorithms;
 mod application_claims;
 mod applications;
+mod audit;
 mod authenticate;
 mod change;
 mod clients;
@@ -36,6 +37,7 @@ mod rights;
 mod search;
 mod secrets;
 mod statistics;
+mod timeline;
 mod users;
 mod verify;
 mod watch;

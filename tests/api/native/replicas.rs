@@ -35,7 +35,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         let before = server.open("alice").await;
         let keys = server.signing_keys();
-        keys.rotate(None, false).await.unwrap();
+        keys.rotate(None, false, None).await.unwrap();
         server.sessions.access_tokens().replace_keys(keys.load().await.unwrap());
         let soon = server.open("alice").await;
         let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
@@ -55,7 +55,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         let before = server.open("alice").await;
         let keys = server.signing_keys();
-        keys.rotate(None, true).await.unwrap();
+        keys.rotate(None, true, None).await.unwrap();
         server.sessions.access_tokens().replace_keys(keys.load().await.unwrap());
         assert!(!server.stands(&before.access).await);
         let refreshed = server.refresh(&before.refresh).await.expect(200).json();
@@ -66,7 +66,7 @@ on_both_databases! {
         let server = Server::start(database).await;
         let keys = server.signing_keys();
         for _ in 0..5 {
-            let (plain, compromised) = tokio::join!(keys.rotate(None, false), keys.rotate(None, true));
+            let (plain, compromised) = tokio::join!(keys.rotate(None, false, None), keys.rotate(None, true, None));
             let (plain, compromised) = (plain.unwrap().remove(0), compromised.unwrap().remove(0));
             assert_ne!(plain.sequence, compromised.sequence);
             let stored = server.store.signing_keys().await.unwrap();

@@ -161,7 +161,7 @@ on_both_databases! {
         server.wait(TimeDelta::seconds(200));
         assert!(server.stands(&own.access).await);
         let id = SessionId::parse(&own.id).unwrap();
-        server.store.end_session(id, Owner::Anyone, EndReason::Logout, server.now()).await.unwrap().unwrap();
+        server.store.end_session(id, Owner::Anyone, EndReason::Logout, server.now(), None).await.unwrap().unwrap();
         let answer = server.send("DELETE", "/v1/me/sessions?keep_current=true", &own.access).await;
         match answer.status.as_u16() {
             200 => assert_eq!(answer.json()["ended"], 0),

@@ -97,7 +97,7 @@ on_both_databases! {
             one.wait(TimeDelta::minutes(1));
         }
         // A key that one replica makes can be used by the other.
-        after.signing_keys().rotate(None, true).await.unwrap();
+        after.signing_keys().rotate(None, true, None).await.unwrap();
         before.sessions.access_tokens().replace_keys(before.signing_keys().load().await.unwrap());
         after.sessions.access_tokens().replace_keys(after.signing_keys().load().await.unwrap());
         assert!(after.stands(&before.open("alice").await.access).await);

@@ -95,6 +95,30 @@ on_both_databases! {
         assert!(server.stands(&later.access).await && server.stands(&bob.access).await);
     }
 
+    async fn a_ban_says_its_reason_wherever_the_user_is_shown(database) {
+        let server = Server::start(database).await;
+        let ban = async |body| server.send_json("POST", "/v1/users/eve/ban", BOOTSTRAP_KEY, &body).await;
+        let reason = "Chargeback — “Müller”";
+        let banned = ban(json!({ "reason": reason })).await.expect(200).json();
+        assert_eq!(banned["user"]["ban_reason"], reason);
+        let found = server.send("GET", "/v1/users?banned=true", BOOTSTRAP_KEY).await.expect(200).json();
+        let user = server.send("GET", "/v1/users/eve", BOOTSTRAP_KEY).await.expect(200).json();
+        let export = server.send("GET", "/v1/users/eve/export", BOOTSTRAP_KEY).await.expect(200).json();
+        for shown in [&found["users"][0], &user, &export["user"]] {
+            assert_eq!(shown["ban_reason"], reason);
+        }
+        server.send("POST", "/v1/users/eve/ban", BOOTSTRAP_KEY).await.expect(200);
+        for invalid in ["x".repeat(256), "a\u{0}b".to_owned(), "a\nb".to_owned()] {
+            ban(json!({ "reason": invalid })).await.expect_problem(422, "invalid_request");
+        }
+        ban(json!({ "reason": "é".repeat(255) })).await.expect(200);
+        ban(json!({ "why": "x" })).await.expect_problem(400, "malformed_request");
+        let free = server.send("POST", "/v1/users/eve/unban", BOOTSTRAP_KEY).await.expect(200).json();
+        assert!(free.get("ban_reason").is_none());
+        let again = ban(json!({})).await.expect(200).json();
+        assert!(again["user"].get("ban_reason").is_none(), "nothing is left of an earlier ban");
+    }
+
     async fn a_ban_may_come_before_the_user(database) {
         let server = Server::start(database).await;
         server.send("POST", "/v1/users/mallory/ban", BOOTSTRAP_KEY).await.expect(200);

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Body, Caller, PathText, Result};
+use super::{Actor, Body, Caller, PathText, Result};
 use crate::api::addressing::prefix_of;
 use crate::api::app::App;
 use crate::api::json::Json;
@@ -33,11 +33,11 @@ use crate::api::native::wire;
 )]
 pub(crate) async fn create_application(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     body: Body<wire::CreateApplication>,
 ) -> Result<Response> {
     let body = body.into_inner();
-    let created = app.sessions.create_application(&caller, body.client_id.clone(), body.into_draft()).await?;
+    let created = app.sessions.create_application(&actor, body.client_id.clone(), body.into_draft()).await?;
     let id = utf8_percent_encode(&created.id, NON_ALPHANUMERIC);
     let location = format!("{}/v1/applications/{id}", prefix_of(app.sessions.access_tokens().issuer()));
     let body = Json(wire::Application::from(created));
@@ -94,11 +94,11 @@ pub(crate) async fn get_application(
 )]
 pub(crate) async fn change_application(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: PathText,
     body: Body<wire::ChangeApplication>,
 ) -> Result<Json<wire::Application>> {
-    Ok(Json(app.sessions.change_application(&caller, &id, body.into_inner().into()).await?.into()))
+    Ok(Json(app.sessions.change_application(&actor, &id, body.into_inner().into()).await?.into()))
 }
 
 /// Delete an application
@@ -112,11 +112,7 @@ pub(crate) async fn change_application(
         Unauthenticated, NeedsAdminRecent, NoSuchApplication,
     ),
 )]
-pub(crate) async fn delete_application(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    id: PathText,
-) -> Result<StatusCode> {
-    app.sessions.delete_application(&caller, &id).await?;
+pub(crate) async fn delete_application(State(app): State<Arc<App>>, actor: Actor, id: PathText) -> Result<StatusCode> {
+    app.sessions.delete_application(&actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::{Caller, OptionalBody, Result};
+use super::{Actor, OptionalBody, Result};
 use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::responses::{BadBody, NeedsAdmin, Unauthenticated};
@@ -24,10 +24,10 @@ use crate::api::native::wire;
 )]
 pub(crate) async fn clean_up(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     body: OptionalBody<wire::CleanUp>,
 ) -> Result<Json<wire::CleanedUp>> {
     let dry_run = body.dry_run;
-    let deleted = app.sessions.clean_up(&caller, dry_run).await?;
+    let deleted = app.sessions.clean_up(&actor, dry_run).await?;
     Ok(Json(wire::CleanedUp { deleted, dry_run }))
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::{Body, Caller, OptionalBody, PathText, Query, Result};
+use super::{Actor, Body, Caller, OptionalBody, PathText, Query, Result};
 use crate::api::addressing::prefix_of;
 use crate::api::app::App;
 use crate::api::json::Json;
@@ -33,10 +33,10 @@ use crate::sessions::Error;
 )]
 pub(crate) async fn create_key(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     body: Body<wire::CreateKey>,
 ) -> Result<Response> {
-    let new = app.sessions.create_service_key(&caller, body.into_inner().into_draft()).await?;
+    let new = app.sessions.create_service_key(&actor, body.into_inner().into_draft()).await?;
     let location = format!("{}/v1/keys/{}", prefix_of(app.sessions.access_tokens().issuer()), new.stored.id);
     let created = wire::CreatedKey::new(new, app.sessions.now());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(created)).into_response())
@@ -85,13 +85,13 @@ pub(crate) async fn get_key(
 )]
 pub(crate) async fn revoke_key(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: PathText,
     query: Query<wire::RevokeKey>,
 ) -> Result<Json<wire::RevokedKey>> {
     let id = key_id(&id)?;
-    app.sessions.revoke_service_key(&caller, id).await?;
-    let ended = if query.end_sessions { app.sessions.end_sessions_of_key(&caller, id).await? } else { None };
+    app.sessions.revoke_service_key(&actor, id).await?;
+    let ended = if query.end_sessions { app.sessions.end_sessions_of_key(&actor, id).await? } else { None };
     Ok(Json(wire::RevokedKey { ended }))
 }
 
@@ -125,10 +125,10 @@ pub(crate) async fn list_signing_keys(
 )]
 pub(crate) async fn rotate_signing_keys(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     body: OptionalBody<wire::RotateSigningKeys>,
 ) -> Result<(StatusCode, Json<wire::RotatedSigningKeys>)> {
-    let made = app.sessions.rotate_signing_keys(&caller, body.algorithm.as_deref(), body.compromised).await?;
+    let made = app.sessions.rotate_signing_keys(&actor, body.algorithm.as_deref(), body.compromised).await?;
     let made = wire::RotatedSigningKeys::new(made).ok_or(Error::Internal("a rotation makes a key".into()))?;
     Ok((StatusCode::CREATED, Json(made)))
 }

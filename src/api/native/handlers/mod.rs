@@ -1,6 +1,7 @@
 //! The handlers, one file a resource: extract, call the core, convert.
 
 pub(super) mod applications;
+pub(super) mod audit;
 pub(super) mod cleaning;
 pub(super) mod cookie;
 pub(super) mod keys;
@@ -16,6 +17,7 @@ use crate::api::extract;
 use crate::api::family::Refused;
 
 type Result<T> = std::result::Result<T, Refused<Native>>;
+type Actor = extract::Actor<Native>;
 type Caller = extract::Caller<Native>;
 type Watcher = extract::Watcher<Native>;
 type User = extract::User<Native>;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
-use super::{Body, BodyAndBytes, Caller, Query, Result, SessionPath};
+use super::{Actor, Body, BodyAndBytes, Caller, Query, Result, SessionPath};
 use crate::api::addressing::prefix_of;
 use crate::api::app::App;
 use crate::api::json::Json;
@@ -150,12 +150,12 @@ fn with_cookie(cookie: Option<HeaderValue>, body: wire::OpenedSession) -> Respon
 )]
 pub(crate) async fn revoke_sessions(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     body: Body<wire::RevokeSessions>,
 ) -> Result<Json<wire::RevokedSessions>> {
     let dry_run = body.dry_run;
-    let revoked = app.sessions.revoke(&caller, body.into_inner().selection()?, dry_run).await?;
-    Ok(Json(wire::RevokedSessions::new(revoked, dry_run, wire::Viewer::of(&caller), app.sessions.now())))
+    let revoked = app.sessions.revoke(&actor, body.into_inner().selection()?, dry_run).await?;
+    Ok(Json(wire::RevokedSessions::new(revoked, dry_run, wire::Viewer::of(&actor), app.sessions.now())))
 }
 
 /// Search sessions
@@ -216,15 +216,15 @@ pub(crate) async fn get_session(
 )]
 pub(crate) async fn change_session(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: SessionPath,
     body: Body<wire::ChangeSession>,
 ) -> Result<Json<wire::Session>> {
     let mut body = body.into_inner();
     let metadata = body.take_metadata()?;
     let claims = body.claims.as_deref().map(RawValue::get);
-    let session = app.sessions.change(&caller, *id, body.device_name, metadata, claims).await?;
-    Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
+    let session = app.sessions.change(&actor, *id, body.device_name, metadata, claims).await?;
+    Ok(Json(wire::Session::new(session, wire::Viewer::of(&actor), app.sessions.now())))
 }
 
 /// End a session
@@ -240,8 +240,8 @@ pub(crate) async fn change_session(
         Unauthenticated, NoSuchSession,
     ),
 )]
-pub(crate) async fn end_session(State(app): State<Arc<App>>, caller: Caller, id: SessionPath) -> Result<StatusCode> {
-    app.sessions.end(&caller, *id).await?;
+pub(crate) async fn end_session(State(app): State<Arc<App>>, actor: Actor, id: SessionPath) -> Result<StatusCode> {
+    app.sessions.end(&actor, *id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -261,10 +261,10 @@ pub(crate) async fn end_session(State(app): State<Arc<App>>, caller: Caller, id:
 )]
 pub(crate) async fn extend_session(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: SessionPath,
     body: Body<wire::ExtendSession>,
 ) -> Result<Json<wire::Session>> {
-    let session = app.sessions.extend(&caller, *id, body.extend_by).await?;
-    Ok(Json(wire::Session::new(session, wire::Viewer::of(&caller), app.sessions.now())))
+    let session = app.sessions.extend(&actor, *id, body.extend_by).await?;
+    Ok(Json(wire::Session::new(session, wire::Viewer::of(&actor), app.sessions.now())))
 }

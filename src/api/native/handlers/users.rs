@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Body, Caller, PathText, Query, Result};
+use super::{Actor, Body, Caller, OptionalBody, PathText, Query, Result};
 use crate::api::app::App;
 use crate::api::json::Json;
 use crate::api::native::error::Problem;
@@ -66,13 +66,11 @@ pub(crate) async fn get_user(State(app): State<Arc<App>>, caller: Caller, id: Pa
 )]
 pub(crate) async fn put_user(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: PathText,
     body: Body<wire::UserDetails>,
 ) -> Result<Json<wire::User>> {
-    Ok(Json(
-        app.sessions.put_user(&caller, &UserId::parse(id.into_inner())?, &body.into_inner().parse()?).await?.into(),
-    ))
+    Ok(Json(app.sessions.put_user(&actor, &UserId::parse(id.into_inner())?, &body.into_inner().parse()?).await?.into()))
 }
 
 /// Delete a user
@@ -92,11 +90,11 @@ pub(crate) async fn put_user(
 )]
 pub(crate) async fn delete_user(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: PathText,
     query: Query<wire::DeleteUser>,
 ) -> Result<Json<wire::DeletedUser>> {
-    Ok(Json(app.sessions.delete_user(&caller, &UserId::parse(id.into_inner())?, query.erase).await?.into()))
+    Ok(Json(app.sessions.delete_user(&actor, &UserId::parse(id.into_inner())?, query.erase).await?.into()))
 }
 
 /// Export a user
@@ -138,18 +136,21 @@ pub(crate) async fn export_user(State(app): State<Arc<App>>, caller: Caller, id:
 /// Ends the user's sessions at once and allows no new ones. An unknown user can be banned too.
 #[utoipa::path(
     post, path = "/v1/users/{id}/ban", tag = "Users", operation_id = "banUser",
-    params(("id" = String, Path, description = "The user's id")),
+    params(("id" = String, Path, description = "The user's id")), request_body = Option<wire::BanUser>,
     responses(
         (status = 200, description = "The banned user, and the number of ended sessions", body = wire::BannedUser),
-        Unauthenticated, NeedsAdminRecent, BadUserId,
+        (status = 422, description = "Invalid user id or reason", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadBody, NeedsAdminRecent,
     ),
 )]
 pub(crate) async fn ban_user(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: PathText,
+    body: OptionalBody<wire::BanUser>,
 ) -> Result<Json<wire::BannedUser>> {
-    let (user, ended) = app.sessions.ban_user(&caller, &UserId::parse(id.into_inner())?).await?;
+    let (id, reason) = (UserId::parse(id.into_inner())?, body.into_inner().reason);
+    let (user, ended) = app.sessions.ban_user(&actor, &id, reason).await?;
     Ok(Json(wire::BannedUser { user: user.into(), ended }))
 }
 
@@ -164,8 +165,8 @@ pub(crate) async fn ban_user(
         Unauthenticated, NeedsAdminRecent, NoSuchUser, BadUserId,
     ),
 )]
-pub(crate) async fn unban_user(State(app): State<Arc<App>>, caller: Caller, id: PathText) -> Result<Json<wire::User>> {
-    Ok(Json(app.sessions.unban_user(&caller, &UserId::parse(id.into_inner())?).await?.into()))
+pub(crate) async fn unban_user(State(app): State<Arc<App>>, actor: Actor, id: PathText) -> Result<Json<wire::User>> {
+    Ok(Json(app.sessions.unban_user(&actor, &UserId::parse(id.into_inner())?).await?.into()))
 }
 
 /// List a user's sessions
@@ -201,9 +202,9 @@ pub(crate) async fn list_user_sessions(
 )]
 pub(crate) async fn end_user_sessions(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: PathText,
 ) -> Result<Json<wire::EndedSessions>> {
-    let ended = app.sessions.end_all_of(&caller, &UserId::parse(id.into_inner())?).await?;
+    let ended = app.sessions.end_all_of(&actor, &UserId::parse(id.into_inner())?).await?;
     Ok(Json(wire::EndedSessions { ended }))
 }

@@ -377,14 +377,18 @@ pub struct User {
     banned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     banned_at: Option<DateTime<Utc>>,
+    /// Why the user was banned, if staff said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ban_reason: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
 impl From<model::User> for User {
     fn from(user: model::User) -> Self {
-        let model::User { id, name, email, banned_at, created_at, updated_at } = user;
-        Self { id: id.to_string(), name, email, banned: banned_at.is_some(), banned_at, created_at, updated_at }
+        let model::User { id, name, email, banned_at, ban_reason, created_at, updated_at } = user;
+        let (id, banned) = (id.to_string(), banned_at.is_some());
+        Self { id, name, email, banned, banned_at, ban_reason, created_at, updated_at }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod applications;
+mod audit;
 mod conditions;
 mod device;
 mod identity;
@@ -14,10 +15,12 @@ mod requests;
 mod requirements;
 mod search;
 mod statistics;
+mod timeline;
 mod users;
 
 pub use answers::*;
 pub use applications::*;
+pub use audit::*;
 pub use device::{Device, DeviceKind};
 pub(super) use identity::identity;
 pub use keys::*;
@@ -27,4 +30,5 @@ pub use requests::*;
 pub(super) use requirements::requirements;
 pub use search::*;
 pub use statistics::*;
+pub use timeline::*;
 pub use users::*;

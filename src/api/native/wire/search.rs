@@ -79,10 +79,7 @@ impl SearchSessions {
             ("last_seen_from", self.last_seen_from),
             ("last_seen_to", self.last_seen_to),
         ];
-        // Databases differ in the years that they can compare.
-        if let Some((field, _)) = bounds.iter().find(|(_, at)| at.is_some_and(|at| !(1..=9999).contains(&at.year()))) {
-            return Err(FieldError::new(*field, "must be in the years 1 to 9999"));
-        }
+        check_years(&bounds)?;
         let filter = Filter {
             user_id: self.user_id.clone().map(UserId::parse).transpose()?,
             users: None,
@@ -103,6 +100,14 @@ impl SearchSessions {
         };
         let sort = self.sort.as_deref().map(Sort::parse).transpose()?.unwrap_or_default();
         Ok((criteria, sort))
+    }
+}
+
+/// Refuses instants in years that the databases compare differently.
+pub(super) fn check_years(bounds: &[(&'static str, Option<DateTime<Utc>>)]) -> Result<(), FieldError> {
+    match bounds.iter().find(|(_, at)| at.is_some_and(|at| !(1..=9999).contains(&at.year()))) {
+        Some((field, _)) => Err(FieldError::new(*field, "must be in the years 1 to 9999")),
+        None => Ok(()),
     }
 }
 

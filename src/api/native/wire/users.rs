@@ -52,6 +52,16 @@ impl From<sessions::UserPage> for UserPage {
     }
 }
 
+/// The circumstances of a ban.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BanUser {
+    /// Why the user is banned, for people: shown as the user's `ban_reason`. Left out in a ban of a banned user, the reason
+    /// stays as it is.
+    #[schema(example = "Chargeback", max_length = 255)]
+    pub(in crate::api::native) reason: Option<String>,
+}
+
 /// The options of a deletion.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
