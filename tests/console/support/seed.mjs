@@ -26,7 +26,7 @@ export const SESSIONS = 320;
 
 const inGroups = async (all, work) => {
     const results = [];
-    for (let at = 0; at < all.length; at += 20) results.push(...(await Promise.all(all.slice(at, at + 20).map(work))));
+    for (let at = 0; at < all.length; at += 10) results.push(...(await Promise.all(all.slice(at, at + 10).map(work))));
     return results;
 };
 

@@ -43,11 +43,13 @@ export class Server {
         this.process = running;
         this.said = '';
         await new Promise((resolve, reject) => {
-            const log = () => fs.readFileSync(path.join(this.folder, 'log'), 'utf8');
-            running.once('exit', () => reject(new Error(`the server did not start: ${log()}`)));
+            const failed = () => reject(new Error(`the server did not start: ${fs.readFileSync(path.join(this.folder, 'log'), 'utf8')}`));
+            running.once('exit', failed);
             running.stdout.on('data', (text) => {
                 this.said += text;
-                if (this.said.includes('listens on')) resolve();
+                if (!this.said.includes('listens on')) return;
+                running.off('exit', failed);
+                resolve();
             });
         });
     }
@@ -66,11 +68,18 @@ export class Server {
         fs.rmSync(this.folder, { recursive: true, force: true });
     }
 
-    /** A call of the API with the bootstrap key, or with another credential: what it answers, or an error if it refuses. */
-    async call(method, at, body, key = this.key) {
+    /**
+     * A call of the API with the bootstrap key, or with another credential: what it answers, or an error if it refuses. A database that
+     * is busy on a loaded machine is asked again.
+     */
+    async call(method, at, body, key = this.key, tries = 20) {
         const headers = { authorization: `Bearer ${key}`, ...(body && { 'content-type': 'application/json' }) };
         const response = await fetch(this.base + at, { method, headers, body: body && JSON.stringify(body) });
         const text = await response.text();
+        if (response.status === 503 && tries) {
+            await sleep(250);
+            return this.call(method, at, body, key, tries - 1);
+        }
         if (!response.ok) throw new Error(`${method} ${at}: ${response.status} ${text}`);
         return text && JSON.parse(text);
     }
