@@ -1,4 +1,4 @@
-//! The clothes of the pages for readers: one stylesheet with the console's colours, and a header with links.
+//! The look of the pages for readers: one stylesheet with the console's colours, and a header with links.
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
