@@ -40,8 +40,14 @@ impl Sessions {
     }
 
     /// Ends a user's active sessions of one application, and answers how many.
-    pub(super) async fn end_all_within(&self, user: &UserId, application: &str, by: Opener) -> Result<usize, Error> {
-        let (filter, reason, mut count) = (active_within(user, application), EndReason::RevokedByAdmin, 0);
+    pub(super) async fn end_all_within(
+        &self,
+        user: &UserId,
+        application: &str,
+        reason: EndReason,
+        by: Opener,
+    ) -> Result<usize, Error> {
+        let (filter, mut count) = (active_within(user, application), 0);
         loop {
             let page = self.store().search_sessions(self.newest(&filter, MAX_LISTED)).await?;
             let ids: Vec<SessionId> = page.iter().map(|session| session.id).collect();

@@ -18,10 +18,21 @@ impl Sessions {
             Owner::User(_) => EndReason::RevokedByUser,
             Owner::Anyone => EndReason::RevokedByAdmin,
         };
+        self.end_of(owner, id, reason, caller.credential()).await
+    }
+
+    /// Ends a session of the owner, expired or not. One that has ended is left as it is.
+    pub(super) async fn end_of(
+        &self,
+        owner: Owner<'_>,
+        id: SessionId,
+        reason: EndReason,
+        by: Opener,
+    ) -> Result<(), Error> {
         let outcome = self.store().end_session(id, owner, reason, self.now()).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
-                self.ended(&session.user_id, &[id], reason, caller.credential());
+                self.ended(&session.user_id, &[id], reason, by);
                 Ok(())
             }
             // An earlier attempt of this very call may have ended it, whose answer was lost.
@@ -58,7 +69,8 @@ impl Sessions {
         let application = caller.require_of_bound(Scope::ADMIN)?;
         self.require_recent(caller.session())?;
         if let Some(application) = application {
-            return self.end_all_within(user, application, caller.credential()).await;
+            let reason = EndReason::RevokedByAdmin;
+            return self.end_all_within(user, application, reason, caller.credential()).await;
         }
         self.end_all(user, None, EndReason::RevokedByAdmin, caller.credential()).await
     }
