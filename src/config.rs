@@ -4,6 +4,8 @@
 //! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
 //! under the same name in each; in a file `retention` will do for `SOJOURN_RETENTION`. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
+mod account;
+mod console_switch;
 mod durations;
 mod log_format;
 mod matching;
@@ -13,6 +15,7 @@ mod server;
 mod setting;
 mod settings;
 mod source;
+mod theme;
 
 use std::path::PathBuf;
 
@@ -22,6 +25,8 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+pub use account::{AccountConfig, Logo};
+pub use console_switch::ConsoleSwitch;
 pub use durations::parse_duration;
 pub use log_format::LogFormat;
 pub use same_site::SameSite;
@@ -30,6 +35,7 @@ pub use server::ServerConfig;
 pub use setting::Documented;
 pub use settings::SETTINGS;
 pub use source::{SettingError, Source};
+pub use theme::{Accent, Colour};
 
 use self::durations::written;
 use self::setting::OptionalSetting;
@@ -265,6 +271,10 @@ pub struct HttpConfig {
     pub forwarding_header: Option<HeaderName>,
     /// The separate address of the metrics; `None`: the main address.
     pub metrics_listen: Option<String>,
+    /// Whether there are pages for people.
+    pub console: ConsoleSwitch,
+    /// The settings of the account page.
+    pub account: AccountConfig,
 }
 
 impl HttpConfig {
@@ -279,6 +289,8 @@ impl HttpConfig {
             trusted_proxies: source.find(&settings::TRUSTED_PROXIES)?.unwrap_or_default(),
             forwarding_header: Some(source.get(&settings::FORWARDING_HEADER)?),
             metrics_listen: source.find(&settings::METRICS_LISTEN)?,
+            console: source.get(&settings::CONSOLE)?,
+            account: AccountConfig::read(source)?,
         })
     }
 }

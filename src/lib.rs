@@ -9,6 +9,7 @@
 //! | [`store`] | the contract of a store (`store::contract`), and its two implementations: PostgreSQL and SQLite |
 //! | [`sessions`] | the core: every rule about sessions, users and service keys. No HTTP, no SQL, no JSON |
 //! | [`api`] | one folder for each family of wire formats: routes, handlers, wire types, errors |
+//! | [`account`] | the page at which users see and end their own sessions: routes, texts, look |
 //! | [`tasks`] | background work: reading the change log, writing last-seen times, rotating keys, counting, deleting |
 //! | [`clock`] | time and randomness: the only room that asks the machine for either |
 //! | [`config`] | every setting: its name, its default, its check |
@@ -32,6 +33,7 @@
 //!    replicas agree on it.
 //! 6. No finder without its owner: a look-up of somebody's session takes the owner as an argument of the query.
 
+pub mod account;
 pub mod api;
 pub mod clock;
 pub mod commands;

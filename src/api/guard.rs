@@ -47,7 +47,7 @@ pub(super) fn guard<F: Family>(family: OpenApiRouter<Arc<App>>, app: &Arc<App>) 
 /// Puts the guards of family `F` around a router that has the routes of the document: method, size, time, panics,
 /// unknown parameters, and headers that keep answers private. `wait` is the longest that clients may ask to wait for an
 /// answer.
-pub(super) fn guard_router<F: Family>(
+pub(crate) fn guard_router<F: Family>(
     router: Router<Arc<App>>,
     document: &OpenApi,
     app: &Arc<App>,

@@ -10,11 +10,12 @@ use super::cors::with_cors;
 use super::registry::FAMILIES;
 use super::{operations, request_log, unknown_path};
 
-/// The router with all routes and guards.
-pub fn router(app: Arc<App>) -> Router {
+/// The router with all routes and guards. `pages`: those of the rooms that are pages for people.
+pub fn router(app: Arc<App>, pages: Router<Arc<App>>) -> Router {
     let families = FAMILIES.iter().fold(Router::new(), |router, family| router.merge((family.routes)(&app)));
     let metrics = if app.http.metrics_listen.is_none() { operations::metrics_router() } else { Router::new() };
     let router = families
+        .merge(pages)
         .merge(operations::router())
         .merge(metrics)
         .fallback(unknown_path::unknown_path)

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::CommandError;
+use crate::account;
 use crate::api::{self, App};
 use crate::config::{self, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::geoip::GeoIp;
@@ -67,7 +68,7 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     if let Some(listener) = metrics_listener {
         tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
     }
-    server::serve(listener, api::router(app), config, stop).await;
+    server::serve(listener, api::router(Arc::clone(&app), account::routes(&app)), config, stop).await;
     end.send_replace(true);
 
     // A database that hangs must not keep the process alive: writes that do not finish in time are lost, as in a crash.

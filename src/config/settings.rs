@@ -7,10 +7,12 @@ use ipnet::IpNet;
 
 use axum::http::{HeaderName, HeaderValue};
 
+use super::console_switch::ConsoleSwitch;
 use super::log_format::LogFormat;
 use super::matching;
 use super::same_site::SameSite;
 use super::setting::{ANY, Documented, OptionalSetting, SecretSetting, Setting, duration, expected, number, switch};
+use super::theme::{self, Accent};
 use crate::api::janssen::dn::DnTemplate;
 use crate::model::{Algorithm, LimitPolicy};
 use crate::sessions::{Freshness, IpStorage, MIN_LIFETIME, Profile};
@@ -67,6 +69,42 @@ settings! {
         "none",
         "An address of its own for /metrics, which is then not at the main one",
         matching::address,
+    );
+    CONSOLE: Setting<ConsoleSwitch> = Setting::new(
+        "SOJOURN_CONSOLE",
+        "on",
+        "Pages for people, /admin and /account: on or off",
+        |text| expected("on or off", ConsoleSwitch::parse(text)),
+    );
+    ACCOUNT_NAME: OptionalSetting<String> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_NAME",
+        "none",
+        "The name of your application, as the account page shows it",
+        theme::name,
+    );
+    ACCOUNT_COLOUR: OptionalSetting<Accent> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_COLOUR",
+        "#0f6a70,#5cc0c4",
+        "The colour of the account page: #rrggbb, or one for the light and one for the dark theme, separated by a comma",
+        Accent::parse,
+    );
+    ACCOUNT_LOGO: OptionalSetting<PathBuf> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_LOGO",
+        "none",
+        "A file with your logo for the account page: SVG, PNG or WebP of at most 64 KiB",
+        |text| Ok(PathBuf::from(text)),
+    );
+    ACCOUNT_RETURN: Setting<String> = Setting::new(
+        "SOJOURN_ACCOUNT_RETURN",
+        "/",
+        "Where the account page leads back to, and where people sign in: an https URL, or a path",
+        theme::way_back,
+    );
+    ACCOUNT_FRAME_ANCESTORS: OptionalSetting<Vec<HeaderValue>> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_FRAME_ANCESTORS",
+        "none",
+        "Origins that may show the account page in a frame, separated by commas",
+        |text| expected("origins such as https://app.example, separated by commas", text.split(',').map(matching::origin).collect()),
     );
     DATABASE_URL: SecretSetting = SecretSetting::new(
         "DATABASE_URL",
