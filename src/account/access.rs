@@ -19,11 +19,11 @@ impl FromRequestParts<Arc<App>> for Access {
     type Rejection = Refused<Account>;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        if let Some(visit) = visit(parts, app).await? {
-            if !is_signed_in_as(&visit, parts, app).await {
-                app.limits.admit::<Account>(parts, Counted::User(visit.user()))?;
-                return Ok(Self(visit));
-            }
+        if let Some(visit) = visit(parts, app).await?
+            && !is_signed_in_as(&visit, parts, app).await
+        {
+            app.limits.admit::<Account>(parts, Counted::User(visit.user()))?;
+            return Ok(Self(visit));
         }
         match extract::caller::<Account>(parts, app, Place::Bearer, None).await? {
             Caller::User(me) => Ok(Self(AccountAccess::Own(me))),
