@@ -4,6 +4,7 @@
 //! A setting comes from a flag, else the environment, else the TOML file that `--config` or `SOJOURN_CONFIG` names,
 //! under the same name in each; in a file `retention` will do for `SOJOURN_RETENTION`. An empty value counts as none. Durations are seconds, or text such as `30d` or `15m`.
 
+mod account;
 mod console_address;
 mod durations;
 mod log_format;
@@ -15,6 +16,7 @@ mod setting;
 mod settings;
 mod shown;
 mod source;
+mod theme;
 
 use std::path::PathBuf;
 
@@ -24,6 +26,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+pub use account::{AccountConfig, Logo};
 pub use console_address::ConsoleAddress;
 pub use durations::parse_duration;
 pub use log_format::LogFormat;
@@ -34,6 +37,7 @@ pub use setting::Documented;
 pub use settings::SETTINGS;
 pub use shown::{ShownSetting, shown_settings};
 pub use source::{Origin, SettingError, Source};
+pub use theme::{Accent, Colour};
 
 use self::durations::written;
 use self::setting::OptionalSetting;
@@ -276,6 +280,8 @@ pub struct HttpConfig {
     pub forwarding_header: Option<HeaderName>,
     /// The separate address of the metrics; `None`: the main address.
     pub metrics_listen: Option<String>,
+    /// The settings of the account page.
+    pub account: AccountConfig,
 }
 
 impl HttpConfig {
@@ -291,6 +297,7 @@ impl HttpConfig {
             trusted_proxies: source.find(&settings::TRUSTED_PROXIES)?.unwrap_or_default(),
             forwarding_header: Some(source.get(&settings::FORWARDING_HEADER)?),
             metrics_listen: source.find(&settings::METRICS_LISTEN)?,
+            account: AccountConfig::read(source)?,
         })
     }
 }

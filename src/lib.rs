@@ -10,6 +10,8 @@
 //! | [`sessions`] | the core: every rule about sessions, users and service keys. No HTTP, no SQL, no JSON |
 //! | [`api`] | one folder for each family of wire formats: routes, handlers, wire types, errors |
 //! | `console` | the console for staff: its page with the files in `assets`, its sign-in |
+//! | [`account`] | the page at which users see and end their own sessions: routes, texts, look |
+//! | [`pages`] | which of these two pages is at which address |
 //! | [`tasks`] | background work: reading the change log, writing last-seen times, rotating keys, counting, deleting |
 //! | [`clock`] | time and randomness: the only room that asks the machine for either |
 //! | [`config`] | every setting: its name, its default, its check |
@@ -33,6 +35,7 @@
 //!    replicas agree on it.
 //! 6. No finder without its owner: a look-up of somebody's session takes the owner as an argument of the query.
 
+pub mod account;
 pub mod api;
 pub mod clock;
 pub mod commands;
@@ -43,6 +46,7 @@ pub mod failpoints;
 pub mod geoip;
 pub mod metrics;
 pub mod model;
+pub mod pages;
 pub mod server;
 pub mod sessions;
 pub mod setup;

@@ -112,6 +112,14 @@ fn no_family_knows_another() {
     }
 }
 
+#[test]
+fn the_account_page_is_a_room_of_its_own() {
+    assert_free_of("src/account", &["sqlx", "crate::store", "crate::metrics"], &[]);
+    for room in ["src/api", "src/sessions", "src/store", "src/model", "src/tokens"] {
+        assert_free_of(room, &["crate::account"], &[]);
+    }
+}
+
 /// Files outside a family's folder that name it, and why.
 const MENTIONS: &[(&str, &str, &str)] = &[
     ("src/config.rs", "janssen", "a setting has its type from there"),

@@ -26,12 +26,32 @@ pub(super) fn announce_document<F: Family>(document: &OpenApi) {
 }
 
 /// Adds a route that a family has and its document has not.
-pub(super) fn with_route<F: Family>(
+pub(crate) fn with_route<F: Family>(
     router: Router<Arc<App>>,
     path: &str,
     route: MethodRouter<Arc<App>>,
 ) -> Router<Arc<App>> {
     announce::<F>(path, Method::Get);
+    router.route(path, route)
+}
+
+/// As [`with_route`], for a route that redirects.
+pub(crate) fn with_redirect<F: Family>(
+    router: Router<Arc<App>>,
+    path: &str,
+    route: MethodRouter<Arc<App>>,
+) -> Router<Arc<App>> {
+    metrics::announce_redirection(Route { family: F::NAME, path }, Method::Get);
+    router.route(path, route)
+}
+
+/// As [`with_route`], for a form that is posted and redirects.
+pub(crate) fn with_form<F: Family>(
+    router: Router<Arc<App>>,
+    path: &str,
+    route: MethodRouter<Arc<App>>,
+) -> Router<Arc<App>> {
+    metrics::announce_redirection(Route { family: F::NAME, path }, Method::Post);
     router.route(path, route)
 }
 

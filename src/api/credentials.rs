@@ -100,7 +100,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The session tokens in the cookies of a request. A state-changing request must come from a page of ours, because browsers
 /// send cookies by themselves.
-pub(super) fn cookies<F: Family>(parts: &Parts, app: &App) -> Result<Vec<Credential>, Error> {
+pub(crate) fn cookies<F: Family>(parts: &Parts, app: &App) -> Result<Vec<Credential>, Error> {
     if !F::COOKIE || !parts.headers.contains_key(header::COOKIE) {
         return Err(Refusal::Missing.into());
     }
@@ -111,9 +111,14 @@ pub(super) fn cookies<F: Family>(parts: &Parts, app: &App) -> Result<Vec<Credent
         _ => None,
     })?;
     if !is_safe(&parts.method) {
-        comes_from_own_page(&parts.headers, app.sessions.access_tokens().issuer(), &app.http.cors_origins)?;
+        require_own_page(parts, app)?;
     }
     Ok(tokens)
+}
+
+/// Refuses a request that no page of ours made.
+pub(crate) fn require_own_page(parts: &Parts, app: &App) -> Result<(), Error> {
+    Ok(comes_from_own_page(&parts.headers, app.sessions.access_tokens().issuer(), &app.http.cors_origins)?)
 }
 
 /// The session token in the `Authorization` header; `None` for anything else.
@@ -123,7 +128,7 @@ pub(super) fn session_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether a method changes nothing (RFC 9110 section 9.2.1).
-pub(super) fn is_safe(method: &Method) -> bool {
+pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

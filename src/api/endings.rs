@@ -29,7 +29,8 @@ pub(super) fn is_check(path: &str) -> bool {
 /// Whether a request ends the very session that it comes with, so that it cannot be repeated.
 pub(super) fn ends_own_session<F: Family>(parts: &Parts, own: SessionId) -> bool {
     let uri = &parts.uri;
-    let is_named = uri.path().rsplit('/').next().is_some_and(|last| last == own.to_string());
+    let path = uri.path().strip_suffix("/end").unwrap_or(uri.path());
+    let is_named = path.rsplit('/').next().is_some_and(|last| last == own.to_string());
     let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
     uri.query().is_none() && is_named || F::ENDS_OWN_SESSION.contains(&target)
 }
@@ -83,6 +84,7 @@ mod tests {
             "changeApplication",
             "changeSession",
             "cleanUp",
+            "createAccountLink",
             "createApplication",
             "createKey",
             "deleteApplication",

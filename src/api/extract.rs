@@ -171,7 +171,7 @@ async fn user<F: Family>(parts: &Parts, app: &App, place: Place) -> Result<Signe
 }
 
 /// The caller, counted against the rate limits. A request without a valid credential counts by its address.
-pub(super) async fn caller<F: Family>(
+pub(crate) async fn caller<F: Family>(
     parts: &Parts,
     app: &App,
     place: Place,

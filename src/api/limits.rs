@@ -57,7 +57,7 @@ impl BudgetSlot {
 
 /// The caller for whom a request is counted.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Counted<'a> {
+pub(crate) enum Counted<'a> {
     /// An authenticated caller.
     Caller(&'a Caller),
     /// A banned user.
@@ -105,7 +105,7 @@ impl RateLimits {
     }
 
     /// Counts a request for its caller, and refuses it when there were too many.
-    pub(super) fn admit<F: Family>(&self, parts: &Parts, counted: Counted<'_>) -> Result<(), Rejection> {
+    pub(crate) fn admit<F: Family>(&self, parts: &Parts, counted: Counted<'_>) -> Result<(), Rejection> {
         let Some((most, limiter)) = &self.limiter else { return Ok(()) };
         let key = self.budget(parts, counted, Ending::of::<F>(parts, counted));
         let (remaining, retry_after) = match limiter.check_key(&key) {

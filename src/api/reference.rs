@@ -1,4 +1,4 @@
-//! The browsable reference at `/docs/`: Swagger UI in the clothes of the console, with all its assets in this binary.
+//! The browsable reference at `/docs/`: Swagger UI with the look of the console, with all its assets in this binary.
 
 use std::sync::{Arc, LazyLock};
 

@@ -66,7 +66,8 @@ impl CookieSlot {
     /// After a new authentication nothing is cleared: its cookie has the same name, and may be set already.
     pub(super) async fn clear_if_ended(&self, app: &App, response: &mut Response) {
         let Some(SignedInBy { session, cookies }) = self.0.get() else { return };
-        if !response.status().is_success() || !matches!(app.sessions.is_active(session).await, Ok(false)) {
+        let done = response.status().is_success() || response.status().is_redirection();
+        if !done || !matches!(app.sessions.is_active(session).await, Ok(false)) {
             return;
         }
         for cookie in cookies.iter().filter_map(|name| clear(app, name).ok()) {

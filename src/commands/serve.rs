@@ -15,7 +15,7 @@ use crate::config::{self, ConsoleAddress, HttpConfig, LogConfig, ServerConfig, S
 use crate::geoip::GeoIp;
 use crate::sessions::{FindPlace, Problem, Sessions};
 use crate::setup::{Assembled, Setup};
-use crate::{metrics, server, tasks, telemetry};
+use crate::{metrics, pages, server, tasks, telemetry};
 
 /// The time limit for the last writes. Together with the time for running requests it stays below 15 seconds.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -76,12 +76,17 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     welcome(&listener, &database, console.as_deref())?;
 
     if let Some(listener) = console_listener {
-        tokio::spawn(server::serve(listener, api::console_router(Arc::clone(&app)), config.clone(), stop.clone()));
+        tokio::spawn(server::serve(
+            listener,
+            api::console_router(Arc::clone(&app), pages::at_console_address(&app)),
+            config.clone(),
+            stop.clone(),
+        ));
     }
     if let Some(listener) = metrics_listener {
         tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
     }
-    server::serve(listener, api::router(app), config, stop).await;
+    server::serve(listener, api::router(Arc::clone(&app), pages::at_main_address(&app)), config, stop).await;
     end.send_replace(true);
 
     // A database that hangs must not keep the process alive: writes that do not finish in time are lost, as in a crash.

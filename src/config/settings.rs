@@ -11,6 +11,7 @@ use super::log_format::LogFormat;
 use super::matching;
 use super::same_site::SameSite;
 use super::setting::{ANY, Documented, OptionalSetting, SecretSetting, Setting, duration, expected, number, switch};
+use super::theme::{self, Accent};
 use crate::api::janssen::dn::DnTemplate;
 use crate::model::{Algorithm, LimitPolicy};
 use crate::sessions::{Freshness, IpStorage, MIN_LIFETIME, Profile};
@@ -71,7 +72,7 @@ settings! {
     CONSOLE: Setting<bool> = Setting::new(
         "SOJOURN_CONSOLE",
         "on",
-        "The console for staff at /admin: on or off",
+        "Pages for people, /admin and /account: on or off",
         |text| expected("on or off", [("on", true), ("off", false)].into_iter().find_map(|(word, on)| (text == word).then_some(on))),
     );
     CONSOLE_LISTEN: OptionalSetting<String> = OptionalSetting::new(
@@ -91,6 +92,36 @@ settings! {
         "30m",
         "Time without use after which staff must sign in to the console again",
         duration::<MINUTE, ANY>,
+    );
+    ACCOUNT_NAME: OptionalSetting<String> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_NAME",
+        "none",
+        "The name of your application, as the account page shows it",
+        theme::name,
+    );
+    ACCOUNT_COLOUR: OptionalSetting<Accent> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_COLOUR",
+        "#0f6a70,#5cc0c4",
+        "The colour of the account page: #rrggbb, or one for the light and one for the dark theme, separated by a comma",
+        Accent::parse,
+    );
+    ACCOUNT_LOGO: OptionalSetting<PathBuf> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_LOGO",
+        "none",
+        "A file with your logo for the account page: SVG, PNG or WebP of at most 64 KiB",
+        |text| Ok(PathBuf::from(text)),
+    );
+    ACCOUNT_RETURN: Setting<String> = Setting::new(
+        "SOJOURN_ACCOUNT_RETURN",
+        "/",
+        "Where the account page leads back to, and where people sign in: an https URL, or a path",
+        theme::way_back,
+    );
+    ACCOUNT_FRAME_ANCESTORS: OptionalSetting<Vec<HeaderValue>> = OptionalSetting::new(
+        "SOJOURN_ACCOUNT_FRAME_ANCESTORS",
+        "none",
+        "Origins that may show the account page in a frame, separated by commas",
+        |text| expected("origins such as https://app.example, separated by commas", text.split(',').map(matching::origin).collect()),
     );
     DATABASE_URL: SecretSetting = SecretSetting::new(
         "DATABASE_URL",

@@ -1,7 +1,6 @@
 //! The console for staff, `/admin`: a page in the browser that calls the API like any other client, and its sign-in.
 
 mod assets;
-mod headers;
 mod page;
 mod sign_in;
 

@@ -1,17 +1,20 @@
 //! The page of the console. It is one file; which screen it shows, it reads from its address.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::assets::Release;
-use super::headers;
+use crate::api::page_headers;
 
 /// The page, for any path of the console.
 pub(super) async fn page(request: Request) -> Response {
     let release = Release::current();
     let html = release.page.replace("{assets}", &assets_from(request.uri().path(), &release.name));
-    let mut headers = headers::of_page();
+    let mut headers = HeaderMap::new();
+    page_headers::secure(&mut headers, &page_headers::policy(&[]));
+    // The next page may be of another release.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     (headers, html).into_response()
 }

@@ -97,12 +97,20 @@ impl Device {
         if self.name.is_some() {
             return self.name.clone();
         }
+        match self.program_and_place() {
+            (Some(program), Some(place)) => Some(format!("{program} on {place}")),
+            (program, place) => program.or(place),
+        }
+    }
+
+    /// The program and the machine or system that it runs on, as far as people should see them: without a name that the
+    /// user gave. The browser of a television or a console says nothing to people.
+    pub fn program_and_place(&self) -> (Option<String>, Option<String>) {
         let is_browser = self.browser.as_deref().is_some_and(programs::is_browser);
         let is_appliance = matches!(self.kind, DeviceType::Tv | DeviceType::Console | DeviceType::Headset);
         match (self.program(is_browser), self.place()) {
-            (Some(program), Some(place)) if !(is_appliance && is_browser) => Some(format!("{program} on {place}")),
-            (_, Some(place)) => Some(place),
-            (program, None) => program,
+            (_, Some(place)) if is_appliance && is_browser => (None, Some(place)),
+            parts => parts,
         }
     }
 

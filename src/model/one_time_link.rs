@@ -12,6 +12,8 @@ pub enum LinkPurpose {
     Console,
     /// A user's account page.
     Account,
+    /// The same, for the browser in which an account link was opened: it is found as often as it is asked for.
+    Visit,
 }
 
 impl LinkPurpose {
@@ -20,12 +22,13 @@ impl LinkPurpose {
         match self {
             Self::Console => "console",
             Self::Account => "account",
+            Self::Visit => "visit",
         }
     }
 
     /// Parses the word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Console, Self::Account].into_iter().find(|purpose| purpose.as_str() == text)
+        [Self::Console, Self::Account, Self::Visit].into_iter().find(|purpose| purpose.as_str() == text)
     }
 }
 

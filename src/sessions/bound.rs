@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::facade::Sessions;
 use super::query::UserSessions;
-use crate::model::{Actor, Caller, EndReason, Ended, Filter, Owner, Session, SessionId, State, UserId};
+use crate::model::{Actor, Caller, EndReason, Ended, Filter, Opener, Owner, Session, SessionId, State, UserId};
 use crate::store::MAX_LISTED;
 
 impl Sessions {
@@ -40,20 +40,29 @@ impl Sessions {
     }
 
     /// Ends a user's active sessions of one application, and answers how many.
-    pub(super) async fn end_all_within(&self, actor: &Actor, user: &UserId, application: &str) -> Result<usize, Error> {
-        let (filter, reason, mut count) = (active_within(user, application), EndReason::RevokedByAdmin, 0);
+    /// The endings are in the audit trail if they are an actor's.
+    pub(super) async fn end_all_within(
+        &self,
+        user: &UserId,
+        application: &str,
+        reason: EndReason,
+        by: Opener,
+        actor: Option<&Actor>,
+    ) -> Result<usize, Error> {
+        let (filter, mut count) = (active_within(user, application), 0);
         loop {
             let page = self.store().search_sessions(self.newest(&filter, MAX_LISTED)).await?;
             let ids: Vec<SessionId> = page.iter().map(|session| session.id).collect();
             if !ids.is_empty() {
                 // Each page is a transaction, and has an entry with its own number of sessions.
                 let at = self.now();
-                let entry = self.entry_of_endings(actor, Ended { at, reason }, user, Some(application))?;
+                let entry = |actor| self.entry_of_endings(actor, Ended { at, reason }, user, Some(application));
+                let entry = actor.map(entry).transpose()?.flatten();
                 let (store, owner) = (self.store(), Owner::User(user));
                 let ended = store.end_named_sessions(&ids, owner, reason, at, entry.as_ref()).await?;
                 let ended: Vec<SessionId> = ended.into_iter().map(|(id, _)| id).collect();
                 count += ended.len();
-                self.ended(user, &ended, reason, actor.credential());
+                self.ended(user, &ended, reason, by);
             }
             if !is_full(ids.len()) {
                 return Ok(count);

@@ -137,7 +137,7 @@ impl Sessions {
                 (user_id.as_str().to_owned(), None, Opener::Session(*id), Some(*absolute_expires_at))
             }
             Caller::Service(service) => {
-                let ends_at = self.end_of(service).await?;
+                let ends_at = self.expiry_of(service).await?;
                 (format!("{USER_PREFIX}{}", service.id), Some(service.name.clone()), caller.credential(), ends_at)
             }
         };
@@ -173,7 +173,7 @@ impl Sessions {
     }
 
     /// The instant at which a service's credential stops working; `None`: never.
-    async fn end_of(&self, service: &Service) -> Result<Option<DateTime<Utc>>, Error> {
+    async fn expiry_of(&self, service: &Service) -> Result<Option<DateTime<Utc>>, Error> {
         match service.key_id() {
             Some(id) => Ok(self.store().service_key(id).await?.and_then(|key| key.expires_at)),
             None => Ok(self.parts.bootstrap_key.as_ref().and_then(|key| key.until)),

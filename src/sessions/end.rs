@@ -20,10 +20,22 @@ impl Sessions {
         };
         let ended = Ended { at: self.now(), reason };
         let entry = self.entry_of_ending(actor, ended, id)?;
-        let outcome = self.store().end_session(id, owner, reason, ended.at, entry.as_ref()).await;
+        self.end_of(owner, id, ended, actor.credential(), entry.as_ref()).await
+    }
+
+    /// Ends a session of the owner, expired or not. One that has ended is left as it is.
+    pub(super) async fn end_of(
+        &self,
+        owner: Owner<'_>,
+        id: SessionId,
+        ended: Ended,
+        by: Opener,
+        entry: Option<&AuditEntry>,
+    ) -> Result<(), Error> {
+        let outcome = self.store().end_session(id, owner, ended.reason, ended.at, entry).await;
         match outcome.inspect_err(|_| self.cache.forget(id))? {
             Some(EndOutcome::Ended(session)) => {
-                self.ended(&session.user_id, &[id], reason, actor.credential());
+                self.ended(&session.user_id, &[id], ended.reason, by);
                 Ok(())
             }
             // An earlier attempt of this very call may have ended it, whose answer was lost.
@@ -61,7 +73,8 @@ impl Sessions {
         let application = actor.require_of_bound(Scope::ADMIN)?;
         self.require_recent(actor.session())?;
         if let Some(application) = application {
-            return self.end_all_within(actor, user, application).await;
+            let (reason, by) = (EndReason::RevokedByAdmin, actor.credential());
+            return self.end_all_within(user, application, reason, by, Some(actor)).await;
         }
         self.end_all_by_staff(actor, user).await
     }

@@ -3,6 +3,7 @@
 //! Every rule about sessions is written here, once. The API families translate to and from [`Sessions`]; the stores
 //! keep what it decides. Nothing here knows HTTP, SQL or JSON.
 
+mod account;
 mod activity;
 mod application_cache;
 mod applications;
@@ -57,6 +58,7 @@ mod user_search;
 mod user_sessions;
 mod users;
 
+pub use account::{AccountAccess, AccountSessions, VISIT_LIFETIME, Visit};
 pub use activity::Activity;
 pub use applications::ApplicationDraft;
 pub use auditing::{AuditPage, ConsoleEvent};

@@ -10,6 +10,9 @@ use crate::model::{
 };
 use crate::store::SessionChange;
 
+/// The longest name of a device, in characters.
+const MAX_NAME_CHARS: usize = 255;
+
 impl Sessions {
     /// Moves a session's end later by `seconds`, but never past its absolute end: a user's own session, or anybody's
     /// with `sessions:admin`. Refused: [`Error::Forbidden`] where policy lets users extend nothing, [`Error::Invalid`]
@@ -69,7 +72,7 @@ impl Sessions {
         }
         let right = if device_name.is_none() { Scope::WRITE } else { Scope::ADMIN };
         let owner = self.reach_session(actor, right, id).await?;
-        let device_name = device_name.map(|name| text::optional("device_name", name, 255)).transpose()?;
+        let device_name = device_name.map(|name| text::optional("device_name", name, MAX_NAME_CHARS)).transpose()?;
         let claims = match claims {
             Some(claims) => Some(self.claims_for(id, owner, claims).await?),
             None => None,
@@ -81,6 +84,20 @@ impl Sessions {
             Some(session) => {
                 self.changed(&session.user_id);
                 Ok(session)
+            }
+            None => Err(self.why_not(owner, id).await?),
+        }
+    }
+
+    /// Names the device of one of the owner's sessions; `None` or an empty name takes the name away. Refused:
+    /// [`Error::SessionNotFound`], [`Error::SessionNotActive`], and [`Error::Invalid`].
+    pub(super) async fn rename_of(&self, owner: Owner<'_>, id: SessionId, name: Option<String>) -> Result<(), Error> {
+        let device_name = Some(text::optional("device_name", name, MAX_NAME_CHARS)?);
+        let change = SessionChange { device_name, metadata: None, claims: None };
+        match self.store().change_session(id, owner, &change, self.now(), None).await? {
+            Some(session) => {
+                self.changed(&session.user_id);
+                Ok(())
             }
             None => Err(self.why_not(owner, id).await?),
         }

@@ -259,6 +259,7 @@ implement!(MasterSecretStore {
 
 implement!(OneTimeLinkStore {
     fn put_one_time_link(hash: &[u8; 32], link: &OneTimeLink) -> Result<()>;
+    fn find_one_time_link(hash: &[u8; 32], purpose: LinkPurpose, now: DateTime<Utc>) -> Result<Option<OneTimeLink>>;
     fn take_one_time_link(hash: &[u8; 32], purpose: LinkPurpose, now: DateTime<Utc>) -> Result<Option<OneTimeLink>>;
 });
 

@@ -73,6 +73,7 @@ pub(super) const TABLE: &[Row] = &[
     ("exportUser", "GET", "/v1/users/{user}/export", Nothing, READ),
     ("banUser", "POST", "/v1/users/{user}/ban", Nothing, ADMINISTER),
     ("unbanUser", "POST", "/v1/users/{user}/unban", Nothing, ADMINISTER),
+    ("createAccountLink", "POST", "/v1/users/{user}/account-link", Nothing, [401, 401, 403, 403, 403, 201, 201, 201]),
     ("listUserSessions", "GET", "/v1/users/{user}/sessions", Nothing, READ),
     ("endUserSessions", "DELETE", "/v1/users/{user}/sessions", Nothing, ADMINISTER),
     ("verify", "GET", "/v1/verify", Nothing, OWN),

@@ -1,6 +1,7 @@
 //! One file an endpoint, where its path says.
 
 mod access;
+mod account;
 mod blackbox;
 mod console;
 mod cookies;

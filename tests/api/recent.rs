@@ -47,6 +47,7 @@ const OF_STAFF: &[Row] = &[
     ("POST", "/v1/sessions", r#"{"user_id": "else"}"#, 201),
     ("POST", "/v1/sessions/{other}/authenticate", "{}", 200),
     ("PUT", "/v1/users/new", r#"{"name": "New"}"#, 200),
+    ("POST", "/v1/users/{user}/account-link", "", 201),
     ("POST", "/v1/users/new/ban", "", 200),
     ("POST", "/v1/users/new/unban", "", 200),
     ("DELETE", "/v1/users/new", "", 200),

@@ -9,6 +9,7 @@ on_both_stores!(
     a_link_is_taken_once_and_comes_back_as_it_was,
     a_link_opens_nothing_from_its_end_on,
     a_link_of_another_purpose_is_left_as_it_is,
+    a_visit_is_found_until_its_end_and_stays,
     of_ten_at_once_one_takes_a_link,
     a_link_whose_hash_is_taken_is_refused,
     expired_links_are_deleted_and_the_others_stay,
@@ -65,6 +66,20 @@ async fn a_link_of_another_purpose_is_left_as_it_is(fixture: &Fixture) {
     let other = fixture.store.take_one_time_link(&hash(1), LinkPurpose::Console, at(0)).await.unwrap();
     assert_eq!(other, None);
     assert_eq!(take(fixture, 1, 0).await, Some(link_of("ann")));
+}
+
+async fn a_visit_is_found_until_its_end_and_stays(fixture: &Fixture) {
+    let visit = OneTimeLink { purpose: LinkPurpose::Visit, ..link_of("ann") };
+    put(fixture, 1, &visit).await;
+    put(fixture, 2, &link_of("ann")).await;
+    let find = async |number, seconds| {
+        fixture.store.find_one_time_link(&hash(number), LinkPurpose::Visit, at(seconds)).await.unwrap()
+    };
+    for _ in 0..2 {
+        assert_eq!(find(1, 899).await, Some(visit.clone()));
+    }
+    assert_eq!(find(1, 900).await, None);
+    assert_eq!(find(2, 0).await, None, "no visit");
 }
 
 async fn of_ten_at_once_one_takes_a_link(fixture: &Fixture) {

@@ -192,7 +192,8 @@ impl Builder {
     async fn serve(&self, sessions: &Arc<Sessions>, stopping: watch::Receiver<bool>) -> String {
         let http = &self.http;
         let app = App::new(Arc::clone(sessions), http.clone(), &SystemEntropy, stopping.clone()).unwrap();
-        let router = api::router(Arc::new(app));
+        let app = Arc::new(app);
+        let router = api::router(Arc::clone(&app), sojourn::pages::at_main_address(&app));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let serving = self.serving.clone().trusting(http.trusted_proxies.clone());

@@ -106,6 +106,7 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::users::export_user))
         .routes(routes!(handlers::users::ban_user))
         .routes(routes!(handlers::users::unban_user))
+        .routes(routes!(handlers::users::create_account_link))
         .routes(routes!(handlers::users::list_user_sessions, handlers::users::end_user_sessions))
         .routes(routes!(handlers::verify::verify))
         .routes(routes!(handlers::verify::require))

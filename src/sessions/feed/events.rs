@@ -61,6 +61,16 @@ impl Sessions {
         after: Option<&str>,
     ) -> Result<EventStream, Error> {
         caller.require(Scope::READ)?;
+        self.events_of(caller, user, after).await
+    }
+
+    /// As [`Sessions::events`], for a caller who may hear of that user's endings.
+    pub(crate) async fn events_of(
+        self: &Arc<Self>,
+        caller: &Caller,
+        user: Option<UserId>,
+        after: Option<&str>,
+    ) -> Result<EventStream, Error> {
         let place = self.feed.places.place(caller)?;
         let caller = self.lifeline_of(caller).await?;
         // The position is read before the subscription starts, so live items come after it.

@@ -121,7 +121,7 @@ impl Sessions {
     }
 
     /// The termination of a session; `None` while it is active.
-    pub(super) fn terminated(&self, session: &Session) -> Option<Termination> {
+    pub(crate) fn terminated(&self, session: &Session) -> Option<Termination> {
         let seen_at = self.activity.seen(session.id).map(|touch| touch.seen_at);
         match session.state_as_seen(seen_at, self.now()) {
             State::Active => None,

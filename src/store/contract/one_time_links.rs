@@ -22,4 +22,12 @@ pub trait OneTimeLinkStore: Send + Sync {
         purpose: LinkPurpose,
         now: DateTime<Utc>,
     ) -> Result<Option<OneTimeLink>>;
+
+    /// The link of that purpose, if it has not expired at `now`. It stays.
+    async fn find_one_time_link(
+        &self,
+        hash: &[u8; 32],
+        purpose: LinkPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<OneTimeLink>>;
 }

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use super::store::PostgresStore;
 use crate::model::{LinkPurpose, OneTimeLink, UserId};
 use crate::store::contract::{OneTimeLinkStore, Result};
-use crate::store::statements::one_time_links::{PUT_ONE_TIME_LINK, TAKE_ONE_TIME_LINK, one_time_link};
+use crate::store::statements::one_time_links::{
+    FIND_ONE_TIME_LINK, PUT_ONE_TIME_LINK, TAKE_ONE_TIME_LINK, one_time_link,
+};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
@@ -39,5 +41,19 @@ impl OneTimeLinkStore for PostgresStore {
             take.fetch_optional(&self.database.pool).await?.as_ref().map(one_time_link).transpose()
         };
         self.database.retry_if_rolled_back(take).await
+    }
+
+    async fn find_one_time_link(
+        &self,
+        hash: &[u8; 32],
+        purpose: LinkPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<OneTimeLink>> {
+        let find = || async {
+            let find =
+                sqlx::query(FIND_ONE_TIME_LINK).bind(hash.as_slice()).bind(purpose.as_str()).bind(StoredTime(now));
+            find.fetch_optional(&self.database.pool).await?.as_ref().map(one_time_link).transpose()
+        };
+        self.read(find).await
     }
 }

@@ -8,7 +8,9 @@ use super::rows;
 use super::store::SqliteStore;
 use crate::model::{LinkPurpose, OneTimeLink, UserId};
 use crate::store::contract::{OneTimeLinkStore, Result};
-use crate::store::statements::one_time_links::{PUT_ONE_TIME_LINK, TAKE_ONE_TIME_LINK, one_time_link};
+use crate::store::statements::one_time_links::{
+    FIND_ONE_TIME_LINK, PUT_ONE_TIME_LINK, TAKE_ONE_TIME_LINK, one_time_link,
+};
 use crate::store::stored_time::StoredTime;
 
 #[async_trait]
@@ -34,6 +36,17 @@ impl OneTimeLinkStore for SqliteStore {
     ) -> Result<Option<OneTimeLink>> {
         let take = sqlx::query(TAKE_ONE_TIME_LINK).bind(hash.as_slice()).bind(purpose.as_str()).bind(StoredTime(now));
         let row = rows::write_one(&self.writer, take).await.map_err(failure)?;
+        row.as_ref().map(one_time_link).transpose().map_err(failure)
+    }
+
+    async fn find_one_time_link(
+        &self,
+        hash: &[u8; 32],
+        purpose: LinkPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<Option<OneTimeLink>> {
+        let find = sqlx::query(FIND_ONE_TIME_LINK).bind(hash.as_slice()).bind(purpose.as_str()).bind(StoredTime(now));
+        let row = find.fetch_optional(&self.readers).await.map_err(failure)?;
         row.as_ref().map(one_time_link).transpose().map_err(failure)
     }
 }

@@ -11,6 +11,10 @@ pub(in crate::store) const TAKE_ONE_TIME_LINK: &str = "
     DELETE FROM one_time_links WHERE hash = $1 AND purpose = $2 AND expires_at > $3
     RETURNING purpose, user_id, client_id, made_by, expires_at";
 
+pub(in crate::store) const FIND_ONE_TIME_LINK: &str = "
+    SELECT purpose, user_id, client_id, made_by, expires_at FROM one_time_links
+    WHERE hash = $1 AND purpose = $2 AND expires_at > $3";
+
 pub(in crate::store) const DELETE_LINKS_OF_USER: &str = "DELETE FROM one_time_links WHERE user_id = $1";
 
 pub(in crate::store) fn one_time_link(row: &impl StoredRow) -> sqlx::Result<OneTimeLink> {

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use axum::BoxError;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Actor, Body, Caller, OptionalBody, PathText, Query, Result};
 use crate::api::app::App;
+use crate::api::failure::Rejection;
 use crate::api::json::Json;
 use crate::api::native::error::Problem;
 use crate::api::native::responses::{
     BadBody, BadFields, BadQuery, BadUserId, NeedsAdminRecent, NeedsRead, NoSuchUser, Unauthenticated,
 };
 use crate::api::native::wire;
+use crate::config::ConsoleAddress;
 use crate::model::{DEFAULT_PAGE, UserId};
 
 /// Search for users
@@ -167,6 +169,37 @@ pub(crate) async fn ban_user(
 )]
 pub(crate) async fn unban_user(State(app): State<Arc<App>>, actor: Actor, id: PathText) -> Result<Json<wire::User>> {
     Ok(Json(app.sessions.unban_user(&actor, &UserId::parse(id.into_inner())?).await?.into()))
+}
+
+/// Make a link to a user's account page
+///
+/// Returns the URL of the page at which the user sees and ends its sessions, for a browser that has no session cookie of
+/// this server. The link works once, within 15 minutes; the browser that opens it sees the page for 30 minutes. It is no
+/// credential for anything else. The link of a key that is bound to an application shows the sessions of that application.
+///
+/// The URL begins with the server's issuer. An application that passes the page on below its own origin takes from it what
+/// begins with `/account/`.
+#[utoipa::path(
+    post, path = "/v1/users/{id}/account-link", tag = "Users", operation_id = "createAccountLink",
+    params(("id" = String, Path, description = "The user's id")),
+    responses(
+        (status = 201, description = "The link", body = wire::AccountLink),
+        (status = 403, description = "`sessions:write` is needed; or the user is banned (`user_banned`); or `insufficient_user_authentication`, if the server wants a recent authentication of users for this", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user, or the server has no account page", body = Problem, content_type = "application/problem+json"),
+        Unauthenticated, BadUserId,
+    ),
+)]
+pub(crate) async fn create_account_link(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    id: PathText,
+) -> Result<(StatusCode, Json<wire::AccountLink>)> {
+    if app.http.console == ConsoleAddress::None {
+        return Err(Rejection::NotThere("This server has no account page".to_owned()).into());
+    }
+    let (link, expires_at) = app.sessions.make_account_link(&caller, &UserId::parse(id.into_inner())?).await?;
+    let link = wire::AccountLink::new(app.sessions.access_tokens().issuer(), &link, expires_at);
+    Ok((StatusCode::CREATED, Json(link)))
 }
 
 /// List a user's sessions

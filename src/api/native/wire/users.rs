@@ -1,11 +1,14 @@
 //! Searches for users, and the deletion and the export of a user.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Session, User};
+use crate::api::timestamp;
 use crate::model::{FieldError, MAX_USER_DETAIL_CHARS};
 use crate::sessions::{Error, UserQuery};
+use crate::tokens::LinkText;
 use crate::{model, sessions};
 
 /// The parameters of a search for users. Every user meets a condition that is left out.
@@ -118,4 +121,23 @@ impl UserExport {
 
 fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::Internal(error.into()))
+}
+
+/// A link to a user's account page.
+#[derive(Serialize, ToSchema)]
+pub struct AccountLink {
+    /// URL that the user opens in a browser, once.
+    #[schema(example = "https://sessions.example.com/account/links/sjl_…")]
+    url: String,
+    /// Time from which on the link opens nothing.
+    #[serde(serialize_with = "timestamp::serialize")]
+    expires_at: DateTime<Utc>,
+}
+
+impl AccountLink {
+    /// The link at a server with this issuer.
+    pub fn new(issuer: &str, link: &LinkText, expires_at: DateTime<Utc>) -> Self {
+        let url = format!("{}/account/links/{}", issuer.trim_end_matches('/'), link.expose());
+        Self { url, expires_at }
+    }
 }
