@@ -62,6 +62,15 @@ const RECIPES: &[(&str, &str)] = texts![
     "docs/gateways/envoy/envoy.yaml",
 ];
 
+macro_rules! pictures {
+    ($($file:literal),* $(,)?) => {
+        &[$(($file, include_bytes!(concat!("../../docs/images/", $file)))),*]
+    };
+}
+
+/// The pictures in the guides, by their path in `docs/images`.
+const PICTURES: &[(&str, &[u8])] = pictures!["console-overview.png", "console-sessions.png", "console-end.png"];
+
 /// The path in the folder of the guides.
 const fn file_name(path: &str) -> &str {
     match path.as_bytes() {
@@ -82,6 +91,7 @@ pub(super) fn router() -> Router<Arc<App>> {
     // Links are relative, so that they work below any path prefix of a reverse proxy.
     let router = Router::new().route("/docs/guide", get(async || Redirect::permanent("guide/README.md")));
     let router = with_page(router, "/docs/guide/{file}", get(async |file: PathText<Native>| page(&file)));
+    let router = with_page(router, "/docs/guide/images/{file}", get(async |file: PathText<Native>| picture(&file)));
     with_page(router, "/docs/guide/gateways/{*file}", get(async |file: PathText<Native>| recipe(&file)))
 }
 
@@ -115,6 +125,15 @@ fn recipe(file: &str) -> Result<Response, Refusal> {
     Ok((headers, *text).into_response())
 }
 
+fn picture(file: &str) -> Result<Response, Refusal> {
+    let (_, bytes) = PICTURES.iter().find(|(name, _)| *name == file).ok_or(Rejection::UnknownPath)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/png")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, *bytes).into_response())
+}
+
 /// A page of a Markdown text: its headings get the anchors that its links name, and links lead to the other pages.
 fn render(name: &str, text: &str) -> String {
     let mut events: Vec<Event<'_>> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
@@ -123,6 +142,7 @@ fn render(name: &str, text: &str) -> String {
         match event {
             Event::Start(Tag::Heading { id, .. }) => *id = anchors.next().map(CowStr::from),
             Event::Start(Tag::Link { dest_url, .. }) => *dest_url = target(dest_url).into(),
+            Event::Start(Tag::Image { dest_url, .. }) => *dest_url = file_name(dest_url).to_owned().into(),
             _ => {}
         }
     }
