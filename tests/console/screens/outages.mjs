@@ -61,7 +61,7 @@ export default function outages(main) {
             const mark = (text) => live.locator('.page-actions .badge').filter({ hasText: text });
             const live = await world.page('admin', '/admin/live', { awaited });
             await mark('Live').waitFor();
-            const page = await world.page('viewer', '/admin/users?search=1001', { awaited, fresh: true });
+            const page = await world.page('viewer', '/admin/users?search=1001', { awaited });
             await rows(page, 'Users that were found').first().waitFor();
             await world.server.stop();
             await mark('Not connected').waitFor();
