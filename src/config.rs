@@ -13,6 +13,7 @@ mod secrets;
 mod server;
 mod setting;
 mod settings;
+mod shown;
 mod source;
 
 use std::path::PathBuf;
@@ -31,7 +32,8 @@ pub use secrets::bootstrap_key;
 pub use server::ServerConfig;
 pub use setting::Documented;
 pub use settings::SETTINGS;
-pub use source::{SettingError, Source};
+pub use shown::{ShownSetting, shown_settings};
+pub use source::{Origin, SettingError, Source};
 
 use self::durations::written;
 use self::setting::OptionalSetting;

@@ -13,6 +13,7 @@ use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 use super::announcements::{announce_redirection, with_page};
 use super::app::App;
+use super::docs_page::{DocsPage, Part};
 use super::extract::PathText;
 use super::failure::Rejection;
 use super::family::Refused;
@@ -75,11 +76,6 @@ const fn file_name(path: &str) -> &str {
 /// The rules for Prometheus, which a guide links to.
 const ALERTS: (&str, &str) = ("alerts.yml", include_str!("../../docs/alerts.yml"));
 
-const STYLE: &str = "body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1rem/1.55 system-ui,sans-serif}\
-    pre{overflow-x:auto;padding:.8rem;background:#8881;border-radius:.3rem}\
-    table{border-collapse:collapse;display:block;overflow-x:auto}td,th{border:1px solid #8886;padding:.3rem .6rem;\
-    text-align:left;vertical-align:top}:root{color-scheme:light dark}";
-
 /// The routes.
 pub(super) fn router() -> Router<Arc<App>> {
     announce_redirection("/docs/guide");
@@ -90,11 +86,11 @@ pub(super) fn router() -> Router<Arc<App>> {
 }
 
 static PAGES: LazyLock<HashMap<&str, Bytes>> =
-    LazyLock::new(|| GUIDES.iter().map(|(name, text)| (*name, Bytes::from(render(text)))).collect());
+    LazyLock::new(|| GUIDES.iter().map(|(name, text)| (*name, Bytes::from(render(name, text)))).collect());
 
 fn page(name: &str) -> Result<Response, Refusal> {
     const POLICY: HeaderValue = HeaderValue::from_static(
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     );
     if name == ALERTS.0 {
         return Ok(([(header::CONTENT_TYPE, "application/yaml")], ALERTS.1).into_response());
@@ -120,7 +116,7 @@ fn recipe(file: &str) -> Result<Response, Refusal> {
 }
 
 /// A page of a Markdown text: its headings get the anchors that its links name, and links lead to the other pages.
-fn render(text: &str) -> String {
+fn render(name: &str, text: &str) -> String {
     let mut events: Vec<Event<'_>> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
     let mut anchors = anchors(&events).into_iter();
     for event in &mut events {
@@ -130,14 +126,26 @@ fn render(text: &str) -> String {
             _ => {}
         }
     }
-    let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
-    let mut page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head><body><nav>\
-         <a href=\"README.md\">Guides</a> · <a href=\"../\">Reference</a></nav>"
+    let mut body = format!(
+        "<div class=\"columns\"><nav class=\"contents\" aria-label=\"Guides\">{}</nav><main class=\"prose\" id=\"main\">",
+        contents(name)
     );
-    html::push_html(&mut page, events.into_iter());
-    page + "</body></html>"
+    html::push_html(&mut body, events.into_iter());
+    body += "</main></div>";
+    DocsPage { title: title_of(text), part: Part::Guides, head: "", body: &body }.html()
+}
+
+/// The list of all guides, of which `here` is the page that it is on.
+fn contents(here: &str) -> String {
+    let entry = |(name, text): &(&str, &str)| {
+        let current = if *name == here { " aria-current=\"page\"" } else { "" };
+        format!("<li><a href=\"{name}\"{current}>{}</a></li>", title_of(text))
+    };
+    format!("<ul>{}</ul>", GUIDES.iter().map(entry).collect::<String>())
+}
+
+fn title_of(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_start_matches("# ")
 }
 
 /// The anchor of each heading: its words in small letters, with hyphens between.

@@ -6,13 +6,11 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
-use super::announcements::{announce_page, announce_redirection, with_page};
+use super::announcements::with_page;
 use super::app::App;
 use super::failure::Rejection;
 use super::family::Refused;
@@ -20,8 +18,9 @@ use super::guides;
 use super::native;
 use super::openapi::DocumentError;
 use super::openapi::{DocumentForm, served_document};
+use super::reference;
 use super::registry::FAMILIES;
-use crate::sessions::{Error, NotReady};
+use crate::sessions::{Error, Problem};
 
 type Refusal = Refused<native::Native>;
 
@@ -34,15 +33,11 @@ pub(super) fn router() -> Router<Arc<App>> {
         ("/openapi-3.0.json", get(served)),
         ("/openapi/{file}", get(served)),
     ];
-    // The routes of the reference, which adds them itself.
-    announce_redirection("/docs");
-    announce_page("/docs/");
-    announce_page("/docs/{*rest}");
     pages
         .into_iter()
         .fold(health_router(), |router, (path, page)| with_page(router, path, page))
         .merge(guides::router())
-        .merge(Router::from(reference()).layer(middleware::from_fn(only_own_assets)))
+        .merge(reference::router())
         .method_not_allowed_fallback(async || Refusal::from(Rejection::MethodNotAllowed))
 }
 
@@ -70,24 +65,12 @@ async fn healthy() -> &'static str {
 
 /// Readiness: the database answers, its tables are of this version, and the server is not about to stop.
 async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Response> {
-    if *app.stopping.borrow() {
-        return Err(not_ready("stopping", "The server is about to stop"));
-    }
-    match app.sessions.ready().await {
-        Ok(()) => Ok("ready\n"),
-        Err(error) => {
-            tracing::warn!(error = %crate::error_chain::chain(&error), "not ready");
-            Err(match error {
-                NotReady::Database(_) => not_ready("database", "The database does not answer"),
-                NotReady::Migrations => not_ready("migrations", "The database has not been migrated to this version"),
-            })
-        }
-    }
+    app.sessions.ready(app.surroundings()).await.map(|()| "ready\n").map_err(not_ready)
 }
 
-/// The answer while not ready; `code` is the reason in one word.
-fn not_ready(code: &str, detail: &str) -> Response {
-    let problem = native::problem(StatusCode::SERVICE_UNAVAILABLE, code, detail.to_owned(), &[]);
+fn not_ready(problem: Problem) -> Response {
+    let (status, message) = (StatusCode::SERVICE_UNAVAILABLE, problem.message().to_owned());
+    let problem = native::problem(status, problem.code(), message, &[]);
     ([(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")], problem).into_response()
 }
 
@@ -114,9 +97,11 @@ async fn served(uri: Uri) -> Result<Response, Refusal> {
 /// A page for a person who opens the server's address: where to read on. The links are relative, so that they work below
 /// any path prefix of a reverse proxy.
 async fn greeting() -> Response {
-    const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
     const PAGE: &str = concat!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Sojourn</title></head><body>\n",
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">",
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Sojourn</title>",
+        "<link rel=\"icon\" href=\"docs/icon.svg\"><link rel=\"stylesheet\" href=\"docs/docs.css\"></head><body><main class=\"start\">\n",
         "<h1>Sojourn ",
         env!("CARGO_PKG_VERSION"),
         "</h1>\n",
@@ -126,33 +111,8 @@ async fn greeting() -> Response {
         "<li>OpenAPI: <a href=\"openapi.yaml\">/openapi.yaml</a>, <a href=\"openapi.json\">/openapi.json</a>, ",
         "<a href=\"openapi-3.0.json\">/openapi-3.0.json</a></li>\n",
         "<li>Health checks: <a href=\"healthz\">/healthz</a>, <a href=\"readyz\">/readyz</a></li>\n",
-        "</ul></body></html>\n",
+        "</ul></main></body></html>\n",
     );
     let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, POLICY)];
     (headers, [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], PAGE).into_response()
-}
-
-/// The browsable reference, with all its assets in this binary.
-fn reference() -> SwaggerUi {
-    // Relative to `/docs/`, so that they work below any path prefix of a reverse proxy.
-    static FAMILY_URLS: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
-        FAMILIES.iter().map(|family| (family.name, format!("../openapi/{}.yaml", family.name))).collect()
-    });
-    let native = native::MOUNT.name;
-    let families = FAMILY_URLS.iter().map(|(name, url)| Url::with_primary(name, url, *name == native));
-    let documents = families.chain([Url::new("all", "../openapi.yaml")]);
-    let config = Config::new(documents).validator_url("none").doc_expansion("none");
-    SwaggerUi::new("/docs").config(config)
-}
-
-/// Forbids the reference to load assets from elsewhere, and other sites to frame it.
-async fn only_own_assets(request: axum::extract::Request, next: Next) -> Response {
-    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                          connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
-    response
 }

@@ -69,6 +69,9 @@ pub(super) struct Listing {
     /// Only sessions in this state: active, idle_expired, expired or ended
     #[arg(long)]
     state: Option<String>,
+    /// Only sessions that were ended for this reason, such as logout
+    #[arg(long, value_name = "REASON")]
+    ended_reason: Option<String>,
     /// Only sessions last used at this time or later
     #[arg(long, value_name = "TIME")]
     last_seen_from: Option<String>,
@@ -123,9 +126,14 @@ impl Conditions {
 
     /// The criteria and the order in the core's types.
     pub(super) fn listed(&self, listing: &Listing) -> Result<(Criteria, Sort), CommandError> {
-        let Listing { state, last_seen_from, last_seen_to, sort } = listing;
-        let more =
-            [("state", state), ("last_seen_from", last_seen_from), ("last_seen_to", last_seen_to), ("sort", sort)];
+        let Listing { state, ended_reason, last_seen_from, last_seen_to, sort } = listing;
+        let more = [
+            ("state", state),
+            ("ended_reason", ended_reason),
+            ("last_seen_from", last_seen_from),
+            ("last_seen_to", last_seen_to),
+            ("sort", sort),
+        ];
         read(&[&self.named()[..], &more].concat())
     }
 }

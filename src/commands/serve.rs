@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -14,7 +13,7 @@ use super::console;
 use crate::api::{self, App};
 use crate::config::{self, ConsoleAddress, HttpConfig, LogConfig, ServerConfig, Source, listen_address};
 use crate::geoip::GeoIp;
-use crate::sessions::FindPlace;
+use crate::sessions::{FindPlace, Problem, Sessions};
 use crate::setup::{Assembled, Setup};
 use crate::{metrics, server, tasks, telemetry};
 
@@ -33,15 +32,18 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     let config = ServerConfig::read(&source)?.trusting(http.trusted_proxies.clone());
     let mut setup = Setup::read(&source)?;
     setup.policy.streams = config.room_for(setup.policy.streams);
-    warn_of_endless_bootstrap_key(&setup);
     let geoip = open_geoip(&source)?;
     setup.places = geoip.clone().map(|geoip| geoip as Arc<dyn FindPlace>);
     let has_issuer = config::has_issuer(&source);
+    let settings = config::shown_settings(&source, &address, &config, &setup.policy);
     // The source holds copies of the secrets.
     drop(source);
     let (database, entropy) = (setup.storage.database_shown.clone(), Arc::clone(&setup.entropy));
     let Assembled { sessions, store, signing_keys } = setup.assemble().await?;
     signing_keys.note_use_of_secrets().await;
+    if sessions.has_endless_bootstrap_key() {
+        tracing::warn!("{}", Problem::BootstrapKeyWithoutEnd.message());
+    }
     let listener = listen("SOJOURN_LISTEN", &address).await?;
     let metrics_listener = match &http.metrics_listen {
         Some(address) => Some(listen("SOJOURN_METRICS_LISTEN", address).await?),
@@ -51,14 +53,13 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         ConsoleAddress::Own(address) => Some(listen("SOJOURN_CONSOLE_LISTEN", address).await?),
         ConsoleAddress::Main | ConsoleAddress::None => None,
     };
-    if !has_issuer {
-        warn_of_default_issuer(sessions.access_tokens().issuer(), listener.local_addr()?);
-    }
+    let has_default_issuer = !has_issuer && leads_elsewhere(sessions.access_tokens().issuer(), listener.local_addr()?);
     let stop = server::stop_signal()?;
     // The tasks run as long as requests are served.
     let (end, ended) = watch::channel(false);
     let tasks = tasks::start(&sessions, signing_keys, &ended);
-    let app = Arc::new(App::new(Arc::clone(&sessions), http, entropy.as_ref(), stop.clone())?);
+    let app = App::new(Arc::clone(&sessions), http, entropy.as_ref(), stop.clone())?;
+    let app = Arc::new(App { has_default_issuer, settings, ..app });
     forget_idle_callers(&app, &ended);
     if let Some(geoip) = geoip {
         tasks::reload_places(geoip, &ended);
@@ -67,15 +68,10 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     if tokio::time::timeout(FIRST_LOOK_TIMEOUT, sessions.log_known()).await.is_err() {
         tracing::warn!("the change log could not be read yet: answers are read from the database until it is");
     }
-    let issuer = has_issuer.then(|| sessions.access_tokens().issuer());
     let console = match (&app.http.console, &console_listener) {
         (ConsoleAddress::None, _) => None,
-        (ConsoleAddress::Own(_), Some(listener)) => Some(console::page(None, &listener.local_addr()?.to_string())),
-        _ => Some(console::page(issuer, &listener.local_addr()?.to_string())),
-    };
-    let console = match console {
-        Some(page) if sessions.has_no_credential().await? => Some(console::link(&page, &sessions).await?),
-        page => page,
+        (ConsoleAddress::Own(_), Some(listener)) => Some(console_at(None, listener, &sessions).await?),
+        _ => Some(console_at(has_issuer.then(|| sessions.access_tokens().issuer()), &listener, &sessions).await?),
     };
     welcome(&listener, &database, console.as_deref())?;
 
@@ -121,19 +117,8 @@ fn forget_idle_callers(app: &Arc<App>, stop: &watch::Receiver<bool>) {
     }));
 }
 
-/// Warns of a bootstrap key without expiry. PostgreSQL suggests more than a trial, and a key with every right should
-/// not stay in a container's environment for ever.
-fn warn_of_endless_bootstrap_key(setup: &Setup) {
-    let is_postgres = setup.storage.database_url.expose_secret().starts_with("postgres");
-    if is_postgres && setup.bootstrap_key.as_ref().is_some_and(|key| key.until.is_none()) {
-        tracing::warn!(
-            "SOJOURN_BOOTSTRAP_KEY has every right and no end: set SOJOURN_BOOTSTRAP_KEY_UNTIL, or leave it out"
-        );
-    }
-}
-
-/// Warns of a default issuer that does not lead to the server.
-fn warn_of_default_issuer(issuer: &str, address: SocketAddr) {
+/// Whether a default issuer does not lead to the server, of which this warns.
+fn leads_elsewhere(issuer: &str, address: SocketAddr) -> bool {
     let leads_here = address.ip().is_loopback() && issuer == format!("http://localhost:{}", address.port());
     if !leads_here {
         tracing::warn!(
@@ -143,11 +128,18 @@ fn warn_of_default_issuer(issuer: &str, address: SocketAddr) {
              the keys there; set it to the URL by which they reach this server"
         );
     }
+    !leads_here
 }
 
 async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandError> {
     let failed = |error| CommandError::Other(format!("{setting}: cannot listen on {address}: {error}"));
     TcpListener::bind(address).await.map_err(failed)
+}
+
+/// The URL of the console, with a one-time link as long as nobody has a credential to sign in with.
+async fn console_at(issuer: Option<&str>, listener: &TcpListener, sessions: &Sessions) -> Result<String, CommandError> {
+    let page = console::page(issuer, &listener.local_addr()?.to_string());
+    if sessions.has_no_credential().await? { console::link(&page, sessions).await } else { Ok(page) }
 }
 
 /// The lines for the person who has just started the server.

@@ -61,9 +61,17 @@ pub trait Documented: Sync {
     fn default(&self) -> &'static str;
     /// One sentence about it.
     fn help(&self) -> String;
+    /// The value when none is set, if there is one.
+    fn default_value(&self) -> Option<&'static str> {
+        None
+    }
     /// The name of the setting for a file with the value, if there is one.
     fn file_name(&self) -> Option<String> {
         None
+    }
+    /// Whether the value is a secret.
+    fn is_secret(&self) -> bool {
+        false
     }
 }
 
@@ -78,6 +86,9 @@ impl<T> Documented for Setting<T> {
 
     fn help(&self) -> String {
         self.help.to_owned()
+    }
+    fn default_value(&self) -> Option<&'static str> {
+        Some(self.default)
     }
 }
 
@@ -110,6 +121,10 @@ impl Documented for SecretSetting {
 
     fn file_name(&self) -> Option<String> {
         Some(format!("{}_FILE", self.name))
+    }
+
+    fn is_secret(&self) -> bool {
+        true
     }
 }
 

@@ -30,10 +30,36 @@ impl SettingError {
     }
 }
 
+/// The place that a setting came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The file that `SOJOURN_CONFIG` names.
+    File,
+    /// The environment.
+    Environment,
+    /// A flag of the command.
+    Flag,
+}
+
+impl Origin {
+    /// The place in one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        }
+    }
+}
+
 /// The raw settings, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
     values: BTreeMap<String, SecretString>,
+    origins: BTreeMap<String, Origin>,
 }
 
 impl Source {
@@ -46,16 +72,37 @@ impl Source {
         flags: BTreeMap<String, String>,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, SettingError> {
-        let present = |values: BTreeMap<String, String>| values.into_iter().filter(|(_, value)| !value.is_empty());
-        let mut above: BTreeMap<String, String> = present(environment).collect();
-        above.extend(present(flags));
-        let mut values = match above.get(CONFIG.name) {
+        let present =
+            |values: BTreeMap<String, String>| values.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let (flags, environment): (BTreeMap<_, _>, BTreeMap<_, _>) = (present(flags), present(environment));
+        let file = match flags.get(CONFIG.name).or_else(|| environment.get(CONFIG.name)) {
             Some(path) => read_file(Path::new(path))?,
             None => BTreeMap::new(),
         };
-        values.extend(above);
-        values.keys().try_for_each(|name| check_name(name))?;
-        Ok(Self { values: values.into_iter().map(|(name, value)| (name, value.into())).collect() })
+        let mut source = Self::default();
+        for (origin, values) in [(Origin::File, file), (Origin::Environment, environment), (Origin::Flag, flags)] {
+            for (name, value) in values {
+                check_name(&name)?;
+                source.origins.insert(name.clone(), origin);
+                source.values.insert(name, value.into());
+            }
+        }
+        Ok(source)
+    }
+
+    /// The place that a setting came from, or the file with its value.
+    pub(super) fn origin(&self, setting: &dyn Documented) -> Origin {
+        let names = [Some(setting.name().to_owned()), setting.file_name()];
+        names.into_iter().flatten().find_map(|name| self.origin_of(&name)).unwrap_or(Origin::Default)
+    }
+
+    fn origin_of(&self, name: &str) -> Option<Origin> {
+        self.origins.get(name).copied()
+    }
+
+    /// The place that the port came from, if it is set.
+    pub(super) fn origin_of_port(&self) -> Option<Origin> {
+        self.origin_of(PORT)
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {

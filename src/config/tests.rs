@@ -229,3 +229,65 @@ fn a_weak_bootstrap_key_is_refused() {
         assert!(error.contains("must be random") && !error.contains(&weak), "{error}");
     }
 }
+
+/// Every secret setting is in it, also one that somebody adds later.
+#[test]
+fn the_settings_are_shown_with_their_origins_and_without_a_secret() {
+    let secrets: Vec<&&dyn Documented> = SETTINGS.iter().filter(|setting| setting.is_secret()).collect();
+    assert_eq!(secrets.len(), 5, "a new secret setting is shown to nobody either");
+    for secret in secrets {
+        let text = format!("rabbit-{}-hole", secret.name());
+        let file_name = secret.file_name().unwrap();
+        for name in [secret.name(), &file_name] {
+            let shown = source(&[(name, &text)]).unwrap().shown();
+            assert!(!format!("{shown:?}").contains("rabbit"), "{name}");
+            let of_secret = shown.iter().find(|shown| shown.name == secret.name()).unwrap();
+            assert_eq!((of_secret.is_secret, of_secret.origin), (true, Origin::Environment), "{name}");
+        }
+    }
+    for setting in SETTINGS {
+        assert_eq!(setting.is_secret(), setting.file_name().is_some(), "{}", setting.name());
+    }
+}
+
+#[test]
+fn a_setting_is_shown_with_the_value_in_force_and_the_place_it_came_from() {
+    let file = std::env::temp_dir().join(format!("sojourn-shown-{}.toml", std::process::id()));
+    std::fs::write(&file, "retention = \"60d\"\nSOJOURN_AUDIENCE = \"file\"\naudience_not = 1").unwrap();
+    let path = file.display().to_string();
+    let read = || {
+        let environment =
+            [("SOJOURN_CONFIG", path.as_str()), ("SOJOURN_AUDIENCE", " shop "), ("SOJOURN_PROFILE", "aal2")];
+        let environment = [&environment[..], &[("PORT", "9000"), ("SOJOURN_COOKIE", "")]].concat();
+        let texts = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let flags = BTreeMap::from([texts(("SOJOURN_ACCESS_TOKEN_LIFETIME", "2m"))]);
+        Source::layer(flags, environment.into_iter().map(texts).collect())
+    };
+    assert!(read().is_err(), "the file is checked");
+    std::fs::write(&file, "retention = \"60d\"\nSOJOURN_AUDIENCE = \"file\"").unwrap();
+    let source = read().unwrap();
+    std::fs::remove_file(&file).unwrap();
+
+    let (server, mut policy) = (ServerConfig::new(std::time::Duration::ZERO, 100), policy(&source).unwrap());
+    policy.streams = server.room_for(policy.streams);
+    let listen = listen_address(&source).unwrap();
+    let shown = shown_settings(&source, &listen, &server, &policy);
+    assert_eq!(shown.len(), SETTINGS.len());
+    for (name, value, origin) in [
+        ("SOJOURN_RETENTION", Some("60d"), Origin::File),
+        ("SOJOURN_AUDIENCE", Some("shop"), Origin::Environment),
+        ("SOJOURN_ACCESS_TOKEN_LIFETIME", Some("2m"), Origin::Flag),
+        ("SOJOURN_REFRESH_GRACE", Some("30s"), Origin::Default),
+        ("SOJOURN_COOKIE", None, Origin::Default),
+        ("SOJOURN_LISTEN", Some("0.0.0.0:9000"), Origin::Environment),
+        ("SOJOURN_MAX_CONNECTIONS", Some("100"), Origin::Default),
+        ("SOJOURN_CONNECTIONS_PER_ADDRESS", Some("50"), Origin::Default),
+        ("SOJOURN_STREAM_LIMIT", Some("50"), Origin::Default),
+        ("SOJOURN_ABSOLUTE_LIFETIME", Some("1day"), Origin::Default),
+        ("SOJOURN_IDLE_TIMEOUT", Some("1h"), Origin::Default),
+        ("SOJOURN_CONFIG", Some(path.as_str()), Origin::Environment),
+    ] {
+        let setting = shown.iter().find(|setting| setting.name == name).unwrap();
+        assert_eq!((setting.value.as_deref(), setting.origin), (value, origin), "{name}");
+    }
+}

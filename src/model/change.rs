@@ -84,8 +84,15 @@ pub enum Change {
         /// The time and the reason.
         ended: Ended,
     },
-    /// Details of the user, or of one of the user's sessions, changed.
+    /// Details of the user changed.
     UserChanged(UserId),
+    /// Details of a session changed, or its user authenticated in it anew.
+    SessionChanged {
+        /// The session.
+        id: SessionId,
+        /// The session's user.
+        user: UserId,
+    },
     /// A bulk ending was made.
     BulkEnding {
         /// The user whose sessions are ended; `None`: sessions of any user.

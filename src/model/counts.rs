@@ -161,6 +161,15 @@ pub struct EventCount {
     pub count: i64,
 }
 
+/// The number of sessions of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCount {
+    /// The application; `None`: sessions that were opened for none.
+    pub client_id: Option<String>,
+    /// Number of sessions.
+    pub sessions: u32,
+}
+
 /// The numbers of a user's sessions. Ended sessions are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionStats {

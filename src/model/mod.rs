@@ -8,6 +8,7 @@ mod bulk_ending;
 mod caller;
 mod change;
 mod counts;
+mod database;
 mod device;
 mod field_error;
 mod network;
@@ -39,9 +40,10 @@ pub use bulk_ending::BulkEnding;
 pub use caller::{Caller, Owner, Service};
 pub use change::{Change, LogId, LogPosition, LogSnapshot, LoggedChange};
 pub use counts::{
-    CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats, StatisticsQuery,
-    Step,
+    ClientCount, CountedEvent, Counts, CountsWanted, EventCount, GroupCount, Grouping, OpenSessions, SessionStats,
+    StatisticsQuery, Step,
 };
+pub use database::{DatabaseKind, DatabaseStatus};
 pub use device::recognise::recognise as recognise_device;
 pub use device::{ClientHints, Device, DeviceType, MAX_USER_AGENT_CHARS};
 pub use field_error::FieldError;

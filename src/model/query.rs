@@ -7,7 +7,7 @@ use super::device::DeviceType;
 use super::field_error::FieldError;
 use super::network::Network;
 use super::opener::Opener;
-use super::session::State;
+use super::session::{EndReason, State};
 use super::session_id::SessionId;
 use super::user::UserId;
 
@@ -90,6 +90,8 @@ pub struct Filter {
     pub users: Option<Vec<UserId>>,
     /// The state at the time of the search.
     pub state: Option<State>,
+    /// The reason for which it was ended.
+    pub ended_reason: Option<EndReason>,
     /// The application that the session was opened for.
     pub client_id: Option<String>,
     /// The kind of device.

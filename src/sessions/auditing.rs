@@ -182,6 +182,7 @@ fn conditions(filter: &Filter) -> AuditDetail {
         user_id: _,
         users,
         state: _,
+        ended_reason: _,
         client_id,
         device_type,
         ip_address,

@@ -3,14 +3,17 @@
 //! One row with a filter ends every session that matches it, for every check and every list from then on. It is applied
 //! to the sessions' own rows afterwards, in batches, by any replica.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use tracing::field::display;
 
 use super::error::Error;
 use super::facade::Sessions;
 use crate::model::{
-    Actor, AuditEntry, BulkEnding, Criteria, EndReason, Ended, FieldError, Filter, NameMatch, Opener, Owner, Range,
-    Scope, Search, ServiceKeyId, Session, SessionId, Sort, State, UserId,
+    Actor, AuditEntry, BulkEnding, ClientCount, Criteria, EndReason, Ended, FieldError, Filter, NameMatch, Opener,
+    Owner, Range, Scope, Search, ServiceKeyId, Session, SessionId, Sort, State, UserId,
 };
 use crate::store::{self, BatchProgress};
 
@@ -20,6 +23,9 @@ pub const MAX_NAMED: usize = 500;
 pub const COUNTED_TO: u32 = 10_001;
 /// Number of matching sessions that a dry run shows.
 const SAMPLE: u32 = 10;
+
+/// The most applications that a dry run tells apart.
+const MAX_CLIENTS: usize = 20;
 
 /// The sessions that are to be ended.
 #[derive(Debug, Clone)]
@@ -43,13 +49,31 @@ pub struct EndedInBulk {
     /// Number of sessions; at [`COUNTED_TO`]: or more. `None`: they could not be counted in time, and were ended all
     /// the same.
     pub sessions: Option<u32>,
-    /// The newest of them, when they were only to be shown.
+    /// The sessions as they were shown; `None`: they were ended.
+    pub shown: Option<DryRun>,
+}
+
+/// The sessions that a bulk ending would end.
+#[derive(Debug, Clone)]
+pub struct DryRun {
+    /// The newest of them.
     pub sample: Vec<Session>,
+    /// Their numbers by application, the largest first, of the largest only. Of more than [`COUNTED_TO`] sessions only so many
+    /// are counted.
+    pub by_client: Vec<ClientCount>,
+    /// The instant from which on opened sessions may not be among them.
+    pub counted_at: DateTime<Utc>,
 }
 
 impl EndedInBulk {
-    fn nothing() -> Self {
-        Self { sessions: Some(0), sample: Vec::new() }
+    fn ended(sessions: Option<u32>) -> Self {
+        Self { sessions, shown: None }
+    }
+
+    fn shown(sample: Vec<Session>, mut by_client: Vec<ClientCount>, counted_at: DateTime<Utc>) -> Self {
+        let sessions = by_client.iter().map(|count| count.sessions).sum();
+        by_client.truncate(MAX_CLIENTS);
+        Self { sessions: Some(sessions), shown: Some(DryRun { sample, by_client, counted_at }) }
     }
 }
 
@@ -75,10 +99,14 @@ impl Sessions {
                 let Criteria { filter, user_name, email } = *criteria;
                 match filter.within(application) {
                     Some(filter) => self.revoke_matching(actor, Criteria { filter, user_name, email }, dry_run).await,
-                    None => Ok(EndedInBulk::nothing()),
+                    None => Ok(self.nothing(dry_run)),
                 }
             }
         }
+    }
+
+    fn nothing(&self, dry_run: bool) -> EndedInBulk {
+        if dry_run { EndedInBulk::shown(Vec::new(), Vec::new(), self.now()) } else { EndedInBulk::ended(Some(0)) }
     }
 
     async fn revoke_named(&self, actor: &Actor, ids: &[SessionId], dry_run: bool) -> Result<EndedInBulk, Error> {
@@ -88,9 +116,9 @@ impl Sessions {
             let found = self.store().sessions_of_tokens(ids).await?;
             let mut sample: Vec<Session> =
                 found.into_iter().map(|found| found.session).filter(|session| session.is_active(now)).collect();
-            let sessions = u32::try_from(sample.len()).unwrap_or(u32::MAX);
+            let by_client = by_client(&sample);
             sample.truncate(SAMPLE as usize);
-            return Ok(EndedInBulk { sessions: Some(sessions), sample });
+            return Ok(EndedInBulk::shown(sample, by_client, now));
         }
         let reason = EndReason::RevokedByAdmin;
         let entry = self.entry_of_named(actor, Ended { at: now, reason }, ids, None)?;
@@ -98,11 +126,16 @@ impl Sessions {
         for (id, user) in &ended {
             self.ended(user, &[*id], reason, actor.credential());
         }
-        Ok(EndedInBulk { sessions: Some(u32::try_from(ended.len()).unwrap_or(u32::MAX)), sample: Vec::new() })
+        Ok(EndedInBulk::ended(Some(u32::try_from(ended.len()).unwrap_or(u32::MAX))))
     }
 
     async fn revoke_matching(&self, actor: &Actor, criteria: Criteria, dry_run: bool) -> Result<EndedInBulk, Error> {
         let filter = &criteria.filter;
+        if filter.ended_reason.is_some() {
+            return Err(
+                FieldError::new("ended_reason", "must not be a condition: only active sessions are ended").into()
+            );
+        }
         for (name, given) in [("state", filter.state.is_some()), ("last_seen", filter.last_seen != Range::default())] {
             if given {
                 return Err(FieldError::new(name, "must not be a condition: it changes with use").into());
@@ -114,24 +147,26 @@ impl Sessions {
         }
         let name = criteria.user_name.as_deref().map(NameMatch::Whole);
         let Some(filter) = self.of_found_users(&criteria, name, false).await? else {
-            return Ok(EndedInBulk::nothing());
+            return Ok(self.nothing(dry_run));
         };
         let active = Filter { state: Some(State::Active), ..filter.clone() };
+        if dry_run {
+            let counted_at = self.now();
+            let by_client = self.store().count_sessions_by_client(self.newest(&active, COUNTED_TO)).await?;
+            let sample = self.store().search_sessions(self.newest(&active, SAMPLE)).await?;
+            return Ok(EndedInBulk::shown(sample, by_client, counted_at));
+        }
         let sessions = match self.store().count_sessions(self.newest(&active, COUNTED_TO)).await {
             // No index serves every filter, and an incident does not wait for one.
-            Err(store::Error::TooSlow) if !dry_run => None,
+            Err(store::Error::TooSlow) => None,
             counted => Some(counted?),
         };
-        if dry_run {
-            let sample = self.store().search_sessions(self.newest(&active, SAMPLE)).await?;
-            return Ok(EndedInBulk { sessions, sample });
-        }
         self.require_recent_to_end_many(actor, sessions)?;
         let ended = Ended { at: self.now(), reason: EndReason::RevokedByAdmin };
         let entry = self.entry_of_bulk_ending(actor, ended.at, &filter, sessions)?;
         let ending = BulkEnding { filter, except: None, ended };
         self.end_in_bulk(ending, sessions, actor.credential(), Some(&entry)).await?;
-        Ok(EndedInBulk { sessions, sample: Vec::new() })
+        Ok(EndedInBulk::ended(sessions))
     }
 
     /// Ends a user's sessions, of which there are too many for one statement; answers how many, counted up to
@@ -197,6 +232,18 @@ impl Sessions {
     }
 }
 
+/// The numbers of sessions by application, the largest first.
+fn by_client(sessions: &[Session]) -> Vec<ClientCount> {
+    let mut counts = BTreeMap::new();
+    for session in sessions {
+        *counts.entry(session.client_id.clone()).or_default() += 1;
+    }
+    let mut counts: Vec<ClientCount> =
+        counts.into_iter().map(|(client_id, sessions)| ClientCount { client_id, sessions }).collect();
+    counts.sort_by_key(|count| Reverse(count.sessions));
+    counts
+}
+
 fn check_number(ids: &[SessionId]) -> Result<(), FieldError> {
     if ids.len() <= MAX_NAMED {
         return Ok(());
@@ -210,6 +257,7 @@ fn conditions(filter: &Filter) -> String {
         user_id,
         users,
         state: _,
+        ended_reason: _,
         client_id,
         device_type,
         ip_address,

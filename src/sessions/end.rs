@@ -105,7 +105,8 @@ impl Sessions {
     }
 
     /// Ends the session that a token belongs to (RFC 7009): the holder of a token may always give it back, an expired
-    /// access token and a spent refresh token too. What is no token of ours changes nothing.
+    /// access token, a spent refresh token and one from before a new authentication too. What is no token of ours changes
+    /// nothing.
     pub async fn revoke_token(&self, token: &str) -> Result<(), Error> {
         let Some((id, user)) = self.session_of_token(token) else { return Ok(()) };
         let owner = user.as_ref().map_or(Owner::Anyone, Owner::User);

@@ -94,13 +94,11 @@ pub enum GrantRefusal {
     WiderScope,
 }
 
-/// The reason why the server is not ready.
+/// The reason why the store keeps the server from being ready.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum NotReady {
-    /// The database does not answer.
+pub(super) enum NotReady {
     #[error("the database does not answer")]
     Database(#[source] store::Error),
-    /// The database's tables are of another version.
     #[error("the database has not been migrated to this version")]
     Migrations,
 }

@@ -74,6 +74,7 @@ pub struct Sessions {
     pub(super) readiness: Shared<Result<(), NotReady>>,
     pub(super) known_keys: KnownKeys,
     pub(super) other_issuers: OtherIssuers,
+    pub(super) started_at: DateTime<Utc>,
 }
 
 impl Sessions {
@@ -84,7 +85,7 @@ impl Sessions {
         let session_loader = Loader::new(LoadJob(SessionOfToken(Arc::clone(&store))));
         let status_loader = Loader::new(LoadJob(StatusOfSession(Arc::clone(&store))));
         let user_sessions_loader = Loader::new(LoadJob(SessionsOfUser { store, clock }));
-        let feed = Hub::new(parts.policy.streams);
+        let (feed, started_at) = (Hub::new(parts.policy.streams), parts.clock.now());
         Self {
             parts,
             activity: Activity::default(),
@@ -101,6 +102,7 @@ impl Sessions {
             readiness: Shared::new(READINESS_TTL, Duration::ZERO),
             known_keys: KnownKeys::default(),
             other_issuers: OtherIssuers::default(),
+            started_at,
         }
     }
 
@@ -117,17 +119,6 @@ impl Sessions {
     /// The operator's choices.
     pub fn policy(&self) -> &Policy {
         &self.parts.policy
-    }
-
-    /// Whether sessions can be served: the store answers, and has the tables of this version.
-    /// Callers within a moment of each other share one answer.
-    pub async fn ready(&self) -> Result<(), NotReady> {
-        let ping = async || match self.store().ping().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(NotReady::Migrations),
-            Err(error) => Err(NotReady::Database(error)),
-        };
-        self.readiness.get(ping).await
     }
 
     /// Lets go of what this process remembers of sessions and cannot use any more.

@@ -243,7 +243,10 @@ pub(super) fn change(row: &impl StoredRow) -> sqlx::Result<Change> {
             user: user()?.or_unreadable("user_id")?,
             ended: ended()?,
         },
-        "session_changed" | "user_changed" => Change::UserChanged(user()?.or_unreadable("user_id")?),
+        "session_changed" => {
+            Change::SessionChanged { id: SessionId::from_uuid(subject()?), user: user()?.or_unreadable("user_id")? }
+        }
+        "user_changed" => Change::UserChanged(user()?.or_unreadable("user_id")?),
         "bulk_ending" => Change::BulkEnding { user: user()?, ended: ended()? },
         "service_key_revoked" => Change::ServiceKeyRevoked(ServiceKeyId(subject()?)),
         "signing_keys_changed" => Change::SigningKeysChanged,

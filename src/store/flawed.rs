@@ -16,10 +16,10 @@ use super::contract::{
 };
 use crate::failpoints::{self, Failpoint};
 use crate::model::{
-    Algorithm, Application, AuditEntry, AuditSearch, BulkEnding, Change, Counts, CountsWanted, EndReason, Ended,
-    LinkPurpose, Listing, LogId, LogPosition, LogSnapshot, LoggedChange, OneTimeLink, OpenSessions, Owner, Search,
-    ServiceKeyId, Session, SessionId, SessionStats, SessionStatus, SignedIn, Stale, StoredAuditEntry, TokenIssuer,
-    Touch, User, UserDetails, UserId, UserSearch,
+    Algorithm, Application, AuditEntry, AuditSearch, BulkEnding, Change, ClientCount, Counts, CountsWanted,
+    DatabaseKind, DatabaseStatus, EndReason, Ended, LinkPurpose, Listing, LogId, LogPosition, LogSnapshot,
+    LoggedChange, OneTimeLink, OpenSessions, Owner, Search, ServiceKeyId, Session, SessionId, SessionStats,
+    SessionStatus, SignedIn, Stale, StoredAuditEntry, TokenIssuer, Touch, User, UserDetails, UserId, UserSearch,
 };
 use crate::tokens::{SealedSigningKey, SecretId, StoredServiceKey};
 
@@ -232,7 +232,12 @@ implement!(RetentionStore {
 implement!(StoreLifecycle {
     fn ping() -> Result<bool>;
     fn close() -> ();
+    fn database_status() -> Result<DatabaseStatus>;
     flawed {
+        fn kind(&self) -> DatabaseKind {
+            self.store.kind()
+        }
+
         fn pools(&self) -> Vec<Pool> {
             self.store.pools()
         }
@@ -268,6 +273,7 @@ implement!(RefreshStore {
 implement!(SearchStore {
     fn search_sessions(search: Search<'_>) -> Result<Vec<Session>>;
     fn count_sessions(search: Search<'_>) -> Result<u32>;
+    fn count_sessions_by_client(search: Search<'_>) -> Result<Vec<ClientCount>>;
     fn search_users(search: UserSearch<'_>) -> Result<Vec<User>>;
     fn list_sessions(listing: Listing<'_>) -> Result<(Vec<Session>, Option<u32>)>;
 });

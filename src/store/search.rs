@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::columns::StoredRow;
 use crate::model::{
-    Condition, Filter, Listing, ListingOrder, Network, Owner, Range, Search, SessionId, SortField, State, TextField,
-    TimeField,
+    ClientCount, Condition, Filter, Listing, ListingOrder, Network, Owner, Range, Search, SessionId, SortField, State,
+    TextField, TimeField,
 };
 
 /// The SQL that differs between the databases.
@@ -86,6 +86,7 @@ impl Way {
             user_id,
             users,
             state,
+            ended_reason,
             client_id,
             device_type,
             ip_address,
@@ -101,6 +102,7 @@ impl Way {
             return if search.sort.field == SortField::ExpiresAt { Self::ByValues } else { Self::ByOneIndex };
         }
         let unfiltered = users.is_none()
+            && ended_reason.is_none()
             && device_type.is_none()
             && ip_address.is_none()
             && [client_id, browser, os].iter().all(|text| text.is_none())
@@ -287,6 +289,25 @@ pub(super) fn compile_count(search: &Search<'_>, dialect: &Dialect) -> Compiled 
     Compiled::new(sql, conditions.binds, false)
 }
 
+/// Compiles the count by application of the sessions that a search finds, up to its limit. As for the count alone no order is
+/// asked for, which would make PostgreSQL read and sort all of them.
+pub(super) fn compile_count_by_client(search: &Search<'_>, dialect: &Dialect) -> Compiled {
+    let mut conditions = conditions(search, dialect.active, dialect);
+    let condition = conditions.sql.join(" AND ");
+    let limit = conditions.bind(Bind::Number(search.limit.into()));
+    let sql = format!(
+        "SELECT client_id, count(*) FROM (SELECT client_id FROM sessions WHERE {condition} LIMIT {limit}) AS counted
+         GROUP BY client_id ORDER BY 2 DESC, 1"
+    );
+    Compiled::new(sql, conditions.binds, false)
+}
+
+/// A number of [`compile_count_by_client`].
+pub(super) fn client_count(row: &impl StoredRow) -> sqlx::Result<ClientCount> {
+    let sessions = row.numbered::<i64>(1)?.try_into().unwrap_or(u32::MAX);
+    Ok(ClientCount { client_id: row.numbered(0)?, sessions })
+}
+
 /// The number that a compiled count found.
 pub(super) fn counted(row: &impl StoredRow) -> sqlx::Result<u32> {
     Ok(row.numbered::<i64>(0)?.try_into().unwrap_or(u32::MAX))
@@ -325,6 +346,7 @@ fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Con
         user_id,
         users,
         state,
+        ended_reason,
         client_id,
         device_type,
         ip_address,
@@ -349,6 +371,11 @@ fn filter(filter: &Filter, active: &str, dialect: &Dialect, conditions: &mut Con
             // Sessions of an open bulk ending appear here once it is applied to their rows.
             State::Ended => "ended_at IS NOT NULL".to_owned(),
         });
+    }
+    if let Some(reason) = ended_reason {
+        // The reason alone would say the same, but the condition makes the partial index usable.
+        conditions.sql.push("ended_at IS NOT NULL".to_owned());
+        conditions.compare("end_reason", "=", Bind::Text(reason.as_str().to_owned()));
     }
     for (column, text) in [("client_id", client_id), ("browser", browser), ("os", os)] {
         if let Some(text) = text {

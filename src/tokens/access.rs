@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::error::TokenError;
 use super::extra_claims::ClaimMembers;
-use super::key_set::{KeySet, NoSigningKey};
+use super::key_set::{KeyInUse, KeySet, NoSigningKey};
 use super::keyring::sha256;
 use super::lifetime::MAX_ACCESS_TOKEN_LIFETIME;
 use super::secret::Secret;
@@ -179,6 +179,13 @@ impl AccessTokens {
     /// The public keys that verifiers need.
     pub fn published(&self, now: DateTime<Utc>) -> JwkSet {
         self.keys().published(now)
+    }
+
+    /// The key that signs at `now` for applications without an algorithm of their own.
+    pub fn signing_key(&self, now: DateTime<Utc>) -> Result<KeyInUse, NoSigningKey> {
+        let keys = self.keys();
+        let SigningKey { kid, algorithm, active_from, .. } = keys.signing(None, now)?;
+        Ok(KeyInUse { kid: kid.clone(), algorithm: *algorithm, since: *active_from })
     }
 
     fn keys(&self) -> Arc<KeySet> {

@@ -23,6 +23,17 @@ pub const WANTED_FOR: TimeDelta = TimeDelta::minutes(2);
 #[error("there is no signing key")]
 pub struct NoSigningKey;
 
+/// A key that signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInUse {
+    /// The key's name in token headers.
+    pub kid: String,
+    /// The signature algorithm.
+    pub algorithm: Algorithm,
+    /// The time from which on the key signs.
+    pub since: DateTime<Utc>,
+}
+
 /// The algorithms that keys are needed for: each has a line of keys, in which a key is replaced by its successor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Algorithms {

@@ -22,7 +22,7 @@ pub use access::{AccessClaims, AccessTokens, client_id_of};
 pub use error::TokenError;
 pub use extra_claims::{ClaimMembers, MAX_EXTRA_CLAIMS_BYTES, ReadClaims, check_claim_name};
 pub use form::Form;
-pub use key_set::{Algorithms, KeySet, NoSigningKey, PUBLICATION_LEAD, WANTED_FOR};
+pub use key_set::{Algorithms, KeyInUse, KeySet, NoSigningKey, PUBLICATION_LEAD, WANTED_FOR};
 pub use keyring::{Keyring, fingerprint};
 pub use lifetime::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 pub use master_secret::{MasterSecret, MasterSecretError, SecretId, is_weak};

@@ -80,6 +80,8 @@ pub(super) const TABLE: &[Row] = &[
     ("getStatistics", "GET", "/v1/stats", Nothing, READ),
     ("readAudit", "GET", "/v1/audit", Nothing, ADMINISTER),
     ("getTimeline", "GET", "/v1/sessions/{session}/timeline", Nothing, READ),
+    ("getStatus", "GET", "/v1/status", Nothing, READ),
+    ("listSettings", "GET", "/v1/settings", Nothing, ADMINISTER),
     ("cleanUp", "POST", "/v1/cleanup", Json(r#"{"dry_run":true}"#), ADMINISTER),
     (
         "createApplication",

@@ -17,7 +17,13 @@ async fn every_guide_is_a_page_whose_links_lead_somewhere() {
             continue;
         }
         let page = answer(server.request("GET", &format!("/docs/guide/{name}"))).await.expect(200);
-        assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(!page.text.contains("style=") && !page.text.contains("<style"), "{name}: the policy forbids it");
+        for link in ["href=\"../docs.css\"", "href=\".././\"", "href=\"../guide/README.md\"", "href=\"../../admin\""] {
+            assert!(page.text.contains(link), "{name} has no {link}");
+        }
+        assert!(page.text.contains(&format!("href=\"{name}\" aria-current=\"page\"")), "{name} is in its list");
         open.extend(links(&page.text).into_iter().map(|link| link.split('#').next().unwrap().to_owned()));
         pages.insert(name, page.text);
     }
@@ -38,6 +44,7 @@ async fn every_guide_is_a_page_whose_links_lead_somewhere() {
 /// The links of a page to other guides.
 fn links(page: &str) -> BTreeSet<String> {
     let targets = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let targets = targets.map(|target| target.trim_start_matches("../guide/"));
     targets.filter(|target| !target.contains("://") && target.contains(".md")).map(ToOwned::to_owned).collect()
 }
 

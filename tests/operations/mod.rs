@@ -19,4 +19,5 @@ mod read_replica;
 mod reference;
 mod restore;
 mod secrets;
+mod settings;
 mod stopping;

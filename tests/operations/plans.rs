@@ -39,7 +39,7 @@ const SEED: &str = "
         end_reason, client_id, ip_address, device_type, scope, acr, amr, metadata)
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid,
         'user ' || n % 2000, at, at, at + interval '30 days', at + interval '60 days', 604800,
-        CASE WHEN n % 10 = 3 THEN at + interval '1 minute' END, CASE WHEN n % 10 = 3 THEN 'logout' END,
+        CASE WHEN n % 10 = 3 THEN at + interval '1 minute' END, CASE WHEN n % 2000 = 3 THEN 'reuse_detected' WHEN n % 10 = 3 THEN 'logout' END,
         'web', '203.0.113.' || n % 200, CASE WHEN n % 2 = 0 THEN 'desktop' ELSE 'mobile' END, 'profile', 'basic', '[]', '{}'
     FROM (
         SELECT n, date_trunc('milliseconds', now()) - (20001 - n) * interval '20 seconds' AS at
@@ -163,6 +163,9 @@ async fn no_search_that_is_documented_reads_more_than_its_page_and_its_total_pos
         (format!("{native}&sort=expires_at&state=active"), A_PAGE),
         (format!("{native}&sort=-expires_at"), A_PAGE),
         (format!("{native}&ip_address=203.0.113.0/24"), A_PAGE),
+        (format!("{native}&ended_reason=logout"), A_PAGE),
+        (format!("{native}&ended_reason=user_banned"), A_PAGE),
+        (format!("{native}&ended_reason=reuse_detected&state=ended&client_id=web"), A_PAGE),
         (format!("{native}&email=seven%40example.org"), A_PAGE),
         (format!("{native}&user_name=seven"), A_PAGE),
         ("GET /v1/users/user%207/sessions".to_owned(), A_PAGE),
@@ -187,6 +190,18 @@ async fn no_search_that_is_documented_reads_more_than_its_page_and_its_total_pos
         (format!("{janssen}/search?limit=50&startIndex=500&sortBy=creationDate&sortOrder=descending"), A_TOTAL),
         (format!("{janssen}/search?limit=50&sortBy=expirationDate&sortOrder=ascending"), A_TOTAL),
     ]);
+    for filter in
+        [json!({ "client_id": "web" }), json!({ "ip_address": "203.0.113.0/24" }), json!({ "user_id": "user 7" })]
+    {
+        let body = json!({ "filter": filter, "dry_run": true });
+        for _ in 0..7 {
+            assert_ne!(
+                ask(&server, BOOTSTRAP_KEY, "POST /v1/sessions/revoke", Some(&body), A_TOTAL).await,
+                0,
+                "{filter}"
+            );
+        }
+    }
     for (search, most) in searches {
         // More executions than PostgreSQL plans individually before it chooses a generic plan.
         for _ in 0..7 {
@@ -421,7 +436,8 @@ async fn a_lost_index_is_noticed_postgres() {
     sqlx::raw_sql("DROP INDEX sessions_by_user").execute(&mut connection).await.unwrap();
     plans().clear();
     server.send("GET", "/v1/users/user%207/sessions", BOOTSTRAP_KEY).await.expect(200);
-    let plan = mem::take(&mut *plans()).pop().unwrap();
-    let noticed = std::panic::catch_unwind(|| check("a list", &plan, A_PAGE));
-    assert!(noticed.is_err(), "{plan:#}");
+    // On a slow machine a proof that the database is the primary is among them.
+    let told = mem::take(&mut *plans());
+    let noticed = std::panic::catch_unwind(|| told.iter().for_each(|plan| check("a list", plan, A_PAGE)));
+    assert!(noticed.is_err(), "{told:#?}");
 }

@@ -30,6 +30,12 @@ async fn found(server: &Server, user: &str) -> usize {
     found["sessions"].as_array().unwrap().len()
 }
 
+/// Whether the server's state says that the replica is left out.
+async fn has_problem(server: &Server) -> bool {
+    let status = server.send("GET", "/v1/status", BOOTSTRAP_KEY).await.expect(200).json();
+    status["problems"].as_array().unwrap().iter().any(|problem| problem["code"] == "read_replica")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn searches_lists_and_statistics_go_to_the_replica_and_nothing_that_decides() {
     let primary = Cluster::start(&[]).await;
@@ -99,6 +105,7 @@ async fn without_a_replica_that_can_be_used_searches_go_to_the_primary() {
         server.open("alice").await;
         assert!(found(&server, "alice").await > 0, "{url}");
         assert_eq!(answered(), (before.0, before.1 + 1), "{url}");
+        assert!(has_problem(&server).await, "{url}");
     }
 }
 
@@ -132,6 +139,7 @@ async fn a_replica_that_goes_away_is_not_noticed_by_clients() {
     standby.catch_up(&primary).await;
     assert_eq!(found(&server, "alice").await, 1);
     assert_eq!(answered(), (1, 0));
+    assert!(!has_problem(&server).await);
     drop(standby);
     assert_eq!(found(&server, "alice").await, 1);
     assert_eq!(answered(), (1, 1));

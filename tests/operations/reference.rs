@@ -30,6 +30,34 @@ async fn whoever_opens_the_address_itself_is_led_to_the_reference_and_the_health
 }
 
 #[tokio::test]
+async fn the_reference_wears_the_clothes_of_the_console_and_all_of_them_are_here() {
+    let server = Server::start_on_sqlite().await;
+    for path in ["/docs/", "/docs/index.html"] {
+        let page = get(&server, path).await.expect(200);
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.header("content-security-policy").contains("script-src 'self'; style-src 'self'"));
+        let targets = |attribute: &str| -> Vec<String> {
+            let rests = page.text.split(attribute).skip(1);
+            rests.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+        };
+        let (links, scripts) = (targets("href=\""), targets("src=\""));
+        assert_eq!(scripts.len(), 3, "{scripts:?}");
+        for wanted in ["docs.css", "./swagger-ui.css", "./", "guide/README.md", "../admin"] {
+            assert!(links.iter().any(|link| link == wanted), "{links:?}");
+        }
+        let here = Url::parse(&format!("{}/docs/", server.base)).unwrap();
+        for link in links.iter().chain(&scripts).filter(|link| *link != "../admin" && !link.starts_with('#')) {
+            get(&server, here.join(link).unwrap().path()).await.expect(200);
+        }
+    }
+    let style = get(&server, "/docs/docs.css").await.expect(200);
+    assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+    assert!(!style.text.contains("url(") && !style.text.contains("@import"), "nothing is loaded from elsewhere");
+    assert_eq!(get(&server, "/docs/swagger-ui.css").await.expect(200).header("content-type"), "text/css");
+    get(&server, "/docs/nothing.js").await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn the_documents_are_served_in_every_form() {
     let server = Server::start_on_sqlite().await;
     for (suffix, content_type, version, form) in [

@@ -176,7 +176,7 @@ async fn each_change_adds_its_entry(fixture: &Fixture) {
     let mut found = all(fixture).await;
     found.sort_by_key(|entry| entry.id);
     let ids: Vec<u128> = found.iter().map(|entry| entry.id.as_u128()).collect();
-    assert_eq!(ids, Vec::from_iter(1..=made));
+    assert_eq!(ids, (1..=made).collect::<Vec<_>>());
     let number = |index: usize| found[index].detail.0.clone();
     let sessions = |count| vec![(AuditEntry::SESSIONS.to_owned(), DetailValue::Number(count))];
     assert_eq!((number(4), number(5), number(7)), (sessions(1), sessions(2), sessions(0)), "how many were ended");

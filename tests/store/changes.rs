@@ -82,9 +82,10 @@ async fn what_is_shown_of_a_session_or_user_is_in_the_log_when_it_changes(fixtur
     fixture.store.unban_user(&user("bob"), at(3), None).await.unwrap();
     fixture.store.delete_user(&user("bob"), at(4), None).await.unwrap();
     let changed = |name| Change::UserChanged(user(name));
+    let session_changed = || Change::SessionChanged { id, user: ann.clone() };
     assert_eq!(
         all(&fixture.store).await,
-        [changed("ann"), changed("ann"), changed("ann"), changed("ann"), changed("bob"), changed("bob")]
+        [session_changed(), session_changed(), session_changed(), changed("ann"), changed("bob"), changed("bob")]
     );
 }
 

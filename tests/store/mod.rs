@@ -18,6 +18,7 @@ mod ending;
 mod failures;
 mod idempotency;
 mod keys;
+mod lifecycle;
 mod limits;
 mod listing;
 mod migrations;

@@ -96,7 +96,7 @@ async fn a_deleted_user_s_links_go_and_nobody_else_s(fixture: &Fixture) {
     fixture.open(session_of("ann")).await;
     put(fixture, 1, &link_of("ann")).await;
     put(fixture, 2, &link_of("bob")).await;
-    fixture.store.delete_user(&user("ann"), at(5)).await.unwrap().unwrap();
+    fixture.store.delete_user(&user("ann"), at(5), None).await.unwrap().unwrap();
     assert_eq!(take(fixture, 1, 5).await, None);
     assert_eq!(take(fixture, 2, 5).await, Some(link_of("bob")));
 }
@@ -104,7 +104,7 @@ async fn a_deleted_user_s_links_go_and_nobody_else_s(fixture: &Fixture) {
 async fn an_erased_user_s_links_go_and_nobody_else_s(fixture: &Fixture) {
     put(fixture, 1, &link_of("ann")).await;
     put(fixture, 2, &link_of("bob")).await;
-    assert_eq!(fixture.store.erase_user(&user("ann"), "user:ann").await.unwrap(), 0);
+    assert_eq!(fixture.store.erase_user(&user("ann"), "user:ann", "erased", None).await.unwrap(), 0);
     assert_eq!(take(fixture, 1, 5).await, None);
     assert_eq!(take(fixture, 2, 5).await, Some(link_of("bob")));
 }

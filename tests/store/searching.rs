@@ -12,6 +12,8 @@ on_both_stores!(
     an_empty_filter_finds_everything_newest_first,
     a_user_finds_their_own_only,
     each_filter_finds_what_it_says,
+    the_reason_of_an_ending_is_found,
+    sessions_are_counted_by_application_the_largest_first_up_to_the_limit,
     filters_are_met_together,
     quotes_and_wildcards_are_nothing_but_characters,
     a_range_includes_its_start_and_excludes_its_end,
@@ -84,6 +86,38 @@ async fn each_filter_finds_what_it_says(fixture: &Fixture) {
     for (filter, expected) in cases {
         assert_eq!(find(fixture, &filter).await, expected, "{filter:?}");
     }
+}
+
+async fn the_reason_of_an_ending_is_found(fixture: &Fixture) {
+    let (logout, banned) = (fixture.open(session_at("ann", 1)).await, fixture.open(session_at("bob", 2)).await);
+    fixture.open(session_at("eve", 3)).await;
+    for (session, reason) in [(&logout, EndReason::Logout), (&banned, EndReason::UserBanned)] {
+        fixture.store.end_session(session.id, Owner::Anyone, reason, at(9), None).await.unwrap().unwrap();
+    }
+    for (reason, expected) in
+        [(EndReason::Logout, vec![logout.id]), (EndReason::UserBanned, vec![banned.id]), (EndReason::Replaced, vec![])]
+    {
+        let filter = Filter { ended_reason: Some(reason), ..Filter::default() };
+        assert_eq!(find(fixture, &filter).await, expected, "{reason:?}");
+        let active = Filter { state: Some(State::Active), ..filter };
+        assert_eq!(find(fixture, &active).await, []);
+    }
+}
+
+async fn sessions_are_counted_by_application_the_largest_first_up_to_the_limit(fixture: &Fixture) {
+    let clients = [Some("web"), None, Some("app"), Some("web"), None, Some("web")];
+    for (client, seconds) in clients.into_iter().zip(0..) {
+        fixture.open(Session { client_id: client.map(ToOwned::to_owned), ..session_at("ann", seconds) }).await;
+    }
+    let filter = Filter::default();
+    let counted = async |limit| {
+        let counts = fixture.store.count_sessions_by_client(search_for(&filter, limit, at(100))).await.unwrap();
+        counts.into_iter().map(|count| (count.client_id, count.sessions)).collect::<Vec<_>>()
+    };
+    let (web, app) = (Some("web".to_owned()), Some("app".to_owned()));
+    assert_eq!(counted(100).await, [(web, 3), (None, 2), (app, 1)]);
+    assert_eq!(counted(3).await.into_iter().map(|(_, sessions)| sessions).sum::<u32>(), 3);
+    assert_eq!(counted(0).await, []);
 }
 
 async fn filters_are_met_together(fixture: &Fixture) {

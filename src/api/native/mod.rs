@@ -84,6 +84,8 @@ fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(handlers::audit::get_timeline))
         .routes(routes!(handlers::sessions::revoke_sessions))
         .routes(routes!(handlers::statistics::get_statistics))
+        .routes(routes!(handlers::operation::get_status))
+        .routes(routes!(handlers::operation::list_settings))
         .routes(routes!(handlers::cleaning::clean_up))
         .routes(routes!(handlers::audit::read_audit))
         .routes(routes!(handlers::applications::create_application, handlers::applications::list_applications))

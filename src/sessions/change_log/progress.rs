@@ -1,6 +1,7 @@
 //! The progress of the change log's reader.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use crate::model::LogPosition;
 #[derive(Debug, Default)]
 pub struct ReadHistory {
     steps: Mutex<VecDeque<(Instant, LogPosition)>>,
+    /// The seconds for which the oldest transaction was open at the last read.
+    open_transaction: AtomicU64,
 }
 
 /// Time between two recorded positions.
@@ -23,6 +26,16 @@ impl ReadHistory {
         if steps.back().is_none_or(|(before, _)| at - *before >= STEP) {
             steps.push_back((at, settled));
         }
+    }
+
+    /// Notes for how long the oldest transaction of the database has been open.
+    pub fn transaction_open_for(&self, age: Duration) {
+        self.open_transaction.store(age.as_secs(), Ordering::Relaxed);
+    }
+
+    /// The time for which the oldest transaction was open at the last read, in whole seconds.
+    pub fn open_transaction(&self) -> Duration {
+        Duration::from_secs(self.open_transaction.load(Ordering::Relaxed))
     }
 
     /// Forgets the positions of a former log.

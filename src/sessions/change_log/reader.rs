@@ -61,15 +61,15 @@ impl ChangeLogReader {
         }
     }
 
-    /// A transaction that stays open for long keeps the log from being cleaned up.
-    fn note_oldest_open(&mut self, seen: &LogSnapshot, asked: Instant) {
+    /// Answers for how long the oldest open transaction is seen: it keeps the log from being cleaned up.
+    fn note_oldest_open(&mut self, seen: &LogSnapshot, asked: Instant) -> Duration {
         let before = self.oldest_open;
         self.oldest_open = seen
             .open
             .iter()
             .min()
             .map(|oldest| before.filter(|(transaction, _)| transaction == oldest).unwrap_or((*oldest, asked)));
-        metrics::open_transaction(self.oldest_open.map_or(Duration::ZERO, |(_, since)| asked - since));
+        self.oldest_open.map_or(Duration::ZERO, |(_, since)| asked - since)
     }
 
     /// Forgets positions that may hold another change on a new connection.
@@ -142,7 +142,9 @@ impl Sessions {
         }
         if let (Some(Look { settled, seen, as_of }), Some(log)) = (look, reader.log) {
             reader.taken.retain(|position| !seen.contains(*position));
-            reader.note_oldest_open(&seen, asked);
+            let open_for = reader.note_oldest_open(&seen, asked);
+            metrics::open_transaction(open_for);
+            self.read_history.transaction_open_for(open_for);
             (reader.settled, reader.seen, reader.told_before) = (settled, seen, None);
             match reader.read_at {
                 // A subscription from before the first read may have missed changes.
@@ -216,6 +218,10 @@ impl Sessions {
                 self.feed.session_ended(id, ending, self.revocations_count_since(), is_told(ended));
             }
             Change::UserChanged(user) => self.cache.user_changed(&user),
+            Change::SessionChanged { id, user } => {
+                self.cache.user_changed(&user);
+                self.feed.session_changed(id);
+            }
             Change::BulkEnding { user, ended } => {
                 // The bulk ending may match any session that is watched.
                 self.distrust();

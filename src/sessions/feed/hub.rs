@@ -1,5 +1,6 @@
 //! The hub: the endings that this process knows of, and everybody who waits for one.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,16 @@ use crate::model::{BulkEnding, ServiceKeyId, SessionId};
 const MAX_LAG: usize = 8192;
 /// The most listeners that replay a page of the log at once.
 const MAX_REPLAYS: usize = 1;
+
+/// The subscriptions that are to be compared with the store.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    /// Whether these are all subscriptions.
+    pub(super) everything: bool,
+    /// The sessions whose subscriptions they are, beside that.
+    pub(super) sessions: BTreeSet<SessionId>,
+}
+
 /// The recent endings, and the subscriptions to further ones.
 pub struct Hub {
     pub(super) registry: Arc<Registry>,
@@ -27,7 +38,9 @@ pub struct Hub {
     pub(super) readings: watch::Sender<Option<ReadingTime>>,
     /// A signal that recent endings were added.
     pub(super) news: watch::Sender<()>,
-    /// A signal that endings may have been missed.
+    /// The subscriptions that are to be compared with the store.
+    doubts: Mutex<Doubts>,
+    /// A signal that there are some.
     pub(super) distrusted: Notify,
 }
 
@@ -42,6 +55,7 @@ impl Hub {
             ring: Mutex::default(),
             readings: watch::Sender::new(None),
             news: watch::Sender::new(()),
+            doubts: Mutex::default(),
             distrusted: Notify::new(),
         }
     }
@@ -82,7 +96,28 @@ impl Hub {
 
     /// Requests a recheck of all subscriptions, because endings may have been missed.
     pub fn distrust(&self) {
+        self.doubt(Doubts { everything: true, sessions: BTreeSet::new() });
+    }
+
+    /// Requests a recheck of the subscriptions to a session that was changed: its tokens may be superseded.
+    pub fn session_changed(&self, id: SessionId) {
+        if self.registry.has(Subject::Session(id)) {
+            self.doubt(Doubts { everything: false, sessions: BTreeSet::from([id]) });
+        }
+    }
+
+    /// Adds doubts, new ones or those of a recheck that failed.
+    pub(super) fn doubt(&self, more: Doubts) {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.everything |= more.everything;
+        doubts.sessions.extend(more.sessions);
+        drop(doubts);
         self.distrusted.notify_one();
+    }
+
+    /// The doubts so far, which are the caller's from then on.
+    pub(super) fn take_doubts(&self) -> Doubts {
+        std::mem::take(&mut *self.doubts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Forgets the positions of a former log.

@@ -23,7 +23,7 @@ const MAX_SLEEP: Duration = Duration::from_hours(1);
 pub struct Lifeline {
     sessions: Arc<Sessions>,
     following: Subscription,
-    /// The expiry, as far as it is known; `None`: never.
+    /// The expiry, as far as it is known; `None`: never, or another lifeline sees to it.
     due_at: Option<DateTime<Utc>>,
 }
 
@@ -39,13 +39,18 @@ impl Lifeline {
         Self { sessions: Arc::clone(sessions), following, due_at }
     }
 
-    /// Whether a termination is known.
-    pub fn is_terminated(&self) -> bool {
-        self.following.termination().is_some()
+    /// The lifeline of the token by which a user watches their own session. The session's own lifeline sees to its end.
+    pub fn of_token(sessions: &Arc<Sessions>, following: Subscription) -> Self {
+        Self { sessions: Arc::clone(sessions), following, due_at: None }
     }
 
-    /// Returns at the termination. Safe to cancel and call again.
-    pub async fn terminated(&mut self) -> Termination {
+    /// Whether a termination is known.
+    pub fn is_terminated(&self) -> bool {
+        self.following.is_terminated()
+    }
+
+    /// Returns at the termination; `None`: the token that the lifeline goes by was superseded. Safe to cancel and call again.
+    pub async fn terminated(&mut self) -> Option<Termination> {
         loop {
             let left = self.due_at.map(|due_at| (due_at - self.sessions.now()).to_std().unwrap_or_default());
             let sleep = tokio::time::sleep(left.unwrap_or(MAX_SLEEP).min(MAX_SLEEP));
@@ -55,7 +60,7 @@ impl Lifeline {
             }
             let Some(due_at) = self.due_at.filter(|due_at| *due_at <= self.sessions.now()) else { continue };
             match self.look(due_at).await {
-                Ok(Look::Termination(over)) => return over,
+                Ok(Look::Termination(over)) => return Some(over),
                 Ok(Look::Until(due_at)) => self.due_at = due_at,
                 Err(error) => {
                     tracing::debug!(%error, "cannot read whether the session has ended");
@@ -92,7 +97,7 @@ impl Sessions {
         match caller {
             Caller::User(signed_in) => {
                 let (id, issue) = (signed_in.session.id, Issue::present(&signed_in.session));
-                let following = self.feed.registry.follow(Subject::Session(id));
+                let following = self.feed.registry.follow_by_token(id, signed_in.session.least_counter);
                 let signed_in = self.active_session(id, issue, Freshness::Fresh, self.now()).await?;
                 Ok(Some(Lifeline::of_session(self, following, &signed_in.session)))
             }

@@ -1,6 +1,7 @@
 //! The recheck of all subscriptions, after endings may have been missed.
 
 use super::endings::Termination;
+use super::hub::Doubts;
 use super::subscriptions::Subject;
 use crate::model::State;
 use crate::sessions::error::Error;
@@ -21,19 +22,37 @@ impl Sessions {
         self.feed.distrusted.notified().await;
     }
 
-    /// Reads every session and key that has a subscription, in batches, and terminates the subscriptions of those that ended.
+    /// Reads the sessions and keys of doubtful subscriptions, in batches, and terminates the subscriptions of those that ended
+    /// or whose credential was superseded. After an error all of them are still in doubt.
     pub async fn look_again(&self) -> Result<(), Error> {
-        let (sessions, keys) = self.feed.registry.subjects();
+        let doubts = self.feed.take_doubts();
+        let looked = self.look_at(&doubts).await;
+        if looked.is_err() {
+            self.feed.doubt(doubts);
+        }
+        looked
+    }
+
+    async fn look_at(&self, doubts: &Doubts) -> Result<(), Error> {
+        let (sessions, keys) = if doubts.everything {
+            self.feed.registry.subjects()
+        } else {
+            (doubts.sessions.iter().copied().collect(), Vec::new())
+        };
         for ids in sessions.chunks(MAX_BATCH) {
             let found = self.store().sessions_of_tokens(ids).await?;
             for id in ids {
-                let over = match found.iter().find(|signed_in| signed_in.session.id == *id) {
-                    Some(signed_in) => signed_in.session.ended.map(Termination::from),
+                let session = found.iter().map(|signed_in| &signed_in.session).find(|session| session.id == *id);
+                let over = match session {
+                    Some(session) => session.ended.map(Termination::from),
                     // Only sessions past their retention are deleted.
                     None => Some(Termination { reason: State::Expired.as_str(), at: self.now() }),
                 };
-                if let Some(over) = over {
-                    self.feed.registry.terminated(Subject::Session(*id), over);
+                let subject = Subject::Session(*id);
+                match (over, session) {
+                    (Some(over), _) => self.feed.registry.terminated(subject, over),
+                    (None, Some(session)) => self.feed.registry.authenticated(subject, session.least_counter),
+                    (None, None) => {}
                 }
             }
         }

@@ -28,24 +28,59 @@ pub struct Registry {
 #[derive(Debug)]
 struct Entry {
     followers: usize,
-    news: watch::Sender<Option<Termination>>,
+    news: watch::Sender<News>,
+}
+
+/// The latest that is known of a subject.
+#[derive(Debug, Clone, Copy, Default)]
+struct News {
+    over: Option<Termination>,
+    /// The least counter of a session's valid tokens.
+    least_counter: u32,
 }
 
 impl Registry {
     /// Subscribes to `subject`; every later termination reaches the subscription.
     pub fn follow(self: &Arc<Self>, subject: Subject) -> Subscription {
+        self.subscribe(subject, None)
+    }
+
+    /// Subscribes to a session by one of its tokens, which `least_counter` accepted: a later authentication in the session
+    /// terminates the subscription.
+    pub fn follow_by_token(self: &Arc<Self>, session: SessionId, least_counter: u32) -> Subscription {
+        self.subscribe(Subject::Session(session), Some(least_counter))
+    }
+
+    fn subscribe(self: &Arc<Self>, subject: Subject, counter: Option<u32>) -> Subscription {
         let mut subjects = self.lock();
-        let entry = subjects.entry(subject).or_insert_with(|| Entry { followers: 0, news: watch::Sender::new(None) });
+        let new = || Entry { followers: 0, news: watch::Sender::new(News::default()) };
+        let entry = subjects.entry(subject).or_insert_with(new);
         entry.followers += 1;
-        Subscription { registry: Arc::clone(self), subject, news: entry.news.subscribe() }
+        Subscription { registry: Arc::clone(self), subject, counter, news: entry.news.subscribe() }
+    }
+
+    /// Whether a subject has subscriptions.
+    pub fn has(&self, subject: Subject) -> bool {
+        self.lock().contains_key(&subject)
+    }
+
+    /// Notes the least counter of a session's valid tokens, which terminates the subscriptions by older ones.
+    pub fn authenticated(&self, subject: Subject, least_counter: u32) {
+        if let Some(entry) = self.lock().get(&subject) {
+            entry.news.send_if_modified(|known| {
+                let grows = known.least_counter < least_counter;
+                known.least_counter = known.least_counter.max(least_counter);
+                grows
+            });
+        }
     }
 
     /// Sends a termination to all subscriptions of `subject`.
     pub fn terminated(&self, subject: Subject, over: Termination) {
         if let Some(entry) = self.lock().get(&subject) {
             entry.news.send_if_modified(|known| {
-                let new = known.is_none();
-                known.get_or_insert(over);
+                let new = known.over.is_none();
+                known.over.get_or_insert(over);
                 new
             });
         }
@@ -75,7 +110,9 @@ impl Registry {
 pub struct Subscription {
     registry: Arc<Registry>,
     subject: Subject,
-    news: watch::Receiver<Option<Termination>>,
+    /// The least counter that accepted the subscriber's token; `None`: it subscribed by another credential.
+    counter: Option<u32>,
+    news: watch::Receiver<News>,
 }
 
 impl Subscription {
@@ -84,19 +121,25 @@ impl Subscription {
         self.subject
     }
 
-    /// The termination, if it has come.
-    pub fn termination(&self) -> Option<Termination> {
-        *self.news.borrow()
+    /// Whether the subscription is terminated.
+    pub fn is_terminated(&self) -> bool {
+        is_over(&self.news.borrow(), self.counter)
     }
 
-    /// Returns at the termination of the subject.
-    pub async fn terminated(&mut self) -> Termination {
-        match self.news.wait_for(Option::is_some).await.map(|over| *over) {
-            Ok(Some(over)) => over,
+    /// Returns at the termination of the subject; `None`: the subscriber's token was superseded.
+    pub async fn terminated(&mut self) -> Option<Termination> {
+        let counter = self.counter;
+        match self.news.wait_for(|news| is_over(news, counter)).await.map(|news| news.over) {
+            Ok(over) => over,
             // The sender lives as long as there is a subscription.
-            Ok(None) | Err(_) => std::future::pending().await,
+            Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// Whether these news end a subscription by a token that `counter` accepted.
+fn is_over(news: &News, counter: Option<u32>) -> bool {
+    news.over.is_some() || counter.is_some_and(|counter| counter < news.least_counter)
 }
 
 impl Drop for Subscription {
@@ -126,15 +169,30 @@ mod tests {
         let subject = Subject::Session(SessionId::from_uuid(Uuid::from_u128(1)));
         registry.terminated(subject, OVER);
         let (mut one, mut two) = (registry.follow(subject), registry.follow(subject));
-        assert_eq!(one.termination(), None, "what was told to nobody is not kept");
+        assert!(!one.is_terminated(), "what was told to nobody is not kept");
         registry.terminated(subject, OVER);
         registry.terminated(subject, Termination { reason: "replaced", ..OVER });
-        assert_eq!((one.terminated().await, two.terminated().await), (OVER, OVER));
+        assert_eq!((one.terminated().await, two.terminated().await), (Some(OVER), Some(OVER)));
         let mut late = registry.follow(subject);
-        assert_eq!(late.terminated().await, OVER);
+        assert_eq!(late.terminated().await, Some(OVER));
         drop((one, two));
         assert_eq!(registry.subjects().0.len(), 1);
         drop(late);
         assert_eq!(registry.subjects(), (vec![], vec![]));
+    }
+
+    #[tokio::test]
+    async fn a_later_authentication_is_the_end_of_those_who_came_by_an_earlier_token_alone() {
+        let registry = Arc::new(Registry::default());
+        let id = SessionId::from_uuid(Uuid::from_u128(1));
+        let subject = Subject::Session(id);
+        let (mut before, after) = (registry.follow_by_token(id, 2), registry.follow_by_token(id, 5));
+        let by_key = registry.follow(subject);
+        registry.authenticated(subject, 2);
+        assert!(!before.is_terminated());
+        registry.authenticated(subject, 5);
+        registry.authenticated(subject, 3);
+        assert_eq!(before.terminated().await, None);
+        assert!(!after.is_terminated() && !by_key.is_terminated());
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::error::Result;
+use crate::model::{DatabaseKind, DatabaseStatus};
 
 /// Connections to the database that serve one purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,12 @@ pub struct Pool {
 pub trait StoreLifecycle: Send + Sync {
     /// Asks the database whether it has the tables of this version.
     async fn ping(&self) -> Result<bool>;
+
+    /// The kind of the database, which no question is needed for.
+    fn kind(&self) -> DatabaseKind;
+
+    /// The database's version and its newest migration. Fails soon where the database does not answer.
+    async fn database_status(&self) -> Result<DatabaseStatus>;
 
     /// The connection pools as they are now.
     fn pools(&self) -> Vec<Pool>;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::error::Result;
-use crate::model::{Listing, Search, Session, User, UserSearch};
+use crate::model::{ClientCount, Listing, Search, Session, User, UserSearch};
 
 /// Searches, counts and lists of sessions.
 #[async_trait]
@@ -16,6 +16,10 @@ pub trait SearchStore: Send + Sync {
     /// The number of sessions that a search finds from its beginning, counted up to its limit, as of now. Fails with
     /// [`Error::TooSlow`](super::Error::TooSlow) instead of reading for seconds.
     async fn count_sessions(&self, search: Search<'_>) -> Result<u32>;
+
+    /// The number of sessions that a search finds, by application, the largest first. Beyond its limit no more are counted,
+    /// whichever they are. Fails with [`Error::TooSlow`](super::Error::TooSlow) instead of reading for seconds.
+    async fn count_sessions_by_client(&self, search: Search<'_>) -> Result<Vec<ClientCount>>;
 
     /// One page of a search for users, in the order of their ids. Fails with
     /// [`Error::TooSlow`](super::Error::TooSlow) instead of reading for seconds. The answer may be ten seconds old where

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use super::rows;
 use super::store::PostgresStore;
-use crate::model::{Listing, Search, Session, User, UserSearch};
+use crate::model::{ClientCount, Listing, Search, Session, User, UserSearch};
 use crate::store::columns;
 use crate::store::contract::{Result, SearchStore};
 use crate::store::search::{self, Bind, Compiled};
@@ -25,6 +25,14 @@ impl SearchStore for PostgresStore {
         let count = || async {
             let count = query(search::compile_count(&search, &rows::DIALECT));
             search::counted(&count.fetch_one(&self.database.searches).await?)
+        };
+        self.search(count).await
+    }
+
+    async fn count_sessions_by_client(&self, search: Search<'_>) -> Result<Vec<ClientCount>> {
+        let count = || async {
+            let count = query(search::compile_count_by_client(&search, &rows::DIALECT));
+            count.fetch_all(&self.database.searches).await?.iter().map(search::client_count).collect()
         };
         self.search(count).await
     }

@@ -14,10 +14,14 @@ use super::retry::Connections;
 use super::servers::Servers;
 use super::session::SessionSettings;
 use super::url::Access;
+use crate::model::{DatabaseKind, DatabaseStatus};
 use crate::store::contract::{Pool, Result, Store, StoreLifecycle};
 use crate::store::open_error::OpenError;
 use crate::store::pools::divide;
 
+const STATUS: &str = "
+    SELECT current_setting('server_version') AS version,
+           (SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success) AS migration";
 const PING: &str = "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)";
 
 /// Sessions in a PostgreSQL database, which any number of replicas share.
@@ -119,6 +123,22 @@ impl StoreLifecycle for PostgresStore {
             self.database.probe(|| sqlx::query_scalar(PING).bind(newest).fetch_one(&self.database.pool)).await?;
         self.primary.proved_for_answer().await?;
         Ok(is_migrated)
+    }
+
+    fn kind(&self) -> DatabaseKind {
+        DatabaseKind::Postgresql
+    }
+
+    async fn database_status(&self) -> Result<DatabaseStatus> {
+        let read = || sqlx::query_as(STATUS).fetch_one(&self.database.pool);
+        let (version, migration): (String, i64) = self.database.probe(read).await?;
+        let has_lagging_replica = match &self.replica {
+            Some(replica) => !replica.is_current(&self.database.searches).await,
+            None => false,
+        };
+        // Distributions add their own version behind a space.
+        let version = version.split(' ').next().unwrap_or_default().to_owned();
+        Ok(DatabaseStatus { version, migration, has_lagging_replica })
     }
 
     fn pools(&self) -> Vec<Pool> {

@@ -9,7 +9,7 @@ use sqlx::{Sqlite, SqlitePool};
 use super::failure::search_failure;
 use super::rows;
 use super::store::SqliteStore;
-use crate::model::{Listing, Search, Session, User, UserSearch};
+use crate::model::{ClientCount, Listing, Search, Session, User, UserSearch};
 use crate::store::columns;
 use crate::store::contract::{Error, Result, SearchStore};
 use crate::store::pools::SEARCH_TIME;
@@ -33,6 +33,15 @@ impl SearchStore for SqliteStore {
             let mut connection = acquire_for_search(&self.searches).await?;
             let count = query(search::compile_count(&search, &rows::DIALECT));
             search::counted(&count.fetch_one(&mut *connection).await?)
+        };
+        in_search_time(count).await
+    }
+
+    async fn count_sessions_by_client(&self, search: Search<'_>) -> Result<Vec<ClientCount>> {
+        let count = async {
+            let mut connection = acquire_for_search(&self.searches).await?;
+            let count = query(search::compile_count_by_client(&search, &rows::DIALECT));
+            count.fetch_all(&mut *connection).await?.iter().map(search::client_count).collect()
         };
         in_search_time(count).await
     }

@@ -17,6 +17,7 @@ use super::failure::{WRITER_TIME, failure, is_busy};
 use super::log_numbers::number_from;
 use crate::clock::machine_microseconds;
 use crate::failpoints::{self, Failpoint};
+use crate::model::{DatabaseKind, DatabaseStatus};
 use crate::store::contract::{Pool, Result, Store, StoreLifecycle};
 use crate::store::open_error::OpenError;
 use crate::store::pools::divide;
@@ -31,6 +32,7 @@ const READER_TIME: Duration = Duration::from_secs(1);
 /// Time for which the start is retried while another process prepares the same file.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
+const STATUS: &str = "SELECT sqlite_version(), (SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success)";
 const PING: &str = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success)";
 
 /// Sessions in a SQLite file.
@@ -151,6 +153,15 @@ impl StoreLifecycle for SqliteStore {
     async fn ping(&self) -> Result<bool> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
         sqlx::query_scalar(PING).bind(newest).fetch_one(&self.readers).await.map_err(failure)
+    }
+
+    fn kind(&self) -> DatabaseKind {
+        DatabaseKind::Sqlite
+    }
+
+    async fn database_status(&self) -> Result<DatabaseStatus> {
+        let (version, migration) = sqlx::query_as(STATUS).fetch_one(&self.readers).await.map_err(failure)?;
+        Ok(DatabaseStatus { version, migration, has_lagging_replica: false })
     }
 
     fn pools(&self) -> Vec<Pool> {

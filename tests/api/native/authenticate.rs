@@ -48,6 +48,18 @@ async fn state(server: &Server, id: &str) -> Value {
 }
 
 on_both_databases! {
+    async fn an_earlier_token_still_signs_out(database) {
+        let server = Server::start(database).await;
+        for token_of in [|opened: &Opened| opened.access.clone(), |opened: &Opened| opened.refresh.clone()] {
+            let before = server.open("alice").await;
+            let after = step_up(&server, &before.id, &json!({})).await;
+            assert!(!server.stands(&before.access).await && server.stands(&after.access).await);
+            server.send_form("/oauth2/revoke", None, &[("token", &token_of(&before))]).await.expect(200);
+            assert!(!server.stands(&after.access).await);
+            assert_eq!(state(&server, &before.id).await["end_reason"], "logout");
+        }
+    }
+
     async fn a_step_up_shows_everywhere(database) {
         let server = Server::start(database).await;
         let before = server.open_with(&json!({ "user_id": "alice", "acr": "aal1", "amr": ["pwd"] })).await;

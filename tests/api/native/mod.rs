@@ -37,6 +37,7 @@ mod rights;
 mod search;
 mod secrets;
 mod statistics;
+mod status;
 mod timeline;
 mod users;
 mod verify;

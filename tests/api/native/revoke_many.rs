@@ -92,6 +92,46 @@ on_both_databases! {
         }
     }
 
+    async fn a_dry_run_tells_the_applications_and_an_instant_that_keeps_who_comes_later(database) {
+        let server = Server::start(database).await;
+        let open = async |client: Option<&str>| {
+            server.open_with(&json!({ "user_id": "alice", "client_id": client, "ip_address": "203.0.113.7" })).await
+        };
+        let (mut web, mut apps) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            web.push(open(Some("web")).await);
+        }
+        for number in 0..25 {
+            apps.push(open(Some(&format!("app {number:02}"))).await);
+        }
+        let none = [open(None).await, open(None).await];
+        server.end(&web.pop().unwrap().id).await;
+        let filter = json!({ "ip_address": "203.0.113.7" });
+        let shown = revoke(&server, json!({ "filter": filter, "dry_run": true })).await;
+        assert_eq!((&shown["revoked"], shown["sample"].as_array().unwrap().len()), (&json!(29), 10));
+        let shares = shown["by_client_id"].as_array().unwrap();
+        assert_eq!(shares.len(), 20);
+        let two = [json!({ "client_id": null, "sessions": 2 }), json!({ "client_id": "web", "sessions": 2 })];
+        assert!(two.iter().all(|share| shares[..2].contains(share)), "{shown}");
+        assert!(shares[2..].iter().all(|share| share["sessions"] == 1));
+        assert!(server.stands(&web[0].access).await, "nothing has changed");
+        let counted_at = shown["counted_at"].as_str().unwrap();
+        assert!(counted_at.parse::<chrono::DateTime<chrono::Utc>>().unwrap() <= server.now());
+        server.wait(TimeDelta::seconds(1));
+        let late = open(Some("web")).await;
+        let mut body = json!({ "filter": filter });
+        body["filter"]["created_to"] = json!(counted_at);
+        assert_eq!(revoke(&server, body).await, json!({ "revoked": 29, "dry_run": false }));
+        assert!(server.stands(&late.access).await);
+        assert!(!server.stands(&none[0].access).await && !server.stands(&apps[0].access).await);
+
+        let named = revoke(&server, json!({ "ids": [late.id, none[0].id], "dry_run": true })).await;
+        assert_eq!(named["by_client_id"], json!([{ "client_id": "web", "sessions": 1 }]));
+        let nobody = revoke(&server, json!({ "filter": { "user_name": "nobody" }, "dry_run": true })).await;
+        assert_eq!((&nobody["revoked"], &nobody["by_client_id"]), (&json!(0), &json!([])));
+        assert!(nobody["counted_at"].is_string());
+    }
+
     async fn a_name_or_an_address_ends_the_sessions_of_whoever_has_it_now(database) {
         let server = Server::start(database).await;
         let open = async |user: &str, name: &str, email: &str| {

@@ -117,6 +117,34 @@ on_both_databases! {
         assert_eq!(ids(&server, "?user_name=ann&state=active&limit=200").await.len(), 100);
     }
 
+    async fn ended_sessions_are_found_by_the_reason(database) {
+        let server = Server::start(database).await;
+        let mut opened = Vec::new();
+        for user in ["alice", "bob", "carol", "dave"] {
+            opened.push(server.open(user).await);
+        }
+        server.send("DELETE", "/v1/me/sessions", &opened[0].access).await.expect(200);
+        server.end(&opened[1].id).await;
+        server.send("DELETE", &format!("/v1/sessions/{}", opened[2].id), &opened[2].access).await.expect(204);
+        for (query, found) in [
+            ("?ended_reason=revoked_by_user", vec![&opened[0].id]),
+            ("?ended_reason=revoked_by_admin", vec![&opened[1].id]),
+            ("?ended_reason=logout&state=ended", vec![&opened[2].id]),
+            ("?ended_reason=logout&user_id=bob", vec![]),
+            ("?ended_reason=logout&state=active", vec![]),
+            ("?ended_reason=reuse_detected", vec![]),
+        ] {
+            assert_eq!(ids(&server, query).await.iter().collect::<Vec<_>>(), found, "{query}");
+        }
+        for reason in ["tired", "Logout", "expired"] {
+            let path = format!("/v1/sessions?ended_reason={reason}");
+            let refused = server.send("GET", &path, BOOTSTRAP_KEY).await.expect_problem(422, "invalid_request").text;
+            assert!(refused.contains("ended_reason") && refused.contains("reuse_detected"), "{refused}");
+        }
+        let filter = json!({ "filter": { "ended_reason": "logout" } });
+        server.send_json("POST", "/v1/sessions/revoke", BOOTSTRAP_KEY, &filter).await.expect(400);
+    }
+
     async fn states_are_those_of_the_moment(database) {
         let server = Server::start(database).await;
         let idle = server.open_with(&json!({ "user_id": "a", "idle_timeout": 60 })).await;

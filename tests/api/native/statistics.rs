@@ -64,6 +64,36 @@ on_both_databases! {
         assert!(stats.get("groups").is_none());
     }
 
+    async fn one_request_compares_a_day_with_the_one_before_and_tells_thefts_by_application(database) {
+        let server = Server::start(database).await;
+        begin_an_hour(&server);
+        let stolen = open(&server, "web", COMPUTER).await;
+        let next = server.refresh(&stolen.refresh).await.expect(200).json();
+        server.refresh(next["refresh_token"].as_str().unwrap()).await.expect(200);
+        server.wait(TimeDelta::minutes(2));
+        server.refresh(&stolen.refresh).await.expect(400);
+        server.wait(TimeDelta::hours(25));
+        open(&server, "web", PHONE).await;
+        open(&server, "app", PHONE).await;
+        server.wait(TimeDelta::minutes(1));
+        count(&server).await;
+
+        let from = (server.now() - TimeDelta::hours(48)).format("%FT%TZ");
+        let stats = stats(&server, &format!("by=hour&group_by=client_id&from={from}")).await;
+        let day_before = server.now() - TimeDelta::hours(24);
+        let sums = |series: &Value| {
+            let mut sums = [[0, 0], [0, 0]];
+            for point in series.as_array().unwrap() {
+                let sum = &mut sums[usize::from(time(&point["from"]) > day_before)];
+                sum[0] += point["opened"].as_u64().unwrap();
+                sum[1] += point["ended"]["reuse_detected"].as_u64().unwrap_or(0);
+            }
+            sums
+        };
+        assert_eq!(sums(&stats["series"]), [[1, 1], [2, 0]], "{stats}");
+        assert_eq!((&stats["groups"][1]["client_id"], sums(&stats["groups"][1]["series"])), (&json!("web"), [[1, 1], [1, 0]]));
+    }
+
     async fn sessions_leave_once_whether_they_expire_are_ended_or_are_deleted(database) {
         let server = Server::start(database).await;
         begin_an_hour(&server);

@@ -11,7 +11,7 @@ use sojourn::sessions::{Policy, StreamLimits};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::support::on_both_databases;
-use crate::support::server::{BOOTSTRAP_KEY, Server};
+use crate::support::server::{BOOTSTRAP_KEY, Opened, Server};
 use crate::support::stream::Stream;
 
 async fn watch(server: &Server, id: &str, credential: &str) -> Stream {
@@ -44,6 +44,53 @@ on_both_databases! {
         stream.next_event("session").await;
         two.send("DELETE", "/v1/me/sessions", &opened.access).await.expect(200);
         assert_eq!(stream.next_event("ended").await.json()["reason"], "revoked_by_user");
+        stream.expect_end().await;
+    }
+
+    async fn a_step_up_closes_what_was_opened_by_an_earlier_token_on_every_replica(database) {
+        let server = Server::start(database).await;
+        let two = server.replica().await;
+        let opened = server.open_with(&json!({ "user_id": "alice", "scope": "sessions:read" })).await;
+        let staff = server.open_with(&json!({ "user_id": "bob", "scope": "sessions:read" })).await;
+        let mut closed = Vec::new();
+        let mut open = Vec::new();
+        for replica in [&server, &two] {
+            replica.follows().await;
+            closed.push(watch(replica, &opened.id, &opened.access).await);
+            closed.push(watch(replica, &staff.id, &opened.access).await);
+            open.push(watch(replica, &opened.id, &staff.access).await);
+            open.push(watch(replica, &opened.id, BOOTSTRAP_KEY).await);
+            for stream in closed.iter_mut().rev().take(2).chain(open.iter_mut().rev().take(2)) {
+                stream.next_event("session").await;
+            }
+            closed.push(Stream::open(replica.request("GET", "/v1/events").bearer_auth(&opened.access)).await);
+        }
+        let path = format!("/v1/sessions/{}", opened.id);
+        server.send_json("PATCH", &path, BOOTSTRAP_KEY, &json!({ "device_name": "phone" })).await.expect(200);
+        let stepped = server.send_json("POST", &format!("{path}/authenticate"), BOOTSTRAP_KEY, &json!({})).await.expect(200);
+        for stream in closed {
+            stream.expect_end().await;
+        }
+        let stepped = Opened::of(stepped.json());
+        let mut own = watch(&two, &stepped.id, &stepped.access).await;
+        own.next_event("session").await;
+        open.push(own);
+        server.end(&opened.id).await;
+        for mut stream in open {
+            assert_eq!(stream.next_event("ended").await.json()["session_id"], opened.id);
+        }
+    }
+
+    async fn a_step_up_that_was_missed_closes_streams_when_the_log_is_read_again(database) {
+        let server = Server::builder().without_change_log().start(database).await;
+        let two = server.replica().await;
+        let opened = two.open("alice").await;
+        let mut stream = watch(&server, &opened.id, &opened.access).await;
+        stream.next_event("session").await;
+        two.send_json("POST", &format!("/v1/sessions/{}/authenticate", opened.id), BOOTSTRAP_KEY, &json!({})).await.expect(200);
+        // The first read of a log follows no earlier one, so everything is in doubt.
+        server.catch_up().await;
+        server.sessions.look_again().await.unwrap();
         stream.expect_end().await;
     }
 

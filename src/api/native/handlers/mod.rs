@@ -7,6 +7,7 @@ pub(super) mod cookie;
 pub(super) mod keys;
 pub(super) mod live;
 pub(super) mod me;
+pub(super) mod operation;
 pub(super) mod sessions;
 pub(super) mod statistics;
 pub(super) mod users;

@@ -155,7 +155,7 @@ pub(crate) async fn revoke_sessions(
 ) -> Result<Json<wire::RevokedSessions>> {
     let dry_run = body.dry_run;
     let revoked = app.sessions.revoke(&actor, body.into_inner().selection()?, dry_run).await?;
-    Ok(Json(wire::RevokedSessions::new(revoked, dry_run, wire::Viewer::of(&actor), app.sessions.now())))
+    Ok(Json(wire::RevokedSessions::new(revoked, wire::Viewer::of(&actor), app.sessions.now())))
 }
 
 /// Search sessions

@@ -13,7 +13,7 @@ use super::place::Place;
 use crate::api::timestamp;
 use crate::model;
 use crate::model::{Caller, Metadata, Scope, SessionId, SignedIn, State};
-use crate::sessions::{self, EndedInBulk, IssuedTokens, Opened, Refreshed, UserSessions};
+use crate::sessions::{self, DryRun, EndedInBulk, IssuedTokens, Opened, Refreshed, UserSessions};
 use crate::tokens::ClaimMembers;
 
 /// The viewer of a session: only services and staff learn which credential opened it, and its extra claims.
@@ -355,12 +355,37 @@ pub struct RevokedSessions {
     /// Sample of at most 10 matching sessions; only with `dry_run`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sample: Vec<Session>,
+    /// Numbers of matching sessions by application, the largest first, at most 20; only with `dry_run`. If more than 10000
+    /// sessions match, these are the numbers of 10001 of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_client_id: Option<Vec<ClientCount>>,
+    /// Instant of the count; only with `dry_run`. As `created_to` of the same filter it keeps sessions that are opened
+    /// afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_at: Option<DateTime<Utc>>,
+}
+
+/// Number of sessions of an application.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClientCount {
+    /// Application; null for sessions that were opened for none.
+    #[schema(example = "web")]
+    client_id: Option<String>,
+    /// Number of sessions.
+    #[schema(example = 12)]
+    sessions: u32,
 }
 
 impl RevokedSessions {
-    pub(in crate::api::native) fn new(revoked: EndedInBulk, dry_run: bool, viewer: Viewer, now: DateTime<Utc>) -> Self {
-        let sample = revoked.sample.into_iter().map(|session| Session::new(session, viewer, now)).collect();
-        Self { revoked: revoked.sessions, dry_run, sample }
+    pub(in crate::api::native) fn new(revoked: EndedInBulk, viewer: Viewer, now: DateTime<Utc>) -> Self {
+        let EndedInBulk { sessions: revoked, shown } = revoked;
+        let Some(DryRun { sample, by_client, counted_at }) = shown else {
+            return Self { revoked, dry_run: false, sample: Vec::new(), by_client_id: None, counted_at: None };
+        };
+        let sample = sample.into_iter().map(|session| Session::new(session, viewer, now)).collect();
+        let count = |model::ClientCount { client_id, sessions }| ClientCount { client_id, sessions };
+        let by_client_id = Some(by_client.into_iter().map(count).collect());
+        Self { revoked, dry_run: true, sample, by_client_id, counted_at: Some(counted_at) }
     }
 }
 

@@ -14,7 +14,9 @@ mod place;
 mod requests;
 mod requirements;
 mod search;
+mod settings;
 mod statistics;
+mod status;
 mod timeline;
 mod users;
 
@@ -29,6 +31,8 @@ pub use me::*;
 pub use requests::*;
 pub(super) use requirements::requirements;
 pub use search::*;
+pub use settings::*;
 pub use statistics::*;
+pub use status::*;
 pub use timeline::*;
 pub use users::*;

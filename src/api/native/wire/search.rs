@@ -12,7 +12,8 @@ use super::members::not_null;
 use crate::api::failure::Rejection;
 use crate::model;
 use crate::model::{
-    Criteria, DeviceType, FieldError, Filter, MAX_USER_DETAIL_CHARS, Opener, Range, SessionId, Sort, State, UserId,
+    Criteria, DeviceType, EndReason, FieldError, Filter, MAX_USER_DETAIL_CHARS, Opener, Range, SessionId, Sort, State,
+    UserId,
 };
 use crate::sessions::Selection;
 
@@ -30,6 +31,9 @@ pub struct SearchSessions {
     /// Only sessions in this state.
     #[param(inline)]
     state: Option<SessionState>,
+    /// Only sessions that were ended for this reason, as a session's `end_reason` has it.
+    #[param(value_type = Option<String>, example = "reuse_detected")]
+    ended_reason: Option<String>,
     /// Only sessions opened for this application.
     client_id: Option<String>,
     /// Only sessions on this kind of device.
@@ -73,6 +77,10 @@ impl SearchSessions {
             let message = "must be key: or session: with an id, bootstrap, or command-line";
             Opener::parse(text).ok_or_else(|| FieldError::new("opened_by", message))
         };
+        let reason = |text: &str| {
+            let all = EndReason::ALL.map(EndReason::as_str).join(", ");
+            EndReason::parse(text).ok_or_else(|| FieldError::new("ended_reason", format!("must be one of {all}")))
+        };
         let bounds = [
             ("created_from", self.created_from),
             ("created_to", self.created_to),
@@ -84,6 +92,7 @@ impl SearchSessions {
             user_id: self.user_id.clone().map(UserId::parse).transpose()?,
             users: None,
             state: self.state.map(State::from),
+            ended_reason: self.ended_reason.as_deref().map(reason).transpose()?,
             client_id: plain("client_id", &self.client_id, 255)?,
             device_type: self.device_type.map(DeviceType::from),
             ip_address: self.ip_address.as_deref().map(str::parse).transpose()?,
