@@ -1,5 +1,5 @@
 // What is around every screen: navigation, messages, and the sign-in where it is needed.
-import { again, signOut } from './api.js';
+import { again, get, signOut } from './api.js';
 import { Dialog } from './parts/dialog.js';
 import { Icon, Mark } from './parts/icon.js';
 import { Banner, expectHeading, Page } from './parts/page.js';
@@ -80,15 +80,16 @@ function Screen({ path }) {
     const current = found(path);
     const { query } = place.use();
     const [state, setState] = useState(/** @type {{ view?: any, error?: any }} */ ({}));
-    const [round, setRound] = useState(0);
     useState(() => (first ? (first = false) : expectHeading()));
     useEffect(() => {
         setState({});
         current?.route.screen().then((module) => setState({ view: module.default }), () => setState({ error: { status: 0, message: t('common.not_loaded') } }));
-    }, [round]);
+    }, []);
+    // A browser never asks again for a module that it could not get: the page begins anew, once the server answers.
+    const retry = () => get('/admin/me').then(() => location.reload(), (error) => setState({ error }));
     if (!current) return html`<${Page} title=${t('nav.not_found')}><${Empty} title=${t('nav.nothing_here')} text=${t('nav.nothing_here_text')}>
         <a class="button" href=${link('/')}>${t('nav.overview')}</a></${Empty}></${Page}>`;
-    if (state.error) return html`<${Page} title=${t('nav.not_found')}><${Failure} error=${state.error} onRetry=${() => setRound(round + 1)} /></${Page}>`;
+    if (state.error) return html`<${Page} title=${t('nav.not_found')}><${Failure} error=${state.error} onRetry=${retry} /></${Page}>`;
     return state.view ? html`<${state.view} params=${current.params} query=${query} />` : html`<div class="page"><${Loading} /></div>`;
 }
 

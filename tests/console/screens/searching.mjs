@@ -27,7 +27,7 @@ export default function searching(world) {
         const { status } = await world.server.raw('GET', '/v1/me', { authorization: `Bearer ${session.token}` });
         assert.equal(status, 401);
         await watching.getByText('This session has just ended: Ended by staff').waitFor();
-        await watching.locator('.timeline').getByText('Console of the tests').first().waitFor();
+        await watching.locator('.timeline').getByText(`console:${world.data.admin.key.id}`).first().waitFor();
         for (const each of [page, watching]) await each.context().close();
     });
 
