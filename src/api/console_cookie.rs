@@ -28,13 +28,26 @@ const MARK: HeaderName = HeaderName::from_static("x-sojourn-console");
 /// so that its cookie counts first, unless the request is marked as the console's.
 pub(super) fn of_request<F: Family>(parts: &Parts, app: &App, has_other: bool) -> Result<Option<Credential>, Error> {
     // A gateway passes on the cookies of the guarded application.
-    if !F::CONSOLE || app.http.console == ConsoleAddress::None || is_check(parts.uri.path()) {
+    if !F::CONSOLE || !is_at(parts, app) || is_check(parts.uri.path()) {
         return Ok(None);
     }
     if has_other && !parts.headers.contains_key(MARK) {
         return Ok(None);
     }
     read(parts, app)
+}
+
+/// The mark of requests that came to the console's own address. Browsers send a cookie to every port of its host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtConsoleAddress;
+
+/// Whether the console is at the address that a request came to.
+fn is_at(parts: &Parts, app: &App) -> bool {
+    match app.http.console {
+        ConsoleAddress::Main => true,
+        ConsoleAddress::Own(_) => parts.extensions.get::<AtConsoleAddress>().is_some(),
+        ConsoleAddress::None => false,
+    }
 }
 
 /// The credential in the console's cookie; `None` without one. Refuses a request that no page of the server's made.
@@ -44,7 +57,11 @@ pub(crate) fn read(parts: &Parts, app: &App) -> Result<Option<Credential>, Error
         is_ours.then(|| Cookie { name: name.to_owned(), kind: CookieKind::Console })
     };
     let credential = match session_cookies(&parts.headers, ours) {
-        Ok(found) => found.into_iter().next(),
+        // A neighbour in the same domain can set a cookie without the prefix, but none with it.
+        Ok(found) => {
+            let is_prefixed = |found: &&Credential| found.cookie.as_ref().is_some_and(|cookie| cookie.name == NAME);
+            found.iter().find(is_prefixed).or(found.first()).cloned()
+        }
         Err(Refusal::Missing) => return Ok(None),
         Err(refusal) => return Err(refusal.into()),
     };

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware;
+use axum::{Extension, Router, middleware};
 
 use super::app::App;
+use super::console_cookie::AtConsoleAddress;
 use super::cors::with_cors;
 use super::registry::FAMILIES;
 use super::{native, operations, request_log, unknown_path};
@@ -28,7 +28,7 @@ pub fn router(app: Arc<App>, pages: Router<Arc<App>>) -> Router {
 pub fn console_router(app: Arc<App>, pages: Router<Arc<App>>) -> Router {
     let router = (native::MOUNT.routes)(&app).merge(pages).merge(operations::health_router());
     let router = router.fallback(unknown_path::unknown_path).with_state(Arc::clone(&app));
-    let router = router.layer(middleware::from_fn(unknown_path::require_host));
+    let router = router.layer((middleware::from_fn(unknown_path::require_host), Extension(AtConsoleAddress)));
     router.layer(middleware::from_fn_with_state(app, request_log::log_requests))
 }
 

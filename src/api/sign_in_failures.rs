@@ -26,31 +26,24 @@ struct Failures {
 pub struct SignInFailures(Mutex<HashMap<String, Failures>>);
 
 impl SignInFailures {
-    /// Refuses a sign-in from an address with too many failures.
-    pub(crate) fn admit(&self, address: &str, now: DateTime<Utc>) -> Result<(), Rejection> {
-        let failures = self.lock();
-        let of_address = failures.get(address);
-        match of_address.or_else(|| failures.get("").filter(|_| failures.len() >= MAX_ADDRESSES)) {
-            Some(Failures { since, number }) if *number >= MAX_FAILURES && now < *since + WINDOW => {
-                let wait = (*since + WINDOW - now).num_seconds();
-                Err(Rejection::TooManyRequests { retry_after: wait.unsigned_abs() + 1 })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Counts a failure.
-    pub(crate) fn count(&self, address: &str, now: DateTime<Utc>) {
+    /// Counts a failure, or refuses it as one too many.
+    pub(crate) fn count(&self, address: &str, now: DateTime<Utc>) -> Result<(), Rejection> {
         let mut failures = self.lock();
         if failures.len() >= MAX_ADDRESSES {
             failures.retain(|_, failures| now < failures.since + WINDOW);
         }
-        let address = if failures.len() >= MAX_ADDRESSES { "" } else { address };
-        let counted = failures.entry(address.to_owned()).or_insert(Failures { since: now, number: 0 });
+        let is_full = failures.len() >= MAX_ADDRESSES && !failures.contains_key(address);
+        let counted = failures.entry(if is_full { "" } else { address }.to_owned());
+        let counted = counted.or_insert(Failures { since: now, number: 0 });
         if now >= counted.since + WINDOW {
             *counted = Failures { since: now, number: 0 };
         }
+        if counted.number >= MAX_FAILURES {
+            let wait = (counted.since + WINDOW - now).num_seconds();
+            return Err(Rejection::TooManyRequests { retry_after: wait.unsigned_abs() + 1 });
+        }
         counted.number += 1;
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
@@ -67,21 +60,19 @@ mod tests {
         let (failures, start) = (SignInFailures::default(), DateTime::UNIX_EPOCH);
         let at = |seconds| start + TimeDelta::seconds(seconds);
         for second in 0..10 {
-            assert_eq!(failures.admit("192.0.2.1", at(second)), Ok(()));
-            failures.count("192.0.2.1", at(second));
+            assert_eq!(failures.count("192.0.2.1", at(second)), Ok(()));
         }
-        assert_eq!(failures.admit("192.0.2.1", at(10)), Err(Rejection::TooManyRequests { retry_after: 51 }));
-        assert_eq!(failures.admit("192.0.2.2", at(10)), Ok(()));
-        assert_eq!(failures.admit("192.0.2.1", at(60)), Ok(()), "the minute is over");
-        failures.count("192.0.2.1", at(60));
-        assert_eq!(failures.admit("192.0.2.1", at(61)), Ok(()), "a new count began");
+        assert_eq!(failures.count("192.0.2.1", at(10)), Err(Rejection::TooManyRequests { retry_after: 51 }));
+        assert_eq!(failures.count("192.0.2.2", at(10)), Ok(()));
+        assert_eq!(failures.count("192.0.2.1", at(60)), Ok(()), "the minute is over");
+        assert_eq!(failures.count("192.0.2.1", at(61)), Ok(()), "a new count began");
     }
 
     #[test]
     fn the_table_of_failures_does_not_grow_with_every_address() {
         let failures = SignInFailures::default();
         for address in 0..2 * MAX_ADDRESSES {
-            failures.count(&address.to_string(), DateTime::UNIX_EPOCH);
+            drop(failures.count(&address.to_string(), DateTime::UNIX_EPOCH));
         }
         assert!(failures.lock().len() <= MAX_ADDRESSES + 1);
     }

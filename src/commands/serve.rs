@@ -45,14 +45,8 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
         tracing::warn!("{}", Problem::BootstrapKeyWithoutEnd.message());
     }
     let listener = listen("SOJOURN_LISTEN", &address).await?;
-    let metrics_listener = match &http.metrics_listen {
-        Some(address) => Some(listen("SOJOURN_METRICS_LISTEN", address).await?),
-        None => None,
-    };
-    let console_listener = match &http.console {
-        ConsoleAddress::Own(address) => Some(listen("SOJOURN_CONSOLE_LISTEN", address).await?),
-        ConsoleAddress::Main | ConsoleAddress::None => None,
-    };
+    let metrics_listener = listen_if_set("SOJOURN_METRICS_LISTEN", http.metrics_listen.as_deref()).await?;
+    let console_listener = listen_if_set("SOJOURN_CONSOLE_LISTEN", http.console.own()).await?;
     let has_default_issuer = !has_issuer && leads_elsewhere(sessions.access_tokens().issuer(), listener.local_addr()?);
     let stop = server::stop_signal()?;
     // The tasks run as long as requests are served.
@@ -76,12 +70,8 @@ pub(super) async fn serve(source: Source) -> Result<(), CommandError> {
     welcome(&listener, &database, console.as_deref())?;
 
     if let Some(listener) = console_listener {
-        tokio::spawn(server::serve(
-            listener,
-            api::console_router(Arc::clone(&app), pages::at_console_address(&app)),
-            config.clone(),
-            stop.clone(),
-        ));
+        let router = api::console_router(Arc::clone(&app), pages::at_console_address(&app));
+        tokio::spawn(server::serve(listener, router, config.clone(), stop.clone()));
     }
     if let Some(listener) = metrics_listener {
         tokio::spawn(server::serve(listener, api::metrics_router(Arc::clone(&app)), config.clone(), ended));
@@ -145,6 +135,13 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, CommandErro
 async fn console_at(issuer: Option<&str>, listener: &TcpListener, sessions: &Sessions) -> Result<String, CommandError> {
     let page = console::page(issuer, &listener.local_addr()?.to_string());
     if sessions.has_no_credential().await? { console::link(&page, sessions).await } else { Ok(page) }
+}
+
+async fn listen_if_set(setting: &str, address: Option<&str>) -> Result<Option<TcpListener>, CommandError> {
+    match address {
+        Some(address) => listen(setting, address).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The lines for the person who has just started the server.

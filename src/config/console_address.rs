@@ -11,3 +11,13 @@ pub enum ConsoleAddress {
     /// Nowhere.
     None,
 }
+
+impl ConsoleAddress {
+    /// The console's own address, if it has one.
+    pub fn own(&self) -> Option<&str> {
+        match self {
+            Self::Own(address) => Some(address),
+            Self::Main | Self::None => None,
+        }
+    }
+}

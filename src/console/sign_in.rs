@@ -19,7 +19,7 @@ use crate::api::family::Refused;
 use crate::api::limits::network_of;
 use crate::api::native::Native;
 use crate::model::{Opener, Session};
-use crate::sessions::{ConsoleBrowser, ConsoleRole, ConsoleSession, Error, Refusal};
+use crate::sessions::{ConsoleBrowser, ConsoleEvent, ConsoleRole, ConsoleSession, Error, Refusal};
 
 type Result<T> = std::result::Result<T, Refused<Native>>;
 
@@ -54,9 +54,8 @@ pub(super) async fn sign_in(
     let address = app.forwarding.client_address(&parts.headers, &parts.extensions);
     let origin = extract::origin(&parts, &app);
     let (network, now) = (network_of(address), app.sessions.now());
-    app.sign_in_failures.admit(&network, now)?;
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let browser = ConsoleBrowser { user_agent: user_agent.map(ToOwned::to_owned), origin };
+    let browser = ConsoleBrowser { user_agent: user_agent.map(ToOwned::to_owned), origin: origin.clone() };
     let SignIn { key, link } = body.into_inner();
     let signed_in = match (key, link, bearer(&parts.headers)) {
         (Some(key), None, None) => app.sessions.sign_in_to_console(key.trim(), browser).await,
@@ -67,8 +66,10 @@ pub(super) async fn sign_in(
     let token = match signed_in {
         Ok(token) => token,
         Err(Error::Unauthenticated(refusal)) => {
-            app.sign_in_failures.count(&network, now);
+            // A good credential is always taken: nobody locks others out by failing from their address.
+            app.sign_in_failures.count(&network, now)?;
             tracing::warn!(%refusal, "a sign-in to the console was refused");
+            app.sessions.record_console(ConsoleEvent::SignInFailed(origin)).await?;
             return Err(Error::from(Refusal::ServiceKey).into());
         }
         Err(error) => return Err(error.into()),

@@ -7,6 +7,10 @@ use super::scope::Scope;
 
 /// The client id of the console's sessions.
 pub const CONSOLE_CLIENT: &str = "sojourn-console";
+/// The beginning of the user ids of services that are signed in to the console. No user has such an id.
+pub const CONSOLE_USERS: &str = "console:";
+/// The names of the cookies of the server's own pages: no application has one.
+pub const RESERVED_COOKIES: [&str; 3] = ["__Host-sojourn-console", "sojourn-console", "__Host-sojourn-account"];
 /// The client ids of the server's own pages: no application has one, and nobody else opens sessions for one.
 pub const RESERVED_CLIENTS: [&str; 1] = [CONSOLE_CLIENT];
 

@@ -120,6 +120,10 @@ words! {
         ConsoleSignInFailed = "console.sign_in_failed",
         /// Somebody signed out of the console.
         ConsoleSignedOut = "console.signed_out",
+        /// A one-time link into the console was made.
+        ConsoleLinkMade = "console.link_made",
+        /// A one-time link to a user's account page was made by staff.
+        AccountLinkMade = "account.link_made",
     }
 }
 

@@ -31,7 +31,9 @@ mod user_search;
 
 pub use actor::Actor;
 pub use algorithm::Algorithm;
-pub use application::{Application, ApplicationSettings, CONSOLE_CLIENT, RESERVED_CLIENTS};
+pub use application::{
+    Application, ApplicationSettings, CONSOLE_CLIENT, CONSOLE_USERS, RESERVED_CLIENTS, RESERVED_COOKIES,
+};
 pub use audit::{
     ActorKind, AuditAction, AuditActor, AuditDetail, AuditEntry, AuditFilter, AuditPosition, AuditSearch, AuditTarget,
     DetailValue, Origin, StoredAuditEntry, TargetKind,

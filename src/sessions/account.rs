@@ -15,8 +15,8 @@ use super::feed::endings::Termination;
 use super::feed::events::EventStream;
 use super::one_time_links::LinkDraft;
 use crate::model::{
-    Caller, EndReason, Ended, Filter, LinkPurpose, MAX_PAGE, OneTimeLink, Opener, Owner, Scope, Search, Session,
-    SessionId, SignedIn, Sort, User, UserId,
+    Actor, AuditAction, AuditTarget, Caller, EndReason, Ended, Filter, LinkPurpose, MAX_PAGE, OneTimeLink, Opener,
+    Owner, Scope, Search, Session, SessionId, SignedIn, Sort, TargetKind, User, UserId,
 };
 use crate::tokens::LinkText;
 
@@ -92,9 +92,9 @@ impl Sessions {
     /// Makes a one-time link to a user's account page, for a caller with `sessions:write`, and answers its end too. The
     /// link of a key that is bound to an application shows the sessions of that application only. Refused:
     /// [`Error::UserNotFound`] and [`Error::UserBanned`], of which a bound key does not learn.
-    pub async fn make_account_link(&self, caller: &Caller, id: &UserId) -> Result<(LinkText, DateTime<Utc>), Error> {
-        let application = caller.require_of_bound(Scope::WRITE)?;
-        self.require_recent(caller.session())?;
+    pub async fn make_account_link(&self, actor: &Actor, id: &UserId) -> Result<(LinkText, DateTime<Utc>), Error> {
+        let application = actor.require_of_bound(Scope::WRITE)?;
+        self.require_recent(actor.session())?;
         if application.is_none() {
             let user = self.store().user(id).await?.ok_or(Error::UserNotFound)?;
             if user.banned_at.is_some() {
@@ -105,9 +105,14 @@ impl Sessions {
             purpose: LinkPurpose::Account,
             user: Some(id.clone()),
             application: application.map(ToOwned::to_owned),
-            made_by: caller.credential(),
+            made_by: actor.credential(),
             lifetime: LINK_LIFETIME,
         };
+        // A login service makes them all day.
+        if actor.scope().allows(Scope::ADMIN) {
+            let target = AuditTarget::new(TargetKind::User, id);
+            self.record(actor, AuditAction::AccountLinkMade, Some(target)).await?;
+        }
         self.make_link(draft).await
     }
 

@@ -11,8 +11,9 @@ use super::facade::Sessions;
 use super::field_errors::FieldErrors;
 use super::policy::{Lifetime, MAX_LIFETIME, MIN_LIFETIME};
 use crate::model::{
-    Actor, Algorithm, Application, ApplicationSettings, AuditAction, AuditDetail, AuditEntry, AuditTarget, Caller,
-    DetailValue, FieldError, RESERVED_CLIENTS, Scope, Session, TargetKind, text,
+    Actor, Algorithm, Application, ApplicationSettings, AuditAction, AuditDetail, AuditEntry, AuditTarget,
+    CONSOLE_USERS, Caller, DetailValue, FieldError, RESERVED_CLIENTS, RESERVED_COOKIES, Scope, Session, TargetKind,
+    text,
 };
 use crate::tokens::{MAX_ACCESS_TOKEN_LIFETIME, MIN_ACCESS_TOKEN_LIFETIME};
 
@@ -129,6 +130,17 @@ fn limit_within(
     })
 }
 
+/// Refuses the user ids that stand for services at the console.
+pub(super) fn check_no_console_user(id: &str) -> Result<(), FieldError> {
+    if id.starts_with(CONSOLE_USERS) {
+        return Err(FieldError::new(
+            "user_id",
+            format!("must not begin with {CONSOLE_USERS}, which is the server's own"),
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses the client ids of the server's own pages.
 pub(super) fn check_not_reserved(client: Option<&str>) -> Result<(), FieldError> {
     match client.filter(|client| RESERVED_CLIENTS.contains(client)) {
@@ -158,7 +170,9 @@ fn checked_audiences(audiences: Vec<String>) -> Result<Vec<String>, FieldError> 
 /// 4.1.3), in whatever case it is written, all our cookies have.
 fn checked_cookie_name(name: String) -> Result<String, FieldError> {
     let name = text::required("cookie_name", name, MAX_NAME_CHARS)?;
-    if text::is_token(&name) {
+    if RESERVED_COOKIES.contains(&name.as_str()) {
+        Err(FieldError::new("cookie_name", format!("must not be {name}, which is the server's own")))
+    } else if text::is_token(&name) {
         Ok(name)
     } else {
         Err(FieldError::new("cookie_name", "must have only letters, digits and !#$%&'*+-.^_`|~"))

@@ -31,6 +31,8 @@ pub enum ConsoleEvent<'a> {
     SignInFailed(Origin),
     /// Somebody signed out.
     SignedOut(&'a Actor),
+    /// A one-time link was made.
+    LinkMade(&'a Actor),
 }
 
 impl Sessions {
@@ -61,19 +63,31 @@ impl Sessions {
 
     /// Records what happened at the door of the console.
     pub async fn record_console(&self, event: ConsoleEvent<'_>) -> Result<(), Error> {
-        let (action, actor, origin) = match event {
-            ConsoleEvent::SignedIn(actor) => {
-                (AuditAction::ConsoleSignedIn, (&actor.caller).into(), actor.origin.clone())
-            }
-            ConsoleEvent::SignInFailed(origin) => (AuditAction::ConsoleSignInFailed, AuditActor::UNKNOWN, origin),
-            ConsoleEvent::SignedOut(actor) => {
-                (AuditAction::ConsoleSignedOut, (&actor.caller).into(), actor.origin.clone())
-            }
+        let (action, actor) = match event {
+            ConsoleEvent::SignedIn(actor) => (AuditAction::ConsoleSignedIn, actor),
+            ConsoleEvent::SignedOut(actor) => (AuditAction::ConsoleSignedOut, actor),
+            ConsoleEvent::LinkMade(actor) => (AuditAction::ConsoleLinkMade, actor),
+            ConsoleEvent::SignInFailed(origin) => return self.record_failed_sign_in(origin).await,
         };
-        let at = self.now();
+        self.record(actor, action, None).await
+    }
+
+    async fn record_failed_sign_in(&self, origin: Origin) -> Result<(), Error> {
+        let (at, actor, action) = (self.now(), AuditActor::UNKNOWN, AuditAction::ConsoleSignInFailed);
         let id = clock::uuid_v7(at, self.parts.entropy.as_ref())?;
         let detail = AuditDetail::default();
         Ok(self.store().add_audit_entry(&AuditEntry { id, at, actor, action, target: None, detail, origin }).await?)
+    }
+
+    /// Records an action that changes nothing else that is stored.
+    pub(super) async fn record(
+        &self,
+        actor: &Actor,
+        action: AuditAction,
+        target: Option<AuditTarget>,
+    ) -> Result<(), Error> {
+        let entry = self.entry(actor, self.now(), action, target, AuditDetail::default())?;
+        Ok(self.store().add_audit_entry(&entry).await?)
     }
 
     /// The entry of an action.

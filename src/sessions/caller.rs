@@ -1,7 +1,7 @@
 //! The rights of a caller.
 
 use super::error::Error;
-use crate::model::{Caller, Owner};
+use crate::model::{Caller, Owner, Scope, Session};
 
 impl Caller {
     /// Refuses a caller whose scope does not grant `right`, and a key that is bound to an application.
@@ -14,8 +14,12 @@ impl Caller {
 
     /// Refuses a caller whose scope does not grant `right`. Answers the application that the right is limited to, which the
     /// operation must then observe.
+    ///
+    /// A session of the console is refused what login services do, even an administrator's: whoever opens sessions or tells of
+    /// authentications gets tokens, which would outlive the sign-in at the console.
     pub fn require_of_bound(&self, right: &'static str) -> Result<Option<&str>, Error> {
-        if self.scope().allows(right) { Ok(self.application()) } else { Err(Error::needs(right)) }
+        let is_logins = right == Scope::WRITE && self.session().is_some_and(Session::is_of_console);
+        if self.scope().allows(right) && !is_logins { Ok(self.application()) } else { Err(Error::needs(right)) }
     }
 
     /// The sessions that the caller reaches: anybody's with `right`, else its own. A service without `right` has none.

@@ -12,11 +12,11 @@ use super::one_time_links::LinkDraft;
 use super::open::SessionDraft;
 use super::policy::{Lifetime, MIN_LIFETIME};
 use crate::model::{
-    Actor, Application, ApplicationSettings, CONSOLE_CLIENT, Caller, FieldError, LinkPurpose, Opener, Origin, Scope,
-    Service, ServiceKeyId, Session, SignedIn, UserId,
+    Actor, Application, ApplicationSettings, CONSOLE_CLIENT, CONSOLE_USERS, Caller, FieldError, LinkPurpose, Opener,
+    Origin, Scope, Service, ServiceKeyId, Session, SignedIn, UserId,
 };
 use crate::store::{NewSession, Opening};
-use crate::tokens::{LinkText, Secret, SessionToken};
+use crate::tokens::{BootstrapKey, LinkText, Secret, SessionToken};
 
 /// The longest time since the sign-in for what cannot be undone: making keys, rotating signing keys, ending very many sessions.
 const RECENT: TimeDelta = TimeDelta::minutes(15);
@@ -24,8 +24,6 @@ const RECENT: TimeDelta = TimeDelta::minutes(15);
 const LINK_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// The most sessions that a bulk ending may end without a recent sign-in.
 const MAX_WITHOUT_RECENT: u32 = 1000;
-/// The beginning of the user ids of services that are signed in.
-const USER_PREFIX: &str = "console:";
 
 /// What a person may do at the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,38 +59,23 @@ impl Sessions {
     /// Every refusal is [`Error::Unauthenticated`], so that a stranger learns nothing of a key.
     pub async fn sign_in_to_console(&self, credential: &str, browser: ConsoleBrowser) -> Result<Secret, Error> {
         let credential = Credential::in_header(credential);
-        let caller = self.authenticate_watcher(&[credential]).await;
+        let caller = self.authenticate_watcher(&[credential]).await?;
         self.signed_in_to_console(caller, browser).await
     }
 
     /// Opens a console session for the holder of a one-time link.
     pub async fn sign_in_to_console_by_link(&self, link: &str, browser: ConsoleBrowser) -> Result<Secret, Error> {
-        let caller = self.take_link(link, LinkPurpose::Console).await;
-        self.signed_in_to_console(caller.map(|_| Caller::Service(Service::command_line())), browser).await
+        self.take_link(link, LinkPurpose::Console).await?;
+        self.signed_in_to_console(Caller::Service(Service::command_line()), browser).await
     }
 
-    /// The token of a console session for a caller that authenticated or failed to. Both are in the audit trail.
-    async fn signed_in_to_console(
-        &self,
-        caller: Result<Caller, Error>,
-        browser: ConsoleBrowser,
-    ) -> Result<Secret, Error> {
+    /// The token of a console session for a caller, and an entry in the audit trail. Failures are recorded by
+    /// [`Sessions::record_console`], as far as their number is limited.
+    async fn signed_in_to_console(&self, caller: Caller, browser: ConsoleBrowser) -> Result<Secret, Error> {
         let origin = browser.origin.clone();
-        let opened = match &caller {
-            Ok(caller) => self.open_console(caller, browser).await,
-            Err(_) => Err(Refusal::ServiceKey.into()),
-        };
-        match (caller, opened) {
-            (Ok(caller), Ok(token)) => {
-                self.record_console(ConsoleEvent::SignedIn(&Actor { caller, origin })).await?;
-                Ok(token)
-            }
-            (Err(error @ Error::Unauthenticated(_)), _) | (Ok(_), Err(error @ Error::Unauthenticated(_))) => {
-                self.record_console(ConsoleEvent::SignInFailed(origin)).await?;
-                Err(error)
-            }
-            (Err(error), _) | (_, Err(error)) => Err(error),
-        }
+        let token = self.open_console(&caller, browser).await?;
+        self.record_console(ConsoleEvent::SignedIn(&Actor { caller, origin })).await?;
+        Ok(token)
     }
 
     /// Ends the console session of a cookie, active or not.
@@ -118,7 +101,9 @@ impl Sessions {
             made_by: Opener::CommandLine,
             lifetime: LINK_LIFETIME,
         };
-        Ok(self.make_link(draft).await?.0)
+        let (link, _) = self.make_link(draft).await?;
+        self.record_console(ConsoleEvent::LinkMade(&Caller::Service(Service::command_line()).into())).await?;
+        Ok(link)
     }
 
     /// Whether nobody has a credential yet, so that a first person needs another way in.
@@ -138,7 +123,11 @@ impl Sessions {
             }
             Caller::Service(service) => {
                 let ends_at = self.expiry_of(service).await?;
-                (format!("{USER_PREFIX}{}", service.id), Some(service.name.clone()), caller.credential(), ends_at)
+                let user_id = match caller.credential() {
+                    Opener::BootstrapKey => self.bootstrap_user(),
+                    _ => format!("{CONSOLE_USERS}{}", service.id),
+                };
+                (user_id, Some(service.name.clone()), caller.credential(), ends_at)
             }
         };
         let console = console_until(self.policy().console, ends_at, now)?;
@@ -176,7 +165,8 @@ impl Sessions {
     async fn expiry_of(&self, service: &Service) -> Result<Option<DateTime<Utc>>, Error> {
         match service.key_id() {
             Some(id) => Ok(self.store().service_key(id).await?.and_then(|key| key.expires_at)),
-            None => Ok(self.parts.bootstrap_key.as_ref().and_then(|key| key.until)),
+            None if *service == Service::bootstrap() => Ok(self.parts.bootstrap_key.as_ref().and_then(|key| key.until)),
+            None => Ok(None),
         }
     }
 
@@ -192,14 +182,25 @@ impl Sessions {
         }
     }
 
-    /// Refuses a console session whose credential has lost its force.
+    /// Refuses a console session whose credential has lost its force: also when another bootstrap key is set now, and when the
+    /// user of the session that it came from has authenticated anew, after which earlier tokens are refused.
     pub(super) async fn admit_console(&self, session: &Session) -> Result<(), Error> {
-        match session.opened_by {
-            Some(credential) if session.is_of_console() && !self.may_still_act(credential).await? => {
-                Err(Refusal::ServiceKey.into())
+        let Some(credential) = session.opened_by.filter(|_| session.is_of_console()) else { return Ok(()) };
+        let is_same = match credential {
+            Opener::BootstrapKey => session.user_id.as_str() == self.bootstrap_user(),
+            Opener::Session(parent) => {
+                let parent = self.session_loader.submit(parent).await?;
+                parent.is_some_and(|parent| parent.session.authenticated_at <= session.created_at)
             }
-            _ => Ok(()),
-        }
+            Opener::Key(_) | Opener::CommandLine => true,
+        };
+        if is_same && self.may_still_act(credential).await? { Ok(()) } else { Err(Refusal::ServiceKey.into()) }
+    }
+
+    /// The user of the bootstrap key's console sessions, whose name tells one key from the next.
+    fn bootstrap_user(&self) -> String {
+        let key = self.parts.bootstrap_key.as_ref().map(BootstrapKey::fingerprint).unwrap_or_default();
+        format!("{CONSOLE_USERS}bootstrap-{key}")
     }
 
     /// Refuses a console session that did not sign in within the last 15 minutes, for what cannot be undone.
@@ -221,7 +222,7 @@ impl Sessions {
 
 /// The user that the console sessions of a service key belong to.
 pub(super) fn console_user(key: ServiceKeyId) -> Result<UserId, FieldError> {
-    UserId::parse(format!("{USER_PREFIX}{key}"))
+    UserId::parse(format!("{CONSOLE_USERS}{key}"))
 }
 
 /// The rights of a caller at the console, as a scope.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::applications::{allow_scope, check_not_reserved, lifetime_of};
+use super::applications::{allow_scope, check_no_console_user, check_not_reserved, lifetime_of};
 use super::authentication::{Authentication, AuthenticationDraft};
 use super::cookies::require_cookie;
 use super::error::Error;
@@ -151,6 +151,7 @@ impl Sessions {
         let choice = draft.tokens;
         let draft = SessionDraft { client_id: client_within(bound, draft.client_id)?, ..draft };
         check_not_reserved(draft.client_id.as_deref())?;
+        check_no_console_user(&draft.user_id)?;
         let replaces = draft.replaces.as_deref().map(|id| to_replace(bound, id)).transpose()?;
         let application = self.application_to_open(draft.client_id.as_deref(), draft.claims.is_some()).await?;
         if choice == TokenChoice::Cookie {

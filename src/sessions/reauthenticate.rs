@@ -48,6 +48,8 @@ impl Sessions {
         for _ in 0..MAX_ATTEMPTS {
             let found = self.store().session(id, Owner::Anyone).await?;
             let found = found.filter(|session| bound.is_none_or(|application| is_of(session, application)));
+            // The console has its own sign-in, and its sessions have no tokens but the one in its cookie.
+            let found = found.filter(|session| !session.is_of_console());
             let mut session = found.ok_or(Error::SessionNotFound)?;
             self.activity.overlay(&mut session);
             require_grant(caller, &session.scope, &self.parts.rights)?;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::applications::check_no_console_user;
 use super::error::Error;
 use super::facade::Sessions;
 use super::open::user_as_service;
@@ -30,6 +31,7 @@ impl Sessions {
     pub async fn put_user(&self, actor: &Actor, id: &UserId, details: &UserDetails) -> Result<User, Error> {
         actor.require(Scope::WRITE)?;
         self.require_recent(actor.session())?;
+        check_no_console_user(id.as_str())?;
         let now = self.now();
         let given = [("name", &details.name), ("email", &details.email)].into_iter().filter(|(_, text)| text.is_some());
         let fields = DetailValue::Texts(given.map(|(name, _)| name.to_owned()).collect());

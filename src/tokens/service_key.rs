@@ -120,6 +120,13 @@ impl BootstrapKey {
         Self { key, until }
     }
 
+    /// A text by which one key is told from the next, and that tells nothing of a key of 32 random characters: four bytes of its
+    /// hash, in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let [a, b, c, d, ..] = sha256(self.key.expose().as_bytes());
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
+    }
+
     /// Whether the key is valid at `now` but expires soon enough for a warning.
     pub fn ends_soon(&self, now: DateTime<Utc>) -> bool {
         self.is_active(now) && is_soon(self.until, now)

@@ -72,10 +72,12 @@ on_both_databases! {
         for _ in 0..3 {
             try_to_sign_in(&server, &json!({ "key": "none" })).await.expect(401);
         }
-        let refused = try_to_sign_in(&server, &json!({ "key": BOOTSTRAP_KEY })).await;
-        refused.expect_problem(429, "too_many_requests");
-        server.wait(TimeDelta::minutes(1));
+        try_to_sign_in(&server, &json!({ "key": "none" })).await.expect_problem(429, "too_many_requests");
         try_to_sign_in(&server, &json!({ "key": BOOTSTRAP_KEY })).await.expect(204);
+        let failed = server.send("GET", "/v1/audit?action=console.sign_in_failed", BOOTSTRAP_KEY).await.expect(200).json();
+        assert_eq!(failed["entries"].as_array().unwrap().len(), 10, "what is one too many is not in the audit trail");
+        server.wait(TimeDelta::minutes(1));
+        try_to_sign_in(&server, &json!({ "key": "none" })).await.expect(401);
     }
 
     async fn a_sign_in_names_one_credential_and_comes_from_a_page_of_the_server(database) {
@@ -254,6 +256,68 @@ on_both_databases! {
         assert_eq!(entries[1]["actor"]["id"], id);
         assert!(entries.iter().all(|entry| entry["request_id"].is_string() && entry["address"] == "127.0.0.1"), "{trail}");
         assert!(!trail.to_string().contains(&key) && !trail.to_string().contains("sjs_"));
+    }
+
+    async fn an_administrator_gets_no_tokens_at_the_console(database) {
+        let server = Server::start(database).await;
+        let cookie = sign_in(&server, &server.key("sessions:admin sessions:write").await).await;
+        let found = send(&server, "GET", "/v1/sessions?client_id=sojourn-console", &cookie, None).await.expect(200).json();
+        let own = found["sessions"][0]["id"].as_str().unwrap().to_owned();
+        let other = server.open("1001").await.id;
+        let draft = json!({ "user_id": "1001", "scope": "sessions:admin", "tokens": "session" });
+        send(&server, "POST", "/v1/sessions", &cookie, Some(&draft)).await.expect_problem(403, "insufficient_scope");
+        for id in [&own, &other] {
+            let path = format!("/v1/sessions/{id}/authenticate");
+            send(&server, "POST", &path, &cookie, Some(&json!({}))).await.expect_problem(403, "insufficient_scope");
+        }
+        let link = send(&server, "POST", "/v1/users/1001/account-link", &cookie, None).await;
+        link.expect_problem(403, "insufficient_scope");
+        let put = send(&server, "PUT", "/v1/users/1001", &cookie, Some(&json!({ "name": "x" }))).await;
+        put.expect_problem(403, "insufficient_scope");
+        let by_key = server.send("POST", &format!("/v1/sessions/{own}/authenticate"), BOOTSTRAP_KEY).await;
+        by_key.expect_problem(404, "session_not_found");
+        send(&server, "GET", "/admin/me", &cookie, None).await.expect(200);
+    }
+
+    async fn another_bootstrap_key_ends_what_the_former_one_signed_in(database) {
+        let server = Server::start(database).await;
+        let cookie = sign_in(&server, BOOTSTRAP_KEY).await;
+        send(&server, "GET", "/admin/me", &cookie, None).await.expect(200);
+        let successor = server.replica_with(|builder| builder.bootstrap_key("another-bootstrap-key-of-the-next-start")).await;
+        send(&successor, "GET", "/admin/me", &cookie, None).await.expect(401);
+        send(&successor, "GET", "/v1/keys", &cookie, None).await.expect(401);
+    }
+
+    async fn a_new_authentication_ends_what_an_earlier_token_signed_in(database) {
+        let server = Server::start(database).await;
+        let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:admin" })).await;
+        let request = server.request("POST", "/admin/sign-in").header(OWN_PAGE.0, OWN_PAGE.1).bearer_auth(&staff.access);
+        let cookie = cookie_of(&answer(request).await.expect(204).headers);
+        send(&server, "GET", "/admin/me", &cookie, None).await.expect(200);
+        server.wait(TimeDelta::seconds(1));
+        server.send("POST", &format!("/v1/sessions/{}/authenticate", staff.id), BOOTSTRAP_KEY).await.expect(200);
+        send(&server, "GET", "/admin/me", &cookie, None).await.expect(401);
+    }
+
+    async fn a_cookie_that_a_neighbour_can_set_does_not_hide_the_one_of_this_host(database) {
+        let server = Server::start(database).await;
+        let token = sign_in(&server, BOOTSTRAP_KEY).await.split_once('=').unwrap().1.to_owned();
+        let other = sign_in(&server, &server.key("sessions:read").await).await;
+        let both = format!("{other}; __Host-sojourn-console={token}");
+        let me = send(&server, "GET", "/admin/me", &both, None).await.expect(200).json();
+        assert_eq!(me["bootstrap"], true);
+    }
+
+    async fn no_user_is_taken_for_a_service_at_the_console(database) {
+        let server = Server::start(database).await;
+        let draft = json!({ "user_id": "console:bootstrap" });
+        server.send_json("POST", "/v1/sessions", BOOTSTRAP_KEY, &draft).await.expect_problem(422, "invalid_request");
+        let put = server.send_json("PUT", "/v1/users/console:command-line", BOOTSTRAP_KEY, &json!({ "name": "x" })).await;
+        put.expect_problem(422, "invalid_request");
+        for name in ["sojourn-console", "__Host-sojourn-console", "__Host-sojourn-account"] {
+            let application = json!({ "client_id": "web", "cookie_name": name });
+            server.send_json("POST", "/v1/applications", BOOTSTRAP_KEY, &application).await.expect_problem(422, "invalid_request");
+        }
     }
 
     async fn nobody_else_opens_sessions_or_makes_an_application_of_the_console_s_name(database) {

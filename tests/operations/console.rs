@@ -86,7 +86,13 @@ async fn a_console_at_its_own_address_is_not_at_the_main_one_and_brings_the_api_
         assert_eq!(browser.status(&format!("{own}{path}")).await, status, "{path}");
     }
     let (status, cookie) = browser.sign_in(own, link).await;
-    assert_eq!((status, browser.role(own, &cookie.unwrap()).await.as_str()), (204, "admin"));
+    let cookie = cookie.unwrap();
+    assert_eq!((status, browser.role(own, &cookie).await.as_str()), (204, "admin"));
+    for (base, status) in [(own, 200), (&server.base, 401)] {
+        let request = browser.0.get(format!("{base}/v1/keys")).header("sec-fetch-site", "same-origin");
+        let answered = request.header("cookie", &cookie).send().await.unwrap().status().as_u16();
+        assert_eq!(answered, status, "browsers send the cookie to every port");
+    }
 }
 
 #[tokio::test]

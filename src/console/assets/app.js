@@ -9,7 +9,7 @@ import { loadWords } from './words.js';
 
 /** Takes a one-time link out of the address before anything else can see or keep it. */
 function takeLink() {
-    const link = location.hash.slice(1);
+    const link = location.hash.startsWith('#sjl_') ? location.hash.slice(1) : '';
     if (link) history.replaceState(history.state, '', location.pathname + location.search);
     return link;
 }

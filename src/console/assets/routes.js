@@ -23,7 +23,7 @@ export const groups = [
     { group: 'act', routes: [
         { path: '/end', screen: () => import('./screens/end.js'), nav: 'end', admin: true },
         { path: '/keys', screen: () => import('./screens/keys.js'), nav: 'keys', admin: true },
-        { path: '/signing', screen: () => import('./screens/signing.js'), nav: 'signing' },
+        { path: '/signing', screen: () => import('./screens/signing.js'), nav: 'signing', admin: true },
         { path: '/applications', screen: () => import('./screens/applications.js'), nav: 'applications' },
     ] },
     { group: 'look', routes: [

@@ -191,13 +191,13 @@ pub(crate) async fn unban_user(State(app): State<Arc<App>>, actor: Actor, id: Pa
 )]
 pub(crate) async fn create_account_link(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    actor: Actor,
     id: PathText,
 ) -> Result<(StatusCode, Json<wire::AccountLink>)> {
     if app.http.console == ConsoleAddress::None {
         return Err(Rejection::NotThere("This server has no account page".to_owned()).into());
     }
-    let (link, expires_at) = app.sessions.make_account_link(&caller, &UserId::parse(id.into_inner())?).await?;
+    let (link, expires_at) = app.sessions.make_account_link(&actor, &UserId::parse(id.into_inner())?).await?;
     let link = wire::AccountLink::new(app.sessions.access_tokens().issuer(), &link, expires_at);
     Ok((StatusCode::CREATED, Json(link)))
 }

@@ -27,7 +27,7 @@ import { named, t } from '../words.js';
 /** Every action, in the groups that people look for. */
 const ACTIONS = ['session.ended', 'session.extended', 'session.changed', 'sessions.ended_in_bulk', 'user.changed', 'user.banned', 'user.unbanned', 'user.deleted', 'user.erased',
     'user.sessions_ended', 'key.created', 'key.revoked', 'signing_keys.rotated', 'application.created', 'application.changed', 'application.deleted', 'cleanup.ran',
-    'console.signed_in', 'console.sign_in_failed', 'console.signed_out'];
+    'console.signed_in', 'console.sign_in_failed', 'console.signed_out', 'console.link_made', 'account.link_made'];
 
 /** The word for an action: a key of the words has no dots in it. @param {string} action */
 const actionName = (action) => named('action', action.replace('.', '_')).replace(/^[a-z]+_[a-z_]+$/, action);

@@ -316,6 +316,8 @@ export const managed = {
         console_signed_in: 'An der Konsole angemeldet',
         console_sign_in_failed: 'Anmeldung an der Konsole gescheitert',
         console_signed_out: 'Von der Konsole abgemeldet',
+        console_link_made: 'Link zur Konsole erstellt',
+        account_link_made: 'Link zur Kontoseite erstellt',
     },
     actor: {
         key: 'Dienstschlüssel',

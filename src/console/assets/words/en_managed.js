@@ -313,6 +313,8 @@ export const managed = {
         console_signed_in: 'Signed in to the console',
         console_sign_in_failed: 'Sign-in to the console failed',
         console_signed_out: 'Signed out of the console',
+        console_link_made: 'Made a link into the console',
+        account_link_made: 'Made a link to an account page',
     },
     actor: {
         key: 'Service key',
