@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{EndReason, SessionId, UserId};
+use crate::model::{AuditEntry, EndReason, SessionId, UserId};
 
 /// A request to move the end of a session.
 #[derive(Debug)]
@@ -20,4 +20,6 @@ pub(crate) struct EndingOfOne {
     pub(crate) owner: Option<UserId>,
     pub(crate) reason: EndReason,
     pub(crate) now: DateTime<Utc>,
+    /// What it adds to the audit trail.
+    pub(crate) entry: Option<AuditEntry>,
 }

@@ -8,6 +8,7 @@ use sojourn::model::{Caller, Service};
 
 use crate::support::on_both_databases;
 use crate::support::server::{Answer, BOOTSTRAP_KEY, Server, answer};
+use crate::support::stream::Stream;
 
 const OWN_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
 
@@ -274,7 +275,9 @@ on_both_databases! {
         link.expect_problem(403, "insufficient_scope");
         let put = send(&server, "PUT", "/v1/users/1001", &cookie, Some(&json!({ "name": "x" }))).await;
         put.expect_problem(403, "insufficient_scope");
-        let by_key = server.send("POST", &format!("/v1/sessions/{own}/authenticate"), BOOTSTRAP_KEY).await;
+        let by_key = server
+            .send_json("POST", &format!("/v1/sessions/{own}/authenticate"), BOOTSTRAP_KEY, &json!({}))
+            .await;
         by_key.expect_problem(404, "session_not_found");
         send(&server, "GET", "/admin/me", &cookie, None).await.expect(200);
     }
@@ -295,8 +298,21 @@ on_both_databases! {
         let cookie = cookie_of(&answer(request).await.expect(204).headers);
         send(&server, "GET", "/admin/me", &cookie, None).await.expect(200);
         server.wait(TimeDelta::seconds(1));
-        server.send("POST", &format!("/v1/sessions/{}/authenticate", staff.id), BOOTSTRAP_KEY).await.expect(200);
+        let path = format!("/v1/sessions/{}/authenticate", staff.id);
+        server.send_json("POST", &path, BOOTSTRAP_KEY, &json!({})).await.expect(200);
         send(&server, "GET", "/admin/me", &cookie, None).await.expect(401);
+    }
+
+    async fn a_stream_of_events_closes_with_the_session_that_the_console_s_came_from(database) {
+        let server = Server::start(database).await;
+        let staff = server.open_with(&json!({ "user_id": "staff", "scope": "sessions:admin" })).await;
+        let request = server.request("POST", "/admin/sign-in").header(OWN_PAGE.0, OWN_PAGE.1).bearer_auth(&staff.access);
+        let cookie = cookie_of(&answer(request).await.expect(204).headers);
+        server.follows().await;
+        let request = server.request("GET", "/v1/events?user_id=nobody").header("cookie", &cookie).header(OWN_PAGE.0, OWN_PAGE.1);
+        let stream = Stream::open(request).await;
+        server.end(&staff.id).await;
+        stream.expect_end().await;
     }
 
     async fn a_cookie_that_a_neighbour_can_set_does_not_hide_the_one_of_this_host(database) {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::endings::Termination;
 use super::subscriptions::{Subject, Subscription};
-use crate::model::{Caller, Session, State};
+use crate::model::{Caller, Opener, Session, State};
 use crate::sessions::authenticate::Issue;
 use crate::sessions::error::{Error, Refusal};
 use crate::sessions::facade::Sessions;
@@ -18,9 +18,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Longest sleep between two looks at the clock, because the clock may be set.
 const MAX_SLEEP: Duration = Duration::from_hours(1);
 
+/// Waits until a credential has ended or expired: a session or service key, and with a session of the console the session that
+/// it came from, which it does not outlive.
+pub struct Lifeline {
+    own: Follower,
+    parent: Option<Follower>,
+}
+
 /// Waits until one session or service key has ended or expired. The store is read only when a session seems to have
 /// expired, because it may have been extended or used.
-pub struct Lifeline {
+struct Follower {
     sessions: Arc<Sessions>,
     following: Subscription,
     /// The expiry, as far as it is known; `None`: never, or another lifeline sees to it.
@@ -33,24 +40,40 @@ enum Look {
 }
 
 impl Lifeline {
+    fn new(sessions: &Arc<Sessions>, following: Subscription, due_at: Option<DateTime<Utc>>) -> Self {
+        Self { own: Follower { sessions: Arc::clone(sessions), following, due_at }, parent: None }
+    }
+
     /// The lifeline of a session that was read after its subscription started.
     pub fn of_session(sessions: &Arc<Sessions>, following: Subscription, session: &Session) -> Self {
-        let due_at = Some(sessions.due_at(session));
-        Self { sessions: Arc::clone(sessions), following, due_at }
+        Self::new(sessions, following, Some(sessions.due_at(session)))
     }
 
     /// The lifeline of the token by which a user watches their own session. The session's own lifeline sees to its end.
     pub fn of_token(sessions: &Arc<Sessions>, following: Subscription) -> Self {
-        Self { sessions: Arc::clone(sessions), following, due_at: None }
+        Self::new(sessions, following, None)
     }
 
     /// Whether a termination is known.
     pub fn is_terminated(&self) -> bool {
-        self.following.is_terminated()
+        [Some(&self.own), self.parent.as_ref()].into_iter().flatten().any(|line| line.following.is_terminated())
     }
 
     /// Returns at the termination; `None`: the token that the lifeline goes by was superseded. Safe to cancel and call again.
     pub async fn terminated(&mut self) -> Option<Termination> {
+        let Self { own, parent } = self;
+        match parent {
+            None => own.terminated().await,
+            Some(parent) => tokio::select! {
+                over = own.terminated() => over,
+                over = parent.terminated() => over,
+            },
+        }
+    }
+}
+
+impl Follower {
+    async fn terminated(&mut self) -> Option<Termination> {
         loop {
             let left = self.due_at.map(|due_at| (due_at - self.sessions.now()).to_std().unwrap_or_default());
             let sleep = tokio::time::sleep(left.unwrap_or(MAX_SLEEP).min(MAX_SLEEP));
@@ -99,16 +122,30 @@ impl Sessions {
                 let (id, issue) = (signed_in.session.id, Issue::present(&signed_in.session));
                 let following = self.feed.registry.follow_by_token(id, signed_in.session.least_counter);
                 let signed_in = self.active_session(id, issue, Freshness::Fresh, self.now()).await?;
-                Ok(Some(Lifeline::of_session(self, following, &signed_in.session)))
+                let parent = self.parent_of_console(&signed_in.session).await?;
+                Ok(Some(Lifeline { parent, ..Lifeline::of_session(self, following, &signed_in.session) }))
             }
             Caller::Service(service) => {
                 let Some(id) = service.key_id() else { return self.lifeline_of_bootstrap_key() };
                 let following = self.feed.registry.follow(Subject::Key(id));
                 let key = self.service_key(id, Freshness::Fresh).await?.filter(|key| key.is_active(self.now()));
                 let due_at = key.ok_or(Refusal::ServiceKey)?.expires_at;
-                Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at }))
+                Ok(Some(Lifeline::new(self, following, due_at)))
             }
         }
+    }
+
+    /// What follows the session that a session of the console came from; `None` for any other.
+    async fn parent_of_console(self: &Arc<Self>, session: &Session) -> Result<Option<Follower>, Error> {
+        let Some(Opener::Session(parent)) = session.opened_by.filter(|_| session.is_of_console()) else {
+            return Ok(None);
+        };
+        let following = self.feed.registry.follow(Subject::Session(parent));
+        // The read comes after the subscription, so that nothing in between is missed.
+        self.admit_console(session).await?;
+        let found = self.session_loader.submit(parent).await?.ok_or(Refusal::UnknownSession)?;
+        let due_at = Some(self.due_at(&found.session));
+        Ok(Some(Follower { sessions: Arc::clone(self), following, due_at }))
     }
 
     fn lifeline_of_bootstrap_key(self: &Arc<Self>) -> Result<Option<Lifeline>, Error> {
@@ -117,7 +154,7 @@ impl Sessions {
             return Err(Refusal::ServiceKey.into());
         }
         let following = self.feed.registry.follow(Subject::BootstrapKey);
-        Ok(Some(Lifeline { sessions: Arc::clone(self), following, due_at: key.until }))
+        Ok(Some(Lifeline::new(self, following, key.until)))
     }
 
     /// The termination of a session; `None` while it is active.

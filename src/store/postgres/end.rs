@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor, Row};
+use sqlx::{Connection as _, PgConnection, PgExecutor, Row};
 
-use super::audit::AuditedWrite;
+use super::audit::{AuditedWrite, add_entry};
 use super::batched_writes::{BatchResults, BatchedWrite, Endings};
 use super::retry::Connections;
 use super::rows;
@@ -26,18 +26,8 @@ impl EndStore for PostgresStore {
         now: DateTime<Utc>,
         entry: Option<&AuditEntry>,
     ) -> Result<Option<EndOutcome>> {
-        let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now };
-        if entry.is_none() {
-            return self.database.batched(&self.endings, ending).await;
-        }
-        let end = || async {
-            let mut connection = self.database.for_ending().await?;
-            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
-            let outcome = end_session(&mut write, &ending).await?;
-            write.finish(matches!(outcome, Some(EndOutcome::Ended(_)))).await?;
-            Ok(outcome)
-        };
-        self.database.retry_idempotent(end).await
+        let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now, entry: entry.cloned() };
+        self.database.batched(&self.endings, ending).await
     }
 
     async fn end_active_session(
@@ -126,7 +116,8 @@ impl BatchedWrite for Endings {
         asked.id
     }
 
-    /// Ends the sessions that are neither ended nor locked.
+    /// Ends the sessions that are neither ended nor locked. With entries for the audit trail among the requests it is a
+    /// transaction, which a client that hangs up does not interrupt, because it is the batcher that waits for it.
     async fn run_batch(database: &Connections, asked: &[&EndingOfOne]) -> Result<BatchResults<Self>> {
         const END: &str = concat!(
             "WITH asked AS (
@@ -146,14 +137,32 @@ impl BatchedWrite for Endings {
                 .bind(rows::column(asked, |asked| asked.owner.as_ref().map(UserId::as_str)))
                 .bind(rows::column(asked, |asked| asked.reason.as_str()))
                 .bind(rows::column(asked, |asked| asked.now));
-            end.fetch_all(&mut *connection).await
+            if asked.iter().all(|asked| asked.entry.is_none()) {
+                return end.fetch_all(&mut *connection).await;
+            }
+            let mut tx = connection.begin().await?;
+            let ended = end.fetch_all(&mut *tx).await?;
+            for row in &ended {
+                let id = SessionId::from_uuid(row.try_get("id")?);
+                let entry = asked.iter().find(|asked| asked.id == id).and_then(|asked| asked.entry.as_ref());
+                add_entry(&mut tx, entry).await?;
+            }
+            tx.commit().await?;
+            Ok(ended)
         };
         let ended = database.retry_idempotent(end).await?;
         rows::each(&ended, |row| columns::session(row).map(|session| Some(EndOutcome::Ended(Box::new(session)))))
     }
 
     async fn run_single(database: &Connections, asked: &EndingOfOne) -> Result<Option<EndOutcome>> {
-        database.retry_idempotent(|| async { end_session(&mut *database.for_ending().await?, asked).await }).await
+        let end = || async {
+            let mut connection = database.for_ending().await?;
+            let mut write = AuditedWrite::begin(&mut connection, asked.entry.as_ref()).await?;
+            let outcome = end_session(&mut write, asked).await?;
+            write.finish(matches!(outcome, Some(EndOutcome::Ended(_)))).await?;
+            Ok(outcome)
+        };
+        database.retry_idempotent(end).await
     }
 }
 
@@ -175,7 +184,7 @@ async fn end_session(connection: &mut PgConnection, asked: &EndingOfOne) -> sqlx
          )
          SELECT *, TRUE AS by_this_call FROM ended UNION ALL SELECT *, FALSE FROM already_ended"
     );
-    let EndingOfOne { id, owner, reason, now } = asked;
+    let EndingOfOne { id, owner, reason, now, entry: _ } = asked;
     let end = sqlx::query(END)
         .bind(StoredTime(*now))
         .bind(id.as_uuid())

@@ -26,18 +26,8 @@ impl EndStore for SqliteStore {
         now: DateTime<Utc>,
         entry: Option<&AuditEntry>,
     ) -> Result<Option<EndOutcome>> {
-        let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now };
-        if entry.is_none() {
-            return in_time(&self.endings, ending).await;
-        }
-        let write = async {
-            let mut connection = self.writer.acquire().await?;
-            let mut write = AuditedWrite::begin(&mut connection, entry).await?;
-            let outcome = Endings::write(&mut write, &ending).await?;
-            write.finish(matches!(outcome, Some(EndOutcome::Ended(_)))).await?;
-            Ok(outcome)
-        };
-        write.await.map_err(failure)
+        let ending = EndingOfOne { id, owner: owner.user().cloned(), reason, now, entry: entry.cloned() };
+        in_time(&self.endings, ending).await
     }
 
     async fn end_active_session(
@@ -131,10 +121,11 @@ impl BatchedWrite for Endings {
             columns!(),
             " FROM sessions WHERE id = $1 AND ($2 IS NULL OR user_id = $2) AND ended_at IS NOT NULL"
         );
-        let EndingOfOne { id, owner, reason, now } = asked;
+        let EndingOfOne { id, owner, reason, now, entry } = asked;
         let (id, owner) = (id.as_uuid(), owner.as_ref().map(UserId::as_str));
         let end = sqlx::query(END).bind(StoredTime(*now)).bind(id).bind(owner).bind(reason.as_str());
         if let Some(row) = end.fetch_optional(&mut *connection).await? {
+            add_entry(connection, entry.as_ref()).await?;
             return Ok(Some(EndOutcome::Ended(Box::new(columns::session(&row)?))));
         }
         let ended = sqlx::query(FIND_ENDED).bind(id).bind(owner).fetch_optional(connection).await?;
