@@ -79,7 +79,7 @@ export default function managing(world) {
     });
 
     test('an unknown user can be banned before a first sign-in', async () => {
-        const page = await world.page('admin', '/admin/users?search=never-seen');
+        const page = await world.page('admin', '/admin/users?search=never-seen', { awaited: [/status of 404/] });
         await page.getByText('No user matches').waitFor();
         await page.getByRole('link', { name: /never-seen/ }).click();
         await page.getByText('Nothing is stored about this user').waitFor();
