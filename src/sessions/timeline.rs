@@ -57,7 +57,7 @@ impl TimelineEvent {
 }
 
 impl Sessions {
-    /// The events of a session, oldest first, for a caller with `sessions:read`: the newest [`MAX_EVENTS`] if there are
+    /// The events of a session, oldest first, for a caller with `sessions:read`: the newest 200 if there are
     /// more. A key that is bound to an application is refused, because the events name staff.
     pub async fn timeline(&self, caller: &Caller, id: SessionId) -> Result<Vec<TimelineEvent>, Error> {
         caller.require(Scope::READ)?;
