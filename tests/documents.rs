@@ -252,3 +252,22 @@ fn every_file_names_the_same_compiler() {
     let minor = |version: &str| version.split('.').nth(1).unwrap().parse::<u32>().unwrap();
     assert!(minor(&oldest("Cargo.toml")) <= minor(used), "{used}");
 }
+
+#[test]
+fn colours_of_one_name_are_the_same_on_all_pages() {
+    let colours = |file: &str| -> Vec<(String, String)> {
+        let text = read(file);
+        let named = text.lines().filter_map(|line| line.trim().split_once(": light-dark("));
+        named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let console = colours("src/console/assets/console.css");
+    let mut shared = 0;
+    for (name, value) in colours("src/api/docs.css") {
+        // The console has a name once more where people want more contrast.
+        let of_console: Vec<&String> =
+            console.iter().filter(|(known, _)| *known == name).map(|(_, value)| value).collect();
+        assert!(of_console.is_empty() || of_console.contains(&&value), "{name}: {value} is none of {of_console:?}");
+        shared += usize::from(!of_console.is_empty());
+    }
+    assert!(shared > 15, "{shared}");
+}
