@@ -14,6 +14,9 @@ function takeLink() {
     return link;
 }
 
+// The icon may be asked for after the address has changed, against which its path would be read.
+const icon = document.querySelector('link');
+if (icon) icon.href = String(icon.href);
 const link = takeLink();
 watchLinks();
 found(place.get().path)?.route.screen().catch(() => null);
