@@ -19,7 +19,7 @@ use crate::api::family::Refused;
 use crate::api::limits::network_of;
 use crate::api::native::Native;
 use crate::model::{Opener, Session};
-use crate::sessions::{ConsoleBrowser, ConsoleEvent, ConsoleRole, ConsoleSession, Error, Refusal};
+use crate::sessions::{ConsoleBrowser, ConsoleRole, ConsoleSession, Error, Refusal};
 
 type Result<T> = std::result::Result<T, Refused<Native>>;
 
@@ -33,7 +33,7 @@ pub(super) struct SignIn {
     link: Option<String>,
 }
 
-/// Who is signed in.
+/// The person who is signed in.
 #[derive(Serialize)]
 pub(super) struct Me {
     role: &'static str,
@@ -69,7 +69,7 @@ pub(super) async fn sign_in(
             // A good credential is always taken: nobody locks others out by failing from their address.
             app.sign_in_failures.count(&network, now)?;
             tracing::warn!(%refusal, "a sign-in to the console was refused");
-            app.sessions.record_console(ConsoleEvent::SignInFailed(origin)).await?;
+            app.sessions.record_failed_sign_in(origin).await?;
             return Err(Error::from(Refusal::ServiceKey).into());
         }
         Err(error) => return Err(error.into()),
@@ -93,7 +93,7 @@ pub(super) async fn sign_out(State(app): State<Arc<App>>, parts: Parts) -> Resul
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)], [forget]).into_response())
 }
 
-/// Who is signed in.
+/// The person who is signed in.
 pub(super) async fn me(State(app): State<Arc<App>>, parts: Parts) -> Result<Json<Me>> {
     let cookie = console_cookie::read(&parts, &app)?.ok_or_else(|| Error::from(Refusal::Missing))?;
     Ok(Json(app.sessions.console_session(&cookie).await?.into()))

@@ -22,19 +22,6 @@ pub struct AuditPage {
     pub next_cursor: Option<String>,
 }
 
-/// What happened at the door of the console.
-#[derive(Debug, Clone)]
-pub enum ConsoleEvent<'a> {
-    /// Somebody signed in.
-    SignedIn(&'a Actor),
-    /// A sign-in was refused; nothing of the credential is kept.
-    SignInFailed(Origin),
-    /// Somebody signed out.
-    SignedOut(&'a Actor),
-    /// A one-time link was made.
-    LinkMade(&'a Actor),
-}
-
 impl Sessions {
     /// One page of the trail, for a caller with `sessions:admin`. Refused: [`Error::Invalid`], also for a cursor of
     /// another search, and [`Error::SearchTooBroad`].
@@ -61,18 +48,8 @@ impl Sessions {
         Ok(AuditPage { entries, next_cursor })
     }
 
-    /// Records what happened at the door of the console.
-    pub async fn record_console(&self, event: ConsoleEvent<'_>) -> Result<(), Error> {
-        let (action, actor) = match event {
-            ConsoleEvent::SignedIn(actor) => (AuditAction::ConsoleSignedIn, actor),
-            ConsoleEvent::SignedOut(actor) => (AuditAction::ConsoleSignedOut, actor),
-            ConsoleEvent::LinkMade(actor) => (AuditAction::ConsoleLinkMade, actor),
-            ConsoleEvent::SignInFailed(origin) => return self.record_failed_sign_in(origin).await,
-        };
-        self.record(actor, action, None).await
-    }
-
-    async fn record_failed_sign_in(&self, origin: Origin) -> Result<(), Error> {
+    /// Records that a sign-in to the console was refused. Nothing of its credential is kept.
+    pub async fn record_failed_sign_in(&self, origin: Origin) -> Result<(), Error> {
         let (at, actor, action) = (self.now(), AuditActor::UNKNOWN, AuditAction::ConsoleSignInFailed);
         let id = clock::uuid_v7(at, self.parts.entropy.as_ref())?;
         let detail = AuditDetail::default();

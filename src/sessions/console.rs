@@ -4,7 +4,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::auditing::ConsoleEvent;
 use super::credential::Credential;
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
@@ -12,8 +11,8 @@ use super::one_time_links::LinkDraft;
 use super::open::SessionDraft;
 use super::policy::{Lifetime, MIN_LIFETIME};
 use crate::model::{
-    Actor, Application, ApplicationSettings, CONSOLE_CLIENT, CONSOLE_USERS, Caller, FieldError, LinkPurpose, Opener,
-    Origin, Scope, Service, ServiceKeyId, Session, SignedIn, UserId,
+    Actor, Application, ApplicationSettings, AuditAction, CONSOLE_CLIENT, CONSOLE_USERS, Caller, FieldError,
+    LinkPurpose, Opener, Origin, Scope, Service, ServiceKeyId, Session, SignedIn, UserId,
 };
 use crate::store::{NewSession, Opening};
 use crate::tokens::{BootstrapKey, LinkText, Secret, SessionToken};
@@ -25,7 +24,7 @@ const LINK_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// The most sessions that a bulk ending may end without a recent sign-in.
 const MAX_WITHOUT_RECENT: u32 = 1000;
 
-/// What a person may do at the console.
+/// The rights of a person at the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsoleRole {
     /// See everything but the settings.
@@ -39,7 +38,7 @@ pub enum ConsoleRole {
 pub struct ConsoleSession {
     /// The session with its user.
     pub signed_in: SignedIn,
-    /// What it may do.
+    /// Its rights.
     pub role: ConsoleRole,
 }
 
@@ -70,11 +69,11 @@ impl Sessions {
     }
 
     /// The token of a console session for a caller, and an entry in the audit trail. Failures are recorded by
-    /// [`Sessions::record_console`], as far as their number is limited.
+    /// [`Sessions::record_failed_sign_in`], as far as their number is limited.
     async fn signed_in_to_console(&self, caller: Caller, browser: ConsoleBrowser) -> Result<Secret, Error> {
         let origin = browser.origin.clone();
         let token = self.open_console(&caller, browser).await?;
-        self.record_console(ConsoleEvent::SignedIn(&Actor { caller, origin })).await?;
+        self.record(&Actor { caller, origin }, AuditAction::ConsoleSignedIn, None).await?;
         Ok(token)
     }
 
@@ -85,7 +84,7 @@ impl Sessions {
         match console {
             Ok(console) => {
                 let caller = Caller::User(Box::new(console.signed_in));
-                self.record_console(ConsoleEvent::SignedOut(&Actor { caller, origin })).await
+                self.record(&Actor { caller, origin }, AuditAction::ConsoleSignedOut, None).await
             }
             Err(Error::Unauthenticated(_)) => Ok(()),
             Err(error) => Err(error),
@@ -102,7 +101,8 @@ impl Sessions {
             lifetime: LINK_LIFETIME,
         };
         let (link, _) = self.make_link(draft).await?;
-        self.record_console(ConsoleEvent::LinkMade(&Caller::Service(Service::command_line()).into())).await?;
+        let command_line = Caller::Service(Service::command_line()).into();
+        self.record(&command_line, AuditAction::ConsoleLinkMade, None).await?;
         Ok(link)
     }
 
@@ -182,19 +182,25 @@ impl Sessions {
         }
     }
 
-    /// Refuses a console session whose credential has lost its force: also when another bootstrap key is set now, and when the
-    /// user of the session that it came from has authenticated anew, after which earlier tokens are refused.
+    /// Refuses a console session whose credential has lost its force, also by another bootstrap key.
     pub(super) async fn admit_console(&self, session: &Session) -> Result<(), Error> {
         let Some(credential) = session.opened_by.filter(|_| session.is_of_console()) else { return Ok(()) };
-        let is_same = match credential {
-            Opener::BootstrapKey => session.user_id.as_str() == self.bootstrap_user(),
-            Opener::Session(parent) => {
-                let parent = self.session_loader.submit(parent).await?;
-                parent.is_some_and(|parent| parent.session.authenticated_at <= session.created_at)
-            }
-            Opener::Key(_) | Opener::CommandLine => true,
+        let has_force = match credential {
+            Opener::Session(_) => self.parent_of_console(session).await?.is_some(),
+            Opener::BootstrapKey if session.user_id.as_str() != self.bootstrap_user() => false,
+            Opener::BootstrapKey | Opener::Key(_) | Opener::CommandLine => self.may_still_act(credential).await?,
         };
-        if is_same && self.may_still_act(credential).await? { Ok(()) } else { Err(Refusal::ServiceKey.into()) }
+        if has_force { Ok(()) } else { Err(Refusal::ServiceKey.into()) }
+    }
+
+    /// The active session that a session of the console came from. `None`: it came from none, or that one is over, or its user
+    /// has authenticated anew, after which earlier tokens are refused.
+    pub(super) async fn parent_of_console(&self, session: &Session) -> Result<Option<Session>, Error> {
+        let Some(Opener::Session(parent)) = session.opened_by.filter(|_| session.is_of_console()) else {
+            return Ok(None);
+        };
+        let parent = self.session_that_may_act(parent).await?;
+        Ok(parent.filter(|parent| parent.authenticated_at <= session.created_at))
     }
 
     /// The user of the bootstrap key's console sessions, whose name tells one key from the next.

@@ -61,7 +61,7 @@ mod users;
 pub use account::{AccountAccess, AccountSessions, VISIT_LIFETIME, Visit};
 pub use activity::Activity;
 pub use applications::ApplicationDraft;
-pub use auditing::{AuditPage, ConsoleEvent};
+pub use auditing::AuditPage;
 pub use authenticate::{Introspection, TokenKind};
 pub use authentication::AuthenticationDraft;
 pub use bulk_end::{COUNTED_TO, DryRun, EndedInBulk, MAX_NAMED, Selection};

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::error::{Error, Refusal};
 use super::facade::Sessions;
 use super::freshness::Freshness;
-use crate::model::{LinkPurpose, OneTimeLink, Opener, UserId};
+use crate::model::{LinkPurpose, OneTimeLink, Opener, Session, SessionId, UserId};
 use crate::tokens::LinkText;
 
 /// A one-time link to be made.
@@ -60,10 +60,14 @@ impl Sessions {
                 let key = self.service_key(id, Freshness::Strict).await?;
                 Ok(key.is_some_and(|key| key.is_active(now)))
             }
-            Opener::Session(id) => {
-                let found = self.session_loader.submit(id).await?;
-                Ok(found.is_some_and(|found| self.check_active(&found, now).is_ok()))
-            }
+            Opener::Session(id) => Ok(self.session_that_may_act(id).await?.is_some()),
         }
+    }
+
+    /// A session as it is stored now, if it is active.
+    pub(super) async fn session_that_may_act(&self, id: SessionId) -> Result<Option<Session>, Error> {
+        let found = self.session_loader.submit(id).await?;
+        let active = found.filter(|found| self.check_active(found, self.now()).is_ok());
+        Ok(active.map(|active| active.session))
     }
 }

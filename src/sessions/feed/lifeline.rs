@@ -122,7 +122,7 @@ impl Sessions {
                 let (id, issue) = (signed_in.session.id, Issue::present(&signed_in.session));
                 let following = self.feed.registry.follow_by_token(id, signed_in.session.least_counter);
                 let signed_in = self.active_session(id, issue, Freshness::Fresh, self.now()).await?;
-                let parent = self.parent_of_console(&signed_in.session).await?;
+                let parent = self.follower_of_parent(&signed_in.session).await?;
                 Ok(Some(Lifeline { parent, ..Lifeline::of_session(self, following, &signed_in.session) }))
             }
             Caller::Service(service) => {
@@ -135,17 +135,15 @@ impl Sessions {
         }
     }
 
-    /// What follows the session that a session of the console came from; `None` for any other.
-    async fn parent_of_console(self: &Arc<Self>, session: &Session) -> Result<Option<Follower>, Error> {
+    /// The follower of the session that a session of the console came from; `None` for any other session.
+    async fn follower_of_parent(self: &Arc<Self>, session: &Session) -> Result<Option<Follower>, Error> {
         let Some(Opener::Session(parent)) = session.opened_by.filter(|_| session.is_of_console()) else {
             return Ok(None);
         };
-        let following = self.feed.registry.follow(Subject::Session(parent));
         // The read comes after the subscription, so that nothing in between is missed.
-        self.admit_console(session).await?;
-        let found = self.session_loader.submit(parent).await?.ok_or(Refusal::UnknownSession)?;
-        let due_at = Some(self.due_at(&found.session));
-        Ok(Some(Follower { sessions: Arc::clone(self), following, due_at }))
+        let following = self.feed.registry.follow(Subject::Session(parent));
+        let parent = self.parent_of_console(session).await?.ok_or(Refusal::UnknownSession)?;
+        Ok(Some(Follower { sessions: Arc::clone(self), following, due_at: Some(self.due_at(&parent)) }))
     }
 
     fn lifeline_of_bootstrap_key(self: &Arc<Self>) -> Result<Option<Lifeline>, Error> {
