@@ -266,7 +266,7 @@ pub struct HttpConfig {
     pub cookie: Option<String>,
     /// The attribute of our cookies that tells browsers which sites may make them send it.
     pub cookie_same_site: SameSite,
-    /// Where the console is.
+    /// The address of the console.
     pub console: ConsoleAddress,
     /// The origins that browsers may call from.
     pub cors_origins: Vec<HeaderValue>,

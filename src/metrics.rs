@@ -32,7 +32,7 @@ pub use self::words::{
 
 const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// What records.
+/// The recorder.
 struct Recorder {
     handle: PrometheusHandle,
     routes: Routes,

@@ -1,4 +1,4 @@
-//! Whose page a request may open: that of the session in its cookie, or that of a visit.
+//! The user whose page a request may open: that of the session in its cookie, or that of a visit.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::api::{App, Place, Refused, extract, is_safe, require_own_page, sessio
 use crate::model::Caller;
 use crate::sessions::{AccountAccess, Error, Refusal};
 
-/// Whoever has opened the page, counted against the rate limits.
+/// The reader of the page, counted against the rate limits.
 pub(super) struct Access(pub(super) AccountAccess);
 
 impl FromRequestParts<Arc<App>> for Access {

@@ -23,7 +23,7 @@ pub(super) struct PageContext {
     pub(super) name: Option<String>,
     /// Whether there is a logo.
     pub(super) has_logo: bool,
-    /// Where people come from.
+    /// The address that people come from.
     pub(super) way_back: String,
 }
 

@@ -64,7 +64,7 @@ fn back(page: &str, done: &str) -> Result {
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }
 
-/// What was done, by the word in the page's address. Whatever else is there says nothing.
+/// The outcome of a form, by its word in the page's address. Other parameters have no meaning.
 pub(super) fn done(query: Option<&str>) -> Option<Done> {
     match query?.strip_prefix("done=")? {
         "ended" => Some(Done::Ended),

@@ -51,9 +51,9 @@ struct OverRow {
 /// An instant in words, and exactly.
 struct Moment {
     words: String,
-    /// For people.
+    /// The time in words.
     exact: String,
-    /// For programs (RFC 3339).
+    /// The time for programs (RFC 3339).
     machine: String,
 }
 

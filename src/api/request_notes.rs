@@ -1,4 +1,4 @@
-//! What the inner layers tell of a request, for its one line in the log.
+//! The facts about a request that the inner layers find out, for its one line in the log.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};

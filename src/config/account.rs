@@ -64,7 +64,7 @@ pub struct AccountConfig {
     pub accent: Accent,
     /// The logo.
     pub logo: Option<Logo>,
-    /// Where people come from and go back to.
+    /// The address that people come from and go back to.
     pub way_back: String,
     /// The origins that may show the page in a frame.
     pub frame_ancestors: Vec<HeaderValue>,

@@ -1,6 +1,6 @@
-//! Where the console is.
+//! The address of the console.
 
-/// Where the console is.
+/// The address of the console.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ConsoleAddress {
     /// At the main address.

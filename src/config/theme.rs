@@ -114,7 +114,7 @@ impl Default for Accent {
     }
 }
 
-/// Where people come from and go back to: an `https` URL, or a path at the same origin.
+/// The address that people come from and go back to: an `https` URL, or a path at the same origin.
 pub(super) fn way_back(text: &str) -> Result<String, String> {
     let is_path = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
     let is_url = url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.has_host());

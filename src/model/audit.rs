@@ -78,7 +78,7 @@ words! {
 }
 
 words! {
-    /// What was done.
+    /// An action.
     AuditAction {
         /// One session was ended.
         SessionEnded = "session.ended",
@@ -127,7 +127,7 @@ words! {
     }
 }
 
-/// Who did it.
+/// The actor of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditActor {
     /// The kind of credential.
@@ -164,7 +164,7 @@ impl From<&Caller> for AuditActor {
     }
 }
 
-/// What it was done to.
+/// The object of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditTarget {
     /// The kind of thing.
@@ -219,11 +219,11 @@ pub struct AuditEntry {
     pub id: Uuid,
     /// The time of the action, as the changed rows have it too.
     pub at: DateTime<Utc>,
-    /// Who did it.
+    /// The actor.
     pub actor: AuditActor,
-    /// What was done.
+    /// The action.
     pub action: AuditAction,
-    /// What it was done to; `None`: to nothing with an id.
+    /// The object; `None`: it has no id.
     pub target: Option<AuditTarget>,
     /// The particulars.
     pub detail: AuditDetail,

@@ -86,7 +86,7 @@ pub struct User {
     pub email: Option<String>,
     /// The time since which the user may have no session; `None`: not banned.
     pub banned_at: Option<DateTime<Utc>>,
-    /// Why the user was banned, if staff said so. Only the user's own row has it; a session's copy of its user has not.
+    /// The reason of the ban, if staff gave one. Only the user's own row has it; a session's copy of its user has not.
     pub ban_reason: Option<String>,
     /// The time when this server first saw the user.
     pub created_at: DateTime<Utc>,

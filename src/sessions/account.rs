@@ -41,7 +41,7 @@ pub struct Visit {
     made_by: Opener,
 }
 
-/// Whoever has opened a user's account page.
+/// The reader of a user's account page.
 #[derive(Debug, Clone)]
 pub enum AccountAccess {
     /// The user, in a session.

@@ -14,11 +14,11 @@ pub struct Credential {
 pub struct Cookie {
     /// The name.
     pub name: String,
-    /// Whose it is.
+    /// The kind, which decides the sessions that it may carry.
     pub kind: CookieKind,
 }
 
-/// Whose a cookie is: the sessions that it may carry.
+/// The kind of a cookie, which decides the sessions that it may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CookieKind {
     /// The server's: any session but those of the console.

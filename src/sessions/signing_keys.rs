@@ -32,7 +32,7 @@ pub struct SigningKeys {
     pub making: tokio::sync::Mutex<()>,
 }
 
-/// Why the signing keys could not be had.
+/// The reason why the signing keys could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The store did not answer.

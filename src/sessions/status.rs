@@ -18,7 +18,7 @@ pub struct Status {
     pub started_at: DateTime<Utc>,
     /// The kind of the database.
     pub database_kind: DatabaseKind,
-    /// What the database says of itself; `None`: it does not answer.
+    /// The state of the database; `None`: it does not answer.
     pub database: Option<DatabaseStatus>,
     /// The age that an answer has at most.
     pub freshness_bound: Duration,

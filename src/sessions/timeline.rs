@@ -42,9 +42,9 @@ pub struct TimelineEvent {
     pub at: DateTime<Utc>,
     /// The kind.
     pub kind: EventKind,
-    /// Who brought it about, if that is known.
+    /// The actor, if it is known.
     pub by: Option<AuditActor>,
-    /// Why the session was ended.
+    /// The reason of the ending.
     pub reason: Option<EndReason>,
     /// The particulars.
     pub detail: AuditDetail,
@@ -78,8 +78,8 @@ impl Sessions {
         Ok(events)
     }
 
-    /// Who ended a session: the entry of its own ending tells, or that of an ending of many sessions, which has the very
-    /// time that the session was ended at.
+    /// The actor who ended a session: that of the entry of its own ending, or of an ending of many sessions at the very instant
+    /// of the session's end.
     async fn ended_by(&self, session: &Session, ended: Ended, own: &[AuditEntry]) -> Result<Option<AuditActor>, Error> {
         if let Some(entry) = own.iter().find(|entry| entry.action == AuditAction::SessionEnded) {
             return Ok(Some(entry.actor.clone()));

@@ -20,6 +20,6 @@ pub(crate) struct EndingOfOne {
     pub(crate) owner: Option<UserId>,
     pub(crate) reason: EndReason,
     pub(crate) now: DateTime<Utc>,
-    /// What it adds to the audit trail.
+    /// Its entry in the audit trail.
     pub(crate) entry: Option<AuditEntry>,
 }

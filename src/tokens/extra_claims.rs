@@ -31,7 +31,7 @@ const RESERVED: [(&[&str], &str); 7] = [
     (&["__proto__", "constructor", "prototype"], "it is special in JavaScript"),
 ];
 
-/// Why a name is not one of a claim that an opener may add; `None`: it may be.
+/// The reason why an opener may not add a claim of this name; `None`: it may.
 ///
 /// The case of letters does not count: some JSON libraries, Go's among them, take `Sub` for `sub`.
 pub fn check_claim_name(name: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-// What can be told of the console's sources without a browser.
+// The checks of the console's sources that need no browser.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';

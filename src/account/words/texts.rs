@@ -52,7 +52,7 @@ pub(in crate::account) struct Words {
     pub(in crate::account) more: fn(u32) -> String,
     /// The reason why a session is over, by its word in the API.
     pub(in crate::account) reason: fn(&str) -> &'static str,
-    /// What was done.
+    /// The outcome of a form.
     pub(in crate::account) done: fn(Done) -> String,
     /// The heading and the text of a page that says why something was not done.
     pub(in crate::account) problem: fn(Problem) -> (&'static str, &'static str),
@@ -66,7 +66,7 @@ pub(in crate::account) enum Unit {
     Day,
 }
 
-/// What a form has done.
+/// The outcome of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::account) enum Done {
     Ended,
@@ -74,7 +74,7 @@ pub(in crate::account) enum Done {
     Renamed,
 }
 
-/// Why something was not done.
+/// The reason why a page is not shown or a form had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::account) enum Problem {
     NotSignedIn,

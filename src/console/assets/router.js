@@ -12,7 +12,7 @@ const here = () => ({
     query: new URLSearchParams(location.search),
 });
 
-/** Where the browser is. `place.use()` draws the component anew after each move. */
+/** The place of the browser. `place.use()` draws the component anew after each move. */
 export const place = store(here());
 
 /**

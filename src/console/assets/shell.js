@@ -1,4 +1,4 @@
-// What is around every screen: navigation, messages, and the sign-in where it is needed.
+// The frame of every screen: navigation, messages, and the sign-in where it is needed.
 import { again, get, signOut } from './api.js';
 import { Dialog } from './parts/dialog.js';
 import { Icon, Mark } from './parts/icon.js';

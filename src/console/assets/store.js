@@ -40,7 +40,7 @@ export const leaving = store(/** @type {'' | 'left' | 'over'} */ (''));
 /** Whether changing buttons are shown. The server decides each time; a hidden button is a courtesy. */
 export const isAdmin = () => me.get()?.role === 'admin';
 
-/** What is kept in the browser: a theme, the UTC switch and the chosen columns. */
+/** The choices that are kept in the browser: a theme, the UTC switch and the chosen columns. */
 const PREFIX = 'sojourn.';
 
 /**

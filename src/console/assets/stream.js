@@ -23,7 +23,7 @@ export function parsed(block) {
     try {
         data = JSON.parse(fields.data ?? 'null');
     } catch {
-        // What cannot be read has no data; its name still counts.
+        // A message that cannot be read has no data; its name still counts.
     }
     return { id: fields.id ?? '', event: fields.event ?? 'message', data };
 }

@@ -32,7 +32,7 @@ export default function everybody(world) {
             await page.setViewportSize({ width, height: 860 });
             await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
             const axe = new AxeBuilder({ page }).setLegacyMode();
-            // What does not depend on colours is the same in both themes.
+            // Rules that do not look at colours find the same in both themes.
             const { violations } = await (theme === 'light' ? axe.withTags(RULES) : axe.withRules(COLOURS)).analyze();
             const told = (node) => `${node.target} ${node.any[0]?.message ?? ''}`;
             found.push(...violations.map(({ id, nodes }) => `${name} ${width} ${theme}: ${id} ${nodes.slice(0, 3).map(told).join(' | ')}`));

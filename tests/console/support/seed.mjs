@@ -1,7 +1,7 @@
 // The data set that the screens are looked at with: what strangers may write into every field that they can fill, and a few hundred
 // sessions of several applications, devices, networks and reasons.
 
-/** What a stranger may call himself, his device or his browser. */
+/** Hostile names that a stranger may choose for an account, a device or a browser. */
 export const STRANGE = {
     markup: '"><img src=x onerror=alert(1)>',
     script: '</script><script>alert(2)</script>',

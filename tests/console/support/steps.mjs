@@ -1,4 +1,4 @@
-// What people do with the console, in steps that several tests take.
+// The steps of people at the console that several tests take.
 import assert from 'node:assert/strict';
 
 /** Waits until a check holds; the error of the last try tells what was wrong. */

@@ -402,7 +402,7 @@ pub struct User {
     banned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     banned_at: Option<DateTime<Utc>>,
-    /// Why the user was banned, if staff said so.
+    /// The reason of the ban, if staff gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     ban_reason: Option<String>,
     created_at: DateTime<Utc>,

@@ -75,12 +75,12 @@ pub struct AuditEntry {
     id: String,
     #[serde(serialize_with = "timestamp::serialize")]
     at: DateTime<Utc>,
-    /// Who did it.
+    /// The actor.
     actor: AuditActor,
-    /// What was done.
+    /// The action, such as `session.ended`.
     #[schema(example = "user.banned")]
     action: String,
-    /// What it was done to; absent when that has no id.
+    /// The object of the action; absent when it has no id.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<AuditTarget>,
     /// Particulars of the action.
@@ -94,7 +94,7 @@ pub struct AuditEntry {
     address: Option<String>,
 }
 
-/// Who acted.
+/// The actor of an action.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditActor {
     /// `key`, `session`, `bootstrap_key`, `command_line`, or `unknown`, as for a refused sign-in.
@@ -109,7 +109,7 @@ pub struct AuditActor {
     name: Option<String>,
 }
 
-/// What an action was done to.
+/// The object of an action.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditTarget {
     /// `session`, `user`, `key` or `application`.

@@ -27,7 +27,7 @@ pub struct Setting {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "90d")]
     value: Option<String>,
-    /// Where the value came from: `default`, `file` (the configuration file), `environment` or `flag`.
+    /// The source of the value: `default`, `file` (the configuration file), `environment` or `flag`.
     #[schema(example = "environment")]
     source: &'static str,
     /// Whether the value is a secret, so that it is not shown.

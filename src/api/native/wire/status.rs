@@ -25,7 +25,7 @@ pub struct Status {
     /// Key that signs access tokens of applications without an algorithm of their own; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_key: Option<PresentSigningKey>,
-    /// What is wrong right now, as far as this replica knows, the worst first; empty if all is well.
+    /// Present problems, as far as this replica knows, the worst first; empty if all is well.
     problems: Vec<StatusProblem>,
 }
 

@@ -26,10 +26,10 @@ pub struct TimelineEvent {
     /// extended).
     #[schema(example = "ended")]
     event: &'static str,
-    /// Who brought it about, if that is known.
+    /// The actor, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<AuditActor>,
-    /// Why the session was ended.
+    /// The reason of the ending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "revoked_by_admin")]
     reason: Option<&'static str>,

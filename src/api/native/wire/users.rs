@@ -59,8 +59,8 @@ impl From<sessions::UserPage> for UserPage {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BanUser {
-    /// Why the user is banned, for people: shown as the user's `ban_reason`. Left out in a ban of a banned user, the reason
-    /// stays as it is.
+    /// The reason of the ban, for people: shown as the user's `ban_reason`. A ban of a banned user without a reason leaves the
+    /// former one.
     #[schema(example = "Chargeback", max_length = 255)]
     pub(in crate::api::native) reason: Option<String>,
 }

@@ -31,7 +31,7 @@ function without({ name, kind }, values) {
 /** @param {string} at */
 const moment = (at) => formatted(new Date(at), { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
 
-/** What a chip says after its label. @param {Condition} condition @param {Values} values */
+/** The text of a chip after its label. @param {Condition} condition @param {Values} values */
 function said({ name, kind, choices }, values) {
     if (kind === 'choice') return choices?.find(([value]) => value === values[name])?.[1] ?? values[name];
     if (kind === 'text') return values[name];

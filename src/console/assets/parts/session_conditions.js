@@ -51,7 +51,7 @@ export function conditionValues(conditions, query) {
     return values;
 }
 
-/** What somebody typed into one field, as the condition that it most likely is. @param {string} text @returns {Record<string, string>} */
+/** The condition that a text in the search field most likely is. @param {string} text @returns {Record<string, string>} */
 export function guessed(text) {
     if (/^[^\s@]+@[^\s@]+$/.test(text)) return { email: text };
     if (/^[\d.]+\.[\d.]+(\/\d+)?$/.test(text) || /^[\da-f]*:[\da-f:.]+(\/\d+)?$/i.test(text)) return { ip_address: text };

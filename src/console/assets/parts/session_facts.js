@@ -1,4 +1,4 @@
-// What is known of a session, in cards.
+// The facts about a session, in cards.
 import { get, now } from '../api.js';
 import { html, useEffect, useState } from '../preact.js';
 import { link } from '../router.js';

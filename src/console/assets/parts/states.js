@@ -1,4 +1,4 @@
-// What a screen shows while it has no data: loading, empty, or a refusal.
+// The states of a screen without data: loading, empty, or a refusal.
 import { html, useCallback, useEffect, useRef, useState } from '../preact.js';
 import { t } from '../words.js';
 import { Icon } from './icon.js';
@@ -45,7 +45,7 @@ export function Loading({ rows = 6 }) {
 }
 
 /**
- * What would be here, and what to do about it.
+ * An empty state: the things that would be here, and the way to get them.
  * @param {{ icon?: string, title: string, text?: string, children?: any }} props
  */
 export const Empty = ({ icon = 'search', title, text, children }) => html`<div class="empty">

@@ -1,4 +1,4 @@
-// What happened in a session, and where else its user is signed in.
+// The timeline of a session, and the user's other sessions.
 import { get } from '../api.js';
 import { html } from '../preact.js';
 import { link } from '../router.js';
@@ -8,7 +8,7 @@ import { Card } from './page.js';
 import { Device, sessionLink } from './session_words.js';
 import { Empty, Loaded, useLoad } from './states.js';
 
-/** Who did it, in words. @param {any} by */
+/** The actor of an event, in words. @param {any} by */
 export function actorName(by) {
     if (!by) return '';
     return by.name || (by.type && by.id ? `${named('actor', by.type)} ${by.id}` : named('actor', by.type));

@@ -57,7 +57,7 @@ const columns = (edit, drop) => [
         <button class="button small danger quiet" aria-label=${t('applications.delete_this', { name: each.name })} onClick=${() => drop(each)}>${t('applications.delete')}</button>`}</div>` },
 ];
 
-/** What the fields of the form say of an application. @param {Partial<Application>} of @returns {Record<string, string>} */
+/** The values of the form's fields for an application. @param {Partial<Application>} of @returns {Record<string, string>} */
 const fieldsOf = (of) => ({
     client_id: of.client_id ?? '', name: of.name ?? '', scope: of.scope ?? '', cookie_name: of.cookie_name ?? '', signing_algorithm: of.signing_algorithm ?? '',
     ...Object.fromEntries(SECONDS.map((name) => [name, String(of[name] ?? '')])),

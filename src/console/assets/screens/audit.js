@@ -81,7 +81,7 @@ function Target({ of }) {
     return html`<span class="two"><${Id} value=${of.id} length=${21} href=${screen && link(`${screen}/${encodeURIComponent(of.id)}`)} copy /><span class="faint small">${named('target', of.type)}</span></span>`;
 }
 
-/** What else the trail says of an action, as it is kept. @param {{ entry: Entry }} props */
+/** The particulars of an action, as the trail keeps them. @param {{ entry: Entry }} props */
 function Detail({ entry }) {
     const { detail, request_id: request } = entry;
     const known = detail && Object.keys(detail).length > 0;

@@ -13,7 +13,7 @@ import { Counted, Report } from './end_steps.js';
 
 /** @typedef {Record<string, string>} Filter conditions of the API; none means everybody */
 /**
- * What a dry run told.
+ * The answer of a dry run.
  * @typedef {{ filter: Filter, at: string, count: number, sample: import('openapi').components['schemas']['Session'][], shares: { client_id: string | null, sessions: number }[] }} Count
  */
 

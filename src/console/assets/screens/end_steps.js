@@ -23,7 +23,7 @@ const TIMES = 60;
 /** @param {Count} counted */
 const sizeOf = ({ count }) => (count > COUNTED ? t('end.over', { n: COUNTED }) : t('end.sessions', { n: count }));
 
-/** What has to be typed. @param {Count} counted */
+/** The text that confirms an ending when it is typed. @param {Count} counted */
 const wordOf = ({ count, filter }) => (count <= COUNTED ? String(count) : (filter.client_id ?? t('end.word')));
 
 /** @param {{ counted: Count, onConfirm: () => Promise<void> }} props */

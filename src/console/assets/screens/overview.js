@@ -1,4 +1,4 @@
-// What is going on: numbers of a day, plots, the server's own state, and the latest endings.
+// The overview: numbers of a day, plots, the server's own state, and the latest endings.
 import { get } from '../api.js';
 import { Announcement, Endings, StreamMark, useEndings } from '../parts/endings.js';
 import { Segments } from '../parts/field.js';

@@ -50,7 +50,7 @@ const columns = (keys) => [
     { id: 'active_from', label: t('signing.from'), cell: (key) => html`<${Time} at=${key.active_from} relative />` },
 ];
 
-/** What happens when, in order. @param {{ of: 'rotate' | 'compromised', count: number }} props */
+/** The steps of a rotation, in order. @param {{ of: 'rotate' | 'compromised', count: number }} props */
 const Steps = ({ of, count }) => html`<${Card} title=${t(`signing.${of}_title`)}><ol class="steps">${Array.from({ length: count }, (_, index) => html`<li key=${index}>
     <p class="strong">${t(`signing.${of}_when_${index + 1}`)}</p><p class="muted">${t(`signing.${of}_what_${index + 1}`)}</p></li>`)}</ol></${Card}>`;
 

@@ -1,4 +1,4 @@
-// What staff are asked before something is done to a user.
+// The questions to staff before something is done to a user.
 import { post, remove } from '../api.js';
 import { Confirm } from '../parts/dialog.js';
 import { Check, Field } from '../parts/field.js';
