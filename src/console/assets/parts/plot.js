@@ -61,7 +61,7 @@ export function Plot({ title, by, kind = 'bars', series, points }) {
     return html`<figure class="plot"><p class="faint small">${shown ? pointName(shown.at, by, true) : t(kind === 'line' ? 'plot.latest' : 'plot.whole')}</p>
         <div class="plot-area" ref=${element} onPointerLeave=${() => setAt(-1)}>${width > 0 && html`<svg width=${width} height=${HEIGHT} aria-hidden="true">
             ${lines.map((value) => html`<g key=${value}><line class="plot-grid" x1=${margin} x2=${width} y1=${y(value)} y2=${y(value)} /><text class="plot-text" x=${margin - 8} y=${y(value) + 4} text-anchor="end">${number(value)}</text></g>`)}
-            ${points.map((point, index) => index % every === 0 && html`<text key=${point.at} class="plot-text" x=${margin + band * (index + 0.5)} y=${HEIGHT - 3} text-anchor="middle">${pointName(point.at, by)}</text>`)}
+            ${points.map((point, index) => index % every === 0 && html`<text key=${point.at} class="plot-text" x=${index ? margin + band * (index + 0.5) : margin - 8} y=${HEIGHT - 3} text-anchor=${index ? 'middle' : 'start'}>${pointName(point.at, by)}</text>`)}
             ${shown && html`<rect class="plot-band" x=${margin + band * at} y=${TOP} width=${band} height=${HEIGHT - TOP - BOTTOM} />`}
             ${kind === 'bars' ? points.map((point, index) => html`<${Bar} key=${point.at} values=${point.values} series=${series} x=${margin + band * index} band=${band} y=${y} />`)
                 : series.map((each, index) => html`<polyline key=${each.id} class=${`plot-line ${look(each, index)}`} points=${points.map((point, place) => `${margin + band * (place + 0.5)},${y(point.values[index])}`).join(' ')} />`)}</svg>
